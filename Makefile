@@ -1,0 +1,48 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help install demo test check lint types imports format corpora clean
+help: ## Show what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+install: $(READY) ## Make .venv with charrnn and its development tools
+
+demo: $(READY) ## Train for a minute, sample, evaluate
+	rm -rf runs/demo
+	$(BIN)/charrnn train corpora/garden.txt --minutes 1 --out runs/demo
+	$(BIN)/charrnn sample --model runs/demo --seed "CAPTAIN SORREL: " --length 400 --random-seed 1
+	$(BIN)/charrnn eval --model runs/demo
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest -q
+
+check: lint types imports test ## All that must hold before a commit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## Bring the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+corpora: $(READY) ## Write Python's own documentation to corpora/pydoc.txt
+	$(BIN)/python -c "from pydoc_data.topics import topics; print('\n'.join(topics[t] for t in sorted(topics)))" > corpora/pydoc.txt
+	@wc -c corpora/pydoc.txt
+
+clean: ## Remove what was made here, but no run
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

@@ -1,0 +1,248 @@
+"""How fast charrnn is on this machine: training and sampling on random text.
+
+Rates are medians of timed rounds; a round is a training step, or 200 drawn characters of every
+stream. Floating-point operations are counted, not measured, and set beside the rate at which as
+many workers multiply large matrices in the same run.
+"""
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import numpy as np
+
+from charrnn.config import ModelConfig, SampleConfig
+from charrnn.nn.model import CharModel
+from charrnn.nn.optimizers import OPTIMIZERS
+from charrnn.nn.products import blas_kernel
+from charrnn.nn.team import Team, shared_zeros
+from charrnn.sampling import Drawer, DrawingWorker
+from charrnn.sharding import deal, shard_columns
+from charrnn.text import Vocabulary
+from charrnn.text.windows import Streams
+from charrnn.trainer import Trainer
+
+Job = Literal["train", "sample"]
+TEXT_LENGTH = 200_000
+DRAWN_AT_ONCE = 200
+PEAK_SIZE = 2048
+WARM_UP_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was measured, and for what.
+
+    ``chars_per_second`` is the median of the timed rounds and ``best`` the best of them;
+    ``gflops`` belongs to the median; ``peak_gflops`` is what ``threads`` workers reach in large
+    matrix products; ``peak_memory_mb`` counts memory that workers share once.
+    """
+
+    job: Job
+    cell: str
+    num_layers: int
+    hidden_size: int
+    batch_size: int
+    seq_len: int
+    vocab_size: int
+    threads: int
+    chars_per_second: int
+    best: int
+    rounds: int
+    gflops: float
+    peak_gflops: float
+    share_of_peak: float
+    peak_memory_mb: float
+    parameters: int
+    blas_kernel: str
+    numpy: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return asdict(self)
+
+
+def benchmark(
+    job: Job,
+    model: ModelConfig,
+    *,
+    batch_size: int,
+    seq_len: int,
+    vocab_size: int,
+    threads: int | None,
+    seconds: float,
+) -> Benchmark:
+    """Measure one setting.
+
+    Parameters
+    ----------
+    job : "train" or "sample"
+        What to time.
+    model : ModelConfig
+        Every size given.
+    batch_size : int
+        Streams trained on or drawn in parallel.
+    seq_len : int
+        Window of a training step.
+    vocab_size : int
+        Distinct characters of the random text.
+    threads : int, optional
+        Workers; if left out, what is fastest of one and every core is found first.
+    seconds : float
+        How long to time.
+    """
+    setting = _Setting(job, model, batch_size, seq_len, vocab_size)
+    if threads is None:
+        cores = available_cores()
+        quick = {
+            count: median(setting.rates(count, min(1.0, seconds / 3))[0]) for count in {1, cores}
+        }
+        threads = max(quick, key=lambda count: quick[count])
+    rates, memory = setting.rates(threads, seconds)
+    rate = median(rates)
+    with Team([_Multiplier() for _ in range(threads)]) as team:
+        peak = sum(team.call("gflops", 1.0))
+    gflops = rate * setting.flops_per_character() / 1e9
+    assert model.num_layers and model.hidden_size
+    return Benchmark(
+        job=job,
+        cell=model.cell,
+        num_layers=model.num_layers,
+        hidden_size=model.hidden_size,
+        batch_size=batch_size,
+        seq_len=seq_len,
+        vocab_size=vocab_size,
+        threads=threads,
+        chars_per_second=round(rate),
+        best=round(max(rates)),
+        rounds=len(rates),
+        gflops=round(gflops, 1),
+        peak_gflops=round(peak, 1),
+        share_of_peak=round(gflops / peak, 3),
+        peak_memory_mb=round(memory / 1e6, 1),
+        parameters=setting.model().num_parameters,
+        blas_kernel=blas_kernel(),
+        numpy=np.__version__,
+    )
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class _Setting:
+    job: Job
+    config: ModelConfig
+    batch_size: int
+    seq_len: int
+    vocab_size: int
+
+    def model(self) -> CharModel:
+        model = CharModel(self.config, self.vocab_size, zeros=shared_zeros)
+        model.initialise(np.random.default_rng(0))
+        return model
+
+    def flops_per_character(self) -> float:
+        """Count the multiplications and additions of all matrix products."""
+        model = self.model()
+        forward = 2 * sum(
+            view.size for name, view in model.parameters.items() if not name.endswith((".E", "b_n"))
+        )
+        if self.job == "sample":
+            return forward
+        # Backward costs the same for the weights and again for what is below them.
+        lowest = model.layers[0]
+        return 3 * forward - 2 * (0 if self.config.embedding_size else lowest.Wx.size)
+
+    def rates(self, threads: int, seconds: float) -> tuple[list[float], float]:
+        """Return characters a second of each round, and the memory in bytes."""
+        return (self._train if self.job == "train" else self._sample)(threads, seconds)
+
+    def _train(self, threads: int, seconds: float) -> tuple[list[float], float]:
+        rng = np.random.default_rng(0)
+        codes = rng.integers(self.vocab_size, size=TEXT_LENGTH).astype(np.uint32)
+        vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
+        trainer = Trainer(
+            self.model(),
+            Streams(codes, vocabulary, self.batch_size),
+            optimizer=OPTIMIZERS["adam"],
+            seq_len=self.seq_len,
+            max_grad_norm=5.0,
+            weight_decay=0.0,
+            random_seed=0,
+            threads=threads,
+        )
+        try:
+            rates = _time(lambda: trainer.step(0.002), trainer.chars_per_step, seconds)
+            return rates, team_memory(trainer.team)
+        finally:
+            trainer.close()
+
+    def _sample(self, threads: int, seconds: float) -> tuple[list[float], float]:
+        model, config = self.model(), SampleConfig()
+        columns = shard_columns(self.batch_size, model.layers[0].hidden_size)
+        numbers = [range(self.batch_size)[part] for part in columns]
+        start = np.zeros(1, np.uint8)
+        workers = [
+            DrawingWorker([Drawer(model.replica(), config, start, numbers[i], 0) for i in mine])
+            for mine in deal(range(len(columns)), threads)
+        ]
+        with Team(workers) as team:
+            drawn = DRAWN_AT_ONCE * self.batch_size
+            rates = _time(lambda: team.call("draw", DRAWN_AT_ONCE), drawn, seconds)
+            return rates, team_memory(team)
+
+
+def _time(work: Callable[[], object], characters: int, seconds: float) -> list[float]:
+    for _ in range(WARM_UP_ROUNDS):
+        work()
+    rates: list[float] = []
+    stop = time.perf_counter() + seconds
+    while time.perf_counter() < stop or not rates:
+        start = time.perf_counter()
+        work()
+        rates.append(characters / (time.perf_counter() - start))
+    return rates
+
+
+def team_memory(team: Team) -> float:
+    """Return the bytes of a team's processes; a page that n of them share counts once.
+
+    Taken when the buffers of a step are all in use, it is the peak but for passing arrays.
+    """
+    try:
+        return sum(map(_proportional_memory, [os.getpid(), *team.process_ids]))
+    except OSError:  # not Linux
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return float(peak * (1 if sys.platform == "darwin" else 1024))
+
+
+def _proportional_memory(process: int) -> float:
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(float(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+class _Multiplier:
+    """Multiplies large matrices, to find the speed that nothing here can exceed by much."""
+
+    def gflops(self, seconds: float) -> float:
+        """Return the best rate in billions of operations a second."""
+        a = np.ones((PEAK_SIZE, PEAK_SIZE), np.float32)
+        b, out = a.copy(), a.copy()
+        best = 0.0
+        stop = time.perf_counter() + seconds
+        while time.perf_counter() < stop:
+            start = time.perf_counter()
+            np.matmul(a, b, out=out)
+            best = max(best, 2 * PEAK_SIZE**3 / (time.perf_counter() - start) / 1e9)
+        return best

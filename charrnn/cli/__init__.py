@@ -1,0 +1,1 @@
+"""The command line: the only part of charrnn that parses options, prints or imports rich."""

@@ -1,0 +1,102 @@
+"""The commands put together: the entry point of ``charrnn``."""
+
+import importlib
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from charrnn.cli.exits import one_line_errors
+
+COMMANDS = {
+    "train": "Train a model on a text.",
+    "sample": "Draw text from a model, character by character.",
+    "eval": "Measure how well a model predicts a text.",
+    "info": "Show what a model is made of.",
+    "runs": "List the runs under ./runs, the newest first.",
+    "bench": "Measure how fast charrnn is on this machine, on random text.",
+}
+"""Each command and the first line of its help; the file of that name has its ``command``."""
+
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Commands(TyperGroup):
+    """All commands; what goes wrong in one ends in one line and an exit code."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Take in the options that stand before a command, such as --help."""
+        with one_line_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        with one_line_errors():
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order in which one needs them."""
+        return list(self.commands)
+
+
+class Deferred(TyperCommand):
+    """Stands for a command until it is used: only then are its file and options loaded."""
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
+        """Begin the real command."""
+        return load_command(str(self.name)).make_context(info_name, args, *more, **extra)
+
+
+def load_command(name: str) -> Any:
+    """Return the command ``name``, built from the function ``command`` in its file."""
+    from charrnn.cli.options import Command
+
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    module = importlib.import_module(f"charrnn.cli.{name}")
+    alone.command(name, cls=Command)(module.command)
+    return typer.main.get_command(alone)
+
+
+app = typer.Typer(
+    name="charrnn",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes as long to import as all the rest of --help
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for _name, _help in COMMANDS.items():
+    app.command(_name, cls=Deferred, help=_help)(lambda: None)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from charrnn import __version__
+
+        typer.echo(f"charrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Start with: charrnn train corpus.txt, then charrnn sample, then charrnn eval")
+def charrnn(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Character-level language models of a text: train one, draw from it, measure it."""
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    for variable in BLAS_THREADS:  # read when NumPy is imported; --threads shares out the work
+        os.environ.setdefault(variable, "1")
+    for stream in (sys.stdout, sys.stderr):  # file names and messages may hold any character
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="charrnn")

@@ -1,0 +1,112 @@
+"""``charrnn eval``: how well a model predicts a text."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.console import say, write_json, write_table
+from charrnn.cli.options import MachineConfig, Model, Unknown, given, pick, takes
+from charrnn.config import TextConfig, option_name
+from charrnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charrnn.evaluation import Evaluation
+
+LISTED = 10
+"""Unknown characters that the table names."""
+
+
+@takes(TextConfig, MachineConfig, leave_out=("unit",), defaults={TextConfig: "the run's"})
+def command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Texts to score; without one, the held-out part of the run's own corpus.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    perplexity: Annotated[
+        bool, typer.Option("--perplexity", help="Print the perplexity alone.")
+    ] = False,
+    bits_per_char: Annotated[
+        bool, typer.Option("--bits-per-char", help="Print the bits per character alone.")
+    ] = False,
+    nats: Annotated[
+        bool, typer.Option("--nats", help="Print the nats per character alone.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as one JSON object.")] = False,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Score in one stream, not in parallel ones warmed up before."),
+    ] = False,
+    unknown: Unknown = "error",
+    model: Model = None,
+    **settings: Any,
+) -> None:
+    """Measure how well a model predicts a text."""
+    asked = {
+        "--perplexity": perplexity,
+        "--bits-per-char": bits_per_char,
+        "--nats": nats,
+        "--json": as_json,
+    }
+    forms = [option for option, wanted in asked.items() if wanted]
+    if len(forms) > 1:
+        raise ConfigError(f"{forms[0]} and {forms[1]} both say what to print: give one of them")
+    reading = given(TextConfig, settings)
+    TextConfig(**reading)  # refuses what is unknown before anything is read
+    if reading and not files:
+        raise ConfigError(
+            f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named: "
+            "the run's own text is read as it was in training"
+        )
+    threads = pick(MachineConfig, settings).count
+    from charrnn.checkpoint import load
+    from charrnn.evaluation import evaluate_checkpoint
+    from charrnn.runs import cache_directory, find_model
+
+    path = find_model(model)
+    checkpoint = load(path)
+    evaluation = evaluate_checkpoint(
+        checkpoint,
+        files or [],
+        text=replace(checkpoint.text_config, **reading),
+        unknown=unknown,
+        exact=exact,
+        threads=threads,
+        cache_dir=cache_directory(path.parent),
+    )
+    say(f"model: {path}", dim=True)
+    if as_json:
+        write_json({"model": str(path), **evaluation.to_json()})
+    elif perplexity:
+        typer.echo(repr(float(evaluation.perplexity)))
+    elif bits_per_char:
+        typer.echo(repr(float(evaluation.bits_per_char)))
+    elif nats:
+        typer.echo(repr(float(evaluation.nats_per_char)))
+    else:
+        _write(evaluation)
+
+
+def _write(evaluation: "Evaluation") -> None:
+    unknown = sorted(evaluation.unknown.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{name} {number:,}" for name, number in unknown[:LISTED])
+    more = f" and {len(unknown) - LISTED:,} more" if len(unknown) > LISTED else ""
+    rows = [
+        ("nats per character", f"{evaluation.nats_per_char:.4f}"),
+        ("bits per character", f"{evaluation.bits_per_char:.4f}"),
+        ("bits per byte", f"{evaluation.bits_per_byte:.4f}"),
+        ("perplexity", f"{evaluation.perplexity:.4f}"),
+        ("characters", f"{evaluation.characters:,}"),
+        ("bytes", f"{evaluation.num_bytes:,}"),
+        (
+            "unknown characters",
+            f"{sum(evaluation.unknown.values()):,}" + (f": {listed}{more}" if listed else ""),
+        ),
+        ("protocol", evaluation.protocol),
+    ]
+    write_table((), rows)

@@ -1,0 +1,102 @@
+"""What a run is about to do, in a few lines for people or as JSON."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.console import say, write, write_table
+from charrnn.cli.words import clock, count, minutes
+
+if TYPE_CHECKING:
+    from charrnn.training import Plan, Run
+
+
+def say_plan(run: "Run") -> None:
+    """Print the plan and the notices on stderr."""
+    rows = plan_rows(run.plan)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        say(f"{name.ljust(width)}  {value}")
+    for notice in run.notices:
+        say(f"notice: {notice}")
+
+
+def write_plan(run: "Run", speed: float) -> None:
+    """Print the plan, the speed, the time and the reasons on stdout, the notices on stderr."""
+    plan = run.plan
+    rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} characters a second, measured")]
+    rows.append(("time", _time_words(plan, speed)))
+    write_table((), rows)
+    if plan.reasons:
+        write("\n")
+        reasons = [(name, str(getattr(plan, name, "")), why) for name, why in plan.reasons.items()]
+        write_table(("setting", "value", "why"), reasons)
+    for notice in run.notices:
+        say(f"notice: {notice}")
+
+
+def plan_json(run: "Run", speed: float) -> dict[str, Any]:
+    """Return the plan, the measured speed and the time as JSON types."""
+    return {
+        **asdict(run.plan),
+        "notices": list(run.notices),
+        "chars_per_second": speed,
+        "seconds": _seconds(run.plan, speed),
+    }
+
+
+def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
+    """Return what will be done as pairs of a name and a value."""
+    share = plan.val_characters / plan.characters if plan.characters else 0
+    held_out = (
+        f"{count(plan.val_characters, 'character')} ({share:.0%}) held out for validation"
+        if plan.val_characters
+        else "nothing held out"
+    )
+    encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
+    return [
+        (
+            "corpus",
+            f"{_names(plan.sources)}: {count(plan.characters, 'character')}, "
+            f"{plan.distinct:,} distinct",
+        ),
+        ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
+        (
+            "model",
+            f"{plan.cell}, {count(plan.num_layers, 'layer')} of {plan.hidden_size}{encoder}, "
+            f"dropout {plan.dropout:g}: {count(plan.parameters, 'parameter')}",
+        ),
+        (
+            "steps",
+            f"{count(plan.batch_size, 'stream')} x {count(plan.seq_len, 'character')}, "
+            f"{plan.optimizer} at {plan.learning_rate:g}, {plan.schedule}",
+        ),
+        ("length", _length_words(plan)),
+        ("memory", f"about {plan.memory_mb:,.0f} MB, {count(plan.threads, 'thread')}"),
+    ]
+
+
+def _names(sources: Any) -> str:
+    names = [str(source) for source in sources]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _length_words(plan: "Plan") -> str:
+    if plan.steps:
+        epochs = f", {plan.epochs:.3g} times through the text" if plan.epochs else ""
+        return f"{count(plan.steps, 'step')}{epochs}"
+    return minutes(plan.minutes or 0)
+
+
+def _seconds(plan: "Plan", speed: float) -> float:
+    if plan.steps:
+        return plan.steps * plan.batch_size * plan.seq_len / speed
+    return 60 * (plan.minutes or 0)
+
+
+def _time_words(plan: "Plan", speed: float) -> str:
+    seconds = _seconds(plan, speed)
+    if plan.steps:
+        return f"about {clock(seconds)}"
+    epochs = seconds * speed / max(1, plan.train_characters)
+    return f"{clock(seconds)}, about {epochs:.3g} times through the text"

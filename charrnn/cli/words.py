@@ -1,0 +1,83 @@
+"""Numbers as people read them."""
+
+import math
+import shlex
+from collections.abc import Sequence
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def bits(nats: float) -> float:
+    """Return nats as bits."""
+    return nats / math.log(2)
+
+
+def loss(nats: float | None) -> str:
+    """Return a loss per character in both units: ``1.523 nats 2.197 bits``."""
+    return "-" if nats is None else f"{short(nats)} nats {short(bits(nats))} bits"
+
+
+def short(value: float) -> str:
+    """Return a number with three decimals, or in powers of ten where it is huge."""
+    return f"{value:.3f}" if abs(value) < 10_000 else f"{value:.2e}"
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 step``, ``2,000 steps``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def clock(seconds: float) -> str:
+    """Return a time as ``m:ss`` or ``h:mm:ss``."""
+    if not math.isfinite(seconds):
+        return "-:--"
+    minutes, second = divmod(max(0, round(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as ``8.2 s`` or ``m:ss``."""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
+def minutes(value: float) -> str:
+    """Return a length in minutes, or in seconds where that reads better."""
+    return f"{value:g} min" if value >= 1 else f"{value * 60:.3g} s"
+
+
+def size(number: float) -> str:
+    """Return a number of bytes as ``812 B``, ``1.4 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return (
+                f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+            )
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was: ``3 min``, ``2 days``."""
+    for unit, length in (("day", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            number = int(seconds // length)
+            return count(number, "day") if unit == "day" else f"{number} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """Return a curve of ``values`` as one line of block characters."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return ""
+    if len(finite) > width:
+        finite = [finite[i * (len(finite) - 1) // (width - 1)] for i in range(width)]
+    low, high = min(finite), max(finite)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round((value - low) * scale)] for value in finite)
+
+
+def command_line(*words: object) -> str:
+    """Return a command line that can be pasted into a shell."""
+    return shlex.join(str(word) for word in words)

@@ -1,0 +1,258 @@
+"""Every setting, declared once: name, type, default, range and help.
+
+The command line makes its options from these fields, checkpoints store them, and nothing else
+repeats a default. This module needs the standard library alone.
+"""
+
+import dataclasses
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+from charrnn.errors import ConfigError
+
+Cell = Literal["rnn", "lstm", "gru"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+ScheduleName = Literal["constant", "step", "cosine", "plateau"]
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    auto: str = "",
+) -> Any:
+    """Declare a field: its range is ``low <= value <= high`` and ``above < value < below``.
+
+    ``auto`` says in a few words where the value comes from when it is left out (``None``).
+    """
+    return field(
+        default=default,
+        metadata={
+            "help": help,
+            "low": low,
+            "high": high,
+            "above": above,
+            "below": below,
+            "auto": auto,
+        },
+    )
+
+
+def option_name(name: str) -> str:
+    """Return the command-line option of a field: ``hidden_size`` -> ``--hidden-size``."""
+    return "--" + name.replace("_", "-")
+
+
+def range_text(metadata: Mapping[str, Any]) -> str:
+    """Return a field's range in words: ``at least 1``, ``above 0 and below 1``."""
+    words = {"low": "at least", "above": "above", "high": "at most", "below": "below"}
+    parts = [
+        f"{word} {metadata[key]:g}" for key, word in words.items() if metadata[key] is not None
+    ]
+    return " and ".join(parts)
+
+
+class Settings:
+    """What the groups of settings have in common: checks, and a way to and from JSON."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            object.__setattr__(self, item.name, _checked(item, hints[item.name], value))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a dictionary of JSON types."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Build from a dictionary; raise ConfigError on an unknown name, type or value."""
+        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(map(str, data)) - known)
+        if unknown:
+            raise ConfigError(
+                f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
+        return cls(**data)
+
+
+def _checked(item: Any, hint: Any, value: Any) -> Any:
+    """Return ``value`` if it is of the field's type and in its range; raise ConfigError if not."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return value
+    kind = next(option for option in options if option is not type(None))
+    name, metadata = option_name(item.name), item.metadata
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ConfigError(f"{name} {value!r} is none of {', '.join(map(str, get_args(kind)))}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise ConfigError(f"{name} {value!r} is not of type {kind.__name__}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        wanted = range_text(metadata)
+        inside = (
+            abs(value) <= sys.float_info.max
+            and (metadata["low"] is None or value >= metadata["low"])
+            and (metadata["high"] is None or value <= metadata["high"])
+            and (metadata["above"] is None or value > metadata["above"])
+            and (metadata["below"] is None or value < metadata["below"])
+        )
+        if not inside:
+            raise ConfigError(
+                f"{name} {value!r:.40} is out of range: it must be {wanted or 'finite'}"
+            )
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig(Settings):
+    """How the corpus is read."""
+
+    encoding: str = setting("utf-8", "Encoding of the files.")
+    newlines: Literal["keep", "lf"] = setting("keep", "Line ends: as they are, or all LF.")
+    normalize: Literal["none", "nfc", "nfd", "nfkc"] = setting(
+        "none", "Unicode normalization; nfd makes Korean syllables into 67 jamo."
+    )
+    unit: Literal["char", "byte"] = setting("char", "What one symbol is.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Settings):
+    """The shape of the network."""
+
+    cell: Cell = setting("lstm", "Recurrent cell.")
+    nonlinearity: Literal["tanh", "relu"] = setting("tanh", "Squashing function of the rnn cell.")
+    num_layers: int | None = setting(
+        None, "Recurrent layers.", low=1, high=64, auto="from the corpus and the time"
+    )
+    hidden_size: int | None = setting(
+        None, "Hidden units a layer.", low=1, high=16384, auto="from the corpus and the time"
+    )
+    embedding_size: int | None = setting(
+        None,
+        "Learned embedding of this size instead of one-hot input.",
+        low=1,
+        high=16384,
+        auto="one-hot up to 256 symbols",
+    )
+    dropout: float | None = setting(
+        None,
+        "Share of the features dropped between layers, one mask per window and stream.",
+        low=0,
+        below=1,
+        auto="from the corpus and the time",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Settings):
+    """How a run goes."""
+
+    epochs: float | None = setting(
+        None, "Length of the run in passes over the training part.", above=0, high=1e9
+    )
+    steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
+    minutes: float | None = setting(
+        None, "Length of the run in minutes.", above=0, high=1e6, auto="5, if none is given"
+    )
+    batch_size: int | None = setting(
+        None, "Parallel streams of text.", low=1, high=65536, auto="from the corpus and the time"
+    )
+    seq_len: int | None = setting(
+        None,
+        "Characters after which backpropagation is cut.",
+        low=1,
+        high=65536,
+        auto="from the corpus and the time",
+    )
+    reset: float | None = setting(
+        None,
+        "Share of the windows that begin from a zero state, to learn to begin.",
+        low=0,
+        high=1,
+        auto="0.01, more for a tiny text",
+    )
+    optimizer: OptimizerName = setting("adamw", "Optimizer.")
+    learning_rate: float | None = setting(
+        None, "Highest learning rate, per step.", above=0, high=1e6, auto="from size and optimizer"
+    )
+    weight_decay: float | None = setting(
+        None, "Decay of the weights (decoupled for adamw).", low=0, high=1e3, auto="by optimizer"
+    )
+    max_grad_norm: float = setting(
+        1.0, "Clip gradients to this global norm; 0 clips nothing.", low=0, high=1e12
+    )
+    schedule: ScheduleName = setting("cosine", "Learning rate over the run.")
+    warmup: float = setting(
+        0.03, "Share of the run over which the learning rate rises.", low=0, below=1
+    )
+    val_fraction: float = setting(
+        0.1, "Share of the text, from its end, held out for validation.", low=0, below=1
+    )
+    validations: int | None = setting(
+        None,
+        "How often the held-out part is scored in a run.",
+        low=1,
+        high=10**6,
+        auto="10 to 40, by length",
+    )
+    patience: int = setting(
+        10, "Stop after this many validations without a better one; 0 never.", low=0, high=10**6
+    )
+    save_every: float = setting(
+        1.0, "Minutes between saves of all that a resume needs.", above=0, high=1e6
+    )
+    random_seed: int = setting(0, "Seed of all that is random.", low=0, high=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigError(
+                f"--{given[0]} and --{given[1]} both set the length of the run: give one of them"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig(Settings):
+    """How text is drawn."""
+
+    length: int = setting(500, "Characters to draw.", low=0, high=10**12)
+    temperature: float = setting(
+        1.0, "Below 1 safer, above 1 wilder; 0 always takes the likeliest.", low=0, high=1e6
+    )
+    top_k: int | None = setting(None, "Draw from the k likeliest characters only.", low=1)
+    top_p: float | None = setting(
+        None, "Draw from the likeliest that together have this probability.", above=0, high=1
+    )
+    min_p: float | None = setting(
+        None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
+    )
+    stop: str | None = setting(None, "Stop after this text.")
+    num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000)
+    random_seed: int | None = setting(
+        None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig(Settings):
+    """What is timed."""
+
+    batch_size: int | None = setting(
+        None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
+    )
+    seq_len: int = setting(50, "Window of a training step.", low=1, high=65536)
+    vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=1_000_000)
+    seconds: float = setting(3.0, "How long to time.", above=0, high=3600)

@@ -1,0 +1,36 @@
+"""The errors that charrnn raises on purpose; anything else that escapes is a bug."""
+
+
+class CharrnnError(Exception):
+    """Base of every error that a user can mend.
+
+    The message is one line: what went wrong, where, and what to do. The command line shows it
+    and exits with 1; a program catches this class, or the child that it can handle::
+
+        CharrnnError
+        ├── CorpusError       a text cannot be read, or is not what it was
+        ├── VocabularyError   a character or an id that the model does not know
+        ├── CheckpointError   a checkpoint cannot be read or written, or does not fit
+        ├── ConfigError       a setting is unknown or outside its range
+        └── RunError          a run directory is missing, busy or cannot be used
+    """
+
+
+class CorpusError(CharrnnError):
+    """A text cannot be read as asked, or has changed since it was last read."""
+
+
+class VocabularyError(CharrnnError):
+    """Characters, ids or a stored vocabulary that do not fit."""
+
+
+class CheckpointError(CharrnnError):
+    """A checkpoint cannot be written, read or trusted."""
+
+
+class ConfigError(CharrnnError):
+    """A setting is unknown, malformed or outside its range."""
+
+
+class RunError(CharrnnError):
+    """A run directory is missing, in use or cannot be used."""

@@ -1,0 +1,86 @@
+"""What a run reports as it goes: small records that the command line shows and the log keeps."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events; ``kind`` is the name under which the log keeps it."""
+
+    kind: ClassVar[str] = "event"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as a dictionary of JSON types."""
+        return {"event": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """Something the user should be told, in one line."""
+
+    kind: ClassVar[str] = "notice"
+    message: str
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """The state of the run after some steps.
+
+    ``nats`` is the mean training loss per character since the last such event, ``grad_norm`` the
+    last global norm before clipping; ``done`` goes from 0 to 1; ``seconds`` counts training time
+    over all sittings of the run, ``seconds_left`` is an estimate.
+    """
+
+    kind: ClassVar[str] = "progress"
+    step: int
+    steps: int
+    epoch: float
+    done: float
+    nats: float
+    grad_norm: float
+    learning_rate: float
+    chars_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Validated(Event):
+    """The held-out part was scored; ``best`` says that it was never better."""
+
+    kind: ClassVar[str] = "validated"
+    step: int
+    nats: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class Sampled(Event):
+    """A short sample of what the model writes at this step."""
+
+    kind: ClassVar[str] = "sampled"
+    step: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """All that a resume needs is on disk."""
+
+    kind: ClassVar[str] = "saved"
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The run is over: ``reason`` is "done", "no longer improving", "interrupted" or "diverged"."""
+
+    kind: ClassVar[str] = "finished"
+    reason: str
+    step: int
+    seconds: float
+    train_nats: float
+    best_nats: float | None
+    best_step: int | None

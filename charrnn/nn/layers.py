@@ -1,0 +1,135 @@
+"""The layers below and above the recurrent ones: OneHot or Embedding, Dropout, Linear.
+
+Dimensions
+    T steps of the window, N parallel streams, V vocabulary size, D and F features.
+
+Each layer's ``backward`` belongs to the ``forward`` just before it.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from charrnn.nn.parameters import Array, Ids
+
+
+class OneHot:
+    """Turns each id into a column with a single 1."""
+
+    def __init__(self, vocab_size: int) -> None:
+        self.output_size = vocab_size
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return no shapes: there is nothing to learn."""
+        return {}
+
+    def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Take no weights."""
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw nothing."""
+
+    def forward(self, ids: Ids, dtype: np.dtype[np.floating]) -> Array:
+        """Return x (T, V, N) for ids (T, N)."""
+        T, N = ids.shape
+        x = np.zeros((T, self.output_size, N), dtype)
+        x[np.arange(T)[:, np.newaxis], ids, np.arange(N)] = 1
+        return x
+
+    def backward(self, dx: Array | None) -> None:
+        """Do nothing: no weight lies below."""
+
+
+class Embedding:
+    """Turns each id into a learned vector: the choice where a one-hot column would be long."""
+
+    def __init__(self, vocab_size: int, embedding_size: int) -> None:
+        self.vocab_size = vocab_size
+        self.output_size = embedding_size
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of the table of vectors."""
+        return {"E": (self.vocab_size, self.output_size)}
+
+    def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Use these arrays as the table and its gradient."""
+        self.E, self.dE = values["E"], grads["E"]
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Draw the vectors from the standard normal distribution, as PyTorch does."""
+        self.E[...] = rng.standard_normal(self.E.shape)
+
+    def forward(self, ids: Ids, dtype: np.dtype[np.floating]) -> Array:
+        """Return x (T, D, N) for ids (T, N)."""
+        self.ids = ids
+        return self.E[ids].transpose(0, 2, 1)
+
+    def backward(self, dx: Array | None) -> None:
+        """Sum the gradients dx (T, D, N) of each id's occurrences into ``dE``."""
+        assert dx is not None
+        ids = self.ids.reshape(-1)
+        columns = dx.transpose(0, 2, 1).reshape(len(ids), -1)
+        # Sorted, the occurrences of an id are one run to be summed: far faster than add.at.
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+        starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+        self.dE[...] = 0
+        self.dE[ids[starts]] = np.add.reduceat(columns[order], starts, axis=0)
+
+
+class Dropout:
+    """Zeroes a share of the features, the same ones at every step of the window.
+
+    One mask per window and stream is variational dropout (Gal & Ghahramani 2016). What is kept
+    grows by ``1 / (1 - rate)``, so that nothing changes where no mask is drawn.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def forward(self, y: Array, rng: np.random.Generator | None) -> Array:
+        """Return y (T, F, N), masked if there is a generator to draw the mask (F, N) from."""
+        self.mask: Array | None = None
+        if rng is None or self.rate == 0:
+            return y
+        kept = rng.random(y.shape[1:], np.float32) >= self.rate
+        self.mask = kept.astype(y.dtype) / y.dtype.type(1 - self.rate)
+        return y * self.mask
+
+    def backward(self, dy: Array) -> Array:
+        """Return the gradient of ``forward``'s input."""
+        return dy if self.mask is None else dy * self.mask
+
+
+class Linear:
+    """The layer above the stack: ``logits = W @ [1; y]``, with ``W = [b Wy]`` (F, 1 + D)."""
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        self.input_size = input_size
+        self.output_size = output_size
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of the weights, the bias in the first column."""
+        return {"W": (self.output_size, 1 + self.input_size)}
+
+    def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Use these arrays as the weights and their gradient."""
+        self.W, self.dW = values["W"], grads["W"]
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """Leave the weights zero: the first prediction is then uniform, at ln V nats."""
+        self.W[...] = 0
+
+    def forward(self, y: Array) -> Array:
+        """Return logits (F, T*N) for y (T, D, N)."""
+        T, D, N = y.shape
+        if getattr(self, "columns", np.empty((0, 0))).shape != (1 + D, T * N):
+            self.columns = np.ones((1 + D, T * N), self.W.dtype)
+        self.columns[1:].reshape(D, T, N)[...] = y.transpose(1, 0, 2)
+        return self.W @ self.columns
+
+    def backward(self, dlogits: Array, shape: tuple[int, int, int]) -> Array:
+        """Fill ``dW`` from dlogits (F, T*N) and return dy of ``shape`` (T, D, N)."""
+        T, D, N = shape
+        np.matmul(dlogits, self.columns.T, out=self.dW)
+        return (self.W[:, 1:].T @ dlogits).reshape(D, T, N).transpose(1, 0, 2)

@@ -1,0 +1,43 @@
+"""Softmax cross-entropy, in nats."""
+
+import numpy as np
+
+from charrnn.nn.parameters import Array, Ids
+
+
+def log_softmax_(logits: Array) -> Array:
+    """Turn logits (V, M) into log-probabilities, in place, and return them.
+
+    The largest logit of a column is subtracted first, so that nothing overflows.
+    """
+    logits -= logits.max(axis=0)
+    logits -= np.log(np.exp(logits).sum(axis=0))
+    return logits
+
+
+def cross_entropy_(logits: Array, targets: Ids) -> tuple[Array, Array]:
+    """Return the loss of each column and its gradient, which takes the place of the logits.
+
+    Parameters
+    ----------
+    logits : (V, M) array
+        One column per prediction; overwritten.
+    targets : (M,) int array
+        The row that was right.
+
+    Returns
+    -------
+    nats : (M,) array
+        ``-log softmax(logits)[target]``.
+    dlogits : (V, M) array
+        ``softmax(logits) - onehot(target)``.
+    """
+    columns = np.arange(len(targets))
+    logits -= logits.max(axis=0)
+    right = logits[targets, columns]
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=0)
+    nats = np.log(total) - right
+    logits /= total
+    logits[targets, columns] -= 1
+    return nats, logits

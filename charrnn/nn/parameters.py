@@ -1,0 +1,79 @@
+"""One flat vector of parameters with a named view of each weight.
+
+Clipping, optimisers, averages and the sum over threads each work on the vector; layers and
+checkpoints work on the views. Both are the same memory, so nothing is ever copied between them.
+"""
+
+from collections.abc import Iterator, Mapping
+from math import prod
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[np.floating]
+Ids = NDArray[np.integer]
+
+
+class Parameters(Mapping[str, Array]):
+    """Named arrays that share one flat vector.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        The name and shape of every weight, in the order in which they lie in the vector.
+    dtype : dtype
+        float32 or float64.
+    vector : (P,) array, optional
+        The memory to use, such as memory shared with other processes; zeros of its own if left
+        out.
+
+    Attributes
+    ----------
+    vector : (P,) float array
+        All values, one after another.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        dtype: DTypeLike,
+        vector: Array | None = None,
+    ) -> None:
+        self.shapes = dict(shapes)
+        size = sum(map(prod, self.shapes.values()))
+        self.vector: Array = np.zeros(size, dtype) if vector is None else vector
+        self._views: dict[str, Array] = {}
+        self._below: dict[str, dict[str, Array]] = {}
+        start = 0
+        for name, shape in self.shapes.items():
+            stop = start + prod(shape)
+            self._views[name] = self.vector[start:stop].reshape(shape)
+            start = stop
+
+    def __getitem__(self, name: str) -> Array:
+        return self._views[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def below(self, prefix: str) -> dict[str, Array]:
+        """Return the views whose names start with ``prefix + "."``, by the rest of the name."""
+        if prefix not in self._below:
+            self._below[prefix] = {
+                name.removeprefix(f"{prefix}."): view
+                for name, view in self._views.items()
+                if name.startswith(f"{prefix}.")
+            }
+        return self._below[prefix]
+
+
+def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Array:
+    """Return a random matrix with orthonormal rows or columns (Saxe et al. 2014)."""
+    tall = rng.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    # The sign makes the distribution uniform over orthogonal matrices (Mezzadri 2007).
+    q *= np.sign(np.diag(r))
+    return q if rows >= columns else q.T

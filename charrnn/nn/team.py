@@ -1,0 +1,158 @@
+"""A team of workers: the same method called on several objects at once, each on its own core.
+
+NumPy gives the interpreter lock away inside a call and wants it back after it, a few microseconds
+later. For small layers two threads spend up to 40 % of their time on that exchange, two processes
+none of it: LSTM 1 x 128 in two shards trained at 140,000 characters a second on two threads and
+at 180,000 in two processes. So workers are forked processes on Linux, which see the memory that
+was there before the fork and share the vectors made by ``shared_zeros``. Where a fork is not safe
+(macOS, Windows), or Python has no such lock, they are threads.
+"""
+
+import mmap
+import multiprocessing
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from charrnn.errors import CharrnnError
+from charrnn.nn.parameters import Array
+
+FORKS = sys.platform == "linux" and getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def shared_zeros(size: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return a vector of zeros (size,) that processes forked later share."""
+    if size == 0 or not FORKS:
+        return np.zeros(size, dtype)
+    return np.frombuffer(mmap.mmap(-1, size * dtype.itemsize), dtype)
+
+
+class Team:
+    """Calls a method of every worker at once and returns their results in order.
+
+    Worker 0 works in the calling process, so a team of one is a plain call. BLAS is held to one
+    thread for as long as the team is open: the workers are the threads.
+
+    Parameters
+    ----------
+    workers : sequence of object
+        Complete before the team is made: a later change of one is not seen by its process, except
+        in shared vectors.
+    """
+
+    def __init__(self, workers: Sequence[Any]) -> None:
+        self._workers = list(workers)
+        self._limits = threadpool_limits(1, user_api="blas")
+        self._pipes: list[Connection] = []
+        self._processes: list[Any] = []
+        self._pool: ThreadPoolExecutor | None = None
+        if len(self._workers) > 1 and FORKS:
+            self._fork()
+        elif len(self._workers) > 1:
+            self._pool = ThreadPoolExecutor(len(self._workers) - 1)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The processes that work beside this one."""
+        return [process.pid for process in self._processes]
+
+    def _fork(self) -> None:
+        context = multiprocessing.get_context("fork")
+        for worker in self._workers[1:]:
+            ours, theirs = context.Pipe()
+            # The others' ends are closed there, so that each sees the end of this process.
+            inherited = [*self._pipes, ours]
+            process = context.Process(target=_serve, args=(worker, theirs, inherited), daemon=True)
+            with warnings.catch_warnings():
+                # Python 3.12 warns of any other thread; BLAS keeps some, and prepares for forks.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+
+    def call(self, method: str, *args: Any) -> list[Any]:
+        """Return ``[getattr(worker, method)(*args) for worker in workers]``, done at once.
+
+        Raises
+        ------
+        CharrnnError
+            A worker process has been ended from outside.
+        """
+        first, *rest = self._workers
+        if self._pool:
+            futures = [self._pool.submit(getattr(worker, method), *args) for worker in rest]
+            return [getattr(first, method)(*args), *(future.result() for future in futures)]
+        try:
+            for pipe in self._pipes:
+                pipe.send((method, args))
+            results = [getattr(first, method)(*args)]
+            answers = [pipe.recv() for pipe in self._pipes]
+        except (EOFError, ConnectionError) as error:
+            raise CharrnnError(
+                "a worker process was ended from outside (out of memory?): "
+                "free memory or give --threads 1, then go on from the last save"
+            ) from error
+        for ok, answer in answers:
+            if not ok:
+                raise RuntimeError(f"in a worker process:\n{answer}")
+            results.append(answer)
+        return results
+
+    def close(self) -> None:
+        """End the workers and give BLAS its threads back."""
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join(timeout=5)
+            if process.is_alive():
+                process.kill()
+        if self._pool:
+            self._pool.shutdown()
+        self._pipes, self._processes, self._pool = [], [], None
+        self._limits.restore_original_limits()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> None:
+    """Answer calls until the other end of the pipe is closed."""
+    for other in inherited:
+        other.close()
+    # Whoever stops the run stops the calling process, which ends this one in its own time.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threadpool_limits(1, user_api="blas")
+    assert threading.current_thread() is threading.main_thread()
+    while True:
+        try:
+            method, args = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = (True, getattr(worker, method)(*args))
+        except Exception:
+            answer = (False, traceback.format_exc())
+        try:
+            pipe.send(answer)
+        except OSError:
+            return

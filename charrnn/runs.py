@@ -1,0 +1,256 @@
+"""Run directories: where best.npz, last.npz and log.jsonl of a run live, and who writes there."""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charrnn.checkpoint import Checkpoint, load, write_whole
+from charrnn.errors import CheckpointError, RunError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+RUNS = Path("runs")
+BEST, LAST, LOG, LOCK = "best.npz", "last.npz", "log.jsonl", "lock"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a line; ``state`` is "running", "interrupted" or why it finished."""
+
+    name: str
+    path: str
+    cell: str
+    num_layers: int
+    hidden_size: int
+    step: int
+    best_nats: float | None
+    num_parameters: int
+    size_bytes: int
+    modified: float
+    state: str
+
+
+def cache_directory(directory: Path) -> Path:
+    """Return where the corpora of a run and its neighbours are kept encoded, if they are large."""
+    return directory.parent / ".cache"
+
+
+def run_name(first_source: str) -> str:
+    """Return the name of a run on a corpus: the file's name without its endings."""
+    stem = Path(first_source).name.split(".")[0] if first_source != "-" else "stdin"
+    return re.sub(r"[^\w-]+", "-", stem).strip("-") or "run"
+
+
+def new_run_directory(name: str, out: Path | None = None) -> Path:
+    """Make a directory that no run has used: ``out``, or ``runs/<name>``, ``runs/<name>-2``, ...
+
+    Raises
+    ------
+    RunError
+        If ``out`` already holds a run, or the directory cannot be made.
+    """
+    try:
+        if out is not None:
+            if any((out / file).exists() for file in (BEST, LAST, LOG)):
+                raise RunError(
+                    f"{out} already holds a run: go on with --resume {out}, or name another --out"
+                )
+            out.mkdir(parents=True, exist_ok=True)
+            return out
+        RUNS.mkdir(exist_ok=True)
+        number = 1
+        while True:
+            path = RUNS / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()  # only one process can succeed
+            except FileExistsError:
+                number += 1
+            else:
+                return path
+    except OSError as error:
+        raise RunError(
+            f"{out or RUNS} cannot be made ({error.strerror}): name another folder with --out"
+        ) from error
+
+
+class RunLock:
+    """Holds a run directory for one process; the system lets go of it when the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        try:
+            self._file = (directory / LOCK).open("a+")
+        except OSError as error:
+            raise RunError(f"{directory} cannot be written ({error.strerror})") from error
+        if fcntl:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._file.seek(0)
+                owner = self._file.read().strip() or "unknown"
+                self._file.close()
+                raise RunError(
+                    f"{directory} is in use by process {owner}: wait for it, or stop it first"
+                ) from None
+        with contextlib.suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+
+    def release(self) -> None:
+        """Let others have the directory."""
+        self._file.close()
+
+
+def is_running(directory: Path) -> bool:
+    """Return whether a process holds the run."""
+    if not fcntl:
+        return False
+    try:
+        with (directory / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def find_model(model: str | Path | None) -> Path:
+    """Return the checkpoint that a name stands for.
+
+    Parameters
+    ----------
+    model : str, optional
+        An .npz file, a run's directory or its name under ./runs; the newest run if left out.
+
+    Raises
+    ------
+    RunError
+        If there is no such thing.
+    """
+    if model is None:
+        for directory in _directories():
+            if (directory / BEST).exists():
+                return directory / BEST
+        raise RunError(
+            "there is no trained model under ./runs: train one with charrnn train FILE, "
+            "or name one with --model"
+        )
+    path = Path(model)
+    for candidate in (path, RUNS / path):
+        if candidate.is_dir():
+            if (candidate / BEST).exists():
+                return candidate / BEST
+            raise RunError(f"{candidate} holds no {BEST}: the run has not saved a model yet")
+        if candidate.is_file():
+            return candidate
+    raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")
+
+
+def _directories() -> list[Path]:
+    """Return the directories under ./runs that hold a run, the newest model first."""
+
+    def modified(directory: Path) -> float:
+        return max(
+            (directory / file).stat().st_mtime
+            for file in (BEST, LAST)
+            if (directory / file).exists()
+        )
+
+    found = []
+    with contextlib.suppress(OSError):
+        for directory in RUNS.iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                found.append((modified(directory), directory.name, directory))
+    return [directory for *_, directory in sorted(found, reverse=True)]
+
+
+def list_runs() -> list[RunSummary]:
+    """Return the runs under ./runs, newest first; unreadable ones say so in ``state``."""
+    return [_summary(directory) for directory in _directories()]
+
+
+def _summary(directory: Path) -> RunSummary:
+    files = [directory / file for file in (LAST, BEST) if (directory / file).exists()]
+    size = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
+    modified = max(file.stat().st_mtime for file in files)
+    try:
+        checkpoint = load(files[0])
+    except CheckpointError:
+        return RunSummary(
+            directory.name, str(directory), "", 0, 0, 0, None, 0, size, modified, "damaged"
+        )
+    config, history = checkpoint.model_config, checkpoint.history
+    state = "running" if is_running(directory) else history.finished or "interrupted"
+    return RunSummary(
+        name=directory.name,
+        path=str(directory),
+        cell=config.cell,
+        num_layers=config.num_layers or 0,
+        hidden_size=config.hidden_size or 0,
+        step=history.step,
+        best_nats=history.best_nats,
+        num_parameters=checkpoint.num_parameters,
+        size_bytes=size,
+        modified=modified,
+        state=state,
+    )
+
+
+def read_log(directory: Path) -> list[dict[str, Any]]:
+    """Return the events of a run's log; a last line that was cut off by a crash is left out."""
+    events = []
+    with contextlib.suppress(OSError):
+        for line in (directory / LOG).read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    events.append(event)
+    return events
+
+
+def write_log(directory: Path, events: Iterable[dict[str, Any]]) -> None:
+    """Replace the log."""
+    text = "".join(json.dumps(event) + "\n" for event in events)
+    write_whole(directory / LOG, lambda file: file.write(text.encode()))
+
+
+def append_log(directory: Path, event: dict[str, Any]) -> None:
+    """Add one event to the log."""
+    try:
+        with (directory / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+    except OSError as error:
+        raise RunError(
+            f"{directory / LOG} could not be written ({error.strerror}): "
+            f"make room, then go on with --resume {directory}"
+        ) from error
+
+
+def load_last(directory: Path) -> Checkpoint:
+    """Return what a resume needs; remove what a crash may have left half written.
+
+    Raises
+    ------
+    RunError
+        If the directory holds no run that can go on.
+    """
+    if not (directory / LAST).exists():
+        raise RunError(
+            f"{directory} holds no {LAST}: nothing to resume; charrnn runs lists what is here"
+        )
+    with contextlib.suppress(OSError):
+        for leftover in directory.glob(".*.tmp"):
+            leftover.unlink()
+    checkpoint = load(directory / LAST)
+    if not checkpoint.training:
+        raise RunError(f"{directory / LAST} lacks what a resume needs: use --init-from instead")
+    return checkpoint

@@ -1,0 +1,39 @@
+"""How streams are cut into shards and shards dealt to workers.
+
+The cut follows from the number of streams alone, so that no result depends on the number of
+workers.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+LARGE_HIDDEN_SIZE = 384
+
+
+def shard_columns(streams: int, hidden_size: int) -> list[slice]:
+    """Cut this many streams into shards.
+
+    At least two shards where that leaves 8 streams to each, so that two cores have work, and no
+    more than 32 streams, so that more cores have: larger products are no faster. Large layers get
+    16, for less memory: their products take so long that more calls do not matter.
+    """
+    limit = 16 if hidden_size >= LARGE_HIDDEN_SIZE else 32
+    count = max(1 if streams < 16 else 2, -(-streams // limit))
+    borders = [streams * index // count for index in range(count + 1)]
+    return [slice(*border) for border in pairwise(borders)]
+
+
+def deal(shards: range, threads: int) -> list[range]:
+    """Deal shards to at most ``threads`` workers, like cards."""
+    workers = max(1, min(threads, len(shards)))
+    return [shards[worker::workers] for worker in range(workers)]
+
+
+def collect(results: Sequence[Sequence[float]]) -> float:
+    """Sum what the workers returned in the order of the shards, however they were dealt."""
+    total = 0.0
+    for turn in range(max(map(len, results))):
+        for result in results:
+            if turn < len(result):
+                total += result[turn]
+    return total

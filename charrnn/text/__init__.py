@@ -1,0 +1,17 @@
+"""Text in, ids out: reading a corpus, and the vocabulary that numbers its characters."""
+
+from charrnn.text.cache import remove_cache
+from charrnn.text.corpus import Corpus, Source, check_sources, fingerprint, read_corpus
+from charrnn.text.vocabulary import StreamDecoder, Vocabulary, show_character
+
+__all__ = [
+    "Corpus",
+    "Source",
+    "StreamDecoder",
+    "Vocabulary",
+    "check_sources",
+    "fingerprint",
+    "read_corpus",
+    "remove_cache",
+    "show_character",
+]

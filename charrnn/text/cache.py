@@ -1,0 +1,224 @@
+"""Codes of a large corpus in a file that is mapped, so that the text need not fit in memory.
+
+An entry is two files, `corpus-KEY.codes`, the bare array, and `corpus-KEY.json`, its header. KEY
+comes from the content of the sources and from the options. Both files are written under another
+name and renamed when complete, the header last: without a valid header nothing is believed.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from charrnn.errors import CorpusError
+from charrnn.text.vocabulary import Codes
+
+FORMAT = 1
+MEMORY_LIMIT = 64 << 20
+"""Bytes of codes that are kept in memory; more go to the cache, where there is one."""
+BLOCK = 1 << 20
+"""Codes that are moved at once."""
+
+_OURS = re.compile(r"corpus-([0-9a-f]{16}\.(codes|json)|\w{8}\.tmp)")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What lies beside the codes of a cache entry: what they came from, and how to map them."""
+
+    sources: list[dict[str, Any]]
+    options: dict[str, str]
+    dtype: str
+    count: int
+    num_bytes: int
+    notices: list[str]
+    format: int = FORMAT
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of each source."""
+        return [source["size"] for source in self.sources]
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Return the header in `path`; None if it is missing, damaged or of another format."""
+        try:
+            header = cls(**json.loads(path.read_text("utf-8")))
+            valid = (
+                header.format == FORMAT
+                and header.dtype in ("uint8", "uint16", "uint32")
+                and all(type(n) is int and n > 0 for n in (header.count, header.num_bytes))
+                and all(type(size) is int for size in header.sizes)
+                and all(isinstance(notice, str) for notice in header.notices)
+            )
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        return header if valid else None
+
+
+def may_hold(folder: Path, options: dict[str, str], sizes: list[int]) -> bool:
+    """Whether some entry was made with these options from sources of these sizes.
+
+    Only then is it worth hashing the sources to find out whether they are the same.
+    """
+    headers = (Header.read(path) for path in folder.glob("corpus-*.json"))
+    return any(h is not None and h.options == options and h.sizes == sizes for h in headers)
+
+
+def load(folder: Path, key: str) -> tuple[Codes, Header] | None:
+    """Map the entry `key`; None if there is no complete one."""
+    header = Header.read(folder / f"corpus-{key}.json")
+    path = folder / f"corpus-{key}.codes"
+    if header is None:
+        return None
+    dtype = np.dtype(header.dtype)
+    try:
+        if path.stat().st_size != header.count * dtype.itemsize:
+            return None
+        return np.memmap(path, dtype, "r", shape=(header.count,)), header
+    except OSError:
+        return None
+
+
+def remove_cache(cache_dir: str | Path) -> int:
+    """Delete the cache files in `cache_dir`, and nothing else; return the bytes freed.
+
+    Raises
+    ------
+    CorpusError
+        If a cache file cannot be deleted.
+    """
+    freed = 0
+    for path in sorted(Path(cache_dir).glob("corpus-*")):
+        if not _OURS.fullmatch(path.name) or not path.is_file():
+            continue
+        with _explained(path.parent):
+            size = path.lstat().st_size
+            path.unlink()
+            freed += size
+    return freed
+
+
+class CodesWriter:
+    """Collects pieces of codes, in memory at first and in a file of `folder` when they are many.
+
+    The width of the whole is that of its widest piece, which is known at the end. In memory the
+    codes are widened when a wider piece comes; in the file each run of pieces keeps its width
+    until the end. Use it as a context manager: it leaves no temporary file behind.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.count = 0
+        self._buffer = bytearray()  # grows in place, unlike an array
+        self._width: np.dtype[Any] = np.dtype(np.uint8)
+        self._file: BinaryIO | None = None
+        self._runs: list[tuple[np.dtype[Any], int]] = []
+        self._temporary: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # a full disk may make even closing fail
+                self._file.close()
+        for path in self._temporary:
+            path.unlink(missing_ok=True)
+
+    def append(self, codes: Codes) -> None:
+        """Add `codes (n,)` at the end."""
+        self.count += len(codes)
+        if self._file is not None:
+            assert self.folder is not None
+            with _explained(self.folder):
+                self._write(codes)
+            return
+        if codes.itemsize > self._width.itemsize:
+            self._width, self._buffer = codes.dtype, bytearray(self.gather().astype(codes.dtype))
+        self._buffer += codes.astype(self._width, copy=False).data
+        if self.folder is not None and len(self._buffer) > MEMORY_LIMIT:
+            with _explained(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._file = self._create(self.folder)
+                self._write(self.gather())
+            self._buffer = bytearray()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether no file was needed."""
+        return self._file is None
+
+    def gather(self) -> Codes:
+        """Return all codes as one array; for a writer that is still in memory."""
+        return np.frombuffer(self._buffer, self._width)
+
+    def store(self, key: str, header: dict[str, Any]) -> Codes:
+        """Make the cache entry `key` from the file, and return its codes, mapped.
+
+        `header` holds the fields of `Header` but for `dtype` and `count`.
+        """
+        assert self.folder is not None
+        assert self._file is not None
+        with _explained(self.folder):
+            width = max((dtype for dtype, _ in self._runs), key=lambda dtype: dtype.itemsize)
+            if any(dtype != width for dtype, _ in self._runs):
+                self._widen(width)
+            self._publish(self._file, f"corpus-{key}.codes")
+            complete = Header(dtype=str(width), count=self.count, **header)
+            note = self._create(self.folder)
+            note.write(json.dumps(asdict(complete), indent=1).encode("ascii"))
+            self._publish(note, f"corpus-{key}.json")
+        entry = load(self.folder, key)
+        if entry is None:
+            raise CorpusError(f"{self.folder}: the corpus cache was removed meanwhile: run again")
+        return entry[0]
+
+    def _write(self, codes: Codes) -> None:
+        assert self._file is not None
+        self._file.write(codes.data)
+        if self._runs and self._runs[-1][0] == codes.dtype:
+            self._runs[-1] = (codes.dtype, self._runs[-1][1] + len(codes))
+        else:
+            self._runs.append((codes.dtype, len(codes)))
+
+    def _widen(self, width: np.dtype[Any]) -> None:
+        assert self.folder is not None
+        assert self._file is not None
+        narrow, self._file = self._file, self._create(self.folder)
+        narrow.seek(0)
+        for dtype, count in self._runs:
+            for start in range(0, count, BLOCK):
+                block = narrow.read(min(BLOCK, count - start) * dtype.itemsize)
+                self._file.write(np.frombuffer(block, dtype).astype(width).data)
+        narrow.close()
+
+    def _create(self, folder: Path) -> BinaryIO:
+        descriptor, name = tempfile.mkstemp(prefix="corpus-", suffix=".tmp", dir=folder)
+        self._temporary.append(Path(name))
+        return os.fdopen(descriptor, "w+b")
+
+    def _publish(self, file: BinaryIO, name: str) -> None:
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        path = self._temporary[-1]
+        path.replace(path.with_name(name))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CorpusError(
+            f"{folder}: the corpus cache cannot be changed ({error.strerror}): "
+            "free some space there, or choose another folder for the run"
+        ) from None

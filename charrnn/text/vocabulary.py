@@ -1,0 +1,357 @@
+"""Characters and ids: the vocabulary of a model, and the normal forms that its text comes in."""
+
+import codecs
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.errors import VocabularyError
+
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+Ids = npt.NDArray[np.unsignedinteger[Any]]
+Normalize = Literal["none", "nfc", "nfd", "nfkc"]
+Unit = Literal["char", "byte"]
+
+CODE_POINTS = 0x110000
+CHUNK = 1 << 16
+"""Codes looked up at once: NumPy turns indices into 8 bytes each, which should stay in cache."""
+LISTED = 10
+"""Unknown characters that an error names."""
+NORMALIZE_PIECE = 4096
+"""Characters normalised at once: sorting a run of combining marks takes quadratic time."""
+
+
+def to_codes(text: str) -> Codes:
+    """Code points of `text`, as `(len(text),)` uint8, uint16 or uint32: the smallest that holds it.
+
+    Raises
+    ------
+    UnicodeEncodeError
+        If `text` holds a lone surrogate.
+    """
+    try:
+        return np.frombuffer(text.encode("latin-1"), np.uint8)
+    except UnicodeEncodeError:
+        pass
+    pairs = text.encode("utf-16-le")
+    if len(pairs) == 2 * len(text):
+        return np.frombuffer(pairs, "<u2").astype(np.uint16, copy=False)
+    return np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.uint32, copy=False)
+
+
+def to_text(codes: npt.NDArray[Any]) -> str:
+    """Inverse of `to_codes`."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
+
+
+class Normalizer:
+    """Unicode normalisation of a stream: holds back what the next characters may still change.
+
+    The result does not depend on how the stream is cut. A run of more than `NORMALIZE_PIECE`
+    characters that all attach to the one before, which no writing system has, is normalised in
+    pieces.
+    """
+
+    def __init__(self, form: Literal["nfc", "nfd", "nfkc"]) -> None:
+        self._form = _form(form)
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Return the normalised text that is final by now."""
+        if text and text.isascii():  # the common case: only the last character can still change
+            done, self._held = self._normalize(self._held) + text[:-1], text[-1]
+            return done
+        return "".join(self._pieces(self._held + text, len(self._held)))
+
+    def flush(self) -> str:
+        """Return what was held back, and start anew."""
+        done, self._held = self._normalize(self._held), ""
+        return done
+
+    def _normalize(self, text: str) -> str:
+        return unicodedata.normalize(self._form, text)
+
+    def _pieces(self, text: str, known: int) -> Iterator[str]:
+        """Cut `text`, of which the first `known` characters are held: no cut is among them."""
+        start = 0
+        while start < len(text):
+            stop = min(start + NORMALIZE_PIECE, len(text))
+            first = max(start + 1, known)
+            cut = stop - 1
+            while cut >= first and not starts_anew(text[cut]):
+                cut -= 1
+            if cut < first:
+                if stop - start < NORMALIZE_PIECE:
+                    break
+                cut = stop
+            yield self._normalize(text[start:cut])
+            start = cut
+        self._held = text[start:]
+
+
+def starts_anew(character: str) -> bool:
+    """Whether a text may be cut before `character` without changing any normal form."""
+    if character < "\u0300":
+        return True
+    first = unicodedata.normalize("NFKD", character)[0]
+    code = ord(first)
+    attaches = (
+        unicodedata.category(first).startswith("M")
+        or 0x1160 <= code <= 0x11FF  # Hangul vowels and finals join the consonant before
+        or 0x16D40 <= code <= 0x16D7F  # Kirat Rai vowels, letters that compose
+    )
+    return not attaches
+
+
+def show_character(code: int) -> str:
+    r"""Name a code point for a message, safely: `'\\n' (U+000A)`, `'한' (U+D55C)`."""
+    character = chr(code)
+    if unicodedata.category(character).startswith("M"):  # would join the quote before it
+        shown = "'" + character.encode("unicode_escape").decode("ascii") + "'"
+    else:
+        shown = repr(character)
+    return f"{shown} (U+{code:04X})"
+
+
+def _smallest(largest: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.uint32
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Vocabulary:
+    """The symbols that a model knows, in order; a symbol's id is its place.
+
+    Attributes
+    ----------
+    symbols : (V,) uint32 array
+        Code points (or byte values), ascending, distinct, at least one.
+    unit : "char" or "byte"
+    normalize : "none", "nfc", "nfd" or "nfkc"
+        The normal form of the corpus. Text is brought into it before it is encoded, and what
+        an nfd model writes is composed again.
+
+    Raises
+    ------
+    VocabularyError
+        If the symbols are not what is said above.
+    """
+
+    symbols: npt.NDArray[np.uint32]
+    unit: Unit = "char"
+    normalize: Normalize = "none"
+
+    def __post_init__(self) -> None:
+        symbols = np.array(self.symbols, np.uint32)  # a copy that nobody else can change
+        symbols.flags.writeable = False
+        object.__setattr__(self, "symbols", symbols)
+        if self.unit not in get_args(Unit) or self.normalize not in get_args(Normalize):
+            raise VocabularyError(
+                f"vocabulary with unit {self.unit!r} and normal form {self.normalize!r}: "
+                "this version of charrnn does not know them"
+            )
+        if symbols.ndim != 1 or not len(symbols):
+            raise VocabularyError("the vocabulary is empty: give a text of at least one character")
+        if (symbols[1:] <= symbols[:-1]).any():
+            raise VocabularyError("the vocabulary's symbols are not ascending and distinct")
+        surrogates = (symbols >= 0xD800) & (symbols <= 0xDFFF)
+        limit = CODE_POINTS if self.unit == "char" else 256
+        if symbols[-1] >= limit or surrogates.any():
+            raise VocabularyError(f"the vocabulary holds numbers that are no {self.unit}")
+
+    @classmethod
+    def from_codes(
+        cls, codes: Codes, *, unit: Unit = "char", normalize: Normalize = "none"
+    ) -> "Vocabulary":
+        """Collect the distinct symbols of a text, `codes (n,)`, which may be a memory map."""
+        seen = np.zeros(CODE_POINTS, np.bool_)
+        for start in range(0, len(codes), CHUNK):
+            chunk = codes[start : start + CHUNK]
+            if chunk.max() >= CODE_POINTS:
+                raise VocabularyError("the text holds numbers that are no code points")
+            seen[chunk] = True
+        return cls(np.flatnonzero(seen).astype(np.uint32), unit, normalize)
+
+    def __len__(self) -> int:
+        """Return V, the number of symbols."""
+        return len(self.symbols)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash((self.symbols.tobytes(), self.unit, self.normalize))
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} symbols, unit={self.unit!r}, normalize={self.normalize!r})"
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """The smallest unsigned type that holds every id."""
+        return np.dtype(_smallest(len(self) - 1))
+
+    @cached_property
+    def _table(self) -> Ids:
+        """Id of each code up to the largest symbol; V for unknown ones and, last, all larger."""
+        table = np.full(int(self.symbols[-1]) + 2, len(self), _smallest(len(self)))
+        table[self.symbols] = np.arange(len(self))
+        return table
+
+    def encode(self, codes: Codes, out: Ids | None = None) -> Ids:
+        """Return the ids of `codes (n,)`, as `(n,)` in `dtype`, written to `out` where given.
+
+        Raises
+        ------
+        VocabularyError
+            If some are unknown: names them with their counts and where each comes first.
+        """
+        ids: Ids = np.empty(len(codes), self.dtype) if out is None else out
+        for start in range(0, len(codes), CHUNK):
+            found = self._table.take(codes[start : start + CHUNK], mode="clip")
+            if found.size and found.max() == len(self):
+                raise VocabularyError(self._unknown_message(codes))
+            ids[start : start + CHUNK] = found
+        return ids
+
+    def encode_known(self, codes: Codes) -> tuple[Ids, dict[int, int]]:
+        """Return the ids of the codes that are known, and how often each unknown one occurs."""
+        found = self._table.take(codes, mode="clip")
+        unknown, counts = np.unique(codes[found == len(self)], return_counts=True)
+        ids = found[found < len(self)].astype(self.dtype)
+        return ids, dict(zip(unknown.tolist(), counts.tolist(), strict=True))
+
+    def text_to_codes(self, text: str) -> Codes:
+        """Turn a text from outside, such as a seed, into codes of this vocabulary's kind.
+
+        It is brought into the vocabulary's normal form; for bytes it is encoded as UTF-8.
+
+        Raises
+        ------
+        VocabularyError
+            If `text` holds a lone surrogate, which is no character.
+        """
+        try:
+            if self.unit == "byte":
+                return np.frombuffer(text.encode(), np.uint8)
+            if self.normalize != "none":
+                text = unicodedata.normalize(_form(self.normalize), text)
+            return to_codes(text)
+        except UnicodeEncodeError as error:
+            raise VocabularyError(
+                f"the text has a lone surrogate (U+{ord(text[error.start]):04X}) at character "
+                f"{error.start}: give it as valid UTF-8"
+            ) from None
+
+    def encode_text(self, text: str) -> Ids:
+        """Return the ids of `text`; errors as for `text_to_codes` and `encode`."""
+        return self.encode(self.text_to_codes(text))
+
+    def decode(self, ids: npt.ArrayLike) -> str:
+        """Return the text of `ids (n,)`: composed if the vocabulary is nfd, UTF-8 if of bytes.
+
+        Raises
+        ------
+        VocabularyError
+            If an id is not in 0..V-1.
+        """
+        decoder = self.decoder()
+        return decoder.decode(ids) + decoder.flush()
+
+    def decoder(self) -> "StreamDecoder":
+        """Return a decoder for ids that arrive a few at a time."""
+        return StreamDecoder(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the vocabulary as a dict of JSON types; `from_json` is its inverse."""
+        symbols = self.symbols.tolist()
+        return {"unit": self.unit, "normalize": self.normalize, "symbols": symbols}
+
+    @classmethod
+    def from_json(cls, data: object) -> "Vocabulary":
+        """Check and read what `to_json` wrote; the data may come from anyone.
+
+        Raises
+        ------
+        VocabularyError
+            If `data` is anything but a valid vocabulary.
+        """
+        if not isinstance(data, dict) or set(data) != {"unit", "normalize", "symbols"}:
+            raise VocabularyError("the stored vocabulary needs unit, normalize and symbols")
+        symbols = data["symbols"]
+        if not isinstance(symbols, list) or len(symbols) > CODE_POINTS:
+            raise VocabularyError("the stored vocabulary's symbols are not a list of fitting size")
+        if not all(type(symbol) is int and 0 <= symbol < CODE_POINTS for symbol in symbols):
+            raise VocabularyError("the stored vocabulary holds something that is no code point")
+        if not isinstance(data["unit"], str) or not isinstance(data["normalize"], str):
+            raise VocabularyError("the stored vocabulary's unit and normalize must be words")
+        array = np.array(symbols, np.uint32)
+        return cls(array, data["unit"], data["normalize"])  # type: ignore[arg-type]
+
+    def _unknown_message(self, codes: Codes) -> str:
+        places = [  # chunk by chunk: the text may be a memory map of many GB
+            start + np.flatnonzero(self._table.take(chunk, mode="clip") == len(self))
+            for start in range(0, len(codes), CHUNK)
+            for chunk in (codes[start : start + CHUNK],)
+        ]
+        where = np.concatenate(places)
+        unknown, first, counts = np.unique(codes[where], return_index=True, return_counts=True)
+        listed = [
+            f"{self.show(int(unknown[i]))} {counts[i]:,} time{'s' if counts[i] > 1 else ''}, "
+            f"first at {where[first[i]]:,}"
+            for i in np.argsort(first)[:LISTED]
+        ]
+        more = f"; and {len(unknown) - LISTED:,} more" if len(unknown) > LISTED else ""
+        return (
+            f"the model does not know {len(unknown):,} "
+            f"{'characters' if self.unit == 'char' else 'bytes'} of the text: "
+            + "; ".join(listed)
+            + more
+            + ": remove or replace them, or use a model that was trained on them"
+        )
+
+    def show(self, code: int) -> str:
+        """Name a symbol for a message, safely."""
+        if self.unit == "byte":
+            return f"byte 0x{code:02X}"
+        return show_character(code) if code < CODE_POINTS else f"number {code}"
+
+
+def _form(normalize: str) -> Any:
+    return normalize.upper()
+
+
+class StreamDecoder:
+    """Turns ids into text as they arrive; holds back what is not yet a whole character.
+
+    That is an incomplete UTF-8 sequence for a vocabulary of bytes, and for an nfd one the last
+    character, which the next one may still complete. Invalid UTF-8 becomes U+FFFD.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._composer = Normalizer("nfc")
+
+    def decode(self, ids: npt.ArrayLike) -> str:
+        """Return the text that `ids`, one or `(n,)`, complete."""
+        places = np.atleast_1d(np.asarray(ids))
+        size = len(self._vocabulary)
+        if not places.size:
+            return ""
+        if places.dtype.kind not in "ui" or places.min() < 0 or places.max() >= size:
+            raise VocabularyError(f"ids must be whole numbers from 0 to {size - 1}")
+        symbols = self._vocabulary.symbols[places]
+        if self._vocabulary.unit == "byte":
+            return self._utf8.decode(symbols.astype(np.uint8).tobytes())
+        text = to_text(symbols)
+        return self._composer.feed(text) if self._vocabulary.normalize == "nfd" else text
+
+    def flush(self) -> str:
+        """Return what was held back; the stream may then begin anew."""
+        rest = self._utf8.decode(b"", True) + self._composer.flush()
+        self._utf8.reset()
+        return rest

@@ -1,0 +1,266 @@
+"""The training step: truncated backpropagation through time over shards of streams.
+
+Dimensions
+    T steps of the window, N parallel streams, L layers, S state arrays, H hidden units,
+    P parameters.
+
+The batch is cut into shards of streams. Each shard has its own state and its
+own gradient; a worker of the team does some shards and then some blocks of the parameters.
+How the work is cut follows from the sizes alone and sums run in the order of the shards, so the
+result is the same, bit for bit, for every number of workers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import isfinite, log, sqrt
+
+import numpy as np
+
+from charrnn.config import ModelConfig
+from charrnn.nn.model import CharModel
+from charrnn.nn.optimizers import BLOCK, Optimizer, blocks
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.team import Team, shared_zeros
+from charrnn.scoring import Scorer
+from charrnn.sharding import collect, deal, shard_columns
+from charrnn.text.windows import Streams
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did: mean loss in nats per character, gradient norm, whether it was applied."""
+
+    nats: float
+    grad_norm: float
+    applied: bool
+
+
+@dataclass
+class Shard:
+    """Some of the streams: their state, and where the gradient of their windows goes."""
+
+    index: int
+    columns: slice
+    state: Array
+    next_state: Array
+    grads: Parameters
+
+
+class Worker:
+    """One worker's shards of the streams and blocks of the parameters.
+
+    The shards of a worker take turns in the buffers of one model.
+    """
+
+    def __init__(
+        self,
+        model: CharModel,
+        shards: Sequence[Shard],
+        grads: Sequence[Array],
+        part: slice,
+        optimizer: Optimizer,
+        streams: Streams,
+        reset: float,
+        random_seed: int,
+        scorer: Scorer | None,
+        scored: range,
+    ) -> None:
+        self.model, self.shards = model, shards
+        self.grads, self.part, self.optimizer = grads, part, optimizer
+        self.streams, self.reset, self.random_seed = streams, reset, random_seed
+        self.scorer, self.scored = scorer, scored
+
+    def gradient(self, step: int, cursor: int, seq_len: int) -> list[float]:
+        """Return the summed loss of each shard, its gradient filled."""
+        self.model.prepare()
+        losses = []
+        for shard in self.shards:
+            ids, targets = self.streams.window(cursor, seq_len, shard.columns)
+            # Numbered by step and shard, a generator needs no state to resume from.
+            bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
+            rng = np.random.Generator(bits)
+            kept = np.greater_equal(rng.random(ids.shape[1]), self.reset)
+            self.model.bind(shard.grads)
+            loss, shard.next_state = self.model.loss_and_gradient(
+                ids,
+                targets,
+                shard.state * kept.astype(shard.state.dtype),
+                predictions=seq_len * len(self.streams.starts),
+                rng=rng,
+            )
+            losses.append(loss)
+        return losses
+
+    def reduce(self) -> list[float]:
+        """Sum the shards' gradients into the first; return the squared norm of each block."""
+        total, *rest = self.grads
+        norms = []
+        for block in blocks(self.part):
+            for grad in rest:
+                np.add(total[block], grad[block], out=total[block])
+            norms.append(float(np.dot(total[block], total[block])))
+        return norms
+
+    def update(self, learning_rate: float, step: int, scale: float) -> None:
+        """Move the parameters of this worker and let the state of its streams go on."""
+        self.optimizer.update(self.part, learning_rate=learning_rate, step=step, scale=scale)
+        for shard in self.shards:
+            shard.state[...] = shard.next_state
+
+    def score(self) -> list[float]:
+        """Return the nats of this worker's shards of the held-out text."""
+        assert self.scorer is not None
+        return [self.scorer.score(self.model, shard) for shard in self.scored]
+
+
+def training_memory(
+    config: ModelConfig,
+    vocab_size: int,
+    *,
+    batch_size: int,
+    seq_len: int,
+    slots: int,
+    threads: int,
+) -> int:
+    """Return about how many bytes training takes beside the text.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Every size given.
+    vocab_size, batch_size, seq_len : int
+        V, N and T.
+    slots : int
+        Vectors of optimiser state.
+    threads : int
+        Workers, each with the buffers of one shard.
+    """
+    assert config.hidden_size
+    shards = shard_columns(batch_size, config.hidden_size)
+    widest: int = max(columns.stop - columns.start for columns in shards)
+    vectors = CharModel.size_of(config, vocab_size) * (1 + slots + len(shards))
+    window = CharModel.floats_per_character(config, vocab_size) * seq_len * widest
+    return 4 * (vectors + window * min(threads, len(shards)))
+
+
+class Trainer:
+    """Trains a model on the streams of a text; knows nothing of files, time or the screen.
+
+    Parameters
+    ----------
+    model : CharModel
+        Initialised; trained in place.
+    streams : Streams
+        The training text.
+    optimizer : type of Optimizer
+    seq_len : int
+        T, the window after which backpropagation is cut.
+    max_grad_norm : float
+        Clipping by global norm; 0 for none.
+    weight_decay : float
+    random_seed : int
+        Numbers the dropout masks and resets.
+    reset : float
+        The probability that a stream begins a window from a zero state, so that the model also
+        learns to begin (Melis et al. 2018).
+    scorer : Scorer, optional
+        The held-out text for ``validate``.
+    threads : int
+        At most this many workers; no effect on the result.
+    """
+
+    def __init__(
+        self,
+        model: CharModel,
+        streams: Streams,
+        *,
+        optimizer: type[Optimizer],
+        seq_len: int,
+        max_grad_norm: float,
+        weight_decay: float,
+        random_seed: int,
+        reset: float = 0.0,
+        scorer: Scorer | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.model, self.streams, self.seq_len = model, streams, seq_len
+        self.max_grad_norm = max_grad_norm
+        self.step_count = 0
+        N = len(streams.starts)
+        L, S, H, _ = model.zero_state(0).shape
+        self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
+        shards = [
+            Shard(
+                index,
+                columns,
+                self.state[..., columns],
+                self.state[..., columns],
+                model.gradients() if index else model.grads,
+            )
+            for index, columns in enumerate(shard_columns(N, H))
+        ]
+        grads = [shard.grads.vector for shard in shards]
+        self.optimizer = optimizer(
+            model.parameters.vector, grads[0], zeros=shared_zeros, weight_decay=weight_decay
+        )
+        P, count = model.num_parameters, max(1, min(threads, len(shards)))
+        per_worker = -(-P // (BLOCK * count)) * BLOCK
+        self.scorer = scorer
+        scored = deal(range(scorer.num_shards if scorer else 0), count)
+        scored += [range(0)] * (count - len(scored))
+        workers = [
+            Worker(
+                model.replica(),
+                [shards[index] for index in mine],
+                grads,
+                slice(min(number * per_worker, P), min((number + 1) * per_worker, P)),
+                self.optimizer,
+                streams,
+                reset,
+                random_seed,
+                scorer,
+                scored[number],
+            )
+            for number, mine in enumerate(deal(range(len(shards)), count))
+        ]
+        self.team = Team(workers)
+
+    @property
+    def chars_per_step(self) -> int:
+        """Characters that one step learns from."""
+        return self.seq_len * len(self.streams.starts)
+
+    @property
+    def cursor(self) -> int:
+        """How far each stream has read."""
+        return self.step_count * self.seq_len
+
+    def step(self, learning_rate: float) -> StepResult:
+        """Learn from one window of every stream.
+
+        A step whose loss or gradient is not finite changes neither weights nor optimiser; the
+        streams go on from a zero state.
+        """
+        number = self.step_count + 1
+        losses = self.team.call("gradient", number, self.cursor, self.seq_len)
+        loss = collect(losses) / self.chars_per_step
+        norm = sqrt(sum(chain.from_iterable(self.team.call("reduce"))))
+        applied = isfinite(loss) and isfinite(norm)
+        if applied:
+            scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0
+            self.team.call("update", learning_rate, number, scale)
+        else:
+            self.state[...] = 0
+        self.step_count = number
+        return StepResult(loss, norm, applied)
+
+    def validate(self) -> float:
+        """Return the mean nats per character of the held-out text; changes nothing."""
+        assert self.scorer is not None
+        nats = log(self.model.vocab_size) + collect(self.team.call("score"))
+        return nats / len(self.scorer.ids)
+
+    def close(self) -> None:
+        """End the workers."""
+        self.team.close()

@@ -1,0 +1,449 @@
+"""The commands in-process: options, output, exit codes."""
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+from typer.testing import CliRunner
+
+from charrnn.cli import words
+from charrnn.cli.app import COMMANDS, app, load_command
+from charrnn.cli.console import write_json
+from charrnn.cli.options import MachineConfig
+from charrnn.cli.text import visible, visible_line
+from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig, option_name
+
+TINY = ["--steps", "20", "--hidden-size", "16", "--num-layers", "1", "--threads", "1"]
+TEXT = "hello world, hello there\n" * 40
+
+SETTINGS = {
+    "train": (TextConfig, ModelConfig, TrainConfig, MachineConfig),
+    "sample": (SampleConfig, MachineConfig),
+    "eval": (MachineConfig,),
+}
+NUMBERS = [
+    (command, option_name(item.name), item)
+    for command, groups in SETTINGS.items()
+    for group in groups
+    for item in fields(group)
+    if "int" in str(item.type) or "float" in str(item.type)
+]
+
+
+def run(*words, input=None):
+    return CliRunner().invoke(app, [str(word) for word in words], input=input, prog_name="charrnn")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a corpus and a run on it."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "corpus.txt").write_text(TEXT)
+        result = run("train", "corpus.txt", *TINY)
+        assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def here(trained, monkeypatch):
+    """Be in that folder; not to be written to."""
+    monkeypatch.chdir(trained)
+    return trained
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_every_setting_is_in_the_help(command):
+    text = run(command, "--help").stdout
+    for group in SETTINGS[command]:
+        for item in fields(group):
+            assert re.search(rf"{option_name(item.name)}\b", text), item.name
+            first_words = item.metadata["help"].split()[:2]
+            assert " ".join(first_words) in " ".join(text.split())
+
+
+def test_eval_takes_how_the_text_is_read():
+    text = run("eval", "--help").stdout
+    assert all(option in text for option in ("--encoding", "--newlines", "--normalize"))
+    assert "--unit" not in text  # symbols are those of the model
+
+
+def test_the_help_lists_every_command_with_its_first_line():
+    result = run("--help")
+    assert result.exit_code == 0
+    for name, line in COMMANDS.items():
+        assert f"  {name} " in result.stdout
+        assert line in result.stdout
+        assert load_command(name).help.splitlines()[0] == line
+
+
+def test_nothing_and_a_typo():
+    assert "Usage" in run().output
+    result = run("trian")
+    assert result.exit_code == 2
+    assert "'train'" in result.stderr
+
+
+def test_version():
+    from charrnn import __version__
+
+    assert run("--version").stdout == f"charrnn {__version__}\n"
+
+
+# Bad options
+
+
+@pytest.mark.parametrize(("command", "option", "item"), NUMBERS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "nan", "inf", "-inf", "1e308", "word", "", "9" * 400, "9" * 5000]
+)
+def test_numbers_out_of_range_end_with_2_and_name_the_range(
+    command, option, item, value, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)  # so that a value that is in range ends at the missing file
+    arguments = {"train": ["missing.txt"], "sample": [], "eval": []}[command]
+    result = run(command, *arguments, option, value)
+    assert "Traceback" not in result.output
+    if result.exit_code == 2:
+        wanted = {"low": "at least", "above": "above", "high": "at most", "below": "below"}
+        for bound, said in wanted.items():
+            if item.metadata[bound] is not None:
+                assert f"{said} {item.metadata[bound]:g}" in result.stderr
+        assert option in result.stderr
+        assert result.stderr.startswith("error: ")
+        assert result.stderr.count("\n") == 1
+    else:
+        assert result.exit_code == 1
+        number = float(value)
+        metadata = item.metadata
+        assert metadata["low"] is None or number >= metadata["low"]
+        assert metadata["above"] is None or number > metadata["above"]
+        assert metadata["high"] is None or number <= metadata["high"]
+        assert metadata["below"] is None or number < metadata["below"]
+        assert abs(number) != float("inf")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train"], "charrnn train corpus.txt"),
+        (["train", "x", "--cell", "transformer"], "rnn, lstm, gru"),
+        (["train", "x", "--newlines", "crlf"], "keep, lf"),
+        (["train", "x", "--steps", "5", "--minutes", "1"], "--minutes"),
+        (["train", "x", "--encoding", "klingon"], "klingon"),
+        (["train", "x", "--frobnicate"], "--frobnicate"),
+        (["train", "x", "--resume", "y"], "--resume"),
+        (["train", "--resume", "y", "--hidden-size", "8"], "--hidden-size"),
+        (["train", "--resume", "y", "--steps", "0"], "at least 1"),
+        (["sample", "--unknown", "perhaps"], "skip"),
+        (["sample", "--seed"], "--seed"),
+        (["sample", "stray"], "stray"),
+        (["eval", "--nats", "--perplexity"], "--nats"),
+        (["eval", "--json", "--bits-per-char"], "--json"),
+        (["eval", "--newlines", "lf"], "FILE"),
+        (["info", "a", "b"], "b"),
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_end_with_2(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").write_text(TEXT)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "missing.txt"], "missing.txt"),
+        (["train", "empty.txt"], "empty"),
+        (["train", "latin.txt"], "--encoding"),
+        (["train", "--resume", "missing"], "missing"),
+        (["train", "x", "--init-from", "missing"], "missing"),
+        (["sample"], "charrnn train"),
+        (["eval"], "charrnn train"),
+        (["info"], "charrnn train"),
+        (["info", "x"], "x"),
+        (["sample", "--model", "x"], "x"),
+        (["sample", "--model", "evil\x1b[31m"], "\\x1b[31m"),
+    ],
+    ids=" ".join,
+)
+def test_errors_end_with_1_in_one_line(arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").write_text(TEXT)
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "latin.txt").write_bytes("na\xefve caf\xe9 ".encode("latin-1") * 40)
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert "\x1b" not in result.stderr
+    assert not list(tmp_path.glob("runs/*"))
+
+
+# The three commands
+
+
+def test_three_commands_with_no_options(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    result = run("train", "corpus.txt", "--minutes", "0.02")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    said = result.stderr
+    for part in ("1,000 characters", "distinct", "parameter", "MB", "held out", "nats", "bits"):
+        assert part in said
+    assert "charrnn sample" in said
+    assert "runs/corpus" in said
+    sampled = run("sample", "--seed", "hel")
+    assert sampled.exit_code == 0
+    assert sampled.stdout.startswith("hel")
+    assert len(sampled.stdout) == 3 + 500
+    assert "runs/corpus/best.npz" in sampled.stderr
+    scored = run("eval", "--perplexity")
+    assert scored.exit_code == 0
+    assert 1 < float(scored.stdout) < 100
+
+
+def test_runs_are_never_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text(TEXT)
+    for name in ("a", "a-2"):
+        assert f"runs/{name}\n" in run("train", "a.txt", *TINY).stderr
+    result = run("train", "a.txt", "--out", "runs/a", *TINY)
+    assert result.exit_code == 1
+    assert "already" in result.stderr
+
+
+def test_train_as_json_and_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("train", "-", "--out", "my run", "--json", *TINY, input=TEXT)
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["reason"], summary["step"], summary["run"]) == ("done", 20, "my run")
+    assert "charrnn sample --model 'my run'" in result.stderr
+    assert run("sample", "--model", "my run", "--length", "3").exit_code == 0
+
+
+def test_plan_makes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("charrnn.cli.train.SPEED_SECONDS", 0.05)
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    result = run("train", "corpus.txt", "--plan")
+    assert result.exit_code == 0, result.output
+    assert "characters a second" in result.stdout
+    plan = json.loads(run("train", "corpus.txt", "--plan", "--json", *TINY).stdout)
+    assert (plan["characters"], plan["distinct"], plan["hidden_size"]) == (1000, 11, 16)
+    assert plan["chars_per_second"] > 0
+    assert plan["seconds"] > 0
+    assert not (tmp_path / "runs").exists()
+
+
+def test_resume_moves_the_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    assert run("train", "corpus.txt", *TINY).exit_code == 0
+    result = run("train", "--resume", "corpus", "--steps", "30", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["step"] == 30
+
+
+def test_init_from(tmp_path, monkeypatch, trained):
+    monkeypatch.chdir(tmp_path)
+    result = run("train", trained / "corpus.txt", "--init-from", trained / "runs/corpus", *TINY)
+    assert result.exit_code == 0, result.output
+
+
+# sample
+
+
+def test_a_seed_from_stdin_loses_its_last_line_end(here):
+    result = run("sample", "--seed", "-", "--length", "2", "--temperature", "0", input="hel\n")
+    assert result.stdout.startswith("hel")
+    assert len(result.stdout) == 5
+
+
+def test_length_zero_gives_the_seed(here):
+    assert run("sample", "--seed", "hello", "--length", "0").stdout == "hello"
+
+
+def test_the_same_random_seed_gives_the_same_text(here):
+    first, second = (run("sample", "--random-seed", "3").stdout for _ in range(2))
+    assert first == second
+    assert first != run("sample", "--random-seed", "4").stdout
+
+
+def test_an_unknown_character_in_the_seed(here):
+    result = run("sample", "--seed", "heXl")
+    assert result.exit_code == 1
+    assert "'X'" in result.stderr
+    assert "--unknown skip" in result.stderr
+    assert result.stdout == ""
+    result = run("sample", "--seed", "heXl", "--unknown", "skip", "--length", "1")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("hel")
+    assert "'X'" in result.stderr
+    assert run("sample", "--seed", "X", "--unknown", "skip", "--length", "0").stdout == ""
+
+
+def test_several_samples_come_one_after_another(here):
+    arguments = ["--num-samples", "3", "--length", "10", "--random-seed", "1", "--seed", "he"]
+    lines = run("sample", *arguments).stdout
+    parts = re.split(r"--- sample (\d) ---\n", lines)
+    assert parts[0] == ""
+    assert parts[1::2] == ["1", "2", "3"]
+    objects = [json.loads(line) for line in run("sample", "--json", *arguments).stdout.splitlines()]
+    assert [item["sample"] for item in objects] == [1, 2, 3]
+    for item, part in zip(objects, parts[2::2], strict=True):
+        assert item["seed"] == "he"
+        assert len(item["text"]) == 10
+        assert part.removesuffix("\n") == ("he" + item["text"]).removesuffix("\n")
+
+
+def test_a_final_consonant_completes_the_seed():
+    from charrnn.cli.sample import Output
+
+    written = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charrnn.cli.sample.write", lambda text, raw: written.append(text))
+        output = Output("한가", raw=False, joined=True)
+        output.begin(None)
+        output.write("\u11a8다")
+        output.end(line=False)
+        output.begin(None)
+        output.end()
+    assert "".join(written) == "한각다한가\n"
+
+
+# eval
+
+
+@pytest.mark.parametrize("option", ["--perplexity", "--bits-per-char", "--nats"])
+def test_one_number_alone(here, option):
+    result = run("eval", option)
+    assert result.exit_code == 0
+    data = json.loads(run("eval", "--json").stdout)
+    key = {"--nats": "nats_per_char"}.get(option, option[2:].replace("-", "_"))
+    assert float(result.stdout) == data[key]
+    assert re.fullmatch(r"\d+\.\d{6,}\n", result.stdout)
+
+
+def test_the_table(here):
+    text = run("eval").stdout
+    assert re.search(r"^nats per character  +\d+\.\d{4}$", text, re.M)
+    assert re.search(r"^characters  +100$", text, re.M)
+    for name in ("bits per character", "bits per byte", "perplexity", "unknown", "protocol"):
+        assert name in text
+
+
+def test_eval_of_files(here, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("hello XY\r\n")
+    result = run("eval", other)
+    assert result.exit_code == 1
+    assert "'X'" in result.stderr
+    assert "--unknown skip" in result.stderr
+    data = json.loads(run("eval", other, "--unknown", "skip", "--json").stdout)
+    assert data["characters"] == 7
+    assert sum(data["unknown"].values()) == 3
+    data = json.loads(
+        run("eval", other, "--unknown", "skip", "--json", "--newlines", "lf", "--exact").stdout
+    )
+    assert sum(data["unknown"].values()) == 2
+    assert "one stream" in data["protocol"]
+    assert run("eval", "-", "--nats", input="hello there\n").exit_code == 0
+
+
+# info and runs
+
+
+def test_info(here):
+    text = run("info").stdout
+    assert "corpus.txt" in text
+    assert "16" in text
+    assert "\\n" in text  # the line end among the symbols, shown safely
+    assert "validation loss" in text
+    assert run("info", "corpus").stdout == text
+    assert run("info", "runs/corpus").stdout == text
+    data = json.loads(run("info", "runs/corpus/last.npz", "--json").stdout)
+    assert data["model"]["hidden_size"] == 16
+    assert len(data["vocabulary"]["symbols"]) == 11
+    assert data["history"]["step"] == 20
+
+
+def test_runs(here, tmp_path, monkeypatch):
+    text = run("runs").stdout
+    assert re.search(r"^corpus +\w+ 1x16 ", text, re.M)
+    (entry,) = json.loads(run("runs", "--json").stdout)
+    assert entry["name"] == "corpus"
+    assert entry["step"] == 20
+    monkeypatch.chdir(tmp_path)
+    result = run("runs")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no runs" in result.stderr
+    assert run("runs", "--json").stdout == "[]\n"
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/bad").mkdir(parents=True)
+    (tmp_path / "runs/bad/best.npz").write_bytes(b"PK\x03\x04")
+    result = run("runs")
+    assert result.exit_code == 0
+    assert "bad" in result.stdout
+    result = run("sample")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+
+
+# Text and numbers
+
+
+def test_what_a_terminal_obeys_is_escaped():
+    hostile = "a\x1b[2J\x07\r\x9b\u202eb\u2066\ud800\x7f\U000e0041\n\tc"
+    assert visible(hostile) == ("a\\x1b[2J\\x07\\r\\x9b\\u202eb\\u2066\\ud800\\x7f\\U000e0041\n\tc")
+    assert visible_line("a\n\tb") == "a\\n\\tb"
+    harmless = "[bold]한국어 é 👩\u200d👩 \u00a0\u0301[/bold]"
+    assert visible(harmless) == harmless
+
+
+def test_numbers_in_words():
+    assert words.loss(None) == "-"
+    assert words.loss(0.6931471805599453) == "0.693 nats 1.000 bits"
+    assert words.loss(1e7).startswith("1.00e+07 nats")
+    assert words.duration(8.24) == "8.2 s"
+    assert words.duration(61) == "1:01"
+    assert words.count(1, "step") == "1 step"
+    assert words.count(2000, "step") == "2,000 steps"
+    assert words.clock(59.7) == "1:00"
+    assert words.clock(3661) == "1:01:01"
+    assert words.clock(float("inf")) == "-:--"
+    assert words.size(999) == "999 B"
+    assert words.size(1_400_000) == "1.4 MB"
+    assert words.age(200_000) == "2 days"
+    assert words.minutes(0.5) == "30 s"
+    assert words.minutes(5.0) == "5 min"
+    assert words.sparkline([3.0, 2.0, 1.0]) == "█▅▁"
+    assert words.sparkline([1.0, float("nan")]) == "▁"
+    assert len(words.sparkline(list(range(1000)))) == 60
+    assert words.command_line("a", "b c") == "a 'b c'"
+
+
+def test_json_and_tables_take_any_value(capsys):
+    write_json({"a": [float("nan"), 1.5], "b": (float("inf"), "\u202e")})
+    assert capsys.readouterr().out == '{"a": [null, 1.5], "b": [null, "\\u202e"]}\n'
+
+
+def test_threads_default_to_the_cores():
+    assert MachineConfig().count >= 1
+    assert MachineConfig(threads=7).count == 7

@@ -1,0 +1,273 @@
+"""The commands as processes: signals, pipes, terminals."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHARRNN = [sys.executable, "-m", "charrnn"]
+PLACE = Path(__file__).parent.parent
+TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
+TINY = ["--hidden-size", "16", "--num-layers", "1", "--threads", "2"]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+
+
+def environment(**more):
+    return {**os.environ, "PYTHONPATH": str(PLACE), "TERM": "xterm", **more}
+
+
+def charrnn(folder, *words, **more):
+    return subprocess.run(
+        [*CHARRNN, *map(str, words)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **more,
+    )
+
+
+def default_signals():
+    """Undo what a shell does to the children of a job in the background."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_DFL)
+
+
+def start(folder, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+    return subprocess.Popen(
+        [*CHARRNN, *words],
+        cwd=folder,
+        env=environment(),
+        stdout=stdout,
+        stderr=stderr,
+        preexec_fn=default_signals,
+        start_new_session=True,
+    )
+
+
+def wait_for_step(process):
+    """Return when the training is under way, with what it has said."""
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if b"step " in line and b"train " in line:
+            break
+    return said
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run whose model writes escape sequences."""
+    folder = tmp_path_factory.mktemp("hostile")
+    hostile = "\x1b[31mred\u202e[bold]x[/bold]\n"
+    (folder / "corpus.txt").write_bytes((hostile * 60).encode())
+    result = charrnn(folder, "train", "corpus.txt", "--steps", "5", *TINY)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def on_terminal(folder, *words, signal_at=None):
+    """Run on a pseudo-terminal; return the exit code and all that came to it."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*CHARRNN, *words],
+        cwd=folder,
+        env=environment(COLUMNS="100", LINES="40"),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        preexec_fn=default_signals,
+        start_new_session=True,
+    )
+    os.close(follower)
+    received = b""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        ready, _, _ = select.select([leader], [], [], 1)
+        if not ready:
+            continue
+        try:
+            data = os.read(leader, 65536)
+        except OSError:  # Linux: all other ends are closed
+            break
+        if not data:
+            break
+        received += data
+        if signal_at is not None and signal_at in received:
+            process.send_signal(signal.SIGINT)
+            signal_at = None
+    os.close(leader)
+    return process.wait(timeout=30), received
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number, code):
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    with start(tmp_path, "train", "corpus.txt", "--steps", "1000000", *TINY) as process:
+        wait_for_step(process)
+        os.killpg(process.pid, number)  # a terminal sends Ctrl-C to the workers as well
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == code, said
+    assert b"charrnn train --resume runs/corpus" in said
+    assert b"Traceback" not in said
+    step = int(said.partition(b"stopped after ")[2].split()[0].replace(b",", b""))
+    result = charrnn(tmp_path, "train", "--resume", "runs/corpus", "--steps", step + 10, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["step"] == step + 10
+
+
+def test_a_second_run_on_a_busy_run_is_refused(tmp_path):
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    with start(tmp_path, "train", "corpus.txt", "--steps", "1000000", *TINY) as process:
+        wait_for_step(process)
+        result = charrnn(tmp_path, "train", "--resume", "runs/corpus")
+        assert result.returncode == 1
+        assert str(process.pid) in result.stderr
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_a_closed_pipe_is_silent(trained):
+    with start(trained, "sample", "--length", "1000000") as process:
+        assert len(process.stdout.read(10)) == 10
+        process.stdout.close()
+        said = process.stderr.read()
+        code = process.wait(timeout=30)
+    assert code == 141
+    assert said.count(b"\n") == 1  # the model's name
+    assert said.startswith(b"model: ")
+
+
+def test_a_log_that_closes_stops_the_run_and_saves_it(tmp_path):
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    with start(tmp_path, "train", "corpus.txt", "--minutes", "1", *TINY) as process:
+        wait_for_step(process)
+        process.stderr.close()
+        assert process.wait(timeout=30) == 141
+    result = charrnn(tmp_path, "train", "--resume", "runs/corpus", "--minutes", "0.001")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("words", [["sample"], ["runs", "--json"], ["--help"]], ids=" ".join)
+def test_a_full_disk_is_one_line(trained, words):
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            [*CHARRNN, *words],
+            cwd=trained,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(b"error: ")
+    assert b"No space left" in last
+    assert b"Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("stream", [0, 1, 2])
+def test_a_stream_that_was_never_open(trained, stream):
+    command = f'"$0" -m charrnn sample --length 3 {stream}>&-'
+    result = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable],
+        cwd=trained,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0
+    assert b"Traceback" not in result.stderr
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    # A step of some seconds: the first signal waits for its end.
+    arguments = [
+        "--seq-len",
+        "2000",
+        "--hidden-size",
+        "1024",
+        "--batch-size",
+        "1",
+        "--threads",
+        "1",
+    ]
+    with start(tmp_path, "train", "corpus.txt", "--steps", "100", *arguments) as process:
+        for line in process.stderr:
+            if line.startswith(b"run "):
+                break
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"charrnn train --resume runs/corpus" in said
+    assert b"Traceback" not in said
+
+
+def test_hostile_text_passes_a_pipe_and_is_shown_escaped_on_a_terminal(trained):
+    seed = "\x1b[31mred\u202e[bold]"
+    arguments = ("sample", "--seed", seed, "--length", "20", "--random-seed", "1")
+    piped = charrnn(trained, *arguments).stdout
+    assert piped.startswith(seed)
+    code, shown = on_terminal(trained, *arguments)
+    assert code == 0
+    assert b"\\x1b[31mred\\u202e[bold]" in shown
+    assert b"\x1b[31m" not in shown
+    assert "\u202e".encode() not in shown
+    assert shown.endswith(b"\n")
+    code, shown = on_terminal(trained, *arguments, "--raw")
+    assert seed.encode() in shown
+
+
+def test_the_display_shows_hostile_samples_escaped(trained):
+    code, shown = on_terminal(trained, "train", "corpus.txt", "--steps", "60", *TINY)
+    assert code == 0, shown
+    assert "\u202e".encode() not in shown
+    assert b"\x1b[31mred" not in shown
+    assert b"sample at step" in shown
+    assert b"validation" in shown
+    for words in (("info",), ("eval",), ("runs",)):
+        code, shown = on_terminal(trained, *words)
+        assert code == 0
+        assert b"\x1b[31m" not in shown
+        assert "\u202e".encode() not in shown
+
+
+def test_ctrl_c_on_a_terminal(tmp_path):
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    arguments = ("train", "corpus.txt", "--steps", "1000000", *TINY)
+    code, shown = on_terminal(tmp_path, *arguments, signal_at=b"gradient norm")
+    assert code == 130
+    assert b"charrnn train --resume runs/corpus" in shown
+    assert b"Traceback" not in shown
+    assert shown.count(b"\x1b[?25h") >= shown.count(b"\x1b[?25l") > 0  # the cursor is back
+
+
+def test_help_imports_neither_numpy_nor_rich():
+    code = (
+        "import sys; from charrnn.cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('numpy', 'rich', 'pydantic') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"

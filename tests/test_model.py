@@ -1,0 +1,337 @@
+"""The whole stack: sizes, state, gradients, shared memory."""
+
+import numpy as np
+import pytest
+from gradcheck import check_gradients
+
+from charrnn.config import ModelConfig
+from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.model import CharModel
+from charrnn.nn.recurrent import CELLS
+
+KINDS = [{"cell": cell} for cell in CELLS] + [{"cell": "rnn", "nonlinearity": "relu"}]
+EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: list(kind.values())[-1])
+
+
+def config(**settings):
+    sizes = {"num_layers": 2, "hidden_size": 4, "dropout": 0.0}
+    return ModelConfig(**{**sizes, **settings})
+
+
+def make(V=5, dtype=np.float64, seed=0, scale=0.5, **settings):
+    """A model with random weights everywhere, the head too."""
+    model = CharModel(config(**settings), V, dtype=dtype)
+    rng = np.random.default_rng(seed)
+    model.parameters.vector[...] = rng.uniform(-scale, scale, model.num_parameters)
+    model.prepare()
+    return model
+
+
+def random_ids(V, T, N, seed=1):
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, V, (T + 1, N)).astype(np.uint8)
+    return ids[:-1], ids[1:]
+
+
+def random_state(model, N, seed=2):
+    state = model.zero_state(N)
+    state[...] = np.random.default_rng(seed).uniform(-0.5, 0.5, state.shape)
+    return state
+
+
+@EACH_KIND
+@pytest.mark.parametrize("embedding_size", [None, 3])
+def test_the_loss_at_the_start_is_ln_v(kind, embedding_size):
+    V = 65
+    model = CharModel(config(hidden_size=32, dropout=0.5, embedding_size=embedding_size, **kind), V)
+    model.initialise(np.random.default_rng(0))
+    ids, targets = random_ids(V, 10, 8)
+    total, _ = model.loss_and_gradient(
+        ids, targets, random_state(model, 8), predictions=80, rng=np.random.default_rng(0)
+    )
+    assert total / 80 == pytest.approx(np.log(V), rel=1e-6)
+
+
+@EACH_KIND
+@pytest.mark.parametrize("embedding_size", [None, 3])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradients_of_the_whole(kind, embedding_size, dropout):
+    model = make(embedding_size=embedding_size, dropout=dropout, scale=0.9, **kind)
+    ids, targets = random_ids(5, 3, 4)
+    state = random_state(model, 4)
+
+    def run():
+        # The same generator gives the same masks.
+        return model.loss_and_gradient(
+            ids, targets, state, predictions=7, rng=np.random.default_rng(3)
+        )
+
+    def loss():
+        model.prepare()
+        return run()[0] / 7
+
+    run()
+    gradients = {name: grad.copy() for name, grad in model.grads.items()}
+    assert set(gradients) == set(model.parameters)
+    check_gradients(loss, gradients, dict(model.parameters))
+
+
+@EACH_KIND
+def test_dropout_is_between_the_layers_and_below_the_head(kind):
+    model = make(dropout=0.5, num_layers=2, hidden_size=40, **kind)
+    ids, _ = random_ids(5, 3, 2)
+    plain, _ = model.forward(ids, model.zero_state(2))
+    again, _ = model.forward(ids, model.zero_state(2))
+    assert (plain == again).all()
+    model.forward(ids, model.zero_state(2), np.random.default_rng(0))
+    masks = [dropout.mask for dropout in model.dropouts]
+    assert [mask.shape for mask in masks] == [(40, 2), (40, 2)]
+    assert (masks[0] != masks[1]).any()
+    y = model.layers[0].h[1:] * masks[0]
+    assert (model.layers[1].xh[:-1, :40] == y).all()
+
+
+@EACH_KIND
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_half_windows_equal_one_whole_bit_for_bit(kind, dtype):
+    model = make(V=30, dtype=dtype, hidden_size=64, scale=0.2, **kind)
+    ids, _ = random_ids(30, 8, 16)
+    state = random_state(model, 16)
+    logits, end = model.forward(ids, state)
+    first, middle = model.forward(ids[:4], state)
+    second, end_of_halves = model.forward(ids[4:], middle)
+    assert logits.shape == (30, 8 * 16)
+    assert (end == end_of_halves).all()
+    # The head's product is one over all columns, and BLAS may sum a wider one in another order.
+    np.testing.assert_allclose(
+        np.concatenate([first, second], axis=1), logits, rtol=0, atol=1e-6 * np.abs(logits).max()
+    )
+
+
+@EACH_KIND
+def test_an_embedding_of_one_hot_columns_is_the_one_hot_model(kind):
+    V, T, N = 6, 5, 3
+    plain, embedded = make(V, **kind), make(V, embedding_size=V, **kind)
+    for name, view in plain.parameters.items():
+        embedded.parameters[name][...] = view
+    embedded.parameters["encoder.E"][...] = np.eye(V)
+    embedded.prepare()
+    ids, targets = random_ids(V, T, N)
+    state = random_state(plain, N)
+    logits, after = plain.forward(ids, state)
+    logits_embedded, after_embedded = embedded.forward(ids, state)
+    assert (logits == logits_embedded).all()
+    assert (after == after_embedded).all()
+    loss, _ = plain.loss_and_gradient(ids, targets, state, predictions=T * N)
+    loss_embedded, _ = embedded.loss_and_gradient(ids, targets, state, predictions=T * N)
+    assert loss == loss_embedded
+    for name, grad in plain.grads.items():
+        assert (embedded.grads[name] == grad).all(), name
+
+
+@EACH_KIND
+def test_an_embedding_is_a_factor_of_the_input_weights(kind):
+    V, D, T, N = 6, 3, 5, 3
+    embedded, plain = make(V, embedding_size=D, **kind), make(V, **kind)
+    E = embedded.parameters["encoder.E"]
+    for name in plain.parameters:
+        if name != "layers.0.W":
+            plain.parameters[name][...] = embedded.parameters[name]
+    narrow, wide = embedded.layers[0], plain.layers[0]
+    wide.Wx[...] = narrow.Wx @ E.T
+    wide.b[...], wide.Wh[...] = narrow.b, narrow.Wh
+    plain.prepare()
+    ids, targets = random_ids(V, T, N)
+    state = random_state(plain, N)
+    loss, _ = plain.loss_and_gradient(ids, targets, state, predictions=T * N)
+    loss_embedded, _ = embedded.loss_and_gradient(ids, targets, state, predictions=T * N)
+    assert loss == pytest.approx(loss_embedded, rel=1e-12)
+    np.testing.assert_allclose(wide.dW[:, :V] @ E, narrow.dW[:, :D], atol=1e-12)
+    np.testing.assert_allclose(
+        wide.dW[:, :V].T @ narrow.Wx, embedded.grads["encoder.E"], atol=1e-12
+    )
+
+
+@EACH_KIND
+def test_the_gradients_of_shards_add_up_to_the_batch(kind):
+    model = make(**kind)
+    ids, targets = random_ids(5, 4, 6)
+    state = random_state(model, 6)
+    loss, after = model.loss_and_gradient(ids, targets, state, predictions=24)
+    whole, losses, total = model.grads.vector.copy(), 0.0, 0.0
+    for columns in (slice(0, 2), slice(2, 6)):
+        model.bind(model.gradients())
+        part, part_after = model.loss_and_gradient(
+            ids[:, columns], targets[:, columns], state[..., columns], predictions=24
+        )
+        np.testing.assert_allclose(part_after, after[..., columns], atol=1e-13)
+        losses += part
+        total = total + model.grads.vector
+    assert losses == pytest.approx(loss, rel=1e-13)
+    np.testing.assert_allclose(total, whole, atol=1e-13)
+
+
+@EACH_KIND
+def test_column_t_n_predicts_what_follows_stream_n_at_t(kind):
+    model = make(**kind)
+    ids, targets = random_ids(5, 4, 3)
+    state = random_state(model, 3)
+    total, _ = model.loss_and_gradient(ids, targets, state, predictions=1)
+    alone = 0.0
+    for n in range(3):
+        carried = state[..., n : n + 1]
+        for t in range(4):
+            logits, carried = model.forward(ids[t : t + 1, n : n + 1], carried)
+            p = np.exp(logits[:, 0]) / np.exp(logits[:, 0]).sum()
+            alone -= np.log(p[targets[t, n]])
+    assert total == pytest.approx(alone, rel=1e-12)
+
+
+def test_the_gradient_is_cut_at_the_start_of_the_window():
+    model = make(cell="lstm")
+    ids, targets = random_ids(5, 6, 2)
+    _, middle = model.forward(ids[:3], model.zero_state(2))
+    model.loss_and_gradient(ids[3:], targets[3:], middle, predictions=6)
+    after_history = model.grads.vector.copy()
+    model.loss_and_gradient(ids[3:], targets[3:], middle.copy(), predictions=6)
+    assert (model.grads.vector == after_history).all()
+
+
+# Memory
+
+
+@EACH_KIND
+@pytest.mark.parametrize("embedding_size", [None, 3])
+def test_weights_and_gradients_are_views_of_flat_vectors(kind, embedding_size):
+    model = make(embedding_size=embedding_size, **kind)
+    assert model.num_parameters == sum(view.size for view in model.parameters.values())
+    for views, vector in (
+        (model.parameters, model.parameters.vector),
+        (model.grads, model.grads.vector),
+    ):
+        assert all(np.shares_memory(view, vector) for view in views.values())
+    for layer in model.layers:
+        assert np.shares_memory(layer.W, model.parameters.vector)
+        assert np.shares_memory(layer.dW, model.grads.vector)
+    assert np.shares_memory(model.head.W, model.parameters.vector)
+    assert np.shares_memory(model.head.dW, model.grads.vector)
+    model.parameters.vector[...] = 0
+    logits, _ = model.forward(random_ids(5, 2, 3)[0], model.zero_state(3))
+    assert (logits == 0).all()
+
+
+def test_every_gradient_is_filled_anew():
+    model = make(embedding_size=3, cell="gru")
+    ids, targets = random_ids(5, 3, 4)
+    model.grads.vector[...] = np.nan
+    model.loss_and_gradient(ids, targets, model.zero_state(4), predictions=12)
+    first = model.grads.vector.copy()
+    assert np.isfinite(first).all()
+    model.loss_and_gradient(ids, targets, model.zero_state(4), predictions=12)
+    assert (model.grads.vector == first).all()
+
+
+@EACH_KIND
+def test_a_replica_shares_weights_and_no_buffer(kind):
+    model = make(embedding_size=3, **kind)
+    twin = model.replica()
+    assert twin.parameters.vector is model.parameters.vector
+    assert twin.dtype == np.float64
+    ids, targets = random_ids(5, 3, 4)
+    state = random_state(model, 4)
+    model.loss_and_gradient(ids, targets, state, predictions=12)
+    kept = model.grads.vector.copy()
+    # What the replica reads in between must not disturb the window of the other.
+    logits, _ = model.forward(ids, state)
+    twin.forward(ids[::-1], -state)
+    _, dlogits = cross_entropy_(logits, targets.reshape(-1))
+    dlogits *= 1 / 12
+    model.backward(dlogits)
+    assert (model.grads.vector == kept).all()
+    # A new weight is seen at once, and after one prepare backward too.
+    model.parameters.vector[...] *= -0.7
+    model.prepare()
+    model.loss_and_gradient(ids, targets, state, predictions=12)
+    wanted = model.grads.vector.copy()
+    twin.bind(twin.gradients())
+    twin.loss_and_gradient(ids, targets, state, predictions=12)
+    assert (twin.grads.vector == wanted).all()
+    assert (wanted != kept).any()
+
+
+@EACH_KIND
+@pytest.mark.parametrize("embedding_size", [None, 3])
+def test_gradients_go_where_they_are_bound(kind, embedding_size):
+    model = make(embedding_size=embedding_size, **kind)
+    ids, targets = random_ids(5, 3, 4)
+    model.loss_and_gradient(ids, targets, model.zero_state(4), predictions=12)
+    first, kept = model.grads, model.grads.vector.copy()
+    second = model.gradients()
+    assert (second.vector == 0).all()
+    model.bind(second)
+    model.loss_and_gradient(ids, targets, model.zero_state(4), predictions=12)
+    assert (second.vector == kept).all()
+    model.loss_and_gradient(ids, targets[::-1], model.zero_state(4), predictions=12)
+    assert (second.vector != kept).any()
+    assert (first.vector == kept).all()
+
+
+def test_memory_can_be_given():
+    asked = []
+
+    def zeros(size, dtype):
+        asked.append((size, dtype))
+        return np.zeros(size, dtype)
+
+    model = CharModel(config(), 5, zeros=zeros)
+    assert asked == [(model.num_parameters, np.float32)] * 2
+    model.gradients()
+    assert len(asked) == 3
+
+
+# Sizes
+
+
+@EACH_KIND
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_shapes(kind, num_layers):
+    model = make(7, num_layers=num_layers, hidden_size=4, **kind)
+    G = {"rnn": 1, "lstm": 4, "gru": 3}[kind["cell"]]
+    shapes = {name: view.shape for name, view in model.parameters.items()}
+    assert shapes == CharModel.shapes_of(model.config, 7)
+    assert shapes["layers.0.W"] == (G * 4, 7 + 1 + 4)
+    assert all(shapes[f"layers.{i}.W"] == (G * 4, 9) for i in range(1, num_layers))
+    assert shapes["head.W"] == (7, 5)
+    extra = {f"layers.{i}.b_n" for i in range(num_layers)} if kind["cell"] == "gru" else set()
+    assert set(shapes) == {f"layers.{i}.W" for i in range(num_layers)} | {"head.W"} | extra
+    states = 2 if kind["cell"] == "lstm" else 1
+    assert model.zero_state(3).shape == (num_layers, states, 4, 3)
+    assert (model.zero_state(3) == 0).all()
+
+
+def test_relu_is_passed_on():
+    model = make(cell="rnn", nonlinearity="relu")
+    assert all(layer.relu for layer in model.layers)
+    assert not any(layer.relu for layer in make(cell="rnn").layers)
+
+
+@pytest.mark.parametrize("embedding_size", [None, 3])
+def test_all_initial_weights_come_from_one_generator(embedding_size):
+    def initial(seed):
+        model = CharModel(config(embedding_size=embedding_size), 5)
+        model.initialise(np.random.default_rng(seed))
+        return model
+
+    first = initial(0).parameters.vector
+    assert (initial(0).parameters.vector == first).all()
+    assert (initial(1).parameters.vector != first).any()
+    layers = initial(0).layers
+    assert (layers[0].Wh != layers[1].Wh).any()
+
+
+def test_a_single_symbol_costs_nothing():
+    model = make(1)
+    ids = np.zeros((3, 2), np.uint8)
+    total, _ = model.loss_and_gradient(ids, ids, model.zero_state(2), predictions=6)
+    assert total == 0
+    assert (model.grads.vector == 0).all()

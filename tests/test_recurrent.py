@@ -1,0 +1,408 @@
+"""The recurrent layers, each cell: values, gradients, state carried, blocks of rows and steps."""
+
+import numpy as np
+import pytest
+from gradcheck import check_recurrent, random_weights
+
+from charrnn.nn import products, recurrent
+from charrnn.nn.products import in_blocks, rows_per_block
+from charrnn.nn.recurrent import CELLS, TimeGRU, TimeLSTM, TimeRNN, sigmoid_
+
+KINDS = {**CELLS, "relu": lambda D, H: TimeRNN(D, H, relu=True)}
+NAMES = list(KINDS)
+
+# Sizes and limits at which every product of a step is cut into blocks of rows.
+BLOCKED = {"input_size": 6, "hidden_size": 8, "streams": 64}
+LIMITS = {"rnn": 3072, "relu": 3072, "lstm": 4096, "gru": 3072}
+
+
+def make(name, input_size, hidden_size):
+    return KINDS[name](input_size, hidden_size)
+
+
+def cut_into_blocks(monkeypatch, name):
+    monkeypatch.setattr(products, "blas_kernel", lambda: "SkylakeX")
+    monkeypatch.setattr(products, "SMALL_PRODUCT_LIMIT", LIMITS[name])
+
+
+def assert_blocked(layer, name):
+    H = layer.hidden_size
+    assert layer.rows_back < H
+    if name == "gru":
+        assert layer.rows_ru < 2 * H
+        assert layer.rows_n < H
+        assert layer.rows_nh < H
+    else:
+        assert layer.rows < layer.gates * H
+
+
+def random_window(layer, T, N, rng, dtype=np.float64):
+    x = rng.uniform(-1, 1, (T, layer.input_size, N)).astype(dtype)
+    state = rng.uniform(-1, 1, (len(layer.states), layer.hidden_size, N)).astype(dtype)
+    return x, state
+
+
+# Values: the equations, one gate, one step, one stream, one unit at a time.
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def unpack(layer):
+    """Each gate's Wx (H, D), b (H,) and Wh (H, H), in the order of the rows."""
+    D, H = layer.input_size, layer.hidden_size
+    for gate in range(layer.gates):
+        rows = layer.W[gate * H : (gate + 1) * H]
+        yield rows[:, :D].copy(), rows[:, D].copy(), rows[:, D + 1 :].copy()
+
+
+def naive_rnn(layer, x, h, squash):
+    ((Wx, b, Wh),) = unpack(layer)
+    h = squash(Wx @ x + b + Wh @ h)
+    return h, (h,)
+
+
+def naive_lstm(layer, x, h, c):
+    o, i, f, g = (Wx @ x + b + Wh @ h for Wx, b, Wh in unpack(layer))
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    h = sigmoid(o) * np.tanh(c)
+    return h, (h, c)
+
+
+def naive_gru(layer, x, h):
+    (Wxr, br, Whr), (Wxu, bu, Whu), (Wxn, bn, Whn) = unpack(layer)
+    r = sigmoid(Wxr @ x + br + Whr @ h)
+    u = sigmoid(Wxu @ x + bu + Whu @ h)
+    n = np.tanh(Wxn @ x + bn + r * (Whn @ h + layer.b_n))
+    h = (1 - u) * n + u * h
+    return h, (h,)
+
+
+NAIVE = {
+    "rnn": lambda layer, x, h: naive_rnn(layer, x, h, np.tanh),
+    "relu": lambda layer, x, h: naive_rnn(layer, x, h, lambda z: z * (z > 0)),
+    "lstm": naive_lstm,
+    "gru": naive_gru,
+}
+
+
+def naive_forward(name, layer, x, state):
+    T, _, N = x.shape
+    y = np.empty((T, layer.hidden_size, N))
+    after = np.empty_like(state)
+    for n in range(N):
+        carried = tuple(state[:, :, n])
+        for t in range(T):
+            y[t, :, n], carried = NAIVE[name](layer, x[t, :, n], *carried)
+        after[:, :, n] = carried
+    return y, after
+
+
+def test_every_cell_is_checked():
+    assert set(NAIVE) == set(KINDS) == set(LIMITS) >= set(CELLS)
+
+
+@pytest.mark.parametrize("T", [1, 7])
+@pytest.mark.parametrize("name", NAMES)
+def test_values_are_those_of_the_equations(name, T):
+    rng = np.random.default_rng(T)
+    layer = make(name, 3, 5)
+    random_weights(layer, rng)
+    x, state = random_window(layer, T, 4, rng)
+    y, after = layer.forward(x, state)
+    wanted_y, wanted_after = naive_forward(name, layer, x, state)
+    assert y.shape == (T, 5, 4)
+    assert after.shape == (len(layer.states), 5, 4)
+    np.testing.assert_allclose(y, wanted_y, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(after, wanted_after, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_are_those_of_the_equations_in_blocks_of_rows(name, monkeypatch):
+    cut_into_blocks(monkeypatch, name)
+    rng = np.random.default_rng(2)
+    layer = make(name, BLOCKED["input_size"], BLOCKED["hidden_size"])
+    _, _ = random_weights(layer, rng)
+    layer.prepare()
+    x, state = random_window(layer, 3, BLOCKED["streams"], rng)
+    y, after = layer.forward(x, state)
+    wanted_y, wanted_after = naive_forward(name, layer, x, state)
+    np.testing.assert_allclose(y, wanted_y, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(after, wanted_after, rtol=1e-12, atol=1e-13)
+    layer.backward(np.ones_like(y), np.zeros_like(after))
+    assert_blocked(layer, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_is_close_to_float64(name):
+    rng = np.random.default_rng(3)
+    exact, single = make(name, 6, 16), make(name, 6, 16)
+    values, _ = random_weights(exact, rng)
+    values.vector[...] *= 0.3
+    rounded, _ = random_weights(single, rng, np.float32)
+    rounded.vector[...] = values.vector
+    x, state = random_window(exact, 20, 8, rng)
+    wanted, _ = exact.forward(x, state)
+    given, after = single.forward(x.astype(np.float32), state.astype(np.float32))
+    assert given.dtype == after.dtype == np.float32
+    np.testing.assert_allclose(given, wanted, rtol=0, atol=2e-5 * max(1, np.abs(wanted).max()))
+
+
+# Gradients.
+
+
+@pytest.mark.parametrize("T", [1, 4])
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients(name, T):
+    check_recurrent(make(name, 3, 5), steps=T, streams=4, rng=np.random.default_rng(10 + T))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_of_a_single_unit_and_stream(name):
+    # From 1 the single unit of relu is alive.
+    check_recurrent(make(name, 1, 1), steps=3, streams=1, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_in_blocks_of_rows(name, monkeypatch):
+    cut_into_blocks(monkeypatch, name)
+    layer = make(name, BLOCKED["input_size"], BLOCKED["hidden_size"])
+    check_recurrent(layer, steps=2, streams=BLOCKED["streams"], rng=np.random.default_rng(0))
+    assert_blocked(layer, name)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_gradients_in_blocks_of_steps(name, at_once, monkeypatch):
+    # 5 steps in blocks of 1, 2 and 3: the last block is whole or not.
+    monkeypatch.setattr(recurrent, "CACHE_BYTES", at_once * 4 * 4 * 2 * 8)
+    layer = make(name, 3, 4)
+    check_recurrent(layer, steps=5, streams=2, rng=np.random.default_rng(0))
+    assert layer.block == at_once
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_follow_windows_of_changing_size(name):
+    # The buffers of one size must leave nothing behind for the next.
+    layer = make(name, 2, 3)
+    rng = np.random.default_rng(5)
+    for steps, streams in [(3, 2), (1, 2), (3, 4), (3, 2)]:
+        check_recurrent(layer, steps=steps, streams=streams, rng=rng)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_of_two_half_windows_make_up_the_whole(name):
+    rng = np.random.default_rng(7)
+    layer = make(name, 3, 5)
+    _, grads = random_weights(layer, rng)
+    layer.prepare()
+    x, state = random_window(layer, 6, 4, rng)
+    dy = rng.uniform(-1, 1, (6, 5, 4))
+    dafter = rng.uniform(-1, 1, state.shape)
+    layer.forward(x, state)
+    whole_dx, whole_dstate = layer.backward(dy, dafter)
+    whole = grads.vector.copy()
+
+    _, middle = layer.forward(x[:3], state)
+    layer.forward(x[3:], middle)
+    dx_late, dmiddle = layer.backward(dy[3:], dafter)
+    late = grads.vector.copy()
+    layer.forward(x[:3], state)
+    dx_early, dstate = layer.backward(dy[:3], dmiddle)
+    tolerances = {"rtol": 1e-9, "atol": 1e-12}
+    np.testing.assert_allclose(grads.vector + late, whole, **tolerances)
+    np.testing.assert_allclose(np.concatenate([dx_early, dx_late]), whole_dx, **tolerances)
+    np.testing.assert_allclose(dstate, whole_dstate, **tolerances)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_the_input_gradient_the_rest_is_the_same(name):
+    rng = np.random.default_rng(8)
+    layer = make(name, 3, 5)
+    _, grads = random_weights(layer, rng)
+    layer.prepare()
+    x, state = random_window(layer, 3, 4, rng)
+    dy = rng.uniform(-1, 1, (3, 5, 4))
+    layer.forward(x, state)
+    _, dstate = layer.backward(dy, state)
+    wanted = grads.vector.copy()
+    grads.vector[...] = np.nan
+    layer.forward(x, state)
+    dx, dstate_again = layer.backward(dy, state, input_gradient=False)
+    assert dx is None
+    assert (grads.vector == wanted).all()
+    assert (dstate_again == dstate).all()
+
+
+# The state goes in and comes out; a layer keeps nothing from window to window.
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("D", "H", "N"), [(5, 7, 3), (65, 128, 32)])
+@pytest.mark.parametrize("name", NAMES)
+def test_two_half_windows_equal_one_whole_bit_for_bit(name, D, H, N, dtype):
+    rng = np.random.default_rng(9)
+    layer = make(name, D, H)
+    layer_values, _ = random_weights(layer, rng, dtype)
+    layer_values.vector[...] *= 0.2
+    x, state = random_window(layer, 8, N, rng, dtype)
+    y, after = layer.forward(x, state)
+    y = y.copy()
+    first, middle = layer.forward(x[:4], state)
+    first = first.copy()
+    second, end = layer.forward(x[4:], middle)
+    assert (np.concatenate([first, second]) == y).all()
+    assert (end == after).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_one_at_a_time_equal_the_window_bit_for_bit(name, monkeypatch):
+    cut_into_blocks(monkeypatch, name)
+    rng = np.random.default_rng(9)
+    layer = make(name, BLOCKED["input_size"], BLOCKED["hidden_size"])
+    random_weights(layer, rng, np.float32)
+    x, state = random_window(layer, 5, BLOCKED["streams"], rng, np.float32)
+    y, after = layer.forward(x, state)
+    y = y.copy()
+    for t in range(5):
+        step, state = layer.forward(x[t : t + 1], state)
+        assert (step[0] == y[t]).all()
+    assert (state == after).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_state_after_is_in_memory_of_its_own(name):
+    rng = np.random.default_rng(1)
+    layer = make(name, 3, 5)
+    random_weights(layer, rng)
+    x, state = random_window(layer, 2, 4, rng)
+    given = x.copy(), state.copy()
+    _, after = layer.forward(x, state)
+    kept = after.copy()
+    layer.forward(-x, -state)
+    assert (after == kept).all()
+    assert (x == given[0]).all()
+    assert (state == given[1]).all()
+
+
+# Weights.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_are_those_of_pytorch(name):
+    layer = make(name, 3, 5)
+    values, grads = random_weights(layer, np.random.default_rng(0))
+    G = {"rnn": 1, "relu": 1, "lstm": 4, "gru": 3}[name]
+    assert layer.Wx.shape == (G * 5, 3)
+    assert layer.Wh.shape == (G * 5, 5)
+    assert layer.b.shape == (G * 5,)
+    for view in (layer.Wx, layer.Wh, layer.b):
+        assert np.shares_memory(view, values.vector)
+    assert np.shares_memory(layer.dW, grads.vector)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_initial_weights(name):
+    H = 24
+    layer = make(name, 10, H)
+    values, _ = random_weights(layer, np.random.default_rng(0), np.float32)
+    layer.initialise(np.random.default_rng(1))
+    for gate, (Wx, b, Wh) in enumerate(unpack(layer)):
+        np.testing.assert_allclose(Wh @ Wh.T, np.eye(H), atol=1e-5)
+        assert np.abs(Wx).max() <= H**-0.5
+        assert 0.8 * H**-0.5 / 3**0.5 < Wx.std() < 1.2 * H**-0.5 / 3**0.5
+        assert (b == (1 if name == "lstm" and gate == 2 else 0)).all()
+    if name == "gru":
+        assert (layer.b_n == 0).all()
+    first = values.vector.copy()
+    layer.initialise(np.random.default_rng(1))
+    assert (values.vector == first).all()
+    layer.initialise(np.random.default_rng(2))
+    assert (values.vector != first).any()
+
+
+def test_the_forget_gate_is_the_one_whose_bias_starts_at_1():
+    # Found by what it does, not by where it lies: a memory of 1 is kept to sigmoid(1).
+    layer = TimeLSTM(2, 3)
+    values, _ = random_weights(layer, np.random.default_rng(0))
+    layer.initialise(np.random.default_rng(0))
+    layer.Wx[...] = layer.Wh[...] = 0
+    _, after = layer.forward(np.zeros((1, 2, 1)), np.array([np.zeros((3, 1)), np.ones((3, 1))]))
+    np.testing.assert_allclose(after[1], sigmoid(1.0))
+    assert len(values.vector) == 12 * 6
+
+
+def test_gates_do_what_their_names_say():
+    lstm = TimeLSTM(1, 1)
+    random_weights(lstm, np.random.default_rng(0))
+    lstm.W[...] = 0
+    lstm.b[...] = [50, -50, 50, 0]  # output open, input shut, forget kept
+    _, after = lstm.forward(np.ones((1, 1, 1)), np.array([[[0.3]], [[0.7]]]))
+    np.testing.assert_allclose(after.ravel(), [np.tanh(0.7), 0.7])
+    gru = TimeGRU(1, 1)
+    random_weights(gru, np.random.default_rng(0))
+    gru.W[...] = 0
+    gru.b[...] = [0, 50, 0]  # u near 1 keeps the state
+    _, after = gru.forward(np.ones((1, 1, 1)), np.array([[[0.7]]]))
+    np.testing.assert_allclose(after.ravel(), [0.7])
+
+
+# Large numbers.
+
+
+def test_sigmoid_from_end_to_end():
+    x = np.array([-1e4, -100, -2, 0, 2, 100, 1e4])
+    exact = [0, 0, 0.11920292202211755, 0.5, 0.8807970779778823, 1, 1]
+    for dtype, tolerance in ((np.float64, 1e-15), (np.float32, 1e-7)):
+        y = x.astype(dtype)
+        sigmoid_(y)
+        np.testing.assert_allclose(y, exact, atol=tolerance)
+        assert y.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
+def test_saturated_cells_stay_finite(name):
+    rng = np.random.default_rng(0)
+    layer = make(name, 3, 5)
+    _, grads = random_weights(layer, rng, np.float32)
+    layer.prepare()
+    x, state = random_window(layer, 3, 4, rng, np.float32)
+    y, after = layer.forward(x * np.float32(1e4), state)
+    assert np.isfinite(y).all()
+    assert np.isfinite(after).all()
+    dx, dstate = layer.backward(np.ones_like(y), np.zeros_like(after))
+    assert all(np.isfinite(array).all() for array in (dx, dstate, grads.vector))
+
+
+# Blocks of rows.
+
+
+def test_blocks_of_rows_divide_the_matrix(monkeypatch):
+    monkeypatch.setattr(products, "blas_kernel", lambda: "SkylakeX")
+    for M in range(1, 200, 7):
+        for K in (1, 64, 1000, 5000):
+            for N in (1, 32, 100):
+                rows = rows_per_block(M, K, N)
+                assert M % rows == 0
+                assert rows == M or 128 <= rows * N <= products.SMALL_PRODUCT_LIMIT // K
+    assert rows_per_block(512, 1025, 32) < 512
+    assert rows_per_block(512, 10**7, 32) == 512
+
+
+def test_other_processors_get_the_matrix_whole(monkeypatch):
+    monkeypatch.setattr(products, "blas_kernel", lambda: "Haswell")
+    assert rows_per_block(512, 1025, 32) == 512
+
+
+def test_the_kernel_has_a_name():
+    products.blas_kernel.cache_clear()
+    assert isinstance(products.blas_kernel(), str)
+
+
+def test_blocks_are_views_even_of_a_part_of_a_matrix():
+    matrix = np.arange(48.0).reshape(6, 8)
+    blocks = in_blocks(matrix[2:, 1:5], 2)
+    assert blocks.shape == (2, 2, 4)
+    assert np.shares_memory(blocks, matrix)
+    assert (blocks.reshape(4, 4) == matrix[2:, 1:5]).all()
