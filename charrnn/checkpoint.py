@@ -1,19 +1,22 @@
 """Checkpoints: one self-contained .npz, written so that no crash leaves half of one.
 
 A checkpoint may come from anyone. It is a plain zip of uncompressed arrays, read without pickle;
-every name, type, shape and size is checked against its own configuration before any array is made,
-so nothing in it can run code or ask for more memory than the file is long.
+every name, type, shape and size is checked before memory is asked for, so nothing in it can run
+code, and its arrays take no more memory than the file is long.
 """
 
 import contextlib
+import io
 import json
 import os
+import re
+import stat
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from math import prod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite, prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -26,7 +29,19 @@ from charrnn.text import Source, Vocabulary
 FORMAT = 1
 """Goes up when a checkpoint is no longer what an older charrnn expects."""
 META_LIMIT = 2**26
-"""Bytes of JSON that a checkpoint may have."""
+"""Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
+META_LISTS, META_VALUES = 2**21, 2**23
+"""Lists and values that this JSON may have: each takes many times its bytes in memory."""
+DIRECTORY_LIMIT = 2**17
+"""Bytes of the list of members; 64 layers take 20 kB."""
+COUNT_LIMIT = 2**46
+"""No run makes as many steps, and products with a window's length still fit 64 bits."""
+MESSAGE_LIMIT = 300
+"""Characters of an error: a hostile file may bring long ones."""
+
+_HEADER = re.compile(
+    rb"\{'descr': '([<|>=]?\w+)', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), \} *\n"
+)
 
 
 @dataclass
@@ -53,19 +68,20 @@ class History:
     @classmethod
     def from_json(cls, data: Any) -> "History":
         """Check and read what ``asdict`` wrote."""
-        new = cls()
-        for name, value in asdict(new).items():
-            given = data[name]
-            optional = name in ("best_nats", "best_step")
-            kinds: tuple[type, ...] = (
-                (int, float) if isinstance(value, float) or optional else (type(value),)
-            )
-            if isinstance(given, bool) or not (
-                isinstance(given, kinds) or (optional and given is None)
-            ):
-                raise ValueError(f"history.{name} is {given!r}")
-            setattr(new, name, given)
-        new.rows = [(int(a), float(b), None if c is None else float(c)) for a, b, c in new.rows]
+        new = cls(**{item.name: data[item.name] for item in fields(cls)})
+        for name in ("step", "nats_steps", "without_improvement", "validations", "failures"):
+            _check(_is_count(getattr(new, name)), name)
+        for name in ("seconds", "nats_sum", "rate_factor"):
+            _check(_is_number(getattr(new, name)) and isfinite(getattr(new, name)), name)
+        _check(new.best_nats is None or _is_number(new.best_nats), "best_nats")
+        _check(new.best_step is None or _is_count(new.best_step), "best_step")
+        _check(isinstance(new.finished, str) and len(new.finished) <= 100, "finished")
+        _check(isinstance(new.rows, list), "rows")
+        for row in new.rows:
+            step, train, val = row
+            _check(_is_count(step) and _is_number(train), "rows")
+            _check(val is None or _is_number(val), "rows")
+        new.rows = [(step, train, val) for step, train, val in new.rows]
         return new
 
 
@@ -135,24 +151,36 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "history": asdict(checkpoint.history),
         "training": {name: list(array.shape) for name, array in checkpoint.training.items()},
     }
-    encoded = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    text = json.dumps(meta).encode("ascii")
+    _check_meta_size(text)
     arrays = {
-        "meta": encoded,
+        "meta": np.frombuffer(text, np.uint8),
         **{f"model.{name}": array for name, array in checkpoint.weights.items()},
         **{f"training.{name}": array for name, array in checkpoint.training.items()},
     }
+    for name, array in arrays.items():
+        if name != "meta" and not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{path} was not written: {name} holds values that are not finite; what was saved "
+                "before is intact: train with a lower --learning-rate"
+            )
     write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
-def write_whole(path: Path, write: Any) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Let ``write(file)`` make the new content of ``path``; all of it arrives there, or nothing."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            temporary.unlink(missing_ok=True)  # left by a process that had the same number
+            with temporary.open("xb") as file:  # a new file, never through a link
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not every file system can sync a folder
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -160,13 +188,51 @@ def write_whole(path: Path, write: Any) -> None:
             finally:
                 os.close(folder)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         reason = error.strerror or str(error)
-        raise CheckpointError(
-            f"{path} could not be written ({reason}); what was saved before is intact: "
-            "make room or choose another folder with --out"
-        ) from error
+        advice = (
+            "its folder is gone; train again, or put the folder back and go on with --resume"
+            if isinstance(error, FileNotFoundError)
+            else "what was saved before is intact: make room or choose another folder with --out"
+        )
+        raise CheckpointError(f"{path} could not be written ({reason}); {advice}") from error
+
+
+class RegularFile(io.FileIO):
+    """A file from anyone, open for reading: never a pipe or device, which may not end or begin.
+
+    Attributes
+    ----------
+    size : int
+        Its bytes.
+    limit : int
+        The most bytes that are read at once; asking for more is an error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.limit = DIRECTORY_LIMIT
+        _refuse_special(path.stat().st_mode)
+        # Should a pipe have taken the file's place meanwhile, opening it must not wait.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        super().__init__(os.open(path, flags | getattr(os, "O_CLOEXEC", 0)))
+        status = os.fstat(self.fileno())
+        self.size = status.st_size
+        try:
+            _refuse_special(status.st_mode)
+        except CheckpointError:
+            self.close()
+            raise
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read at most ``size`` bytes."""
+        if size is not None and size > self.limit:
+            raise CheckpointError("it announces more than it holds")
+        return super().read(-1 if size is None else size) or b""
+
+
+def _refuse_special(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise CheckpointError(f"it is {kind}, not a file")
 
 
 def load(path: str | Path) -> Checkpoint:
@@ -178,119 +244,205 @@ def load(path: str | Path) -> Checkpoint:
         If the file is missing, damaged, of another format or not a checkpoint at all.
     """
     try:
-        with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
-            return _read(archive)
+        with RegularFile(Path(path)) as file, zipfile.ZipFile(file) as archive:
+            file.limit = file.size
+            return _read(archive, file.size)
     except CharrnnError as error:
-        raise CheckpointError(f"{path} is no usable checkpoint: {error}") from error
+        raise CheckpointError(f"{path} is no usable checkpoint: {_short(error)}") from error
     except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        NotImplementedError,
-        RecursionError,
-        RuntimeError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-    ) as error:
-        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        raise CheckpointError(f"{path}: {error.strerror or _short(error)}") from error
+    except Exception as error:  # it is the file that is wrong, in one of countless ways
         raise CheckpointError(
-            f"{path} is no usable checkpoint ({detail}): take another copy or train again"
+            f"{path} is no usable checkpoint ({_short(error)}): take another copy or train again"
         ) from error
 
 
-def _read(archive: zipfile.ZipFile) -> Checkpoint:
-    members = {member.filename: member for member in archive.infolist()}
-    for member in members.values():
+def _short(error: Exception) -> str:
+    """Return the message of an error on a file from anyone: one line, and not a long one."""
+    words = str(error)[: 2 * MESSAGE_LIMIT].split()
+    shown = " ".join(words) or type(error).__name__
+    return shown if len(shown) <= MESSAGE_LIMIT else shown[:MESSAGE_LIMIT] + "..."
+
+
+def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
+    listed = archive.infolist()
+    members = {member.filename: member for member in listed}
+    if len(members) != len(listed):
+        raise CheckpointError("it names a member twice")
+    for member in listed:
         # Stored, not compressed: then nothing can unpack to more than the file is long.
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
             raise CheckpointError(f"its member {member.filename!r} is compressed")
-    if len(members) != len(archive.infolist()):
-        raise CheckpointError("it names a member twice")
-    meta = _read_meta(archive, members)
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        number = meta.get("format") if isinstance(meta, dict) else None
+    if sum(member.file_size for member in listed) > file_size:
+        raise CheckpointError("it announces more than it holds")
+    memory = installed_memory()
+    if memory and 2 * file_size > memory:  # a file with holes may be longer than its disk
         raise CheckpointError(
-            f"its format is {number!r} and this charrnn reads {FORMAT}: "
-            "use the charrnn that wrote it"
+            f"it needs about {2 * file_size / 1e9:,.0f} GB of memory and this machine has "
+            f"{memory / 1e9:,.0f} GB"
         )
+    meta = _read_meta(archive, members)
     model_config = ModelConfig.from_json(meta["model"])
+    train_config = TrainConfig.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
     if None in (model_config.num_layers, model_config.hidden_size, model_config.dropout):
         raise CheckpointError("its model has no size")
     shapes = CharModel.shapes_of(model_config, len(vocabulary))
-    training = {str(name): tuple(map(int, shape)) for name, shape in meta["training"].items()}
+    training = _training_shapes(meta["training"])
+    if training and None in (
+        train_config.batch_size,
+        train_config.seq_len,
+        train_config.learning_rate,
+        train_config.weight_decay,
+        train_config.validations,
+        train_config.steps or train_config.minutes,
+    ):
+        raise CheckpointError("its settings leave open how its training goes on")
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
     expected |= {f"training.{name}": shape for name, shape in training.items()}
     if set(members) != {f"{name}.npy" for name in expected} | {"meta.npy"}:
         raise CheckpointError("its arrays are not those of its model")
+    characters, held_out = meta["characters"], meta["held_out"]
+    if not (_is_count(characters) and _is_count(held_out) and held_out < characters):
+        raise CheckpointError("its split is impossible")
+    checkpoint = Checkpoint(
+        text_config=TextConfig.from_json(meta["text"]),
+        model_config=model_config,
+        train_config=train_config,
+        vocabulary=vocabulary,
+        sources=_sources(meta["sources"]),
+        characters=characters,
+        held_out=held_out,
+        history=History.from_json(meta["history"]),
+        weights={},
+    )
     arrays = {
         name: _read_array(archive, members[f"{name}.npy"], shape)
         for name, shape in expected.items()
     }
-    characters, held_out = meta["characters"], meta["held_out"]
-    if not (type(characters) is type(held_out) is int and 0 <= held_out < characters):
-        raise CheckpointError("its split is impossible")
-    return Checkpoint(
-        text_config=TextConfig.from_json(meta["text"]),
-        model_config=model_config,
-        train_config=TrainConfig.from_json(meta["train"]),
-        vocabulary=vocabulary,
-        sources=tuple(
-            Source(str(source["path"]), str(source["sha256"]), int(source["size"]))
-            for source in meta["sources"]
-        ),
-        characters=characters,
-        held_out=held_out,
-        history=History.from_json(meta["history"]),
-        weights={name: arrays[f"model.{name}"] for name in shapes},
-        training={name: arrays[f"training.{name}"] for name in training},
-    )
+    checkpoint.weights = {name: arrays[f"model.{name}"] for name in shapes}
+    checkpoint.training = {name: arrays[f"training.{name}"] for name in training}
+    return checkpoint
 
 
-def _read_meta(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> Any:
+def _read_meta(
+    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]
+) -> Mapping[str, Any]:
     if "meta.npy" not in members:
         raise CheckpointError("it holds no charrnn model")
     member = members["meta.npy"]
-    if member.file_size > META_LIMIT:
-        raise CheckpointError("its description is too large")
-    with archive.open(member) as file:
-        shape, dtype = _header(file)
-        data = file.read()
-    if dtype != np.uint8 or shape != (len(data),):
+    _check_size(member.file_size, META_LIMIT + 2**16)
+    shape, dtype, data = _read_member(archive, member)
+    if dtype != "|u1" or shape != (len(data),):
         raise CheckpointError("its description is malformed")
-    return json.loads(data)
+    _check_meta_size(data)
+    meta = json.loads(data.decode("ascii"))
+    number = meta.get("format") if isinstance(meta, dict) else None
+    if type(number) is not int or number != FORMAT:
+        raise CheckpointError(
+            f"its format is {number!r:.40} and this charrnn reads {FORMAT}: "
+            "use the charrnn that wrote it"
+        )
+    return meta  # type: ignore[no-any-return]
+
+
+def _check_meta_size(text: bytes) -> None:
+    """Refuse a description that is too long to be read, and so, too long to be written."""
+    _check_size(len(text), META_LIMIT)
+    _check_size(text.count(b"[") + text.count(b"{"), META_LISTS)
+    _check_size(text.count(b","), META_VALUES)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise CheckpointError("its description is too long: join the files of its corpus into one")
+
+
+def _training_shapes(data: Any) -> dict[str, tuple[int, ...]]:
+    if not isinstance(data, dict) or len(data) > 16:
+        raise CheckpointError("its list of training arrays is malformed")
+    for name, shape in data.items():
+        if not (
+            re.fullmatch(r"[a-z_.]{1,40}", name)
+            and isinstance(shape, list)
+            and len(shape) <= 8
+            and all(map(_is_count, shape))
+        ):
+            raise CheckpointError("its list of training arrays is malformed")
+    return {name: tuple(shape) for name, shape in data.items()}
+
+
+def _sources(data: Any) -> tuple[Source, ...]:
+    sources = tuple(Source(item["path"], item["sha256"], item["size"]) for item in data)
+    for source in sources:
+        if not (
+            isinstance(source.path, str)
+            and "\0" not in source.path
+            and isinstance(source.sha256, str)
+            and re.fullmatch("[0-9a-f]{64}", source.sha256)
+            and _is_count(source.size)
+        ):
+            raise CheckpointError("its list of corpus files is malformed")
+    if not sources:
+        raise CheckpointError("it names no corpus")
+    return sources
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= COUNT_LIMIT
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or _is_count(value)
+
+
+def _check(valid: bool, name: str) -> None:
+    if not valid:
+        raise CheckpointError(f"its history has an impossible {name}")
 
 
 def _read_array(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: tuple[int, ...]
 ) -> Array:
-    if any(size < 0 for size in expected) or prod(expected) * 4 > member.file_size:
+    if prod(expected) * 4 > member.file_size:
         raise CheckpointError(f"its array {member.filename} is shorter than its model needs")
-    with archive.open(member) as file:
-        shape, dtype = _header(file)
-        if shape != expected or dtype != np.float32:
-            raise CheckpointError(
-                f"its array {member.filename} is {shape} {dtype}, "
-                f"where its model needs {expected} float32"
-            )
-        data = file.read()  # checks the sum as well
+    shape, dtype, data = _read_member(archive, member)
+    if shape != expected or dtype != "<f4":
+        raise CheckpointError(
+            f"its array {member.filename} is {shape} {dtype}, where its model needs {expected} <f4"
+        )
     if len(data) != 4 * prod(shape):
         raise CheckpointError(f"its array {member.filename} is cut off or too long")
-    array = np.frombuffer(data, np.float32).reshape(shape)
+    array: Array = np.frombuffer(data, "<f4").reshape(shape)
     if not np.isfinite(array).all():
         raise CheckpointError(f"its array {member.filename} holds values that are not finite")
     return array
 
 
-def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise CheckpointError("its arrays are of an unknown version")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if fortran and len(shape) > 1:
+def _read_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> tuple[tuple[int, ...], str, bytes]:
+    """Return shape, dtype and bytes of an array.
+
+    The header is matched as text; NumPy's own reader evaluates it as a Python expression.
+    """
+    with archive.open(member) as file:
+        if file.read(8) != b"\x93NUMPY\x01\x00":
+            raise CheckpointError("its arrays are of an unknown version")
+        header = _HEADER.fullmatch(file.read(int.from_bytes(file.read(2), "little")))
+        data = file.read()  # to its end, where the sum is checked
+    if header is None:
+        raise CheckpointError("the header of an array is malformed")
+    dtype, fortran, sizes = (group.decode() for group in header.groups())
+    shape = tuple(int(size) for size in sizes.replace(" ", "").removesuffix(",").split(",") if size)
+    if fortran == "True":
         raise CheckpointError("its arrays are in column order")
-    return shape, dtype
+    return shape, dtype, data
+
+
+def installed_memory() -> int | None:
+    """Return the bytes of memory that this machine has; None where that is not known."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None

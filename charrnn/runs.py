@@ -1,15 +1,18 @@
 """Run directories: where best.npz, last.npz and log.jsonl of a run live, and who writes there."""
 
 import contextlib
+import errno
 import json
 import os
 import re
+import stat
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint import Checkpoint, load, write_whole
+from charrnn.checkpoint import Checkpoint, RegularFile, load, write_whole
 from charrnn.errors import CheckpointError, RunError
 
 try:
@@ -19,6 +22,8 @@ except ImportError:  # Windows
 
 RUNS = Path("runs")
 BEST, LAST, LOG, LOCK = "best.npz", "last.npz", "log.jsonl", "lock"
+LOCK_PATIENCE = 0.25
+"""Seconds until a lock that is held counts as held: ``is_running`` takes it for a moment."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
     """
     try:
         if out is not None:
-            if any((out / file).exists() for file in (BEST, LAST, LOG)):
+            if any((out / file).exists() for file in (BEST, LAST)) or _size(out / LOG):
                 raise RunError(
                     f"{out} already holds a run: go on with --resume {out}, or name another --out"
                 )
@@ -81,46 +86,94 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
         ) from error
 
 
+def _size(path: Path) -> int:
+    """Return the bytes of a file; 0 if it is missing. A run that was killed at once left none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+_locks: set[int] = set()
+"""Descriptors of the locks that this process holds."""
+
+
+def _close_locks() -> None:
+    """Let go of inherited locks: else a worker would hold one until it ends."""
+    for lock in _locks:
+        os.close(lock)
+    _locks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_locks)
+
+
 class RunLock:
     """Holds a run directory for one process; the system lets go of it when the process ends."""
 
     def __init__(self, directory: Path) -> None:
         try:
-            self._file = (directory / LOCK).open("a+")
+            self._file = _open_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise RunError(f"{directory} cannot be written ({error.strerror})") from error
-        if fcntl:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self._file.seek(0)
-                owner = self._file.read().strip() or "unknown"
-                self._file.close()
+            raise RunError(
+                f"{directory / LOCK} cannot be written ({error.strerror}): "
+                "a run is locked while it goes on"
+            ) from error
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while not _lock(self._file, shared=False):
+            if time.monotonic() > deadline:
+                owner = os.read(self._file, 20)
+                os.close(self._file)
                 raise RunError(
-                    f"{directory} is in use by process {owner}: wait for it, or stop it first"
-                ) from None
-        with contextlib.suppress(OSError):
-            self._file.truncate(0)
-            self._file.write(str(os.getpid()))
-            self._file.flush()
+                    f"{directory} is in use by process "
+                    f"{owner.decode() if owner.isdigit() else 'unknown'}: "
+                    "wait for it, or stop it first"
+                )
+            time.sleep(LOCK_PATIENCE / 10)
+        _locks.add(self._file)
+        with contextlib.suppress(OSError):  # on a full disk it stays without a number
+            os.ftruncate(self._file, 0)
+            os.write(self._file, str(os.getpid()).encode())
 
     def release(self) -> None:
         """Let others have the directory."""
-        self._file.close()
+        if self._file in _locks:
+            _locks.remove(self._file)
+            os.close(self._file)
+
+
+def _open_lock(path: Path, flags: int) -> int:
+    """Open a lock file, which may come from anyone: not through a link, and no pipe or device."""
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
+        flags |= getattr(os, name, 0)
+    file = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return file
+
+
+def _lock(file: int, *, shared: bool) -> bool:
+    """Try to take a lock; return whether no other process holds it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def is_running(directory: Path) -> bool:
     """Return whether a process holds the run."""
-    if not fcntl:
+    try:
+        file = _open_lock(directory / LOCK, os.O_RDONLY)
+    except OSError:
         return False
     try:
-        with (directory / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
+        return not _lock(file, shared=True)
+    finally:
+        os.close(file)
 
 
 def find_model(model: str | Path | None) -> Path:
@@ -145,13 +198,14 @@ def find_model(model: str | Path | None) -> Path:
             "or name one with --model"
         )
     path = Path(model)
-    for candidate in (path, RUNS / path):
-        if candidate.is_dir():
-            if (candidate / BEST).exists():
-                return candidate / BEST
-            raise RunError(f"{candidate} holds no {BEST}: the run has not saved a model yet")
-        if candidate.is_file():
-            return candidate
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        for candidate in (path, RUNS / path):
+            if candidate.is_dir():
+                if (candidate / BEST).exists():
+                    return candidate / BEST
+                raise RunError(f"{candidate} holds no {BEST}: the run has not saved a model yet")
+            if candidate.is_file():
+                return candidate
     raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")
 
 
@@ -175,7 +229,11 @@ def _directories() -> list[Path]:
 
 def list_runs() -> list[RunSummary]:
     """Return the runs under ./runs, newest first; unreadable ones say so in ``state``."""
-    return [_summary(directory) for directory in _directories()]
+    found = []
+    for directory in _directories():
+        with contextlib.suppress(OSError, ValueError):  # it was removed meanwhile
+            found.append(_summary(directory))
+    return found
 
 
 def _summary(directory: Path) -> RunSummary:
@@ -208,12 +266,14 @@ def _summary(directory: Path) -> RunSummary:
 def read_log(directory: Path) -> list[dict[str, Any]]:
     """Return the events of a run's log; a last line that was cut off by a crash is left out."""
     events = []
-    with contextlib.suppress(OSError):
-        for line in (directory / LOG).read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, RecursionError):
-                event = json.loads(line)
-                if isinstance(event, dict):
-                    events.append(event)
+    text = b""
+    with contextlib.suppress(OSError, CheckpointError), RegularFile(directory / LOG) as file:
+        text = file.read()
+    for line in text.decode(errors="replace").split("\n"):
+        with contextlib.suppress(ValueError, RecursionError):
+            event = json.loads(line)
+            if isinstance(event, dict) and type(event.get("step", 0)) is int:
+                events.append(event)
     return events
 
 
@@ -230,7 +290,7 @@ def append_log(directory: Path, event: dict[str, Any]) -> None:
             file.write(json.dumps(event) + "\n")
     except OSError as error:
         raise RunError(
-            f"{directory / LOG} could not be written ({error.strerror}): "
+            f"{directory / LOG} could not be written ({error.strerror}); the last save is intact: "
             f"make room, then go on with --resume {directory}"
         ) from error
 
@@ -248,8 +308,9 @@ def load_last(directory: Path) -> Checkpoint:
             f"{directory} holds no {LAST}: nothing to resume; charrnn runs lists what is here"
         )
     with contextlib.suppress(OSError):
-        for leftover in directory.glob(".*.tmp"):
-            leftover.unlink()
+        for name in (BEST, LAST, LOG):
+            for leftover in directory.glob(f".{name}.*.tmp"):
+                leftover.unlink()
     checkpoint = load(directory / LAST)
     if not checkpoint.training:
         raise RunError(f"{directory / LAST} lacks what a resume needs: use --init-from instead")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, Ids
+from charrnn.nn.parameters import Array, Ids, swap_time
 
 
 class OneHot:
@@ -125,11 +125,11 @@ class Linear:
         T, D, N = y.shape
         if getattr(self, "columns", np.empty((0, 0))).shape != (1 + D, T * N):
             self.columns = np.ones((1 + D, T * N), self.W.dtype)
-        self.columns[1:].reshape(D, T, N)[...] = y.transpose(1, 0, 2)
+        swap_time(y, self.columns[1:].reshape(D, T, N))
         return self.W @ self.columns
 
     def backward(self, dlogits: Array, shape: tuple[int, int, int]) -> Array:
         """Fill ``dW`` from dlogits (F, T*N) and return dy of ``shape`` (T, D, N)."""
         T, D, N = shape
         np.matmul(dlogits, self.columns.T, out=self.dW)
-        return (self.W[:, 1:].T @ dlogits).reshape(D, T, N).transpose(1, 0, 2)
+        return swap_time((self.W[:, 1:].T @ dlogits).reshape(D, T, N))
