@@ -190,7 +190,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         advice = (
-            "its folder is gone; train again, or put the folder back and go on with --resume"
+            "its folder is gone: put it back and go on with --resume, or train again"
             if isinstance(error, FileNotFoundError)
             else "what was saved before is intact: make room or choose another folder with --out"
         )

@@ -289,9 +289,13 @@ def append_log(directory: Path, event: dict[str, Any]) -> None:
         with (directory / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(event) + "\n")
     except OSError as error:
+        advice = (
+            "its folder is gone: put it back and go on with --resume, or train again"
+            if isinstance(error, FileNotFoundError)
+            else f"the last save is intact: make room, then go on with --resume {directory}"
+        )
         raise RunError(
-            f"{directory / LOG} could not be written ({error.strerror}); the last save is intact: "
-            f"make room, then go on with --resume {directory}"
+            f"{directory / LOG} could not be written ({error.strerror}); {advice}"
         ) from error
 
 

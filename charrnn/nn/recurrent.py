@@ -134,7 +134,10 @@ class Recurrent(ABC):
             self._allocate(T, N)
         self.xh[:-1, :D] = x
         self.h[0] = state[0]
-        return self.h[1:], self._forward(state)
+        after = np.empty_like(state)
+        for array, its in zip(after, self._forward(state), strict=True):
+            array[...] = its
+        return self.h[1:], after
 
     def backward(
         self, dy: Array, dstate: Array, *, input_gradient: bool = True
@@ -172,8 +175,8 @@ class Recurrent(ABC):
         """Make the buffers of ``_forward`` and ``steps``, the views of each step's part."""
 
     @abstractmethod
-    def _forward(self, state: Array) -> Array:
-        """Fill ``h[1:]`` from ``xh[:-1]`` and return the state after the last step."""
+    def _forward(self, state: Array) -> tuple[Array, ...]:
+        """Fill ``h[1:]`` from ``xh[:-1]`` and return views of the state after the last step."""
 
     @abstractmethod
     def _allocate_backward(self, T: int, N: int) -> None:
@@ -225,7 +228,7 @@ class TimeRNN(Recurrent):
         self.z = self._new(H, N)
         self.steps = list(zip(self.xh[:-1], self.h[1:], strict=True))
 
-    def _forward(self, state: Array) -> Array:
+    def _forward(self, state: Array) -> tuple[Array, ...]:
         W, z, z_blocks = in_blocks(self.W, self.rows), self.z, in_blocks(self.z, self.rows)
         for xh, h in self.steps:
             np.matmul(W, xh, out=z_blocks)
@@ -233,7 +236,7 @@ class TimeRNN(Recurrent):
                 np.maximum(z, 0, out=h)
             else:
                 np.tanh(z, out=h)
-        return self.h[-1:].copy()
+        return (self.h[-1],)
 
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
@@ -337,7 +340,7 @@ class TimeLSTM(Recurrent):
             for t, cell in enumerate(self.cells[:-1])
         ]
 
-    def _forward(self, state: Array) -> Array:
+    def _forward(self, state: Array) -> tuple[Array, ...]:
         H = self.hidden_size
         W, products = in_blocks(self.W, self.rows), self.products
         ig, fc = products[:H], products[H:]
@@ -354,7 +357,7 @@ class TimeLSTM(Recurrent):
             np.add(ig, fc, out=s.c)
             np.tanh(s.c, out=tanh_c)
             np.multiply(s.o, tanh_c, out=s.h)
-        return np.stack([self.h[-1], self.cells[-1, 4 * H :]])
+        return self.h[-1], self.cells[-1, 4 * H :]
 
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
@@ -491,7 +494,7 @@ class TimeGRU(Recurrent):
             for t, run in enumerate(self.run)
         ]
 
-    def _forward(self, state: Array) -> Array:
+    def _forward(self, state: Array) -> tuple[Array, ...]:
         H, D = self.hidden_size, self.input_size
         W_ru = in_blocks(self.W[: 2 * H], self.rows_ru)
         W_n = in_blocks(self.W[2 * H :, : D + 1], self.rows_n)
@@ -509,7 +512,7 @@ class TimeGRU(Recurrent):
             np.subtract(s.h_prev, s.n, out=tmp)
             np.multiply(s.u, tmp, out=tmp)
             np.add(s.n, tmp, out=s.h)
-        return self.h[-1:].copy()
+        return (self.h[-1],)
 
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
