@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install demo test check lint types imports format corpora clean
+.PHONY: help install demo test check lint types imports format corpora soak fuzz bench clean
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -43,6 +43,16 @@ format: $(READY) ## Bring the code into shape
 corpora: $(READY) ## Write Python's own documentation to corpora/pydoc.txt
 	$(BIN)/python -c "from pydoc_data.topics import topics; print('\n'.join(topics[t] for t in sorted(topics)))" > corpora/pydoc.txt
 	@wc -c corpora/pydoc.txt
+
+soak: $(READY) ## Kill training 200 times, then train at every limit for half an hour
+	$(BIN)/python -m tests.soak.crash --kills 200
+	$(BIN)/python -m tests.soak.limits --minutes 30
+
+fuzz: $(READY) ## Damage checkpoints in 20,000 ways
+	$(BIN)/python -m tests.fuzz.checkpoints --mutations 20000
+
+bench: $(READY) ## Compare the speed with PyTorch's: make bench TORCH_PYTHON=env/bin/python
+	$(BIN)/python -m tests.bench.ratios --torch-python $(TORCH_PYTHON)
 
 clean: ## Remove what was made here, but no run
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

@@ -36,6 +36,7 @@ DIRECTORY_LIMIT = 2**17
 """Bytes of the list of members; 64 layers take 20 kB."""
 COUNT_LIMIT = 2**46
 """No run makes as many steps, and products with a window's length still fit 64 bits."""
+PATH_LIMIT = 2**15
 MESSAGE_LIMIT = 300
 """Characters of an error: a hostile file may bring long ones."""
 
@@ -188,12 +189,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
             finally:
                 os.close(folder)
     except OSError as error:
-        reason = error.strerror or str(error)
-        advice = (
-            "its folder is gone: put it back and go on with --resume, or train again"
-            if isinstance(error, FileNotFoundError)
-            else "what was saved before is intact: make room or choose another folder with --out"
-        )
+        reason, gone = error.strerror or str(error), isinstance(error, FileNotFoundError)
+        what = "its folder is gone: put it back" if gone else "what was saved is intact: make room"
+        advice = f"{what} and go on with --resume, or choose another folder with --out"
         raise CheckpointError(f"{path} could not be written ({reason}); {advice}") from error
 
 
@@ -249,9 +247,9 @@ def load(path: str | Path) -> Checkpoint:
             return _read(archive, file.size)
     except CharrnnError as error:
         raise CheckpointError(f"{path} is no usable checkpoint: {_short(error)}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or _short(error)}") from error
     except Exception as error:  # it is the file that is wrong, in one of countless ways
+        if isinstance(error, OSError) and error.filename is not None:
+            raise CheckpointError(f"{path}: {error.strerror}") from error
         raise CheckpointError(
             f"{path} is no usable checkpoint ({_short(error)}): take another copy or train again"
         ) from error
@@ -377,6 +375,7 @@ def _sources(data: Any) -> tuple[Source, ...]:
     for source in sources:
         if not (
             isinstance(source.path, str)
+            and len(source.path) <= PATH_LIMIT
             and "\0" not in source.path
             and isinstance(source.sha256, str)
             and re.fullmatch("[0-9a-f]{64}", source.sha256)

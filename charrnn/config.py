@@ -27,10 +27,12 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     auto: str = "",
+    short: str = "",
 ) -> Any:
     """Declare a field: its range is ``low <= value <= high`` and ``above < value < below``.
 
-    ``auto`` says in a few words where the value comes from when it is left out (``None``).
+    ``auto`` says in a few words where the value comes from when it is left out (``None``),
+    ``short`` is a second, short name of its option.
     """
     return field(
         default=default,
@@ -41,6 +43,7 @@ def setting(
             "above": above,
             "below": below,
             "auto": auto,
+            "short": short,
         },
     )
 
@@ -95,12 +98,15 @@ def _checked(item: Any, hint: Any, value: Any) -> Any:
         if value not in get_args(kind):
             raise ConfigError(f"{name} {value!r} is none of {', '.join(map(str, get_args(kind)))}")
         return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    wanted = range_text(metadata)
+    whole = type(value) is int
+    if kind is float and whole and abs(value) <= sys.float_info.max:
         value = float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise ConfigError(f"{name} {value!r} is not of type {kind.__name__}")
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not fits and not (kind is float and whole):
+        note = f": it must be {wanted}" if wanted else ""
+        raise ConfigError(f"{name} {value!r:.40} is not of type {kind.__name__}{note}")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        wanted = range_text(metadata)
         inside = (
             abs(value) <= sys.float_info.max
             and (metadata["low"] is None or value >= metadata["low"])
@@ -183,6 +189,9 @@ class TrainConfig(Settings):
         high=1,
         auto="0.01, more for a tiny text",
     )
+    lines: bool = setting(
+        False, "Take every line for an item of its own, such as a name: shuffled, read from zero."
+    )
     optimizer: OptimizerName = setting("adamw", "Optimizer.")
     learning_rate: float | None = setting(
         None, "Highest learning rate, per step.", above=0, high=1e6, auto="from size and optimizer"
@@ -240,10 +249,45 @@ class SampleConfig(Settings):
         None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
     )
     stop: str | None = setting(None, "Stop after this text.")
-    num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000)
+    num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000, short="-n")
     random_seed: int | None = setting(
         None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig(Settings):
+    """How a text is scored."""
+
+    exact: bool = setting(
+        False, "Score in one stream, not in parallel ones that are warmed up before."
+    )
+    cold_windows: int | None = setting(
+        None,
+        "Score in windows of this many characters, each from a zero state.",
+        low=1,
+        high=2**30,
+        auto="the state is carried",
+    )
+    dynamic: bool = setting(
+        False, "Let a copy of the model learn from each window of the text once it is scored."
+    )
+    dynamic_window: int | None = setting(
+        None, "Characters between two steps of --dynamic.", low=1, high=65536, auto="20"
+    )
+    dynamic_rate: float | None = setting(
+        None, "Learning rate of --dynamic.", above=0, high=1e3, auto="0.001"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ways = [name for name in ("exact", "cold_windows", "dynamic") if getattr(self, name)]
+        if len(ways) > 1:
+            one, other = map(option_name, ways[:2])
+            raise ConfigError(f"{one} and {other} both say how to score: give one of them")
+        for name in ("dynamic_window", "dynamic_rate"):
+            if getattr(self, name) is not None and not self.dynamic:
+                raise ConfigError(f"{option_name(name)} says how --dynamic learns: give both")
 
 
 @dataclass(frozen=True, kw_only=True)

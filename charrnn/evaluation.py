@@ -2,74 +2,90 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from math import exp, log
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.config import TextConfig
-from charrnn.errors import CorpusError, VocabularyError
+from charrnn.comparison import Cost, Opponent, opponents, text_bytes
+from charrnn.config import EvalConfig, TextConfig
+from charrnn.dynamic import DECAY, RATE, WINDOW, dynamic_nats, usual_gradient
+from charrnn.errors import ConfigError, CorpusError, VocabularyError
+from charrnn.nn.parameters import Ids
 from charrnn.scoring import STREAMS, WARM_UP, Scorer, score_ids
 from charrnn.text import Vocabulary, check_sources, read_corpus
-from charrnn.text.vocabulary import Codes, Normalizer, to_text
+from charrnn.text.lines import as_lines
+from charrnn.text.vocabulary import Codes
+from charrnn.verdict import against
+
+LINES_PROTOCOL = (
+    "each line is an item: its characters and its end scored from a zero state, begun by a line "
+    "end; the mean is over all symbols; empty lines are left out"
+)
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Cost):
     """What a text costs under a model.
 
     Attributes
     ----------
-    total_nats : float
-        The negative log-probability of the text.
-    characters : int
-        Symbols scored; ``num_bytes`` is what they take in UTF-8.
     unknown : dict of str to int
         Characters that the model does not know, left out of the text and counted.
     protocol : str
         How it was scored, in a sentence.
     seconds : float
+    static_nats : float, optional
+        What the text costs the model while it stays as it is, where it did not.
+    baselines : tuple of Opponent
+        What the same text costs them, the best first; empty where they were not asked for.
     """
 
-    total_nats: float
-    characters: int
-    num_bytes: int
     unknown: dict[str, int]
     protocol: str
     seconds: float
+    static_nats: float | None = None
+    baselines: tuple[Opponent, ...] = ()
 
     @property
-    def nats_per_char(self) -> float:
-        """Mean negative log-probability of a character, natural logarithm."""
-        return self.total_nats / self.characters
+    def static(self) -> Cost | None:
+        """What the text costs the model while it stays as it is, where it did not."""
+        if self.static_nats is None:
+            return None
+        return Cost(self.static_nats, self.characters, self.num_bytes)
 
     @property
-    def bits_per_char(self) -> float:
-        """The same with logarithms to base 2."""
-        return self.nats_per_char / log(2)
-
-    @property
-    def bits_per_byte(self) -> float:
-        """Bits for the whole text over its bytes: comparable between vocabularies."""
-        return self.total_nats / log(2) / self.num_bytes
-
-    @property
-    def perplexity(self) -> float:
-        """``exp(nats_per_char)``, per character."""
-        return exp(min(self.nats_per_char, 700))
+    def comparison(self) -> str:
+        """What the baselines say of the model, in a sentence; empty without them."""
+        if not self.baselines:
+            return ""
+        others = [(row.name, row.nats_per_char) for row in self.baselines]
+        words = against(self.nats_per_char, others)
+        if self.static is None:
+            return words
+        return f"{words}; without learning from it: {against(self.static.nats_per_char, others)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""
         return {
-            "nats_per_char": self.nats_per_char,
-            "bits_per_char": self.bits_per_char,
-            "bits_per_byte": self.bits_per_byte,
-            "perplexity": self.perplexity,
-            **asdict(self),
+            **super().to_json(),
+            "baselines": [row.to_json() for row in self.baselines],
+            "comparison": self.comparison,
         }
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What is to be scored: the known characters, as codes and as ids."""
+
+    codes: Codes
+    ids: Ids
+    unknown: dict[str, int]
+    train: Codes | None
+    what: str
 
 
 def evaluate_checkpoint(
@@ -77,11 +93,13 @@ def evaluate_checkpoint(
     paths: Sequence[str | Path] = (),
     *,
     text: TextConfig | None = None,
+    config: EvalConfig | None = None,
     unknown: Literal["error", "skip"] = "error",
-    exact: bool = False,
+    baselines: bool = False,
     threads: int = 1,
     stdin: BinaryIO | None = None,
     cache_dir: Path | None = None,
+    baselines_cache: Path | None = None,
 ) -> Evaluation:
     """Score a text with a checkpoint's model.
 
@@ -93,17 +111,21 @@ def evaluate_checkpoint(
         What to score; if empty, the held-out end of the checkpoint's own corpus.
     text : TextConfig, optional
         How to read it, if not as the corpus was.
+    config : EvalConfig, optional
+        How to score it.
     unknown : "error" or "skip"
         What to do with characters that the model does not know. In the held-out part of its own
         corpus they are always left out and counted.
-    exact : bool
-        In one stream instead of parallel, warmed-up ones.
+    baselines : bool
+        Whether the opponents score it too; they learn from what the model learned from.
     threads : int
         Workers; no effect on the result.
     stdin : binary file, optional
         What the path "-" reads.
     cache_dir : Path, optional
         Where a corpus too large for memory is kept encoded.
+    baselines_cache : Path, optional
+        The file that keeps the baselines' results.
 
     Raises
     ------
@@ -112,59 +134,146 @@ def evaluate_checkpoint(
     VocabularyError
         If there are unknown characters and ``unknown`` is "error".
     """
-    text = text or checkpoint.text_config
-    own = not paths
-    if own and not checkpoint.held_out:
-        raise CorpusError(
-            "the run held no text out (its corpus is too small): name a file to score, "
-            "as in: charrnn eval FILE"
+    config = config or EvalConfig()
+    lines = checkpoint.train_config.lines
+    if lines and (config.exact or config.cold_windows or config.dynamic):
+        raise ConfigError(
+            "this model was trained with --lines: each line is scored from a zero state, "
+            "and no option changes that"
         )
-    if own:
-        check_sources(checkpoint.sources)
-        paths = [source.path for source in checkpoint.sources]
-    corpus = read_corpus(paths, **text.to_json(), cache_dir=cache_dir, stdin=stdin)
-    codes, what = corpus.codes, "the whole text"
-    if own:
-        codes = codes[len(codes) - checkpoint.held_out :]
+    read = _read(checkpoint, paths, text or checkpoint.text_config, unknown, stdin, cache_dir)
+    train = read.train
+    if train is None and (baselines or config.dynamic):
+        why, option = (
+            ("dynamic evaluation measures gradients on it", "--dynamic")
+            if config.dynamic
+            else ("the baselines learn from it", "--baselines")
+        )
+        train = _own_corpus(checkpoint, cache_dir, f"{why}: put it back, or leave out {option}")
+        train = train[: checkpoint.characters - checkpoint.held_out]
+        train = as_lines(train) if lines else train
+    start = time.perf_counter()
+    nats = score_ids(
+        checkpoint.model(),
+        read.ids,
+        exact=config.exact,
+        cold_windows=config.cold_windows,
+        line_end=int(checkpoint.vocabulary.encode_text("\n")[0]) if lines else None,
+        threads=threads,
+    )
+    static_nats = None
+    if config.dynamic:
+        assert train is not None
+        static_nats, nats = nats, _dynamic(checkpoint, config, train, read.ids)
+    seconds = time.perf_counter() - start
+    rows: tuple[Opponent, ...] = ()
+    if baselines:
+        assert train is not None
+        rows = opponents(checkpoint, train, read.codes, cache=baselines_cache)
+    return Evaluation(
+        total_nats=nats,
+        characters=len(read.ids),
+        num_bytes=_utf8_length(read.codes, checkpoint.vocabulary),
+        unknown=read.unknown,
+        protocol=f"{read.what}; {LINES_PROTOCOL if lines else _protocol(read.ids, config)}",
+        seconds=seconds,
+        static_nats=static_nats,
+        baselines=rows,
+    )
+
+
+def _read(
+    checkpoint: Checkpoint,
+    paths: Sequence[str | Path],
+    text: TextConfig,
+    unknown: Literal["error", "skip"],
+    stdin: BinaryIO | None,
+    cache_dir: Path | None,
+) -> _Text:
+    train = None
+    if not paths:
+        if not checkpoint.held_out:
+            raise CorpusError(
+                "the run held no text out (its corpus is too small): name a file to score, "
+                "as in: charrnn eval FILE"
+            )
+        codes = _own_corpus(checkpoint, cache_dir, "name a file to score, as in: charrnn eval FILE")
+        cut = len(codes) - checkpoint.held_out
+        train, codes = codes[:cut], codes[cut:]
         what = f"the last {len(codes):,} characters of its corpus, held out of training"
-    ids, left_out = checkpoint.vocabulary.encode_known(codes)
-    if left_out and not own and unknown == "error":
+    else:
+        codes = read_corpus(paths, **text.to_json(), cache_dir=cache_dir, stdin=stdin).codes
+        what = "the whole text"
+    vocabulary = checkpoint.vocabulary
+    ids, left_out = vocabulary.encode_known(codes)
+    if left_out and paths and unknown == "error":
         try:
-            checkpoint.vocabulary.encode(codes)
+            vocabulary.encode(codes)
         except VocabularyError as error:
             raise VocabularyError(f"{error}; or leave them out with --unknown skip") from None
     if not len(ids):
         raise CorpusError("there is nothing to score: the model knows none of the characters")
-    known = codes if not left_out else codes[np.isin(codes, list(left_out), invert=True)]
-    start = time.perf_counter()
-    nats = score_ids(checkpoint.model(), ids, exact=exact, threads=threads)
-    return Evaluation(
-        total_nats=nats,
-        characters=len(ids),
-        num_bytes=_utf8_bytes(known, checkpoint.vocabulary),
-        unknown={checkpoint.vocabulary.show(code): n for code, n in left_out.items()},
-        protocol=f"{what}; {_protocol(ids, exact)}",
-        seconds=time.perf_counter() - start,
+    if left_out:
+        codes = codes[np.isin(codes, list(left_out), invert=True)]
+    if checkpoint.train_config.lines:
+        codes = as_lines(codes)
+        if not len(codes):
+            raise CorpusError("there is nothing to score: the text has no line with a character")
+        ids = vocabulary.encode(codes)
+        train = None if train is None else as_lines(train)
+    return _Text(
+        codes=codes,
+        ids=ids,
+        unknown={vocabulary.show(code): n for code, n in left_out.items()},
+        train=train,
+        what=what,
     )
 
 
-def _protocol(ids: Any, exact: bool) -> str:
-    streams = len(Scorer(ids, streams=1 if exact else STREAMS).starts) - 1
+def _dynamic(checkpoint: Checkpoint, config: EvalConfig, train: Codes, ids: Ids) -> float:
+    """Return the nats of a text for a copy of the model that learns from it."""
+    window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE
+    model = checkpoint.model()
+    usual = usual_gradient(model, checkpoint.vocabulary, train, window=window)
+    nats = float(dynamic_nats(model, ids, usual, window=window, rate=rate).sum())
+    if not isfinite(nats):
+        raise ConfigError(
+            f"the model lost itself while learning: --dynamic-rate {rate:g} is too high"
+        )
+    return nats
+
+
+def _own_corpus(checkpoint: Checkpoint, cache_dir: Path | None, advice: str) -> Codes:
+    check_sources(checkpoint.sources, advice)
+    paths = [source.path for source in checkpoint.sources]
+    return read_corpus(paths, **checkpoint.text_config.to_json(), cache_dir=cache_dir).codes
+
+
+def _protocol(ids: Ids, config: EvalConfig) -> str:
+    once = "every character scored once, the first as uniform"
+    if config.cold_windows:
+        size = f"{config.cold_windows:,} character" + "s" * (config.cold_windows > 1)
+        return f"{once}, in cold windows of {size}, each from a zero state, as nanoGPT evaluates"
+    if config.dynamic:
+        return (
+            f"{once}, the state carried, in one stream; dynamic evaluation: after every "
+            f"{config.dynamic_window or WINDOW} characters, once they are scored, the weights take "
+            f"a step down their gradient (rate {config.dynamic_rate or RATE:g}, each gradient over "
+            f"its usual size in training, decay {DECAY:g} back to the trained weights)"
+        )
+    streams = len(Scorer(ids, streams=1 if config.exact else STREAMS).starts) - 1
     how = (
         "in one stream"
         if streams == 1
         else f"in {streams} parallel streams, each warmed up on the {WARM_UP} characters before it"
     )
-    return f"every character scored once, the first as uniform, the state carried, {how}"
+    return f"{once}, the state carried, {how}"
 
 
-def _utf8_bytes(codes: Codes, vocabulary: Vocabulary) -> int:
-    """Return how many bytes a text takes in UTF-8, as it is written out: composed, if nfd."""
+def _utf8_length(codes: Codes, vocabulary: Vocabulary) -> int:
+    """Return how many bytes a text takes in UTF-8, as it is written out."""
     if vocabulary.unit == "byte":
         return len(codes)
     if vocabulary.normalize == "nfd":
-        composer = Normalizer("nfc")
-        pieces = (codes[start : start + 2**16] for start in range(0, len(codes), 2**16))
-        total = sum(len(composer.feed(to_text(piece)).encode()) for piece in pieces)
-        return total + len(composer.flush().encode())
+        return len(text_bytes(codes, vocabulary))
     return len(codes) + sum(int(np.count_nonzero(codes >= first)) for first in (2**7, 2**11, 2**16))

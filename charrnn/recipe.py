@@ -66,22 +66,30 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
 
     budget = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
     short = tiny or (budget is not None and budget <= 2)
+    long = not tiny and budget is not None and budget > 8
     if tiny:
         size, why = 128, f"{length:,} characters need no more"
-    elif short:
-        size, why = 256, "learns fastest in the first minutes"
+    elif long:
+        size, why = 384, "there is time for more"
     else:
-        size, why = 384, "the most that the time allows"
+        size, why = 256, "learns most in a few minutes"
     hidden_size = choose("hidden_size", model.hidden_size, size, why)
-    num_layers = choose("num_layers", model.num_layers, 1, "one layer learns most in the time")
+    layers = 2 if long else 1
+    why = "there is time for more" if long else "one layer learns most in a few minutes"
+    num_layers = choose("num_layers", model.num_layers, layers, why)
     embedding_size = model.embedding_size
     if embedding_size is None and distinct > ONE_HOT_LIMIT:
         embedding_size = 128
         reasons["embedding_size"] = f"{distinct:,} symbols are too many for one-hot input"
-    rate = 0.0 if tiny or short else 0.1 if length > 500_000 else 0.3
+    if tiny or short:
+        rate = 0.0
+    elif length > 5_000_000:
+        rate = 0.1
+    else:
+        rate = 0.35 if long else 0.15 if length > 500_000 else 0.3
     dropout = choose("dropout", model.dropout, rate, "by how often the text is read again")
 
-    seq_len = choose("seq_len", train.seq_len, 16 if short else 32, "short windows learn faster")
+    seq_len = choose("seq_len", train.seq_len, 20 if long else 16, "short windows learn faster")
     batch_size = choose("batch_size", train.batch_size, 32, "few streams learn faster at first")
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,10 @@ if hasattr(os, "register_at_fork"):
 
 
 class RunLock:
-    """Holds a run directory for one process; the system lets go of it when the process ends."""
+    """Holds a run directory for one process; the system lets go of it when the process ends.
+
+    Whoever holds it may remove what a crash has left half written, and does.
+    """
 
     def __init__(self, directory: Path) -> None:
         try:
@@ -129,6 +133,10 @@ class RunLock:
                 )
             time.sleep(LOCK_PATIENCE / 10)
         _locks.add(self._file)
+        with contextlib.suppress(OSError):
+            for name in (BEST, LAST, LOG):  # what a crash has left half written
+                for leftover in directory.glob(f".{name}.*.tmp"):
+                    leftover.unlink()
         with contextlib.suppress(OSError):  # on a full disk it stays without a number
             os.ftruncate(self._file, 0)
             os.write(self._file, str(os.getpid()).encode())
@@ -277,9 +285,18 @@ def read_log(directory: Path) -> list[dict[str, Any]]:
     return events
 
 
+def _log_line(event: dict[str, Any]) -> str:
+    """Return an event as JSON, which has no form for numbers that are not finite: null."""
+    finite = {
+        name: None if isinstance(value, float) and not isfinite(value) else value
+        for name, value in event.items()
+    }
+    return json.dumps(finite, allow_nan=False) + "\n"
+
+
 def write_log(directory: Path, events: Iterable[dict[str, Any]]) -> None:
     """Replace the log."""
-    text = "".join(json.dumps(event) + "\n" for event in events)
+    text = "".join(map(_log_line, events))
     write_whole(directory / LOG, lambda file: file.write(text.encode()))
 
 
@@ -287,7 +304,7 @@ def append_log(directory: Path, event: dict[str, Any]) -> None:
     """Add one event to the log."""
     try:
         with (directory / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
+            file.write(_log_line(event))
     except OSError as error:
         advice = (
             "its folder is gone: put it back and go on with --resume, or train again"
@@ -300,7 +317,7 @@ def append_log(directory: Path, event: dict[str, Any]) -> None:
 
 
 def load_last(directory: Path) -> Checkpoint:
-    """Return what a resume needs; remove what a crash may have left half written.
+    """Return what a resume needs.
 
     Raises
     ------
@@ -311,10 +328,6 @@ def load_last(directory: Path) -> Checkpoint:
         raise RunError(
             f"{directory} holds no {LAST}: nothing to resume; charrnn runs lists what is here"
         )
-    with contextlib.suppress(OSError):
-        for name in (BEST, LAST, LOG):
-            for leftover in directory.glob(f".{name}.*.tmp"):
-                leftover.unlink()
     checkpoint = load(directory / LAST)
     if not checkpoint.training:
         raise RunError(f"{directory / LAST} lacks what a resume needs: use --init-from instead")

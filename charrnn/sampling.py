@@ -6,6 +6,7 @@ Dimensions
 Every sample has a generator of its own, made from the random seed and the sample's number.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -218,6 +219,9 @@ def generate(
         Its next piece, character by character if there is a single one.
     """
     ids = encode_seed(vocabulary, seed, unknown)
+    stop = config.stop
+    if stop and vocabulary.normalize != "none":  # as the text that goes out is
+        stop = unicodedata.normalize("NFKC" if vocabulary.normalize == "nfkc" else "NFC", stop)
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
@@ -233,7 +237,7 @@ def generate(
         for mine in dealt
     ]
     order = [number for mine in dealt for shard in mine for number in shards[shard]]
-    writers = {number: _Writer(vocabulary.decoder(), config.stop) for number in order}
+    writers = {number: _Writer(vocabulary.decoder(), stop) for number in order}
     at_once = 1 if config.num_samples == 1 else CHARACTERS_PER_CALL
     with Team(workers) as team:
         done = 0

@@ -22,9 +22,13 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.optimizers import BLOCK, Optimizer, blocks
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.team import Team, shared_zeros
-from charrnn.scoring import Scorer
+from charrnn.scoring import AnyScorer
 from charrnn.sharding import collect, deal, shard_columns
+from charrnn.text.lines import Items
 from charrnn.text.windows import Streams
+
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+"""What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,10 @@ class Worker:
         grads: Sequence[Array],
         part: slice,
         optimizer: Optimizer,
-        streams: Streams,
+        streams: Streams | Items,
         reset: float,
         random_seed: int,
-        scorer: Scorer | None,
+        scorer: AnyScorer | None,
         scored: range,
     ) -> None:
         self.model, self.shards = model, shards
@@ -71,27 +75,41 @@ class Worker:
         self.streams, self.reset, self.random_seed = streams, reset, random_seed
         self.scorer, self.scored = scorer, scored
 
+    @QUIET
     def gradient(self, step: int, cursor: int, seq_len: int) -> list[float]:
         """Return the summed loss of each shard, its gradient filled."""
         self.model.prepare()
         losses = []
         for shard in self.shards:
-            ids, targets = self.streams.window(cursor, seq_len, shard.columns)
             # Numbered by step and shard, a generator needs no state to resume from.
             bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
             rng = np.random.Generator(bits)
-            kept = np.greater_equal(rng.random(ids.shape[1]), self.reset)
             self.model.bind(shard.grads)
-            loss, shard.next_state = self.model.loss_and_gradient(
-                ids,
-                targets,
-                shard.state * kept.astype(shard.state.dtype),
-                predictions=seq_len * len(self.streams.starts),
-                rng=rng,
-            )
+            if isinstance(self.streams, Items):
+                ids, targets, scored = self.streams.window(step, shard.columns)
+                # Divided by the symbols of a mean batch, every symbol of an epoch weighs the same.
+                loss, _ = self.model.loss_and_gradient(
+                    ids,
+                    targets,
+                    shard.state,  # stays zero
+                    predictions=self.streams.symbols_per_step,
+                    rng=rng,
+                    scored=scored,
+                )
+            else:
+                ids, targets = self.streams.window(cursor, seq_len, shard.columns)
+                kept = np.greater_equal(rng.random(ids.shape[1]), self.reset)
+                loss, shard.next_state = self.model.loss_and_gradient(
+                    ids,
+                    targets,
+                    shard.state * kept.astype(shard.state.dtype),
+                    predictions=seq_len * self.streams.batch_size,
+                    rng=rng,
+                )
             losses.append(loss)
         return losses
 
+    @QUIET
     def reduce(self) -> list[float]:
         """Sum the shards' gradients into the first; return the squared norm of each block."""
         total, *rest = self.grads
@@ -102,12 +120,22 @@ class Worker:
             norms.append(float(np.dot(total[block], total[block])))
         return norms
 
-    def update(self, learning_rate: float, step: int, scale: float) -> None:
-        """Move the parameters of this worker and let the state of its streams go on."""
+    @QUIET
+    def update(self, learning_rate: float, step: int, scale: float) -> bool:
+        """Move the parameters of this worker and let the state of its streams go on.
+
+        Returns
+        -------
+        finite : bool
+            Whether the parameters still are.
+        """
         self.optimizer.update(self.part, learning_rate=learning_rate, step=step, scale=scale)
         for shard in self.shards:
             shard.state[...] = shard.next_state
+        theta = self.optimizer.theta
+        return all(isfinite(np.dot(theta[block], theta[block])) for block in blocks(self.part))
 
+    @QUIET
     def score(self) -> list[float]:
         """Return the nats of this worker's shards of the held-out text."""
         assert self.scorer is not None
@@ -151,7 +179,7 @@ class Trainer:
     ----------
     model : CharModel
         Initialised; trained in place.
-    streams : Streams
+    streams : Streams or Items
         The training text.
     optimizer : type of Optimizer
     seq_len : int
@@ -173,7 +201,7 @@ class Trainer:
     def __init__(
         self,
         model: CharModel,
-        streams: Streams,
+        streams: Streams | Items,
         *,
         optimizer: type[Optimizer],
         seq_len: int,
@@ -181,13 +209,13 @@ class Trainer:
         weight_decay: float,
         random_seed: int,
         reset: float = 0.0,
-        scorer: Scorer | None = None,
+        scorer: AnyScorer | None = None,
         threads: int = 1,
     ) -> None:
         self.model, self.streams, self.seq_len = model, streams, seq_len
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
-        N = len(streams.starts)
+        N = streams.batch_size
         L, S, H, _ = model.zero_state(0).shape
         self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
         shards = [
@@ -229,7 +257,9 @@ class Trainer:
     @property
     def chars_per_step(self) -> int:
         """Characters that one step learns from."""
-        return self.seq_len * len(self.streams.starts)
+        if isinstance(self.streams, Items):
+            return round(self.streams.symbols_per_step)
+        return self.seq_len * self.streams.batch_size
 
     @property
     def cursor(self) -> int:
@@ -240,26 +270,34 @@ class Trainer:
         """Learn from one window of every stream.
 
         A step whose loss or gradient is not finite changes neither weights nor optimiser; the
-        streams go on from a zero state.
+        streams go on from a zero state. Where it is the update that is not, the weights are lost:
+        see ``is_finite``.
         """
         number = self.step_count + 1
         losses = self.team.call("gradient", number, self.cursor, self.seq_len)
-        loss = collect(losses) / self.chars_per_step
+        loss = collect(losses) / (
+            self.streams.symbols(number) if isinstance(self.streams, Items) else self.chars_per_step
+        )
         norm = sqrt(sum(chain.from_iterable(self.team.call("reduce"))))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
             scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0
-            self.team.call("update", learning_rate, number, scale)
-        else:
+            applied = all(self.team.call("update", learning_rate, number, scale))
+        if not applied:
             self.state[...] = 0
         self.step_count = number
         return StepResult(loss, norm, applied)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return bool(np.isfinite(self.model.parameters.vector).all())
+
     def validate(self) -> float:
         """Return the mean nats per character of the held-out text; changes nothing."""
         assert self.scorer is not None
-        nats = log(self.model.vocab_size) + collect(self.team.call("score"))
-        return nats / len(self.scorer.ids)
+        nats = self.scorer.uniform * log(self.model.vocab_size) + collect(self.team.call("score"))
+        return nats / self.scorer.characters
 
     def close(self) -> None:
         """End the workers."""

@@ -7,19 +7,18 @@ all of it is saved.
 """
 
 import dataclasses
-import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil, isfinite, log
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from charrnn import runs
-from charrnn.checkpoint import Checkpoint, History, load, save
-from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
+from charrnn import runs, verdict
+from charrnn.checkpoint import Checkpoint, History, installed_memory, load, save
+from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError
 from charrnn.events import Event, Finished, Notice, Progress, Sampled, Saved, Validated
 from charrnn.nn.model import CharModel
@@ -27,8 +26,10 @@ from charrnn.nn.optimizers import OPTIMIZERS, learning_rate_factor
 from charrnn.nn.team import shared_zeros
 from charrnn.recipe import Recipe, complete
 from charrnn.sampling import generate
-from charrnn.scoring import Scorer
+from charrnn.scoring import AnyScorer, LineScorer, Scorer
 from charrnn.text import Corpus, Vocabulary, check_sources, fingerprint, read_corpus
+from charrnn.text.lines import LINE_END, Items, as_lines, lines_from_end, steps_of
+from charrnn.text.vocabulary import Codes
 from charrnn.text.windows import Streams
 from charrnn.trainer import Trainer, training_memory
 
@@ -36,8 +37,13 @@ PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
 SAMPLE_EVERY = 3.0
 SAMPLE_LENGTH = 300
+SAMPLE_LINES = 8
+LONGEST_LINE = 10_000
+"""Characters of a line that is learned whole, with the memory that this takes."""
 FAILURES_ALLOWED = 8
 """Steps in a row without a finite gradient before a run is given up."""
+VALIDATED_MOST = 500_000
+"""Characters of the held-out part that a validation scores."""
 PLATEAU_PATIENCE = 2
 """Validations without improvement after which the plateau schedule halves the learning rate."""
 
@@ -130,12 +136,19 @@ def prepare(
         If the corpus, the checkpoint or the settings do not allow it.
     """
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
+    if train.lines:
+        text = _text_of_lines(text, train)
     cache_dir = runs.cache_directory(out or runs.RUNS / "run") if cache else None
-    corpus = _read(paths, text, cache_dir, stdin)
     start = load(runs.find_model(init_from)) if init_from is not None else None
+    if start is not None:
+        known = start.vocabulary
+        text = dataclasses.replace(text, unit=known.unit, normalize=known.normalize)
+    corpus = _read(paths, text, cache_dir, stdin)
     if start is not None:
         model = _same_shape(start.model_config, model)
     recipe = complete(model, train, characters=len(corpus), distinct=_distinct(corpus, text, start))
+    if train.lines:
+        recipe = _recipe_of_lines(recipe, corpus.codes, train.epochs)
     notices = [*corpus.notices, *recipe.notices]
     kept = corpus.codes[: len(corpus) - recipe.held_out]
     vocabulary = (
@@ -143,6 +156,8 @@ def prepare(
         if start
         else Vocabulary.from_codes(kept, unit=text.unit, normalize=text.normalize)
     )
+    if start:  # raises if the text has characters that the model does not know
+        vocabulary.encode(Vocabulary.from_codes(kept, unit=text.unit).symbols)
     _check_memory(recipe, len(vocabulary), threads)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
@@ -154,6 +169,51 @@ def prepare(
         network.initialise(np.random.default_rng(train.random_seed))
     parts = _Parts(text, recipe, corpus, vocabulary, network, History(), notices)
     return Run(parts, directory=out, threads=threads)
+
+
+def _text_of_lines(text: TextConfig, train: TrainConfig) -> TextConfig:
+    """Return how a text of lines is read; raise where a setting makes no sense for one."""
+    for name in ("seq_len", "reset"):
+        if getattr(train, name) is not None:
+            raise ConfigError(
+                f"{option_name(name)} and --lines do not go together: a line is learned whole, "
+                "from a zero state"
+            )
+    return dataclasses.replace(text, newlines="lf")
+
+
+def _recipe_of_lines(recipe: Recipe, codes: Codes, epochs: float | None) -> Recipe:
+    """Hold out whole lines, and make the window as long as the longest line."""
+    held_out = lines_from_end(codes, recipe.train.val_fraction) if recipe.held_out else 0
+    kept = as_lines(codes[: len(codes) - held_out])
+    ends = np.flatnonzero(kept == LINE_END)
+    if len(ends) < 2:
+        raise ConfigError("--lines needs a text of several lines: give one item a line")
+    longest = int(np.diff(ends, prepend=-1).max()) - 1
+    if longest > LONGEST_LINE:
+        raise ConfigError(
+            f"a line has {longest:,} characters, too many to be learned whole: leave out --lines"
+        )
+    reasons = {name: why for name, why in recipe.reasons.items() if name != "reset"}
+    train = dataclasses.replace(recipe.train, seq_len=steps_of(longest), reset=0.0)
+    if epochs is not None:
+        train = dataclasses.replace(train, steps=_steps_of_epochs(epochs, train, kept))
+    return dataclasses.replace(
+        recipe,
+        train=train,
+        held_out=held_out,
+        reasons={**reasons, "seq_len": f"the longest line has {longest} characters"},
+        notices=(*recipe.notices, f"{len(ends):,} lines, each an item of its own"),
+    )
+
+
+def _steps_of_epochs(epochs: float, train: TrainConfig, codes: Codes) -> int:
+    """Return the steps of so many passes over a training part."""
+    assert train.seq_len and train.batch_size
+    if not train.lines:
+        return max(1, ceil(epochs * len(codes) / (train.seq_len * train.batch_size)))
+    lines = int(np.count_nonzero(as_lines(codes) == LINE_END))
+    return max(1, ceil(epochs * -(-lines // train.batch_size)))
 
 
 def _memory(recipe: Recipe, vocab_size: int, threads: int) -> int:
@@ -171,12 +231,8 @@ def _memory(recipe: Recipe, vocab_size: int, threads: int) -> int:
 
 def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
     """Refuse what cannot fit, before the system ends the process for it."""
-    try:
-        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return  # not known here
-    needed = _memory(recipe, vocab_size, threads)
-    if needed > installed:
+    installed, needed = installed_memory(), _memory(recipe, vocab_size, threads)
+    if installed is not None and needed > installed:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "
             f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --batch-size or --seq-len"
@@ -191,9 +247,10 @@ def _distinct(corpus: Corpus, text: TextConfig, start: Checkpoint | None) -> int
 
 def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
     """Return the shape of a checkpoint's model; raise if another one was asked for."""
-    for name in ("num_layers", "hidden_size", "embedding_size"):
+    for name in ("cell", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
-        if wanted is not None and wanted != getattr(old, name):
+        asked = wanted is not None and wanted != getattr(ModelConfig(), name)
+        if asked and wanted != getattr(old, name):
             raise CheckpointError(
                 f"--init-from a model with {name.replace('_', ' ')} {getattr(old, name)} "
                 f"cannot become one with {wanted}: leave the option out"
@@ -240,15 +297,15 @@ def resume(
         check_sources(last.sources, advice)
         cache_dir = runs.cache_directory(path) if cache else None
         corpus = _read([source.path for source in last.sources], last.text_config, cache_dir, None)
-        if fingerprint(corpus.sources) != fingerprint(last.sources):
+        same = fingerprint(corpus.sources) == fingerprint(last.sources)
+        if not same or len(corpus) != last.characters:
             raise CorpusError(f"the corpus changed while it was read: {advice}")
         train = last.train_config
         if length and (length.steps or length.minutes or length.epochs):
             steps = length.steps
             if length.epochs:
-                assert train.seq_len and train.batch_size
-                characters = last.characters - last.held_out
-                steps = ceil(length.epochs * characters / (train.seq_len * train.batch_size))
+                kept = corpus.codes[: last.characters - last.held_out]
+                steps = _steps_of_epochs(length.epochs, train, kept)
             train = dataclasses.replace(train, steps=steps, minutes=length.minutes, epochs=None)
             last.history.finished = ""
         elif last.history.finished:
@@ -260,6 +317,7 @@ def resume(
         for name, view in model.parameters.items():
             view[...] = last.weights[name]
         recipe = Recipe(last.model_config, train, last.held_out, {}, ())
+        _check_memory(recipe, len(last.vocabulary), threads)
         parts = _Parts(last.text_config, recipe, corpus, last.vocabulary, model, last.history, [])
         return Run(parts, directory=path, threads=threads, lock=lock, training=last.training)
     except BaseException:
@@ -296,7 +354,27 @@ class Run:
         train, codes = self._train, parts.corpus.codes
         assert train.seq_len and train.batch_size and train.weight_decay is not None
         cut = len(codes) - parts.recipe.held_out
-        held_out, self._unknown = parts.vocabulary.encode_known(codes[cut:])
+        validated = codes[cut : cut + VALIDATED_MOST]
+        held_out, self._unknown = parts.vocabulary.encode_known(validated)
+        if len(validated) < len(codes) - cut:
+            self.notices.append(
+                f"validation scores the first {VALIDATED_MOST:,} characters of the held-out part; "
+                "charrnn eval scores all of it"
+            )
+        streams: Streams | Items
+        scorer: AnyScorer | None = None
+        if train.lines:
+            streams = Items(
+                as_lines(codes[:cut]), parts.vocabulary, train.batch_size, train.random_seed
+            )
+            line_end = parts.vocabulary.encode_text("\n")[0]
+            held_out = as_lines(held_out, line_end)
+            if len(held_out):
+                scorer = LineScorer(held_out, line_end)
+        else:
+            streams = Streams(codes[:cut], parts.vocabulary, train.batch_size)
+            if len(held_out):
+                scorer = Scorer(held_out)
         if self._unknown:
             self.notices.append(
                 f"{sum(self._unknown.values()):,} characters of the held-out part are unknown to "
@@ -304,14 +382,14 @@ class Run:
             )
         self._trainer = Trainer(
             parts.model,
-            Streams(codes[:cut], parts.vocabulary, train.batch_size),
+            streams,
             optimizer=OPTIMIZERS[train.optimizer],
             seq_len=train.seq_len,
             max_grad_norm=train.max_grad_norm,
             weight_decay=train.weight_decay,
             random_seed=train.random_seed,
             reset=train.reset or 0.0,
-            scorer=Scorer(held_out) if len(held_out) else None,
+            scorer=scorer,
             threads=threads,
         )
         self._trainer.step_count = self._history.step
@@ -471,21 +549,22 @@ class Run:
                 yield from self._save()
                 saved = time.perf_counter()
         history.finished = "" if reason == "interrupted" else reason
-        yield from self._verdict()
-        yield from self._save()
+        if reason not in ("interrupted", "diverged"):
+            yield from self._verdict()
         train_nats = (
             history.rows[-1][1] if history.rows else history.nats_sum / max(1, history.nats_steps)
         )
-        yield self._log(
-            Finished(
-                reason=reason,
-                step=history.step,
-                seconds=history.seconds,
-                train_nats=train_nats,
-                best_nats=history.best_nats,
-                best_step=history.best_step,
-            )
+        finished = Finished(
+            reason=reason,
+            step=history.step,
+            seconds=history.seconds,
+            train_nats=train_nats,
+            best_nats=history.best_nats,
+            best_step=history.best_step,
         )
+        self._log(finished)  # before it is saved: killed between the two, the run ends once more
+        yield from self._save()
+        yield finished
 
     def _done(self, step: int, seconds: float) -> float:
         """Return how much of the run is over after this step, from 0 to 1."""
@@ -498,11 +577,20 @@ class Run:
         history = self._history
         history.failures += 1
         history.rate_factor /= 2
+        what = "the step is undone"
+        if not self._trainer.is_finite:
+            assert self.directory
+            last = runs.load_last(self.directory)
+            for name, view in self._parts.model.parameters.items():
+                view[...] = last.weights[name]
+            self._restore(last.training)
+            what = f"the weights are those of step {last.history.step} again"
         yield self._log(
             Notice(
-                f"step {history.step}: the gradient is not finite; the step is undone and the "
-                f"learning rate halved"
-            )
+                f"step {history.step}: the gradient is not finite; {what} and the learning rate "
+                f"halved: --learning-rate {self._train.learning_rate:g} is too high"
+            ),
+            step=history.step,
         )
         return "diverged" if history.failures >= FAILURES_ALLOWED else ""
 
@@ -515,7 +603,7 @@ class Run:
         if nats is None:
             self._save_best()
             return
-        best = history.best_nats is None or nats < history.best_nats
+        best = isfinite(nats) and (history.best_nats is None or nats < history.best_nats)
         if best:
             history.best_nats, history.best_step = nats, history.step
             history.without_improvement = 0
@@ -532,20 +620,27 @@ class Run:
         )
 
     def _verdict(self) -> Iterator[Event]:
-        """Say so if the run has learned nothing."""
-        guessing = log(len(self._parts.vocabulary))
-        if self._history.rows and self._history.rows[-1][1] > guessing + 0.1:
-            yield self._log(
-                Notice(
-                    f"the loss, {self._history.rows[-1][1]:.2f} nats, is above the {guessing:.2f} "
-                    "of guessing: train again with a lower --learning-rate"
-                )
-            )
+        """Say in words what came of the run."""
+        parts, train = self._parts, self._train
+        message = verdict.of_run(
+            self._history.rows,
+            guessing=log(len(parts.vocabulary)),
+            dropout=self.plan.dropout,
+            hidden_size=self.plan.hidden_size,
+            steps=train.steps,
+            minutes=train.minutes,
+        )
+        if message:
+            yield self._log(Notice(message), step=self._history.step)
 
     def _sample(self) -> str:
         config = SampleConfig(length=SAMPLE_LENGTH, temperature=0.8, random_seed=0)
-        pieces = generate(self._parts.model, self._parts.vocabulary, config)
-        return "".join(text for _, text in pieces)
+        if self._train.lines:
+            config = dataclasses.replace(config, num_samples=SAMPLE_LINES, stop="\n")
+        texts = [""] * config.num_samples
+        for number, text in generate(self._parts.model, self._parts.vocabulary, config):
+            texts[number] += text
+        return "".join(texts)
 
     def _checkpoint(self, *, training: bool) -> Checkpoint:
         parts = self._parts

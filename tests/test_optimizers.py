@@ -1,5 +1,6 @@
 """Optimisers and learning-rate schedules: steps worked out by hand, slices, ends of schedules."""
 
+from itertools import pairwise
 from math import sqrt
 from typing import get_args
 
@@ -150,6 +151,28 @@ def test_two_slices_equal_one(name, border, dtype):
     assert (thetas[0] != start).mean() > 0.999
 
 
+def test_two_slices_may_be_updated_at_once():
+    # Where workers are threads, one is in the middle of its slice while another goes through its.
+    class Interrupted(OPTIMIZERS["adagrad"]):
+        others = None
+
+        def _accumulate(self, squares, new):
+            if self.others is not None:
+                part, self.others = self.others, None
+                self.update(part, learning_rate=0.1, step=1)
+            super()._accumulate(squares, new)
+
+    grad = np.arange(1.0, 9.0)
+    alone, together = np.ones(8), np.ones(8)
+    OPTIMIZERS["adagrad"](alone, grad.copy()).update(slice(0, 8), learning_rate=0.1, step=1)
+    optimizer = Interrupted(together, grad.copy())
+    optimizer.others = slice(4, 8)
+    optimizer.update(slice(0, 4), learning_rate=0.1, step=1)
+    assert (together == alone).all()
+    sums = optimizer.state["sum_of_squares"]
+    assert (sums == grad**2).all()
+
+
 @EACH
 def test_nothing_outside_the_slice_is_touched(name):
     P = BLOCK + 100
@@ -208,9 +231,7 @@ def test_blocks_tile_a_slice():
         assert covered == sorted(covered)
         assert sum(piece.stop - piece.start for piece in pieces) == stop - start
         assert all(0 < piece.stop - piece.start <= BLOCK for piece in pieces)
-        assert all(
-            first.stop == then.start for first, then in zip(pieces, pieces[1:], strict=False)
-        )
+        assert all(first.stop == then.start for first, then in pairwise(pieces))
 
 
 # Schedules

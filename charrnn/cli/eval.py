@@ -5,19 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.console import say, write_json, write_table
+from charrnn.cli.console import say, write, write_json, write_table
 from charrnn.cli.options import MachineConfig, Model, Unknown, given, pick, takes
-from charrnn.config import TextConfig, option_name
+from charrnn.cli.text import visible_line
+from charrnn.config import EvalConfig, TextConfig, option_name
 from charrnn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from charrnn.comparison import Cost
     from charrnn.evaluation import Evaluation
 
 LISTED = 10
 """Unknown characters that the table names."""
 
 
-@takes(TextConfig, MachineConfig, leave_out=("unit",), defaults={TextConfig: "the run's"})
+@takes(
+    EvalConfig, TextConfig, MachineConfig, leave_out=("unit",), defaults={TextConfig: "the run's"}
+)
 def command(
     files: Annotated[
         list[str] | None,
@@ -38,9 +42,12 @@ def command(
         bool, typer.Option("--nats", help="Print the nats per character alone.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one JSON object.")] = False,
-    exact: Annotated[
+    baselines: Annotated[
         bool,
-        typer.Option("--exact", help="Score in one stream, not in parallel ones warmed up before."),
+        typer.Option(
+            "--baselines",
+            help="Compare with an n-gram and compressors that know the same training text.",
+        ),
     ] = False,
     unknown: Unknown = "error",
     model: Model = None,
@@ -56,6 +63,9 @@ def command(
     forms = [option for option, wanted in asked.items() if wanted]
     if len(forms) > 1:
         raise ConfigError(f"{forms[0]} and {forms[1]} both say what to print: give one of them")
+    if baselines and forms and not as_json:
+        raise ConfigError(f"--baselines prints a table, and {forms[0]} one number: leave one out")
+    config = pick(EvalConfig, settings)
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
     if reading and not files:
@@ -65,21 +75,24 @@ def command(
         )
     threads = pick(MachineConfig, settings).count
     from charrnn.checkpoint import load
+    from charrnn.comparison import CACHE
     from charrnn.evaluation import evaluate_checkpoint
     from charrnn.runs import cache_directory, find_model
 
     path = find_model(model)
     checkpoint = load(path)
+    say(f"model: {path}", dim=True)
     evaluation = evaluate_checkpoint(
         checkpoint,
         files or [],
         text=replace(checkpoint.text_config, **reading),
+        config=config,
         unknown=unknown,
-        exact=exact,
+        baselines=baselines,
         threads=threads,
         cache_dir=cache_directory(path.parent),
+        baselines_cache=path.parent / CACHE,
     )
-    say(f"model: {path}", dim=True)
     if as_json:
         write_json({"model": str(path), **evaluation.to_json()})
     elif perplexity:
@@ -90,14 +103,21 @@ def command(
         typer.echo(repr(float(evaluation.nats_per_char)))
     else:
         _write(evaluation)
+        if baselines:
+            shape = checkpoint.model_config
+            name = f"this model ({shape.cell} {shape.num_layers}x{shape.hidden_size})"
+            _write_baselines(evaluation, name)
 
 
 def _write(evaluation: "Evaluation") -> None:
     unknown = sorted(evaluation.unknown.items(), key=lambda item: -item[1])
     listed = ", ".join(f"{name} {number:,}" for name, number in unknown[:LISTED])
     more = f" and {len(unknown) - LISTED:,} more" if len(unknown) > LISTED else ""
+    static = evaluation.static
+    gain = [] if static is None else [("without learning", f"{static.nats_per_char:.4f} nats")]
     rows = [
         ("nats per character", f"{evaluation.nats_per_char:.4f}"),
+        *gain,
         ("bits per character", f"{evaluation.bits_per_char:.4f}"),
         ("bits per byte", f"{evaluation.bits_per_byte:.4f}"),
         ("perplexity", f"{evaluation.perplexity:.4f}"),
@@ -110,3 +130,28 @@ def _write(evaluation: "Evaluation") -> None:
         ("protocol", evaluation.protocol),
     ]
     write_table((), rows)
+
+
+def _write_baselines(evaluation: "Evaluation", name: str) -> None:
+    rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
+    if evaluation.static is None:
+        rows.append((name, evaluation))
+    else:
+        rows += [(f"{name}, dynamic", evaluation), (name, evaluation.static)]
+    rows.sort(key=lambda row: row[1].total_nats)
+    write("\n")
+    write_table(
+        ("", "nats/char", "bits/char", "bits/byte", "perplexity"),
+        [
+            (
+                name,
+                f"{row.nats_per_char:.4f}",
+                f"{row.bits_per_char:.4f}",
+                f"{row.bits_per_byte:.4f}",
+                f"{row.perplexity:.4f}",
+            )
+            for name, row in rows
+        ],
+        right=(1, 2, 3, 4),
+    )
+    write(f"\n{visible_line(evaluation.comparison)}\n")

@@ -26,6 +26,7 @@ PANELS = {
     "ModelConfig": "Model",
     "TrainConfig": "Training",
     "SampleConfig": "Drawing",
+    "EvalConfig": "Scoring",
 }
 UNKNOWN_HELP = "Characters that the model never saw: an error that names them, or left out."
 
@@ -144,8 +145,10 @@ def _parameter(
         default = item.default
     notes = [wanted, f"default: {default}" if default != "" else ""]
     notes = [note for note in notes if note]
+    short = [item.metadata["short"]] if item.metadata["short"] else []
     option = typer.Option(
         f"{name}/--no-{name[2:]}" if kind is bool else name,
+        *short,
         help=item.metadata["help"] + (f"  [{'; '.join(notes)}]" if notes else ""),
         metavar=None if kind is bool else "|".join(map(str, choices)) or _metavar(kind),
         parser=_number_parser(kind, name, wanted) if kind in (int, float) else None,

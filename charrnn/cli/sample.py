@@ -13,6 +13,7 @@ from charrnn.config import SampleConfig
 from charrnn.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
     from charrnn.nn.parameters import Ids
     from charrnn.text import Vocabulary
 
@@ -37,6 +38,13 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object for each sample, one a line.")
     ] = False,
+    novel: Annotated[
+        bool,
+        typer.Option(
+            "--novel",
+            help="Of a model of lines, only lines that are not in its training text.",
+        ),
+    ] = False,
     **settings: Any,
 ) -> None:
     """Draw text from a model, character by character.
@@ -54,10 +62,21 @@ def command(
     path = find_model(model)
     checkpoint = load(path)
     vocabulary = checkpoint.vocabulary
+    lines = checkpoint.train_config.lines
+    if novel and not lines:
+        raise ConfigError("--novel draws lines that are new: train with --lines first")
+    if lines and config.stop is not None:
+        raise ConfigError("--stop has no place here: a line that is drawn ends at its end")
+    if lines and "\n" in seed:
+        raise ConfigError("--seed begins each line, so it cannot hold a line end: leave that out")
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
+    if lines:
+        options = {"seed": seed, "unknown": unknown, "threads": threads}
+        _write_lines(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
+        return
     pieces = generate(
         checkpoint.model(), vocabulary, config, seed=seed, unknown=unknown, threads=threads
     )
@@ -66,6 +85,41 @@ def command(
     else:
         joined = vocabulary.normalize == "nfd"
         _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+
+
+def _write_lines(
+    checkpoint: "Checkpoint",
+    config: SampleConfig,
+    novel: bool,
+    *,
+    raw: bool,
+    as_json: bool,
+    options: dict[str, Any],
+) -> None:
+    """Write items, one a line, and say which of them are new."""
+    from charrnn.errors import CorpusError
+    from charrnn.lines import draw_items, known_items
+
+    known = None
+    try:
+        known = known_items(checkpoint)
+    except CorpusError as error:
+        if novel:
+            raise
+        say(f"notice: {error}")
+    new, old = 0, []
+    for number, item in enumerate(
+        draw_items(checkpoint, config, known=known, novel=novel, **options)
+    ):
+        if as_json:
+            write_json({"sample": number + 1, "text": item.text, "new": item.new})
+        else:
+            write(item.text + "\n", raw=raw)
+        new += item.new is True
+        old += [item.text] if item.new is False else []
+    if known is not None:
+        words = f"in the training text: {', '.join(dict.fromkeys(old))}" if old else "all are new"
+        say(f"{new:,} of {config.num_samples:,} new; {words}", dim=True)
 
 
 class Output:

@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
@@ -179,16 +179,21 @@ class CharModel:
         targets: Ids,
         state: Array,
         *,
-        predictions: int,
+        predictions: float,
         rng: np.random.Generator | None = None,
+        scored: NDArray[np.bool_] | None = None,
     ) -> tuple[float, Array]:
         """Return the summed loss of a window in nats and the state after it; fill ``grads``.
 
         The gradients are of the sum over this window divided by ``predictions``, the number of
         targets in all shards of the batch: then the shards' gradients add up to the mean's.
+        Targets that are not ``scored`` (T, N) count for nothing.
         """
         logits, state = self.forward(ids, state, rng)
         nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
+        if scored is not None:
+            nats *= scored.reshape(-1)
+            dlogits *= scored.reshape(-1)
         dlogits *= 1 / predictions
         self.backward(dlogits)
         return float(nats.sum(dtype=np.float64)), state

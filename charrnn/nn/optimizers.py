@@ -52,13 +52,13 @@ class Optimizer(ABC):
     ) -> None:
         self.theta, self.grad, self.weight_decay = theta, grad, weight_decay
         self.state = {name: zeros(theta.size, theta.dtype) for name in self.slots}
-        self._tmp: Array = np.empty(BLOCK, theta.dtype)
 
     def update(self, part: slice, *, learning_rate: float, step: int, scale: float = 1.0) -> None:
         """Update ``theta[part]``; ``step`` counts from 1, ``scale`` multiplies the gradient."""
+        scratch = np.empty(BLOCK, self.theta.dtype)  # its own: other workers may be threads
         for block in blocks(part):
             theta, grad = self.theta[block], self.grad[block]
-            tmp = self._tmp[: theta.size]
+            tmp = scratch[: theta.size]
             if scale != 1:
                 np.multiply(grad, scale, out=grad)
             self._decay(theta, grad, tmp, learning_rate)

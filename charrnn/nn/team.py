@@ -8,6 +8,7 @@ was there before the fork and share the vectors made by ``shared_zeros``. Where 
 (macOS, Windows), or Python has no such lock, they are threads.
 """
 
+import atexit
 import mmap
 import multiprocessing
 import signal
@@ -15,6 +16,7 @@ import sys
 import threading
 import traceback
 import warnings
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -35,6 +37,9 @@ def shared_zeros(size: int, dtype: np.dtype[np.floating]) -> Array:
     if size == 0 or not FORKS:
         return np.zeros(size, dtype)
     return np.frombuffer(mmap.mmap(-1, size * dtype.itemsize), dtype)
+
+
+STOPS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 
 class Team:
@@ -67,7 +72,10 @@ class Team:
         return [process.pid for process in self._processes]
 
     def _fork(self) -> None:
+        _open_teams.add(self)
         context = multiprocessing.get_context("fork")
+        # A signal that comes before a worker ignores it would end the worker.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         for worker in self._workers[1:]:
             ours, theirs = context.Pipe()
             # The others' ends are closed there, so that each sees the end of this process.
@@ -80,6 +88,7 @@ class Team:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
     def call(self, method: str, *args: Any) -> list[Any]:
         """Return ``[getattr(worker, method)(*args) for worker in workers]``, done at once.
@@ -96,8 +105,10 @@ class Team:
         try:
             for pipe in self._pipes:
                 pipe.send((method, args))
-            results = [getattr(first, method)(*args)]
-            answers = [pipe.recv() for pipe in self._pipes]
+            try:
+                results = [getattr(first, method)(*args)]
+            finally:  # what goes wrong here must not leave answers for the next call
+                answers = [pipe.recv() for pipe in self._pipes]
         except (EOFError, ConnectionError) as error:
             raise CharrnnError(
                 "a worker process was ended from outside (out of memory?): "
@@ -134,13 +145,24 @@ class Team:
         self.close()
 
 
+_open_teams: "weakref.WeakSet[Team]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_teams() -> None:
+    """End workers at exit: they ignore the signal with which multiprocessing would end them."""
+    for team in list(_open_teams):
+        team.close()
+
+
 def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> None:
     """Answer calls until the other end of the pipe is closed."""
     for other in inherited:
         other.close()
     # Whoever stops the run stops the calling process, which ends this one in its own time.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     threadpool_limits(1, user_api="blas")
     assert threading.current_thread() is threading.main_thread()
     while True:

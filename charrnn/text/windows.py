@@ -27,7 +27,7 @@ class Streams:
     """
 
     def __init__(self, codes: Codes, vocabulary: Vocabulary, batch_size: int) -> None:
-        self.codes, self.vocabulary = codes, vocabulary
+        self.codes, self.vocabulary, self.batch_size = codes, vocabulary, batch_size
         self.starts: npt.NDArray[np.int64] = (
             np.arange(batch_size, dtype=np.int64) * len(codes) // batch_size
         )

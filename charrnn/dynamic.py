@@ -1,0 +1,114 @@
+"""Dynamic evaluation: the model goes on learning from the text that it has just been scored on.
+
+Krause et al. (2018), "Dynamic Evaluation of Neural Sequence Models", with its update rule: the
+gradient of a window is divided by how large gradients of the trained model usually are, measured
+on the training text, and the weights decay back to the trained ones::
+
+    theta += -rate * g / (rms + EPSILON * mean(rms))
+             + min(1, decay * rms / mean(rms)) * (theta_trained - theta)
+
+A window is predicted first, with the weights that the windows before it left behind; then they
+take one step down its gradient. So no character is scored after it was learned from.
+
+Dimensions
+    T steps of a window, one stream, m characters, P parameters.
+"""
+
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.model import CharModel
+from charrnn.nn.optimizers import blocks
+from charrnn.nn.parameters import Array, Ids
+from charrnn.nn.team import Team
+from charrnn.text import Vocabulary
+from charrnn.text.vocabulary import Codes
+
+WINDOW, RATE = 20, 0.001
+"""What serves when neither is given; the loss changes little from half to twice of each."""
+DECAY = 0.001
+EPSILON = 0.05
+"""Share of the mean that every gradient counts as at least: rare symbols have had almost none."""
+STATISTICS = 800
+"""Windows of the training text that the usual gradient is measured on."""
+RUN = 8
+"""How many of them follow one another, the first from a zero state."""
+
+
+def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, window: int) -> Array:
+    """Return the root of the mean squared gradient (P,) of windows all over a training text.
+
+    Parameters
+    ----------
+    model : CharModel
+        With its weights prepared; its gradients are overwritten.
+    vocabulary : Vocabulary
+        The model's.
+    train : (n,) int array
+        The codes of the training text, in memory or mapped; only what is read is encoded.
+    window : int
+        T.
+    """
+    total = np.zeros_like(model.parameters.vector)
+    stretch = RUN * window
+    starts = np.linspace(0, max(0, len(train) - 1 - stretch), STATISTICS // RUN).astype(np.int64)
+    count = 0
+    with Team([model]):
+        for start in np.unique(starts).tolist():
+            state = model.zero_state(1)
+            for first in range(start, min(start + stretch, len(train) - 1), window):
+                ids = vocabulary.encode(train[first : first + window + 1])[:, np.newaxis]
+                size = len(ids) - 1
+                _, state = model.loss_and_gradient(ids[:-1], ids[1:], state, predictions=size)
+                total += model.grads.vector * model.grads.vector
+                count += 1
+    total /= max(1, count)
+    root: Array = np.sqrt(total)
+    return root
+
+
+def dynamic_nats(
+    model: CharModel, ids: Ids, usual: Array, *, window: int, rate: float, decay: float = DECAY
+) -> NDArray[np.float64]:
+    """Return the nats (m,) of each character of a text, the model learning as it goes.
+
+    Parameters
+    ----------
+    model : CharModel
+        With its weights prepared; **changed**: it ends adapted to the text.
+    ids : (m,) int array
+        The text; the first character is scored as uniform.
+    usual : (P,) array
+        From ``usual_gradient``.
+    window : int
+        T, the characters between two steps.
+    rate, decay : float
+        As above. Where the rate is far too high the result is not finite.
+    """
+    nats = np.full(len(ids), log(model.vocab_size))
+    theta, grad = model.parameters.vector, model.grads.vector
+    trained = theta.copy()
+    mean = float(usual.mean()) or 1.0  # 0 for a model that has nothing to learn
+    steps = rate / (usual + EPSILON * mean)
+    pull = np.minimum(1, decay / mean * usual)
+    state = model.zero_state(1)
+    # One stream is too little work to share, and no sum may depend on who shares it.
+    with Team([model]), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for first in range(0, len(ids) - 1, window):
+            piece = ids[first : first + window + 1, np.newaxis]
+            size = len(piece) - 1
+            logits, state = model.forward(piece[:-1], state)
+            nats[first + 1 : first + 1 + size], dlogits = cross_entropy_(
+                logits, piece[1:].reshape(-1)
+            )
+            dlogits *= 1 / size
+            model.backward(dlogits)
+            for block in blocks(slice(0, len(theta))):
+                grad[block] *= steps[block]
+                theta[block] -= grad[block]
+                theta[block] += pull[block] * (trained[block] - theta[block])
+            model.prepare()
+    return nats

@@ -1,0 +1,141 @@
+"""What numbers say, in words: of a run by its two losses, of a model by its opponents."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+Row = tuple[int, float, float | None]
+"""A validation: its step, and the mean training and the validation loss, in nats."""
+
+MIN_ROWS, MIN_STEPS = 4, 100
+"""What a run must have for its losses to say anything."""
+ABOVE_GUESSING = 0.1
+LEARNED = 0.02
+"""Nats below guessing at which a model begins to know something."""
+RISE = 0.01
+"""Share of the validation loss: a rise that is not chance, a fall that is worth time."""
+GAP = 0.15
+"""Share by which the validation loss of a text that is only harder may exceed the training loss;
+on tiny Shakespeare it does by 0.1 before any overfitting."""
+MOST_DROPOUT = 0.5
+
+
+def of_run(
+    rows: Sequence[Row],
+    *,
+    guessing: float,
+    dropout: float,
+    hidden_size: int,
+    steps: int | None = None,
+    minutes: float | None = None,
+) -> str:
+    """Say what the two losses of a run mean, and the one option to try next.
+
+    Parameters
+    ----------
+    rows : sequence of (int, float, float or None)
+        The validations, in order: step, training nats since the one before, validation nats.
+    guessing : float
+        Nats of the uniform distribution, ``ln V``.
+    dropout : float
+        What the run had, to name something else.
+    hidden_size : int
+        Likewise.
+    steps, minutes : number, optional
+        How long the run was to be.
+
+    Returns
+    -------
+    str
+        A sentence or two; empty where the run was too short to judge, or nothing was held out.
+    """
+    if not rows or not guessing:  # a text of a single symbol leaves nothing to learn
+        return ""
+    if rows[-1][1] > guessing + ABOVE_GUESSING:
+        return (
+            f"the loss, {rows[-1][1]:.2f} nats, is above the {guessing:.2f} of guessing: train "
+            "again with a lower --learning-rate"
+        )
+    if len(rows) < MIN_ROWS or rows[-1][0] < MIN_STEPS:
+        return ""
+    if not all(isfinite(loss) for _, *losses in rows for loss in losses if loss is not None):
+        return ""
+    longer = f"--minutes {2 * minutes:g}" if minutes else f"--steps {2 * (steps or rows[-1][0])}"
+    scored = [(step, train, val) for step, train, val in rows if val is not None]
+    losses = [val for _, _, val in scored] or [train for _, train, _ in rows]
+    if min(losses) > guessing - LEARNED:
+        return (
+            f"nothing learned: {min(losses):.2f} nats are no better than the {guessing:.2f} of "
+            f"guessing. Try {longer}"
+        )
+    if not scored:
+        return ""
+    best_step, train_at_best, best = min(scored, key=lambda row: row[2])
+    _, train, val = scored[-1]
+    firmer = (
+        f"--dropout {min(dropout + 0.2, MOST_DROPOUT):g}"
+        if dropout < MOST_DROPOUT
+        else f"--hidden-size {max(1, hidden_size // 2)}"
+    )
+    if val > best * (1 + RISE) and train < train_at_best:
+        return (
+            f"overfitting: since step {best_step:,} the validation loss rose from {best:.3f} to "
+            f"{val:.3f} nats while the training loss fell to {train:.3f}. Try {firmer}"
+        )
+    _, train_before, val_before = scored[len(scored) // 2 - 1]
+    if val < val_before * (1 - RISE):
+        return (
+            f"underfitting: the validation loss was still falling, from {val_before:.3f} nats "
+            f"half-way to {val:.3f} (training {train:.3f}). Try {longer}"
+        )
+    if train < train_before * (1 - RISE):
+        return (
+            f"overfitting begins: over the last half the training loss fell from "
+            f"{train_before:.3f} to {train:.3f} nats, but the validation loss stayed at {val:.3f}. "
+            f"Try {firmer}"
+        )
+    if val > train * (1 + GAP):
+        return (
+            f"overfitting: neither loss falls any more, and that of validation, {val:.3f} nats, is "
+            f"far above that of training, {train:.3f}. Try {firmer}"
+        )
+    return (
+        f"at its limit: training and validation loss ({train:.3f} and {val:.3f} nats) are close "
+        f"and no longer fall. Try --hidden-size {2 * hidden_size}"
+    )
+
+
+def against(nats: float, opponents: Sequence[tuple[str, float]]) -> str:
+    """Say whether a model is worth more than counting.
+
+    Parameters
+    ----------
+    nats : float
+        What a character costs the model.
+    opponents : sequence of (str, float)
+        Names, and what the same characters cost them, the best first.
+
+    Returns
+    -------
+    str
+        A sentence or two: which opponent is the best, who wins, and what to do if not the model.
+    """
+    name, best = opponents[0]
+    name = name.split(" (")[0]
+    margin = abs(best - nats)
+    if nats < best:
+        return f"the model predicts this text best, {margin:.4f} nats ahead of {_the(name)}"
+    if "gram" in name:
+        return (
+            f"the {name} predicts this text better, by {margin:.4f} nats: train longer, or a "
+            "larger model"
+        )
+    if name == "uniform":
+        return "guessing predicts this text better: the model was trained on something else"
+    return (
+        f"{name} needs {margin:.4f} nats less: this text repeats itself, and compressors learn as "
+        "they read: see --dynamic"
+    )
+
+
+def _the(name: str) -> str:
+    return f"the {name}" if "gram" in name else name

@@ -1,0 +1,215 @@
+"""Kill a training again and again, at any instant: nothing is lost and the end is the same.
+
+``python -m tests.soak.crash --kills 200`` kills runs of every cell with SIGKILL, at random moments
+and during saves, as often as was asked. After each kill every file must load, no worker be left
+and the lock be free; at its end each run must be equal to the same run never stopped.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from charrnn import runs
+from charrnn.checkpoint import load
+
+PLACE = Path(__file__).parents[2]
+TEXT = "".join(f"{i} bottles of beer on the wall, {i * i} bottles of beer\n" for i in range(200))
+COMMON = "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --validations 30"
+SETTINGS = [
+    "--cell lstm --hidden-size 64 --threads 2 --optimizer adamw",
+    "--cell gru --hidden-size 48 --threads 2 --dropout 0.2 --optimizer momentum",
+    "--cell rnn --hidden-size 96 --threads 1 --schedule plateau --patience 3 --learning-rate 0.02",
+    "--cell lstm --hidden-size 32 --threads 2 --val-fraction 0 --max-grad-norm 0",
+]
+KILLS_PER_RUN = 8
+PATIENCE = 1.2
+"""Seconds after its start by which a run is killed, or at the next save."""
+GRACE = 5.0
+"""Seconds that workers have to end when their run was killed."""
+
+
+def start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
+    """Start ``charrnn train``, its messages in a file."""
+    with (folder / "said").open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "charrnn", "train", *map(str, words)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(PLACE)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+
+
+def first(folder: Path, run: str, steps: int, settings: str) -> list[str]:
+    """Return the words that begin a run."""
+    (folder / "corpus.txt").write_text(TEXT)
+    return ["corpus.txt", "--out", run, "--steps", str(steps), *COMMON.split(), *settings.split()]
+
+
+def to_the_end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a training is done."""
+    assert process.wait(timeout=300) == 0, (folder / "said").read_text()
+
+
+def workers_of(process_id: int) -> list[int]:
+    """Return the children of a process."""
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+        return [int(child) for child in text.split()]
+    return []
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether a process still runs; one that waits to be buried does not."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def temporaries(run: Path) -> list[Path]:
+    """Return the files of saves that are under way, or were when the run was killed."""
+    with contextlib.suppress(OSError):
+        return [run / name for name in os.listdir(run) if name.endswith(".tmp")]  # noqa: PTH208
+    return []
+
+
+def kill(
+    process: subprocess.Popen[bytes],
+    run: Path,
+    rng: random.Random,
+    *,
+    in_save: bool,
+    patience: float,
+) -> bool:
+    """Kill a training at some moment, or at some save; return whether it was still going."""
+    deadline = time.monotonic() + rng.uniform(0, patience)
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.002)
+    if in_save:
+        while process.poll() is None and not temporaries(run):
+            pass
+        time.sleep(rng.choice([0, 0, 0.0003, 0.001]))
+    workers = workers_of(process.pid)
+    if process.poll() is not None:
+        return False
+    process.kill()
+    process.wait()
+    killed = time.monotonic()
+    if run.exists():
+        assert not runs.is_running(run), "the lock outlived its process"
+    while any(map(is_alive, workers)):
+        assert time.monotonic() < killed + GRACE, f"workers {workers} are left behind"
+        time.sleep(0.01)
+    return True
+
+
+def check_files(run: Path) -> None:
+    """Every file of a killed run loads, but for what the save under way had begun."""
+    for path in run.glob("*.npz"):
+        load(path)
+    log = run / runs.LOG
+    if log.exists():
+        *whole, rest = log.read_text().split("\n")
+        assert len(runs.read_log(run)) in (len(whole), len(whole) + bool(rest))
+
+
+def content(path: Path) -> tuple[dict[str, bytes], object]:
+    """Return all of a checkpoint but times."""
+    checkpoint = load(path)
+    arrays = {**checkpoint.weights, **checkpoint.training}
+    return (
+        {name: array.tobytes() for name, array in arrays.items()},
+        replace(checkpoint.history, seconds=0.0),
+    )
+
+
+def log_of(run: Path) -> list[object]:
+    """Return the log but times."""
+    return [
+        {name: value for name, value in event.items() if name != "seconds"}
+        for event in runs.read_log(run)
+    ]
+
+
+def check_equal(run: Path, straight: Path) -> None:
+    """A run that was killed and resumed has all that the one never stopped has."""
+    for name in (runs.LAST, runs.BEST):
+        assert content(run / name) == content(straight / name), f"{run / name} differs"
+    assert log_of(run) == log_of(straight), "the logs differ"
+    left = {path.name for path in run.iterdir()}
+    assert left == {path.name for path in straight.iterdir()}, f"left behind: {left}"
+
+
+def killed_run(
+    folder: Path,
+    run: str,
+    steps: int,
+    settings: str,
+    rng: random.Random,
+    *,
+    kills: int = KILLS_PER_RUN,
+    patience: float = PATIENCE,
+) -> Counter[str]:
+    """Begin a run, kill it this often, let it end; return the kills by where they hit."""
+    counts: Counter[str] = Counter()
+    words = first(folder, run, steps, settings)
+    while counts.total() < kills:
+        process = start(folder, *words)
+        in_save = rng.random() < 0.8
+        if not kill(process, folder / run, rng, in_save=in_save, patience=patience):
+            to_the_end(process, folder)
+            return counts
+        path = folder / run
+        counts["in a save" if temporaries(path) else "elsewhere"] += 1
+        check_files(path)
+        if (path / runs.LAST).exists():
+            words = ["--resume", run]
+    to_the_end(start(folder, *words), folder)
+    return counts
+
+
+def main() -> None:
+    """Run the campaign."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    counts: Counter[str] = Counter()
+    began, number = time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for index, settings in enumerate(SETTINGS):
+            to_the_end(
+                start(folder, *first(folder, f"straight-{index}", options.steps, settings)), folder
+            )
+        while counts.total() < options.kills or counts["in a save"] < options.kills / 2:
+            index, run = number % len(SETTINGS), f"run-{number}"
+            hits = killed_run(folder, run, options.steps, SETTINGS[index], rng)
+            check_equal(folder / run, folder / f"straight-{index}")
+            counts += hits
+            number += 1
+            print(
+                f"run {number}: {hits.total()} kills, {hits['in a save']} in a save, equal",
+                flush=True,
+            )
+    print(
+        f"{counts.total()} kills in {number} runs, {counts['in a save']} of them during a save: "
+        f"every file loads, every run ends equal ({time.monotonic() - began:.0f} s)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,477 @@
+"""Checkpoints: what is written is read; what comes from anyone is refused or right."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fuzz import checkpoints as fuzz
+
+from charrnn import checkpoint as module
+from charrnn.checkpoint import load, save, write_whole
+from charrnn.config import SampleConfig
+from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.sampling import generate
+from charrnn.scoring import score_ids
+
+DATA = Path(__file__).parent / "data"
+PLACE = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    """The bytes of last.npz and best.npz of a run of each cell."""
+    return fuzz.make_bases(tmp_path_factory.mktemp("bases"))
+
+
+@pytest.fixture
+def last(bases, tmp_path):
+    path = tmp_path / "last.npz"
+    path.write_bytes(bases[2])
+    return path
+
+
+def members_of(data):
+    return {member.name.decode(): member for member in fuzz.split(data)}
+
+
+def with_meta(data, change):
+    """Return a checkpoint with another description, its sums right."""
+    members = members_of(data)
+    meta = json.loads(fuzz.body(members["meta.npy"]))
+    changed = change(meta)
+    text = changed if isinstance(changed, bytes) else json.dumps(changed or meta).encode()
+    members["meta.npy"].data = meta_member(text)
+    return fuzz.join(list(members.values()))
+
+
+def meta_member(text):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({len(text)},), }}"
+    return fuzz.npy(text, header)
+
+
+def error_of(path):
+    with pytest.raises(CheckpointError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert len(message) < 1000
+    assert not isinstance(caught.value.__cause__, fuzz.UNEXPECTED)
+    return message
+
+
+# What is written is read
+
+
+def test_a_round_trip(bases, tmp_path):
+    for number, data in enumerate(bases):
+        path = tmp_path / f"{number}.npz"
+        path.write_bytes(data)
+        checkpoint = load(path)
+        again = tmp_path / "again.npz"
+        save(again, checkpoint)
+        assert again.read_bytes() == data
+        assert fuzz.same(load(again), checkpoint)
+        assert bool(checkpoint.training) == (number % 2 == 0)
+
+
+def test_the_first_format_goes_on_loading():
+    checkpoint = load(DATA / "format-1.npz")
+    assert checkpoint.vocabulary.decode(range(10)) == "\n ,aefortw"
+    assert checkpoint.sources[0].path == "/corpora/tea.txt"
+    assert (checkpoint.characters, checkpoint.held_out) == (1500, 150)
+    assert (checkpoint.model_config.cell, checkpoint.model_config.hidden_size) == ("lstm", 4)
+    assert [row[0] for row in checkpoint.history.rows] == [100, 200, 300, 400]
+    assert sorted(checkpoint.training) == ["m", "state", "v"]
+    ids = checkpoint.vocabulary.encode_text("tea for two, two for tea\n")
+    assert score_ids(checkpoint.model(), ids) == pytest.approx(16.7663, abs=2e-3)
+    config = SampleConfig(length=12, temperature=0)
+    drawn = generate(checkpoint.model(), checkpoint.vocabulary, config)
+    assert "".join(text for _, text in drawn) == "or twor twor"
+
+
+def test_every_number_of_a_history_comes_back(last, tmp_path):
+    checkpoint = load(last)
+    checkpoint.history.rows = [(3, float("nan"), None), (4, 1.5, float("inf"))]
+    checkpoint.history.best_nats, checkpoint.history.best_step = None, None
+    save(tmp_path / "a.npz", checkpoint)
+    assert repr(load(tmp_path / "a.npz").history) == repr(checkpoint.history)
+
+
+def test_what_could_not_be_read_is_not_written(last, monkeypatch):
+    before = last.read_bytes()
+    checkpoint = load(last)
+    for name in checkpoint.weights:
+        broken = {**checkpoint.weights, name: checkpoint.weights[name] * np.float32("nan")}
+        with pytest.raises(CheckpointError, match=f"{name} holds values that are not finite"):
+            save(last, replace(checkpoint, weights=broken))
+    monkeypatch.setattr(module, "META_LIMIT", 100)
+    with pytest.raises(CheckpointError, match="join the files"):
+        save(last, checkpoint)
+    assert last.read_bytes() == before
+    assert os.listdir(last.parent) == ["last.npz"]  # noqa: PTH208
+
+
+# All arrives, or nothing
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"before")
+
+    def fail(file):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CheckpointError, match=r"No space left on device\); what was saved is int"):
+        write_whole(path, fail)
+    assert path.read_bytes() == b"before"
+
+    def interrupt(file):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, interrupt)
+    assert [item.name for item in tmp_path.iterdir()] == ["a.npz"]
+    with pytest.raises(CheckpointError, match="its folder is gone"):
+        write_whole(tmp_path / "gone" / "a.npz", fail)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_a_write_goes_through_no_link(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    path = tmp_path / "a.npz"
+    path.symlink_to(victim)
+    path.with_name(f".a.npz.{os.getpid()}.tmp").symlink_to(victim)
+    write_whole(path, lambda file: file.write(b"new"))
+    assert victim.read_bytes() == b"precious"
+    assert path.read_bytes() == b"new"
+    assert not path.is_symlink()
+
+
+# What is not a file
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
+def test_what_is_no_regular_file_is_refused_at_once(bases, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "a pipe or a device" in error_of(tmp_path / "pipe")
+    assert "a pipe or a device" in error_of(Path("/dev/zero"))
+    assert "a folder" in error_of(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        assert "a pipe or a device" in error_of(tmp_path / "socket")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "file.npz")
+    with pytest.raises(CheckpointError, match="No such file"):
+        load(link)
+    (tmp_path / "file.npz").write_bytes(bases[0])
+    assert load(link).history.step == 3
+    link.unlink()
+    link.symlink_to(link)
+    with pytest.raises(CheckpointError, match="link"):
+        load(link)
+    for name in ("a\0b", "x" * 300):
+        with pytest.raises(CheckpointError):
+            load(name)
+
+
+# Damage, case by case; ``m`` is the members by name
+
+
+def packed(m, name, method=8, data=b""):
+    plain = m[name].data + data
+    raw = zlib.compressobj(9, zlib.DEFLATED, -15)
+    m[name].size, m[name].crc, m[name].method = len(plain), zlib.crc32(plain), method
+    m[name].data = raw.compress(plain) + raw.flush()
+
+
+def header(m, name, text):
+    m[name].data = fuzz.npy(fuzz.body(m[name]), text)
+
+
+def shape(sizes, dtype="<f4", fortran=False):
+    return f"{{'descr': '{dtype}', 'fortran_order': {fortran}, 'shape': {sizes}, }}"
+
+
+HEAD = "model.head.W.npy"
+MADE = {
+    "another type": (lambda m: header(m, HEAD, shape("(28, 4)", "<f8")), "<f8"),
+    "objects": (lambda m: header(m, HEAD, shape("(28, 4)", "|O")), "malformed|O"),
+    "another shape": (lambda m: header(m, HEAD, shape("(4, 28)")), "where its model needs"),
+    "column order": (lambda m: header(m, HEAD, shape("(28, 4)", fortran=True)), "column order"),
+    "a huge shape": (lambda m: header(m, HEAD, shape("(1000000000000, 4)")), "where its model"),
+    "a shape of 4,000 digits": (lambda m: header(m, HEAD, shape(f"({'9' * 4000},)")), "is (999"),
+    "a shape of 50,000 digits": (lambda m: header(m, HEAD, shape(f"({'9' * 50000},)")), "digits"),
+    "code in the header": (lambda m: header(m, HEAD, "__import__('os').abort()"), "malformed"),
+    "a deep header": (lambda m: header(m, HEAD, "(" * 30_000), "malformed"),
+    "npy version 2": (
+        lambda m: setattr(m[HEAD], "data", b"\x93NUMPY\2\0" + m[HEAD].data[8:]),
+        "unknown version",
+    ),
+    "too short": (lambda m: setattr(m[HEAD], "data", m[HEAD].data[:-1]), "cut off"),
+    "too long": (lambda m: setattr(m[HEAD], "data", m[HEAD].data + b"1234"), "too long"),
+    "NaN": (
+        lambda m: setattr(m[HEAD], "data", m[HEAD].data[:-4] + struct.pack("<f", float("nan"))),
+        "not finite",
+    ),
+    "no description": (lambda m: m.pop("meta.npy"), "no charrnn model"),
+    "an array is missing": (lambda m: m.pop(HEAD), "not those of its model"),
+    "an array too many": (lambda m: m.update(x=fuzz.Member(b"x.npy", b"")), "not those"),
+    "a member twice": (lambda m: m.update(x=fuzz.Member(HEAD.encode(), b"")), "twice"),
+    "a path": (lambda m: m.update(x=fuzz.Member(b"../../x.npy", b"")), "not those"),
+    "an absolute path": (lambda m: setattr(m[HEAD], "name", b"/etc/passwd"), "not those"),
+    "a folder": (lambda m: m.update(x=fuzz.Member(b"x/", b"")), "not those"),
+    "3,000 members": (
+        lambda m: m.update({str(i): fuzz.Member(b"%d" % i, b"") for i in range(3000)}),
+        "more than it holds",
+    ),
+    "compressed": (lambda m: packed(m, HEAD), "compressed"),
+    "a bomb": (lambda m: packed(m, "meta.npy", data=bytes(20_000_000)), "compressed"),
+    "an unknown method": (lambda m: packed(m, HEAD, method=99), "compressed"),
+    "encrypted": (lambda m: setattr(m[HEAD], "flags", 1), "encrypted"),
+    "strongly encrypted": (lambda m: setattr(m[HEAD], "flags", 0x41), "ncrypt"),
+    "a wrong sum": (lambda m: setattr(m[HEAD], "crc", 1), "CRC"),
+    "a wrong sum of the description": (lambda m: setattr(m["meta.npy"], "crc", 1), "CRC"),
+    "a huge size": (
+        lambda m: [setattr(m[HEAD], name, 2**31) for name in ("size", "packed")],
+        "more than it holds",
+    ),
+    "a description of a huge size": (
+        lambda m: [setattr(m["meta.npy"], name, 2**32 - 2) for name in ("size", "packed")],
+        "more than it holds",
+    ),
+    "another's data": (lambda m: setattr(m[HEAD], "offset", 0), "differ"),
+    "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
+}
+META = {
+    "format 2": (lambda meta: {**meta, "format": 2}, "its format is 2 and this charrnn reads 1"),
+    "format True": (lambda meta: {**meta, "format": True}, "format is True"),
+    "format 1.0": (lambda meta: {**meta, "format": 1.0}, "format is 1.0"),
+    "a long format": (lambda meta: {**meta, "format": "1" * 10_000}, "its format is '111"),
+    "a list": (lambda meta: [meta], "format is None"),
+    "no JSON": (lambda meta: b"{'format': 1}", "property name"),
+    "UTF-16": (lambda meta: json.dumps(meta).encode("utf-16"), "decode"),
+    "deep lists": (lambda meta: b"[" * 1_000_000, "recursion"),
+    "deep objects": (lambda meta: b'{"a":' * 1_000_000, "recursion"),
+    "too many lists": (lambda meta: b"[" + b"[],[]," * 1_100_000 + b"[]]", "too long"),
+    "too many values": (lambda meta: b"[" + b"1," * 8_400_000 + b"1]", "too long"),
+    "too many bytes": (lambda meta: b" " * (2**26 + 1), "too long"),
+    "a number of many digits": (lambda meta: b"1" * 1_000_000, "digits"),
+    "a setting of many characters": (
+        lambda meta: meta["train"].update(optimizer="x" * 1_000_000),
+        "--optimizer 'xxx",
+    ),
+    "an unknown setting": (lambda meta: meta["model"].update(x=1), "unknown setting"),
+    "a huge vocabulary": (
+        lambda meta: meta["vocabulary"].update(symbols=list(range(200_000))),
+        "code point|no char|shorter",
+    ),
+    "a huge model": (
+        lambda meta: meta["model"].update(hidden_size=16384, num_layers=64),
+        "not those of its model",
+    ),
+    "a wide model": (lambda meta: meta["model"].update(hidden_size=16384), "shorter"),
+    "a deep model": (lambda meta: meta["model"].update(num_layers=10**9), "num-layers"),
+    "a huge state": (
+        lambda meta: meta["training"].update(state=[2, 2, 4, 2**40]),
+        "shorter",
+    ),
+    "a shape of many huge sizes": (
+        lambda meta: meta["training"].update(state=[10**4000] * 500),
+        "malformed",
+    ),
+    "no corpus": (lambda meta: meta.update(sources=[]), "names no corpus"),
+    "a NUL in a path": (lambda meta: meta["sources"][0].update(path="a\0b"), "corpus files"),
+    "a held-out part that is all": (
+        lambda meta: meta.update(held_out=meta["characters"]),
+        "its split is impossible",
+    ),
+    "no way to go on": (lambda meta: meta["train"].update(batch_size=None), "leave open"),
+    "no end": (lambda meta: meta["train"].update(steps=None), "leave open"),
+}
+WHOLE = {
+    "empty": (lambda data: b"", "not a zip"),
+    "a text": (lambda data: b"hello\n" * 1000, "not a zip"),
+    "a pickle": (lambda data: b"\x80\4cos\nsystem\n(S'false'\ntR.", "not a zip"),
+    "a zip of nothing": (lambda data: fuzz.join([]), "no charrnn model"),
+    "cut in the middle": (lambda data: data[: len(data) // 2], "not a zip"),
+    "its last byte missing": (lambda data: data[:-1], "zip"),
+    "its first byte missing": (lambda data: data[1:], "zip|argument"),
+    "a long list of members": (
+        lambda data: data[:-10] + struct.pack("<LLH", 2**31, 0, 0),
+        "zip|Bad|more",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_made_damage(name, last):
+    change, said = MADE[name]
+    members = members_of(last.read_bytes())
+    change(members)
+    last.write_bytes(fuzz.join(list(members.values())))
+    assert any(word in error_of(last) for word in said.split("|")), error_of(last)
+
+
+@pytest.mark.parametrize("name", META)
+def test_a_damaged_description(name, last):
+    change, said = META[name]
+    last.write_bytes(with_meta(last.read_bytes(), change))
+    assert any(word in error_of(last) for word in said.split("|")), error_of(last)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_other_files(name, last):
+    change, said = WHOLE[name]
+    last.write_bytes(change(last.read_bytes()))
+    assert any(word in error_of(last) for word in said.split("|")), error_of(last)
+
+
+def test_a_wrong_type_in_every_field(last):
+    """Every value of the description replaced by every other kind of value, one at a time."""
+    data = last.read_bytes()
+    original = load(last)
+    meta = json.loads(fuzz.body(members_of(data)["meta.npy"]))
+    meta["vocabulary"]["symbols"] = meta["vocabulary"]["symbols"][:2]  # one stands for all
+    paths = [path for path, _ in walk(meta)]
+    assert len(paths) > 60
+    tried, causes = 0, set()
+    for path in paths:
+        for value in (None, True, -1, 2**70, float("nan"), "\x1b[2J", [[1]], {}):
+
+            def change(meta, path=path, value=value):
+                for key in path[:-1]:
+                    meta = meta[key]
+                meta[path[-1]] = value
+
+            last.write_bytes(with_meta(data, change))
+            tried += 1
+            try:
+                checkpoint = load(last)
+            except CheckpointError as error:
+                causes.add(type(error.__cause__))
+            else:
+                for array in original.weights:
+                    assert np.array_equal(checkpoint.weights[array], original.weights[array])
+    assert tried > 400
+    assert not causes & set(fuzz.UNEXPECTED)
+
+
+def walk(tree, path=()):
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        yield (*path, key), value
+        if isinstance(value, dict | list):
+            yield from walk(value, (*path, key))
+
+
+def test_a_missing_field_of_the_description(last):
+    data = last.read_bytes()
+    meta = json.loads(fuzz.body(members_of(data)["meta.npy"]))
+    for group in (None, "vocabulary", "history", "training"):
+        for name in meta if group is None else meta[group]:
+
+            def change(meta, group=group, name=name):
+                del (meta if group is None else meta[group])[name]
+
+            last.write_bytes(with_meta(data, change))
+            error_of(last)
+
+
+def test_a_file_that_is_larger_than_memory(last, monkeypatch):
+    monkeypatch.setattr(module, "installed_memory", lambda: 1000)
+    assert "this machine has" in error_of(last)
+
+
+def test_a_damaged_weight_is_never_loaded(bases, tmp_path):
+    """Every byte of a file, flipped: an error, or a byte that means nothing."""
+    path = tmp_path / "a.npz"
+    data = bases[5]  # the smallest
+    path.write_bytes(data)
+    original = load(path)
+    for place in range(0, len(data), 11):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        try:
+            assert fuzz.same(load(path), original)
+        except CheckpointError:
+            continue
+
+
+LIMITED = """
+import os, resource, sys
+from charrnn.checkpoint import load
+from charrnn.errors import CheckpointError
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * os.sysconf("SC_PAGE_SIZE") + 64 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for path in sys.argv[1:]:
+    try:
+        load(path)
+        print("loaded", path)
+    except CheckpointError as error:
+        print(type(error.__cause__).__name__)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+def test_little_memory_is_enough_to_refuse(last, tmp_path):
+    """With 64 MB to spare, what announces more is refused by a check and not by luck."""
+    data = last.read_bytes()
+    paths = []
+    for number, (name, (change, _)) in enumerate({**MADE, **META}.items()):
+        if name.startswith("too many"):
+            continue
+        path = tmp_path / f"{number}.npz"
+        if name in META:
+            path.write_bytes(with_meta(data, change))
+        else:
+            members = members_of(data)
+            change(members)
+            path.write_bytes(fuzz.join(list(members.values())))
+        paths.append(path)
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, *map(str, paths)],
+        env={**os.environ, "PYTHONPATH": str(PLACE), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    causes = result.stdout.splitlines()
+    assert len(causes) == len(paths)
+    assert "MemoryError" not in causes
+    assert not any(cause.startswith("loaded") for cause in causes)
+
+
+def test_numpy_reads_them_too(last):
+    with np.load(last, allow_pickle=False) as arrays, zipfile.ZipFile(last) as archive:
+        assert archive.testzip() is None
+        checkpoint = load(last)
+        for name, weight in checkpoint.weights.items():
+            assert np.array_equal(arrays[f"model.{name}"], weight)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a timer of POSIX")
+def test_some_hundred_mutations(tmp_path):
+    """The campaign in small; ``make fuzz`` is the rest."""
+    counts = fuzz.campaign(tmp_path, 300, seed=2)
+    outcomes = {outcome for _, outcome in counts}
+    assert outcomes == {"refused", "same", "other"}
+    assert counts.total() == 300
+
+
+def test_all_errors_are_of_the_package(last):
+    last.write_bytes(b"")
+    with pytest.raises(CharrnnError):
+        load(last)

@@ -1,0 +1,242 @@
+"""Crashes, full disks and two runs at once: what was saved stays, and goes on where it was."""
+
+import contextlib
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from soak import crash
+
+from charrnn import runs
+from charrnn.checkpoint import load
+from charrnn.training import resume
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux shows them")
+
+SETTINGS = "--cell gru --hidden-size 64 --threads 2 --dropout 0.2"
+ENDLESS = 10**6
+
+
+def begin(folder, *words, **more):
+    (folder / "corpus.txt").write_text(crash.TEXT)
+    return subprocess.Popen(
+        [sys.executable, "-m", "charrnn", "train", *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(crash.PLACE)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **more,
+    )
+
+
+def new(run, settings=SETTINGS):
+    words = ["corpus.txt", "--out", run, "--steps", ENDLESS]
+    return [*words, *crash.COMMON.split(), *settings.split()]
+
+
+def wait_for_saves(run, count=1):
+    """Return when last.npz has been written this often from now on, and best.npz is there."""
+    seen, deadline = set(), time.monotonic() + 30
+    while len(seen) <= count or not (run / runs.BEST).exists():
+        assert time.monotonic() < deadline
+        with contextlib.suppress(OSError):
+            seen.add((run / runs.LAST).stat().st_mtime_ns)
+        time.sleep(0.002)
+
+
+def end_of(process):
+    """Return the exit code of a run and its error, the one line."""
+    _, said = process.communicate(timeout=60)
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, said
+    assert said.splitlines()[-1] == errors[0], said
+    assert "Traceback" not in said
+    assert "ignored" not in said
+    return process.returncode, errors[0]
+
+
+# Killed
+
+
+def test_killed_at_any_instant(tmp_path):
+    """The campaign in small; ``make soak`` is the rest."""
+    crash.to_the_end(
+        crash.start(tmp_path, *crash.first(tmp_path, "straight", 200, SETTINGS)), tmp_path
+    )
+    rng = random.Random(3)
+    counts = crash.killed_run(tmp_path, "killed", 200, SETTINGS, rng, kills=4, patience=0.6)
+    assert counts.total() >= 2
+    crash.check_equal(tmp_path / "killed", tmp_path / "straight")
+
+
+def test_a_kill_frees_the_lock_at_once_and_ends_the_workers(tmp_path):
+    run = tmp_path / "run"
+    first = begin(tmp_path, *new("run"))
+    wait_for_saves(run)
+    first.kill()
+    first.communicate()
+    again = begin(tmp_path, "--resume", "run")
+    wait_for_saves(run)
+    workers = crash.workers_of(again.pid)
+    assert len(workers) == 1
+    os.kill(workers[0], signal.SIGSTOP)  # it cannot end before we have looked
+    again.kill()
+    again.wait()
+    assert not runs.is_running(run)
+    assert crash.is_alive(workers[0])
+    os.kill(workers[0], signal.SIGCONT)
+    deadline = time.monotonic() + crash.GRACE
+    while crash.is_alive(workers[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    again.communicate()
+
+
+# Two at once
+
+
+def test_a_second_resume_is_refused_with_the_first_ones_number(tmp_path):
+    run = tmp_path / "run"
+    process = begin(tmp_path, *new("run"))
+    wait_for_saves(run)
+    code, error = end_of(begin(tmp_path, "--resume", "run"))
+    assert code == 1
+    assert f"run is in use by process {process.pid}: " in error
+    code, error = end_of(begin(tmp_path, *new("run")))
+    assert code == 1
+    assert "already holds a run" in error
+    process.kill()
+    process.communicate()
+    again = begin(tmp_path, "--resume", "run")
+    wait_for_saves(run)
+    code, error = end_of(begin(tmp_path, "--resume", "run"))
+    assert f"run is in use by process {again.pid}: " in error
+    again.kill()
+    again.communicate()
+
+
+def test_two_new_runs_on_one_corpus(tmp_path):
+    words = ["corpus.txt", "--steps", "20", "--hidden-size", "8", "--threads", "1"]
+    both = [begin(tmp_path, *words), begin(tmp_path, *words)]
+    for process in both:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    for name in ("corpus", "corpus-2"):
+        assert load(tmp_path / "runs" / name / "last.npz").history.step == 20
+
+
+# No room, no folder
+
+
+def check_last(run):
+    """What was saved before is whole, and a run can go on from it."""
+    for name in (runs.LAST, runs.BEST):
+        assert load(run / name).history.step > 0
+    assert not crash.temporaries(run)
+    assert not runs.is_running(run)
+    resume(run, cache=False).close()
+
+
+def test_a_limit_of_the_file_size(tmp_path):
+    run = tmp_path / "run"
+    process = begin(tmp_path, *new("run"))
+    wait_for_saves(run)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (60_000, 60_000))
+    code, error = end_of(process)
+    assert code == 1
+    assert "could not be written (File too large); what was saved is intact" in error
+    check_last(run)
+
+
+def test_a_limit_of_the_file_size_from_the_start(tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    code, error = end_of(begin(tmp_path, *new("run"), preexec_fn=limit))
+    assert code == 1
+    assert "File too large" in error
+    assert not list((tmp_path / "run").glob("*.npz"))
+    assert not crash.temporaries(tmp_path / "run")
+    code, error = end_of(begin(tmp_path, "--resume", "run"))
+    assert code == 1
+    assert "nothing to resume" in error
+
+
+def test_the_folder_is_removed(tmp_path):
+    run = tmp_path / "run"
+    process = begin(tmp_path, *new("run"))
+    wait_for_saves(run)
+    run.rename(tmp_path / "away")
+    code, error = end_of(process)
+    assert code == 1
+    assert "its folder is gone: put it back" in error
+    (tmp_path / "away").rename(run)
+    check_last(run)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of its own, of 2 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root can mount a disk")
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk cannot be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_full_disk(tmp_path, disk):
+    process = begin(tmp_path, *new(disk / "run"))
+    wait_for_saves(disk / "run")
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    code, error = end_of(process)
+    assert code == 1
+    assert "could not be written (No space left on device)" in error
+    assert "intact" in error
+    (disk / "filler").unlink()
+    check_last(disk / "run")
+
+
+def test_a_disk_that_is_full_from_the_start(tmp_path, disk):
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    code, error = end_of(begin(tmp_path, *new(disk / "run")))
+    assert code == 1
+    assert "No space left on device" in error
+    (disk / "filler").unlink()
+    process = begin(tmp_path, *new(disk / "run"))  # nothing is in the way of another try
+    wait_for_saves(disk / "run")
+    process.kill()
+    process.communicate()
+
+
+def test_a_read_only_disk(tmp_path, disk):
+    process = begin(tmp_path, *new(disk / "run"))
+    wait_for_saves(disk / "run")
+    process.kill()
+    process.communicate()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    code, error = end_of(begin(tmp_path, "--resume", disk / "run"))
+    assert code == 1
+    assert "lock cannot be written (Read-only file system)" in error
+    code, error = end_of(begin(tmp_path, *new(disk / "other")))
+    assert code == 1
+    assert "name another folder with --out" in error
+    assert load(disk / "run" / runs.BEST).model().num_parameters
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    resume(disk / "run", cache=False).close()

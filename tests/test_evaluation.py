@@ -1,0 +1,290 @@
+"""Evaluations: units, protocols, the opponents beside the model, and the cache of these."""
+
+import json
+from math import exp, log
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from charrnn import comparison
+from charrnn.baselines import baselines
+from charrnn.checkpoint import load
+from charrnn.cli.app import app
+from charrnn.comparison import Cost, text_bytes
+from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
+from charrnn.errors import ConfigError, CorpusError, VocabularyError
+from charrnn.evaluation import evaluate_checkpoint
+from charrnn.nn.model import CharModel
+from charrnn.scoring import ColdScorer, score_ids
+from charrnn.text import Vocabulary
+from charrnn.text.vocabulary import to_codes
+from charrnn.training import prepare
+
+WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "한국어", "각막", "é"]
+TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 1000).tolist())
+FORMS = {
+    "char": TextConfig(),
+    "byte": TextConfig(unit="byte"),
+    "nfd": TextConfig(normalize="nfd"),
+    "nfkc": TextConfig(normalize="nfkc"),
+}
+
+
+def train(folder, name, **settings):
+    (folder / f"{name}.txt").write_text(TEXT)
+    run = prepare(
+        [folder / f"{name}.txt"],
+        model=ModelConfig(num_layers=1, hidden_size=8, dropout=0.0),
+        train=TrainConfig(steps=2, validations=1, batch_size=4, seq_len=8),
+        out=folder / name,
+        **settings,
+    )
+    list(run.train())
+    return load(folder / name / "best.npz")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluation")
+    for name, text in FORMS.items():
+        train(folder, name, text=text)
+    return folder
+
+
+@pytest.fixture(params=FORMS)
+def form(request):
+    return request.param
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words], prog_name="charrnn")
+
+
+# Units
+
+
+def test_the_units_of_a_cost_agree():
+    cost = Cost(total_nats=50 * log(8), characters=50, num_bytes=75)
+    assert cost.nats_per_char == pytest.approx(log(8))
+    assert cost.bits_per_char == pytest.approx(3)
+    assert cost.bits_per_byte == pytest.approx(2)
+    assert cost.perplexity == pytest.approx(8)
+    assert Cost(1e6, 1, 1).perplexity == exp(700)  # no number is infinite
+
+
+def test_bytes_are_those_of_the_text_as_it_is_written():
+    text = "각한 é 👩\n" * 20_000
+    for normalize in ("none", "nfc", "nfd"):
+        vocabulary = Vocabulary(np.arange(0xD800), normalize=normalize)
+        codes = to_codes(text) if normalize != "nfd" else vocabulary.text_to_codes(text)
+        assert text_bytes(codes, vocabulary) == text.encode()
+    codes = np.frombuffer(text.encode(), np.uint8)
+    assert text_bytes(codes, Vocabulary(np.arange(256), unit="byte")) == text.encode()
+
+
+# Cold windows
+
+
+def make(V=7):
+    model = CharModel(ModelConfig(cell="gru", num_layers=2, hidden_size=6, dropout=0.5), V)
+    model.initialise(np.random.default_rng(0))
+    model.head.W[...] = np.random.default_rng(1).standard_normal(model.head.W.shape)
+    return model
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 63, 64, 65, 100, 129, 499, 500, 10_000])
+@pytest.mark.parametrize("length", [1, 2, 3, 501])
+def test_cold_windows_score_every_character_once_from_a_zero_state(window, length):
+    model = make()
+    ids = np.random.default_rng(2).integers(0, 7, length).astype(np.uint8)
+    wanted = log(7)
+    for start in range(0, length - 1, window):
+        piece = ids[start : start + window + 1]
+        wanted += score_ids(model, piece, exact=True) - log(7)
+    assert score_ids(model, ids, cold_windows=window) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_cold_windows_do_not_depend_on_the_threads():
+    model = make()
+    ids = np.random.default_rng(2).integers(0, 7, 9000).astype(np.uint8)
+    assert ColdScorer(ids, 32).num_shards > 3
+    one = score_ids(model, ids, cold_windows=32)
+    assert score_ids(model, ids, cold_windows=32, threads=3) == one
+
+
+def test_the_protocol_says_how(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    cold = evaluate_checkpoint(checkpoint, config=EvalConfig(cold_windows=16))
+    assert "in cold windows of 16 characters, each from a zero state" in cold.protocol
+    assert "the state carried, in one stream" in evaluate_checkpoint(checkpoint).protocol
+    with pytest.raises(ConfigError, match="--exact and --cold-windows"):
+        EvalConfig(exact=True, cold_windows=16)
+
+
+# The opponents
+
+
+def test_all_score_the_same_text(folder, form):
+    checkpoint = load(folder / form / "best.npz")
+    found = evaluate_checkpoint(checkpoint, baselines=True)
+    assert len(found.baselines) == 6
+    assert {(row.characters, row.num_bytes) for row in found.baselines} == {
+        (found.characters, found.num_bytes)
+    }
+    nats = [row.nats_per_char for row in found.baselines]
+    assert nats == sorted(nats)
+    uniform = next(row for row in found.baselines if row.name == "uniform")
+    assert uniform.perplexity == pytest.approx(len(checkpoint.vocabulary))
+
+
+def test_they_learn_from_the_training_part_alone(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    cut = len(TEXT) - checkpoint.held_out
+    ids = checkpoint.vocabulary.encode_text(TEXT)
+    wanted = baselines(
+        ids[:cut],
+        ids[cut:],
+        len(checkpoint.vocabulary),
+        TEXT[:cut].encode(),
+        TEXT[cut:].encode(),
+    )
+    found = evaluate_checkpoint(checkpoint, baselines=True).baselines
+    assert {row.name: row.total_nats for row in found} == dict(wanted)
+
+
+def test_a_file_is_scored_without_what_the_model_does_not_know(folder, form):
+    checkpoint = load(folder / form / "best.npz")
+    path = folder / "other.txt"
+    path.write_text("the Zcat XsatX on the 각Z mat" * 9)
+    with pytest.raises(VocabularyError):
+        evaluate_checkpoint(checkpoint, [path], baselines=True)
+    other = evaluate_checkpoint(checkpoint, [path], baselines=True, unknown="skip")
+    path.write_text("the cat sat on the 각 mat" * 9)
+    same = evaluate_checkpoint(checkpoint, [path], baselines=True)
+    assert other.baselines == same.baselines
+    assert other.num_bytes == same.num_bytes == len(path.read_bytes())
+
+
+def test_without_the_corpus_a_file_has_no_opponents(tmp_path):
+    checkpoint = train(tmp_path, "gone")
+    (tmp_path / "other.txt").write_text("the cat")
+    (tmp_path / "gone.txt").unlink()
+    assert evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"]).baselines == ()
+    with pytest.raises(CorpusError, match="the baselines learn from it"):
+        evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"], baselines=True)
+
+
+# The cache
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Count the calls of the slow part."""
+    calls = []
+
+    def count(*args):
+        calls.append(args)
+        return baselines(*args)
+
+    monkeypatch.setattr(comparison, "baselines", count)
+    return calls
+
+
+def test_what_was_found_is_kept(folder, tmp_path, counted):
+    checkpoint = load(folder / "char" / "best.npz")
+    cache = tmp_path / "baselines.json"
+    options = {"baselines": True, "baselines_cache": cache}
+    first = evaluate_checkpoint(checkpoint, **options).baselines
+    assert evaluate_checkpoint(checkpoint, **options).baselines == first
+    assert len(counted) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["baselines.json"]
+    (tmp_path / "other.txt").write_text("the cat")
+    evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"], **options)
+    other_split = load(folder / "char" / "best.npz")
+    other_split.held_out -= 1
+    evaluate_checkpoint(other_split, **options)
+    evaluate_checkpoint(load(folder / "byte" / "best.npz"), **options)
+    assert len(counted) == 4
+    assert evaluate_checkpoint(checkpoint, **options).baselines == first
+    assert len(counted) == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{" * 10_000,
+        b"[" * 100_000,
+        b'{"KEY": 3}',
+        b'{"KEY": []}',
+        b'{"KEY": [["uniform", NaN]]}',
+        b'{"KEY": [["uniform", -1]]}',
+        b'{"KEY": [["uniform", 1' + b"0" * 400 + b"]]}",
+        b'{"KEY": [["uniform"]]}',
+        b'{"KEY": [["uniform", "x"]]}',
+        b'{"KEY": {"uniform": 1}}',
+        b"\xff\xfe",
+        b" " * (comparison.CACHE_LIMIT + 1),
+    ],
+    ids=lambda damage: repr(damage[:30]),
+)
+def test_a_broken_cache_is_ignored(folder, tmp_path, counted, damage):
+    checkpoint = load(folder / "char" / "best.npz")
+    cache = tmp_path / "baselines.json"
+    options = {"baselines": True, "baselines_cache": cache}
+    first = evaluate_checkpoint(checkpoint, **options).baselines
+    (key,) = json.loads(cache.read_text())
+    cache.write_bytes(damage.replace(b"KEY", key.encode()))
+    assert evaluate_checkpoint(checkpoint, **options).baselines == first
+    assert evaluate_checkpoint(checkpoint, **options).baselines == first
+    assert len(counted) == 2
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(folder, tmp_path, counted):
+    checkpoint = load(folder / "char" / "best.npz")
+    for cache in (tmp_path, tmp_path / "missing" / "baselines.json"):
+        found = evaluate_checkpoint(checkpoint, baselines=True, baselines_cache=cache)
+        assert len(found.baselines) == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_stays_small(tmp_path):
+    cache = tmp_path / "baselines.json"
+    for number in range(comparison.KEPT + 3):
+        comparison._write(cache, str(number), [("uniform", float(number))])
+    kept = comparison._read(cache)
+    assert len(kept) == comparison.KEPT
+    assert kept["34"] == [("uniform", 34.0)]
+    assert "2" not in kept
+
+
+# The command
+
+
+def test_eval_with_baselines(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = run("eval", "--model", "char", "--baselines")
+    assert result.exit_code == 0, result.output
+    rows = [line for line in result.stdout.splitlines() if "  " in line]
+    assert any(line.startswith("this model (lstm 1x8)") for line in rows)
+    assert any(line.startswith("Kneser-Ney") for line in rows)
+    last = result.stdout.splitlines()[-1]
+    assert "gram predicts this text better" in last
+    assert "train longer" in last
+    assert (folder / "char" / "baselines.json").exists()
+    data = json.loads(run("eval", "--model", "char", "--baselines", "--json").stdout)
+    assert len(data["baselines"]) == 6
+    assert data["baselines"][-1]["name"] == "uniform"
+    assert {"nats_per_char", "bits_per_char", "bits_per_byte", "perplexity"} <= set(
+        data["baselines"][0]
+    )
+    assert data["comparison"] == last
+    data = json.loads(run("eval", "--model", "char", "--json").stdout)
+    assert (data["baselines"], data["comparison"]) == ([], "")
+    assert run("eval", "--model", "char", "--baselines", "--nats").exit_code == 2
+    result = run("eval", "--model", "char", "--cold-windows", "9", "--nats")
+    assert result.exit_code == 0
+    assert run("eval", "--model", "char", "--cold-windows", "0").exit_code == 2

@@ -1,0 +1,168 @@
+"""The rule for settings that were left out."""
+
+from dataclasses import fields
+from math import ceil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.nn.optimizers import OPTIMIZERS
+from charrnn.recipe import HELD_OUT_LEAST, ONE_HOT_LIMIT, complete
+
+ANY_LENGTH = [1, 2, 5, 100, 999, 1000, 1001, 20_000, 30_000, 10**6, 10**9]
+
+
+def recipe(characters=10**6, distinct=65, model=None, train=None):
+    return complete(
+        ModelConfig(**(model or {})),
+        TrainConfig(**(train or {})),
+        characters=characters,
+        distinct=distinct,
+    )
+
+
+@pytest.mark.parametrize("characters", ANY_LENGTH)
+@pytest.mark.parametrize("length", [{}, {"steps": 10}, {"minutes": 1.0}, {"epochs": 2.0}])
+def test_nothing_is_left_open(characters, length):
+    done = recipe(characters, train=length)
+    may_stay_open = {"embedding_size", "epochs", "steps", "minutes"}
+    for config in (done.model, done.train):
+        for item in fields(config):
+            assert getattr(config, item.name) is not None or item.name in may_stay_open, item.name
+    assert (done.train.steps is None) != (done.train.minutes is None)
+    assert done.train.epochs is None
+
+
+@given(
+    st.integers(1, 10**7),
+    st.sampled_from([0.0, 0.1, 0.5, 0.999, 0.9999999999999999]),
+    st.integers(1, 5000),
+    st.integers(1, 5000),
+)
+@settings(deadline=None)
+def test_the_batch_fits_into_the_training_part(characters, val_fraction, seq_len, batch_size):
+    done = recipe(
+        characters,
+        train={"val_fraction": val_fraction, "seq_len": seq_len, "batch_size": batch_size},
+    )
+    length = characters - done.held_out
+    assert length >= 1
+    assert done.held_out == 0 or done.held_out >= HELD_OUT_LEAST
+    assert done.train.seq_len == min(seq_len, length)
+    assert 1 <= done.train.batch_size <= batch_size
+    assert done.train.seq_len * done.train.batch_size <= length
+    for name, wanted in (("seq_len", seq_len), ("batch_size", batch_size)):
+        option = f"--{name.replace('_', '-')} {wanted} "
+        says = any(notice.startswith(option) for notice in done.notices)
+        assert says == (getattr(done.train, name) < wanted)
+    # One stream more would be too many.
+    if done.train.batch_size < batch_size:
+        assert done.train.seq_len * (done.train.batch_size + 1) > length
+
+
+@pytest.mark.parametrize("characters", ANY_LENGTH)
+def test_what_is_chosen_automatically_shrinks_without_a_notice(characters):
+    done = recipe(characters)
+    assert not any("--" in notice for notice in done.notices)
+    assert done.train.seq_len * done.train.batch_size <= characters - done.held_out
+
+
+@pytest.mark.parametrize(
+    ("characters", "held_out", "says"),
+    [(999, 0, True), (1000, 100, False), (1009, 100, False), (9, 0, False), (10**6, 10**5, False)],
+)
+def test_the_held_out_part(characters, held_out, says):
+    done = recipe(characters)
+    assert done.held_out == held_out
+    assert any("too few to hold out" in notice for notice in done.notices) == says
+
+
+def test_nothing_is_held_out_where_that_was_asked_for():
+    done = recipe(10**6, train={"val_fraction": 0})
+    assert done.held_out == 0
+    assert not done.notices
+
+
+@pytest.mark.parametrize("characters", ANY_LENGTH)
+def test_what_is_given_stays(characters):
+    model = {
+        "cell": "gru",
+        "num_layers": 3,
+        "hidden_size": 77,
+        "embedding_size": 9,
+        "dropout": 0.25,
+    }
+    train = {
+        "steps": 123,
+        "seq_len": 1,
+        "batch_size": 1,
+        "optimizer": "momentum",
+        "learning_rate": 0.123,
+        "weight_decay": 0.456,
+        "validations": 7,
+        "reset": 0.5,
+        "patience": 3,
+        "schedule": "step",
+        "warmup": 0.2,
+        "random_seed": 5,
+    }
+    done = recipe(characters, model=model, train=train)
+    assert {name: getattr(done.model, name) for name in model} == model
+    assert {name: getattr(done.train, name) for name in train} == train
+    assert not done.reasons
+    assert not [notice for notice in done.notices if "hold out" not in notice]
+
+
+@pytest.mark.parametrize("zero", [{"dropout": 0.0}])
+def test_a_given_zero_is_not_taken_for_left_out(zero):
+    done = recipe(10**6, model=zero, train={"weight_decay": 0.0, "reset": 0.0})
+    assert (done.model.dropout, done.train.weight_decay, done.train.reset) == (0, 0, 0)
+
+
+def test_every_choice_has_its_reason():
+    done = recipe(10**6)
+    before = {**ModelConfig().to_json(), **TrainConfig().to_json()}
+    after = {**done.model.to_json(), **done.train.to_json()}
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == set(done.reasons)
+    assert all(done.reasons.values())
+
+
+def test_many_symbols_get_an_embedding():
+    assert recipe(distinct=ONE_HOT_LIMIT).model.embedding_size is None
+    assert recipe(distinct=ONE_HOT_LIMIT + 1).model.embedding_size
+    assert recipe(distinct=20_992, model={"embedding_size": 5}).model.embedding_size == 5
+
+
+@pytest.mark.parametrize("epochs", [1e-9, 0.5, 1.0, 3.3, 1e9])
+def test_epochs_become_steps(epochs):
+    done = recipe(50_000, train={"epochs": epochs, "batch_size": 30, "seq_len": 20})
+    assert done.train.steps == max(1, ceil(epochs * 45_000 / 600))
+
+
+def test_a_run_is_of_five_minutes_if_nothing_is_said_and_the_text_is_not_tiny():
+    assert recipe(10**6).train.minutes == 5
+    tiny = recipe(1000).train
+    assert tiny.minutes is None
+    assert 600 <= tiny.steps <= 6000
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_defaults_of_the_optimizers(optimizer):
+    done = recipe(train={"optimizer": optimizer})
+    assert done.train.weight_decay == OPTIMIZERS[optimizer].default_weight_decay
+    if optimizer in ("adam", "adamw"):
+        assert 0.001 < done.train.learning_rate < 0.02
+    else:
+        assert done.train.learning_rate == OPTIMIZERS[optimizer].default_learning_rate
+
+
+def test_larger_layers_learn_at_lower_rates():
+    rates = [
+        recipe(model={"hidden_size": size}).train.learning_rate for size in (64, 256, 512, 2048)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < rates[0]
+    assert recipe(model={"hidden_size": 16384}).train.learning_rate > 0

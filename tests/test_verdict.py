@@ -1,0 +1,88 @@
+"""Words for numbers: over- and underfitting, opponents that win."""
+
+from math import log
+
+from charrnn.verdict import against, of_run
+
+SETTINGS = {"guessing": log(65), "dropout": 0.1, "hidden_size": 128, "minutes": 2.5}
+
+
+def rows(train, val):
+    """Ten validations every 100 steps."""
+    return [(100 * (i + 1), a, b) for i, (a, b) in enumerate(zip(train, val, strict=True))]
+
+
+FALLING = [3.0, 2.6, 2.3, 2.1, 2.0, 1.9, 1.8, 1.7, 1.6, 1.5]
+RISING = [3.0, 2.4, 2.0, 1.8, 1.7, 1.65, 1.66, 1.68, 1.72, 1.8]
+FLAT = [3.0, 2.4, 2.0, 1.8, 1.71, 1.71, 1.705, 1.703, 1.702, 1.702]
+
+
+def says(train, val, **settings):
+    return of_run(rows(train, val), **{**SETTINGS, **settings})
+
+
+def test_overfitting():
+    words = says([x - 0.2 for x in FALLING], RISING)
+    assert words.startswith("overfitting: since step 600 ")
+    assert "from 1.650 to 1.800 nats" in words
+    assert "fell to 1.300" in words
+    assert words.endswith("Try --dropout 0.3")
+    assert says(FALLING, RISING, dropout=0.4).endswith("Try --dropout 0.5")
+    assert says(FALLING, RISING, dropout=0.5).endswith("Try --hidden-size 64")
+    words = says([x - 0.1 for x in FALLING], FLAT)
+    assert words.startswith("overfitting begins: ")
+    assert "from 1.900 to 1.400 nats" in words
+    assert "stayed at 1.702" in words
+    assert words.endswith("Try --dropout 0.3")
+    words = says([x - 0.5 for x in FLAT], FLAT)
+    assert "neither loss falls any more" in words
+    assert words.endswith("Try --dropout 0.3")
+
+
+def test_underfitting():
+    words = says(FALLING, [x + 0.1 for x in FALLING])
+    assert words.startswith("underfitting: ")
+    assert "from 2.100 nats half-way to 1.600 (training 1.500)" in words
+    assert words.endswith("Try --minutes 5")
+    assert says(FALLING, FALLING, minutes=None, steps=1000).endswith("Try --steps 2000")
+    assert says(FALLING, FALLING, minutes=None).endswith("Try --steps 2000")
+
+
+def test_at_the_limit_of_its_size():
+    words = says(FLAT, FLAT)
+    assert words.startswith("at its limit: ")
+    assert words.endswith("Try --hidden-size 256")
+
+
+def test_no_better_than_guessing():
+    flat = [4.2] * 10
+    assert "nothing learned: 4.20 nats" in says(flat, flat)
+    assert "nothing learned" in says(flat, [None] * 10)
+    words = of_run([(5, 4.5, None)], **SETTINGS)
+    assert "4.50 nats, is above the 4.17 of guessing" in words
+    assert "lower --learning-rate" in words
+
+
+def test_nothing_is_said_where_nothing_is_known():
+    assert of_run([], **SETTINGS) == ""
+    assert says(FALLING, [None] * 10) == ""  # nothing held out
+    assert of_run(rows(FALLING, FALLING)[:3], **SETTINGS) == ""
+    short = [(step // 100, train, val) for step, train, val in rows(FALLING, FALLING)]
+    assert of_run(short, **SETTINGS) == ""
+    assert says(FALLING, [*FALLING[:9], float("nan")]) == ""
+    zero = [0.0] * 10  # a single distinct character
+    assert says(zero, zero, guessing=0.0) == ""
+
+
+def test_against_the_opponents():
+    others = [("Kneser-Ney 7-gram (context 6)", 1.5), ("xz -9e", 1.7), ("uniform", 4.2)]
+    assert against(1.4, others) == (
+        "the model predicts this text best, 0.1000 nats ahead of the Kneser-Ney 7-gram"
+    )
+    assert against(1.6, others) == (
+        "the Kneser-Ney 7-gram predicts this text better, by 0.1000 nats: train longer, or a "
+        "larger model"
+    )
+    assert "xz -9e needs 0.2000 nats less" in against(1.9, others[1:])
+    assert "ahead of xz -9e" in against(1.6, others[1:])
+    assert "guessing" in against(4.3, others[2:])
