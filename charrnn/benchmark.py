@@ -6,7 +6,6 @@ many workers multiply large matrices in the same run.
 """
 
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.optimizers import OPTIMIZERS
 from charrnn.nn.products import blas_kernel
 from charrnn.nn.team import Team, shared_zeros
-from charrnn.sampling import Drawer, DrawingWorker
+from charrnn.sampling import Drawer, DrawingWorker, begin
 from charrnn.sharding import deal, shard_columns
 from charrnn.text import Vocabulary
 from charrnn.text.windows import Streams
@@ -192,9 +191,9 @@ class _Setting:
         model, config = self.model(), SampleConfig()
         columns = shard_columns(self.batch_size, model.layers[0].hidden_size)
         numbers = [range(self.batch_size)[part] for part in columns]
-        start = np.zeros(1, np.uint8)
+        begun = begin(model, np.zeros(1, np.uint8))
         workers = [
-            DrawingWorker([Drawer(model.replica(), config, start, numbers[i], 0) for i in mine])
+            DrawingWorker([Drawer(model.replica(), config, begun, numbers[i], 0) for i in mine])
             for mine in deal(range(len(columns)), threads)
         ]
         with Team(workers) as team:
@@ -223,6 +222,8 @@ def team_memory(team: Team) -> float:
     try:
         return sum(map(_proportional_memory, [os.getpid(), *team.process_ids]))
     except OSError:  # not Linux
+        import resource
+
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return float(peak * (1 if sys.platform == "darwin" else 1024))
 

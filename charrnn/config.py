@@ -137,7 +137,7 @@ class TextConfig(Settings):
 class ModelConfig(Settings):
     """The shape of the network."""
 
-    cell: Cell = setting("lstm", "Recurrent cell.")
+    cell: Cell = setting("gru", "Recurrent cell.")
     nonlinearity: Literal["tanh", "relu"] = setting("tanh", "Squashing function of the rnn cell.")
     num_layers: int | None = setting(
         None, "Recurrent layers.", low=1, high=64, auto="from the corpus and the time"
@@ -154,11 +154,16 @@ class ModelConfig(Settings):
     )
     dropout: float | None = setting(
         None,
-        "Share of the features dropped between layers, one mask per window and stream.",
+        "Share of each layer's outputs that is dropped, one mask per window and stream.",
         low=0,
         below=1,
         auto="from the corpus and the time",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nonlinearity != "tanh" and self.cell != "rnn":
+            raise ConfigError(f"--nonlinearity {self.nonlinearity} needs --cell rnn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +175,7 @@ class TrainConfig(Settings):
     )
     steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
     minutes: float | None = setting(
-        None, "Length of the run in minutes.", above=0, high=1e6, auto="5, if none is given"
+        None, "Length of the run in minutes.", above=0, high=1e6, auto="5, less for a tiny text"
     )
     batch_size: int | None = setting(
         None, "Parallel streams of text.", low=1, high=65536, auto="from the corpus and the time"
@@ -266,7 +271,7 @@ class EvalConfig(Settings):
         None,
         "Score in windows of this many characters, each from a zero state.",
         low=1,
-        high=2**30,
+        high=10**9,
         auto="the state is carried",
     )
     dynamic: bool = setting(

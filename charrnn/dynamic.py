@@ -4,7 +4,7 @@ Krause et al. (2018), "Dynamic Evaluation of Neural Sequence Models", with its u
 gradient of a window is divided by how large gradients of the trained model usually are, measured
 on the training text, and the weights decay back to the trained ones::
 
-    theta += -rate * g / (rms + EPSILON * mean(rms))
+    theta += -rate * g / (rms + EPSILON * |rms| / sqrt(P))
              + min(1, decay * rms / mean(rms)) * (theta_trained - theta)
 
 A window is predicted first, with the weights that the windows before it left behind; then they
@@ -14,7 +14,7 @@ Dimensions
     T steps of a window, one stream, m characters, P parameters.
 """
 
-from math import log
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,13 @@ from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import Codes
 
 WINDOW, RATE = 20, 0.001
-"""What serves when neither is given; the loss changes little from half to twice of each."""
+"""What serves when neither is given. Half the rate cost 0.01 nats on tiny Shakespeare and 0.03 on
+Korean with 256 units, and gained 0.01 with 512; windows of 10 gained nothing."""
 DECAY = 0.001
-EPSILON = 0.05
-"""Share of the mean that every gradient counts as at least: rare symbols have had almost none."""
+EPSILON = 0.1
+"""What every gradient counts as at least, as a share of the root mean square of all: the weights
+of rare symbols have had almost none, and would leap. With a fifth of it Korean text, of 1,232
+symbols, lost 0.1 nats."""
 STATISTICS = 800
 """Windows of the training text that the usual gradient is measured on."""
 RUN = 8
@@ -92,7 +95,7 @@ def dynamic_nats(
     theta, grad = model.parameters.vector, model.grads.vector
     trained = theta.copy()
     mean = float(usual.mean()) or 1.0  # 0 for a model that has nothing to learn
-    steps = rate / (usual + EPSILON * mean)
+    steps = rate / (usual + EPSILON * (sqrt(float(np.mean(usual * usual))) or 1.0))
     pull = np.minimum(1, decay / mean * usual)
     state = model.zero_state(1)
     # One stream is too little work to share, and no sum may depend on who shares it.

@@ -55,13 +55,10 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
     length = characters - held_out
     tiny = length < SMALL_CORPUS
 
-    chosen: set[str] = set()
-
     def choose(name: str, given: T | None, value: T, why: str) -> T:
         if given is not None:
             return given
         reasons[name] = why
-        chosen.add(name)
         return value
 
     budget = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
@@ -99,11 +96,10 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
     ):
         if fits < wanted:
             reasons[name] = f"{length:,} characters allow no more"
-            if name not in chosen:
-                option = name.replace("_", "-")
-                notices.append(
-                    f"--{option} {wanted} is more than {length:,} characters allow: {fits}"
-                )
+            what = {"seq_len": "window", "batch_size": "streams"}[name]
+            if getattr(train, name) is not None:
+                what = "--" + name.replace("_", "-")
+            notices.append(f"{what} {wanted} is more than {length:,} characters allow: {fits}")
     seq_len, batch_size = fits_len, fits_batch
 
     reset = choose("reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn")
@@ -138,6 +134,8 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
         else 40,
         "by length",
     )
+    if train.schedule == "plateau" and not held_out:
+        notices.append("nothing is held out, so --schedule plateau never lowers the learning rate")
     return Recipe(
         model=dataclasses.replace(
             model,

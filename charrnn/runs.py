@@ -44,9 +44,9 @@ class RunSummary:
     state: str
 
 
-def cache_directory(directory: Path) -> Path:
-    """Return where the corpora of a run and its neighbours are kept encoded, if they are large."""
-    return directory.parent / ".cache"
+def cache_directory() -> Path:
+    """Return where large corpora are kept encoded."""
+    return RUNS / ".cache"
 
 
 def run_name(first_source: str) -> str:

@@ -96,21 +96,30 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
     return ids
 
 
+def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
+    """Read the text to begin with, the same for all samples: return logits (V, 1) and state."""
+    state = model.zero_state(1)
+    for start in range(0, len(seed), 1024):
+        logits, state = model.forward(seed[start : start + 1024, np.newaxis], state)
+    return logits[:, -1:], state
+
+
 class Drawer:
     """Some of the samples: their state, their generators, the ids drawn last."""
 
     def __init__(
-        self, model: CharModel, config: SampleConfig, seed: Ids, numbers: range, random_seed: int
+        self,
+        model: CharModel,
+        config: SampleConfig,
+        begun: tuple[Array, Array],
+        numbers: range,
+        random_seed: int,
     ) -> None:
         self.model, self.config, self.numbers = model, config, numbers
-        N = len(numbers)
         self.rngs = [np.random.default_rng([random_seed, number]) for number in numbers]
-        state = model.zero_state(1)
-        # The text to begin with is the same for all: it is read once.
-        for start in range(0, len(seed), 1024):
-            logits, state = model.forward(seed[start : start + 1024, np.newaxis], state)
-        self.state = np.repeat(state, N, axis=-1)
-        self.logits = np.repeat(logits[:, -1:], N, axis=1)
+        logits, state = begun
+        self.logits = np.repeat(logits, len(numbers), axis=-1)
+        self.state = np.repeat(state, len(numbers), axis=-1)
 
     def draw(self, count: int) -> NDArray[np.intp]:
         """Return the next ids (count, N)."""
@@ -230,9 +239,10 @@ def generate(
         for columns in shard_columns(config.num_samples, model.layers[0].hidden_size)
     ]
     dealt = deal(range(len(shards)), threads)
+    begun = begin(model, ids)
     workers = [
         DrawingWorker(
-            [Drawer(model.replica(), config, ids, shards[shard], random_seed) for shard in mine]
+            [Drawer(model.replica(), config, begun, shards[shard], random_seed) for shard in mine]
         )
         for mine in dealt
     ]

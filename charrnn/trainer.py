@@ -133,7 +133,7 @@ class Worker:
         for shard in self.shards:
             shard.state[...] = shard.next_state
         theta = self.optimizer.theta
-        return all(isfinite(np.dot(theta[block], theta[block])) for block in blocks(self.part))
+        return all(bool(np.isfinite(theta[block]).all()) for block in blocks(self.part))
 
     @QUIET
     def score(self) -> list[float]:

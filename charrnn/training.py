@@ -72,6 +72,7 @@ class Plan:
     schedule: str
     validations: int
     reset: float
+    lines: bool
     steps: int | None
     minutes: float | None
     epochs: float | None
@@ -111,7 +112,7 @@ def prepare(
     stdin: BinaryIO | None = None,
     cache: bool = True,
 ) -> "Run":
-    """Read a corpus and make ready to train on it. Nothing is written yet.
+    """Read a corpus and make ready to train on it. The run has no directory yet.
 
     Parameters
     ----------
@@ -138,10 +139,17 @@ def prepare(
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
     if train.lines:
         text = _text_of_lines(text, train)
-    cache_dir = runs.cache_directory(out or runs.RUNS / "run") if cache else None
+    cache_dir = runs.cache_directory() if cache else None
     start = load(runs.find_model(init_from)) if init_from is not None else None
     if start is not None:
         known = start.vocabulary
+        for name in ("unit", "normalize"):
+            wanted, has = getattr(text, name), getattr(known, name)
+            if wanted not in (has, getattr(TextConfig(), name)):
+                raise CheckpointError(
+                    f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
+                    "leave the option out"
+                )
         text = dataclasses.replace(text, unit=known.unit, normalize=known.normalize)
     corpus = _read(paths, text, cache_dir, stdin)
     if start is not None:
@@ -247,7 +255,7 @@ def _distinct(corpus: Corpus, text: TextConfig, start: Checkpoint | None) -> int
 
 def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
     """Return the shape of a checkpoint's model; raise if another one was asked for."""
-    for name in ("cell", "num_layers", "hidden_size", "embedding_size"):
+    for name in ("cell", "nonlinearity", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
         asked = wanted is not None and wanted != getattr(ModelConfig(), name)
         if asked and wanted != getattr(old, name):
@@ -295,7 +303,7 @@ def resume(
         last = runs.load_last(path)
         advice = "restore the file, or train a new run with --init-from"
         check_sources(last.sources, advice)
-        cache_dir = runs.cache_directory(path) if cache else None
+        cache_dir = runs.cache_directory() if cache else None
         corpus = _read([source.path for source in last.sources], last.text_config, cache_dir, None)
         same = fingerprint(corpus.sources) == fingerprint(last.sources)
         if not same or len(corpus) != last.characters:
@@ -307,6 +315,14 @@ def resume(
                 kept = corpus.codes[: last.characters - last.held_out]
                 steps = _steps_of_epochs(length.epochs, train, kept)
             train = dataclasses.replace(train, steps=steps, minutes=length.minutes, epochs=None)
+            done = done_after(train, last.history.step, last.history.seconds)
+            if done >= 1:
+                raise RunError(
+                    f"{path} is already at step {last.history.step:,}, after "
+                    f"{last.history.seconds / 60:.1f} minutes: give a length beyond that"
+                )
+            last.history.validations = int(done * (train.validations or 0))
+            last.history.without_improvement = 0
             last.history.finished = ""
         elif last.history.finished:
             raise RunError(
@@ -323,6 +339,13 @@ def resume(
     except BaseException:
         lock.release()
         raise
+
+
+def done_after(train: TrainConfig, step: float, seconds: float) -> float:
+    """Return how much of a run is over after so many steps and seconds, from 0 to 1."""
+    by_step = step / train.steps if train.steps else 0.0
+    by_time = seconds / (60 * train.minutes) if train.minutes else 0.0
+    return max(by_step, by_time)
 
 
 class Run:
@@ -436,11 +459,12 @@ class Run:
             schedule=train.schedule,
             validations=train.validations or 0,
             reset=train.reset or 0.0,
+            lines=train.lines,
             steps=train.steps,
             minutes=train.minutes,
             epochs=epochs or None,
             memory_mb=round(_memory(parts.recipe, len(parts.vocabulary), threads) / 1e6, 1),
-            threads=threads,
+            threads=self._trainer.team.size,
             reasons=parts.recipe.reasons,
         )
 
@@ -499,7 +523,8 @@ class Run:
         norm = rate = 0.0
         while not reason:
             history.seconds = before + time.perf_counter() - start
-            done = self._done(history.step + 1, history.seconds)
+            # The middle of the step: the last one of a run learns too, and so does the first.
+            done = done_after(train, history.step + 0.5, history.seconds)
             factor = learning_rate_factor(train.schedule, done, train.warmup)
             rate = train.learning_rate * factor * history.rate_factor
             result = trainer.step(rate)
@@ -513,7 +538,7 @@ class Run:
             else:
                 reason = yield from self._not_finite()
             history.seconds = before + time.perf_counter() - start
-            done = self._done(history.step, history.seconds)
+            done = done_after(train, history.step, history.seconds)
             over = done >= 1 or bool(reason)
             if over or int(done * train.validations) > history.validations:
                 history.validations = max(history.validations, int(done * train.validations))
@@ -566,12 +591,6 @@ class Run:
         yield from self._save()
         yield finished
 
-    def _done(self, step: int, seconds: float) -> float:
-        """Return how much of the run is over after this step, from 0 to 1."""
-        by_step = step / self._train.steps if self._train.steps else 0.0
-        by_time = seconds / (60 * self._train.minutes) if self._train.minutes else 0.0
-        return max(by_step, by_time)
-
     def _not_finite(self) -> Generator[Event, None, str]:
         """Halve the learning rate after a step that was undone; return why to give up, if so."""
         history = self._history
@@ -596,7 +615,10 @@ class Run:
 
     def _validate(self, rate: float, norm: float) -> Iterator[Event]:
         history = self._history
-        train_nats = history.nats_sum / max(1, history.nats_steps)
+        if history.nats_steps:
+            train_nats = history.nats_sum / history.nats_steps
+        else:  # every step since the last validation was undone
+            train_nats = history.rows[-1][1] if history.rows else log(self.plan.distinct)
         history.nats_sum, history.nats_steps = 0.0, 0
         nats = self._trainer.validate() if self._trainer.scorer else None
         history.rows.append((history.step, train_nats, nats))

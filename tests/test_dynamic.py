@@ -90,13 +90,10 @@ def test_the_update_is_that_of_the_paper():
     reference.loss_and_gradient(
         ids[:-1, np.newaxis], ids[1:, np.newaxis], reference.zero_state(1), predictions=10
     )
-    wanted = trained - 0.1 * reference.grads.vector / (usual + 0.05 * usual.mean())
+    wanted = trained - 0.1 * reference.grads.vector / (usual + 0.1 * np.sqrt((usual**2).mean()))
     wanted += np.minimum(1, 0.7 * usual / usual.mean()) * (trained - wanted)
     dynamic_nats(model, ids, usual, window=10, rate=0.1, decay=0.7)
     np.testing.assert_allclose(model.parameters.vector, wanted, rtol=1e-12)
-    # Without a gradient, a step of decay brings the weights back.
-    usual[...] = 1e6
-    dynamic_nats(model, ids, usual, window=10, rate=0.1, decay=1.0)
 
 
 def test_the_usual_gradient_is_that_of_the_training_text():
@@ -195,7 +192,7 @@ def test_the_command(folder, monkeypatch):
     result = run("--dynamic", "--baselines")
     assert result.exit_code == 0, result.output
     assert "without learning" in result.stdout
-    assert "this model (lstm 1x32), dynamic" in result.stdout
+    assert "this model (gru 1x32), dynamic" in result.stdout
     assert "without learning from it" in result.stdout.splitlines()[-1]
     nats = float(run("--dynamic", "--nats").stdout)
     assert nats != float(run("--dynamic", "--nats", "--dynamic-window", "30").stdout)

@@ -269,7 +269,7 @@ def test_eval_with_baselines(folder, monkeypatch):
     result = run("eval", "--model", "char", "--baselines")
     assert result.exit_code == 0, result.output
     rows = [line for line in result.stdout.splitlines() if "  " in line]
-    assert any(line.startswith("this model (lstm 1x8)") for line in rows)
+    assert any(line.startswith("this model (gru 1x8)") for line in rows)
     assert any(line.startswith("Kneser-Ney") for line in rows)
     last = result.stdout.splitlines()[-1]
     assert "gram predicts this text better" in last

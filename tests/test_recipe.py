@@ -63,7 +63,7 @@ def test_the_batch_fits_into_the_training_part(characters, val_fraction, seq_len
 
 
 @pytest.mark.parametrize("characters", ANY_LENGTH)
-def test_what_is_chosen_automatically_shrinks_without_a_notice(characters):
+def test_what_is_chosen_automatically_shrinks_without_naming_an_option(characters):
     done = recipe(characters)
     assert not any("--" in notice for notice in done.notices)
     assert done.train.seq_len * done.train.batch_size <= characters - done.held_out

@@ -259,7 +259,7 @@ def test_a_run_of_another_length_has_its_schedule(here):
     assert events[-1].step == -(-characters // 40)
     rates = [event.learning_rate for event in of_kind(events, Progress)]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rates[-1] == pytest.approx(0, abs=1e-5)
 
 
 def test_a_changed_corpus_is_an_error(here):
@@ -544,8 +544,10 @@ def test_the_schedule_ends_with_the_run(here, schedule):
     train = train_config(steps=20, schedule=schedule, warmup=0.2, learning_rate=0.01)
     rates = [event.learning_rate for event in of_kind(go(new(here / "run", train=train)), Progress)]
     assert len(rates) == 20
-    assert rates[:4] == pytest.approx([0.0025, 0.005, 0.0075, 0.01])
-    assert rates[-1] == pytest.approx({"constant": 0.01, "step": 1e-4, "cosine": 0}[schedule])
+    assert rates[:4] == pytest.approx([0.00125, 0.00375, 0.00625, 0.00875])
+    end = {"constant": 0.01, "step": 1e-4, "cosine": 0}[schedule]
+    assert rates[-1] == pytest.approx(end, abs=3e-5)
+    assert rates[-1] > 0
 
 
 def test_a_run_of_minutes_ends_in_time(here):

@@ -90,7 +90,7 @@ def command(
         unknown=unknown,
         baselines=baselines,
         threads=threads,
-        cache_dir=cache_directory(path.parent),
+        cache_dir=cache_directory(),
         baselines_cache=path.parent / CACHE,
     )
     if as_json:

@@ -53,6 +53,11 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         else "nothing held out"
     )
     encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
+    batch = (
+        f"{count(plan.batch_size, 'line')}, each whole"
+        if plan.lines
+        else f"{count(plan.batch_size, 'stream')} x {count(plan.seq_len, 'character')}"
+    )
     return [
         (
             "corpus",
@@ -67,8 +72,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         ),
         (
             "steps",
-            f"{count(plan.batch_size, 'stream')} x {count(plan.seq_len, 'character')}, "
-            f"{plan.optimizer} at {plan.learning_rate:g}, {plan.schedule}",
+            f"{batch}, {plan.optimizer} at {plan.learning_rate:g}, {plan.schedule}",
         ),
         ("length", _length_words(plan)),
         ("memory", f"about {plan.memory_mb:,.0f} MB, {count(plan.threads, 'thread')}"),
@@ -90,7 +94,7 @@ def _length_words(plan: "Plan") -> str:
 
 def _seconds(plan: "Plan", speed: float) -> float:
     if plan.steps:
-        return plan.steps * plan.batch_size * plan.seq_len / speed
+        return (plan.epochs or 0) * plan.train_characters / speed
     return 60 * (plan.minutes or 0)
 
 

@@ -19,12 +19,12 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The table as one JSON list.")] = False,
 ) -> None:
     """List the runs under ./runs, the newest first."""
-    from charrnn.runs import RUNS, cache_directory, list_runs
+    from charrnn.runs import cache_directory, list_runs
 
     if clear_cache:
         from charrnn.text import remove_cache
 
-        freed = remove_cache(cache_directory(RUNS / "run"))
+        freed = remove_cache(cache_directory())
         say(f"{size(freed)} of encoded texts deleted")
         return
 

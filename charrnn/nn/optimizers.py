@@ -153,7 +153,7 @@ class RMSprop(AdaGrad):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015), beta1 0.9, beta2 0.99 or as given.
+    """Adam (Kingma & Ba 2015) with beta1 0.9 and beta2 0.99.
 
     The moments are kept without their factors ``1 - beta``, which the step size takes up: two
     passes over memory less.

@@ -15,10 +15,11 @@ so ``backward`` belongs to the ``forward`` just before it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from charrnn.config import Cell
 from charrnn.nn.parameters import Array, orthogonal, swap_time
 from charrnn.nn.products import in_blocks, rows_per_block
 
@@ -569,7 +570,7 @@ class TimeGRU(Recurrent):
         return dz[: 3 * H]
 
 
-CELLS: dict[Literal["rnn", "lstm", "gru"], type[Recurrent]] = {
+CELLS: dict[Cell, type[Recurrent]] = {
     "rnn": TimeRNN,
     "lstm": TimeLSTM,
     "gru": TimeGRU,

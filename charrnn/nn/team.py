@@ -67,6 +67,11 @@ class Team:
             self._pool = ThreadPoolExecutor(len(self._workers) - 1)
 
     @property
+    def size(self) -> int:
+        """The number of workers."""
+        return len(self._workers)
+
+    @property
     def process_ids(self) -> list[int]:
         """The processes that work beside this one."""
         return [process.pid for process in self._processes]
@@ -75,20 +80,25 @@ class Team:
         _open_teams.add(self)
         context = multiprocessing.get_context("fork")
         # A signal that comes before a worker ignores it would end the worker.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        for worker in self._workers[1:]:
-            ours, theirs = context.Pipe()
-            # The others' ends are closed there, so that each sees the end of this process.
-            inherited = [*self._pipes, ours]
-            process = context.Process(target=_serve, args=(worker, theirs, inherited), daemon=True)
-            with warnings.catch_warnings():
-                # Python 3.12 warns of any other thread; BLAS keeps some, and prepares for forks.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                process.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._processes.append(process)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            for worker in self._workers[1:]:
+                self._start(context, worker)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _start(self, context: Any, worker: Any) -> None:
+        ours, theirs = context.Pipe()
+        # The others' ends are closed there, so that each sees the end of this process.
+        inherited = [*self._pipes, ours]
+        process = context.Process(target=_serve, args=(worker, theirs, inherited), daemon=True)
+        with warnings.catch_warnings():
+            # Python 3.12 warns of any other thread; BLAS keeps some, and prepares for forks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+        theirs.close()
+        self._pipes.append(ours)
+        self._processes.append(process)
 
     def call(self, method: str, *args: Any) -> list[Any]:
         """Return ``[getattr(worker, method)(*args) for worker in workers]``, done at once.

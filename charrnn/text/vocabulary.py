@@ -2,6 +2,7 @@
 
 import codecs
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,10 +220,16 @@ class Vocabulary:
 
     def encode_known(self, codes: Codes) -> tuple[Ids, dict[int, int]]:
         """Return the ids of the codes that are known, and how often each unknown one occurs."""
-        found = self._table.take(codes, mode="clip")
-        unknown, counts = np.unique(codes[found == len(self)], return_counts=True)
-        ids = found[found < len(self)].astype(self.dtype)
-        return ids, dict(zip(unknown.tolist(), counts.tolist(), strict=True))
+        pieces: list[Ids] = []
+        left_out: Counter[int] = Counter()
+        for start in range(0, len(codes), CHUNK):
+            chunk = codes[start : start + CHUNK]
+            found = self._table.take(chunk, mode="clip")
+            known = found < len(self)
+            pieces.append(found[known].astype(self.dtype))
+            left_out.update(chunk[~known].tolist())
+        ids = np.concatenate(pieces) if pieces else np.empty(0, self.dtype)
+        return ids, dict(sorted(left_out.items()))
 
     def text_to_codes(self, text: str) -> Codes:
         """Turn a text from outside, such as a seed, into codes of this vocabulary's kind.
