@@ -21,9 +21,9 @@ _HOMES = {
     "evaluate_checkpoint": "charrnn.evaluation",
     "generate": "charrnn.sampling",
     "load": "charrnn.checkpoint",
-    "prepare": "charrnn.training",
+    "prepare": "charrnn.prepare",
     "read_corpus": "charrnn.text",
-    "resume": "charrnn.training",
+    "resume": "charrnn.prepare",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -1,6 +1,6 @@
 """A run: planned, trained as a stream of events, saved so that it can go on from any save.
 
-``prepare`` or ``resume`` make a ``Run``; ``Run.train`` yields events and writes the run directory:
+``Run.train`` yields events and writes the run directory:
 ``best.npz`` (lowest validation loss), ``last.npz`` (all that exact resumption needs) and
 ``log.jsonl``. What decides the course of a run is in ``History`` and the trainer's vectors, and
 all of it is saved.
@@ -8,28 +8,24 @@ all of it is saved.
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from math import ceil, isfinite, log
+from math import isfinite, log
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
+from typing import Any
 
 from charrnn import runs, verdict
-from charrnn.checkpoint import Checkpoint, History, installed_memory, load, save
-from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig, option_name
-from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError
+from charrnn.checkpoint import Checkpoint, History, save
+from charrnn.config import SampleConfig, TextConfig, TrainConfig
+from charrnn.errors import CheckpointError
 from charrnn.events import Event, Finished, Notice, Progress, Sampled, Saved, Validated
 from charrnn.nn.model import CharModel
 from charrnn.nn.optimizers import OPTIMIZERS, learning_rate_factor
-from charrnn.nn.team import shared_zeros
-from charrnn.recipe import Recipe, complete
+from charrnn.recipe import Recipe
 from charrnn.sampling import generate
 from charrnn.scoring import AnyScorer, LineScorer, Scorer
-from charrnn.text import Corpus, Vocabulary, check_sources, fingerprint, read_corpus
-from charrnn.text.lines import LINE_END, Items, as_lines, lines_from_end, steps_of
-from charrnn.text.vocabulary import Codes
+from charrnn.text import Corpus, Vocabulary
+from charrnn.text.lines import Items, as_lines
 from charrnn.text.windows import Streams
 from charrnn.trainer import Trainer, training_memory
 
@@ -38,8 +34,6 @@ PROGRESS_EVERY = 0.5
 SAMPLE_EVERY = 3.0
 SAMPLE_LENGTH = 300
 SAMPLE_LINES = 8
-LONGEST_LINE = 10_000
-"""Characters of a line that is learned whole, with the memory that this takes."""
 FAILURES_ALLOWED = 8
 """Steps in a row without a finite gradient before a run is given up."""
 VALIDATED_MOST = 500_000
@@ -82,7 +76,7 @@ class Plan:
 
 
 @dataclass
-class _Parts:
+class Parts:
     """What a run is made of, new or resumed."""
 
     text: TextConfig
@@ -94,137 +88,8 @@ class _Parts:
     notices: list[str]
 
 
-def _read(
-    paths: Sequence[str | Path], text: TextConfig, cache_dir: Path | None, stdin: BinaryIO | None
-) -> Corpus:
-    return read_corpus(paths, **text.to_json(), cache_dir=cache_dir, stdin=stdin)
-
-
-def prepare(
-    paths: Sequence[str | Path],
-    *,
-    text: TextConfig | None = None,
-    model: ModelConfig | None = None,
-    train: TrainConfig | None = None,
-    init_from: str | Path | None = None,
-    out: Path | None = None,
-    threads: int = 1,
-    stdin: BinaryIO | None = None,
-    cache: bool = True,
-) -> "Run":
-    """Read a corpus and make ready to train on it. The run has no directory yet.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        Files, folders, patterns, or "-".
-    text, model, train
-        Settings; what they leave open is chosen from the corpus and the time.
-    init_from : path, optional
-        A checkpoint or run whose weights and vocabulary to start from. Its shape is taken over.
-    out : Path, optional
-        The run's directory; made on ``train``. ``runs/<corpus name>`` if left out.
-    threads : int
-        At most this many cores; no effect on the result.
-    stdin : binary file, optional
-        What the path "-" reads.
-    cache : bool
-        Whether a corpus too large for memory is kept encoded beside the run.
-
-    Raises
-    ------
-    CharrnnError
-        If the corpus, the checkpoint or the settings do not allow it.
-    """
-    text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
-    if train.lines:
-        text = _text_of_lines(text, train)
-    cache_dir = runs.cache_directory() if cache else None
-    start = load(runs.find_model(init_from)) if init_from is not None else None
-    if start is not None:
-        known = start.vocabulary
-        for name in ("unit", "normalize"):
-            wanted, has = getattr(text, name), getattr(known, name)
-            if wanted not in (has, getattr(TextConfig(), name)):
-                raise CheckpointError(
-                    f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
-                    "leave the option out"
-                )
-        text = dataclasses.replace(text, unit=known.unit, normalize=known.normalize)
-    corpus = _read(paths, text, cache_dir, stdin)
-    if start is not None:
-        model = _same_shape(start.model_config, model)
-    recipe = complete(model, train, characters=len(corpus), distinct=_distinct(corpus, text, start))
-    if train.lines:
-        recipe = _recipe_of_lines(recipe, corpus.codes, train.epochs)
-    notices = [*corpus.notices, *recipe.notices]
-    kept = corpus.codes[: len(corpus) - recipe.held_out]
-    vocabulary = (
-        start.vocabulary
-        if start
-        else Vocabulary.from_codes(kept, unit=text.unit, normalize=text.normalize)
-    )
-    if start:  # raises if the text has characters that the model does not know
-        vocabulary.encode(Vocabulary.from_codes(kept, unit=text.unit).symbols)
-    _check_memory(recipe, len(vocabulary), threads)
-    if len(vocabulary) == 1:
-        notices.append("the text has a single distinct character: there is nothing to predict")
-    network = CharModel(recipe.model, len(vocabulary), zeros=shared_zeros)
-    if start:
-        for name, view in network.parameters.items():
-            view[...] = start.weights[name]
-    else:
-        network.initialise(np.random.default_rng(train.random_seed))
-    parts = _Parts(text, recipe, corpus, vocabulary, network, History(), notices)
-    return Run(parts, directory=out, threads=threads)
-
-
-def _text_of_lines(text: TextConfig, train: TrainConfig) -> TextConfig:
-    """Return how a text of lines is read; raise where a setting makes no sense for one."""
-    for name in ("seq_len", "reset"):
-        if getattr(train, name) is not None:
-            raise ConfigError(
-                f"{option_name(name)} and --lines do not go together: a line is learned whole, "
-                "from a zero state"
-            )
-    return dataclasses.replace(text, newlines="lf")
-
-
-def _recipe_of_lines(recipe: Recipe, codes: Codes, epochs: float | None) -> Recipe:
-    """Hold out whole lines, and make the window as long as the longest line."""
-    held_out = lines_from_end(codes, recipe.train.val_fraction) if recipe.held_out else 0
-    kept = as_lines(codes[: len(codes) - held_out])
-    ends = np.flatnonzero(kept == LINE_END)
-    if len(ends) < 2:
-        raise ConfigError("--lines needs a text of several lines: give one item a line")
-    longest = int(np.diff(ends, prepend=-1).max()) - 1
-    if longest > LONGEST_LINE:
-        raise ConfigError(
-            f"a line has {longest:,} characters, too many to be learned whole: leave out --lines"
-        )
-    reasons = {name: why for name, why in recipe.reasons.items() if name != "reset"}
-    train = dataclasses.replace(recipe.train, seq_len=steps_of(longest), reset=0.0)
-    if epochs is not None:
-        train = dataclasses.replace(train, steps=_steps_of_epochs(epochs, train, kept))
-    return dataclasses.replace(
-        recipe,
-        train=train,
-        held_out=held_out,
-        reasons={**reasons, "seq_len": f"the longest line has {longest} characters"},
-        notices=(*recipe.notices, f"{len(ends):,} lines, each an item of its own"),
-    )
-
-
-def _steps_of_epochs(epochs: float, train: TrainConfig, codes: Codes) -> int:
-    """Return the steps of so many passes over a training part."""
-    assert train.seq_len and train.batch_size
-    if not train.lines:
-        return max(1, ceil(epochs * len(codes) / (train.seq_len * train.batch_size)))
-    lines = int(np.count_nonzero(as_lines(codes) == LINE_END))
-    return max(1, ceil(epochs * -(-lines // train.batch_size)))
-
-
-def _memory(recipe: Recipe, vocab_size: int, threads: int) -> int:
+def memory_of(recipe: Recipe, vocab_size: int, threads: int) -> int:
+    """Return about how many bytes a run takes beside its text."""
     train = recipe.train
     assert train.batch_size and train.seq_len
     return training_memory(
@@ -235,110 +100,6 @@ def _memory(recipe: Recipe, vocab_size: int, threads: int) -> int:
         slots=len(OPTIMIZERS[train.optimizer].slots),
         threads=threads,
     )
-
-
-def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
-    """Refuse what cannot fit, before the system ends the process for it."""
-    installed, needed = installed_memory(), _memory(recipe, vocab_size, threads)
-    if installed is not None and needed > installed:
-        raise ConfigError(
-            f"training needs about {needed / 1e9:,.0f} GB and this machine has "
-            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --batch-size or --seq-len"
-        )
-
-
-def _distinct(corpus: Corpus, text: TextConfig, start: Checkpoint | None) -> int:
-    if start:
-        return len(start.vocabulary)
-    return len(Vocabulary.from_codes(corpus.codes, unit=text.unit)) if len(corpus) else 0
-
-
-def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
-    """Return the shape of a checkpoint's model; raise if another one was asked for."""
-    for name in ("cell", "nonlinearity", "num_layers", "hidden_size", "embedding_size"):
-        wanted = getattr(new, name)
-        asked = wanted is not None and wanted != getattr(ModelConfig(), name)
-        if asked and wanted != getattr(old, name):
-            raise CheckpointError(
-                f"--init-from a model with {name.replace('_', ' ')} {getattr(old, name)} "
-                f"cannot become one with {wanted}: leave the option out"
-            )
-    return dataclasses.replace(old, dropout=old.dropout if new.dropout is None else new.dropout)
-
-
-def resume(
-    directory: str | Path,
-    *,
-    length: TrainConfig | None = None,
-    threads: int = 1,
-    cache: bool = True,
-) -> "Run":
-    """Go on with a run as if it had never stopped.
-
-    Parameters
-    ----------
-    directory : path
-        The run, or its name under ./runs.
-    length : TrainConfig, optional
-        A new length, if one of its ``epochs``, ``steps`` and ``minutes`` is set.
-    threads : int
-        As for ``prepare``; it need not be what it was.
-    cache : bool
-        As for ``prepare``.
-
-    Raises
-    ------
-    RunError
-        If there is nothing to resume, or the run is over and no longer ``length`` is given.
-    CorpusError
-        If the corpus is gone or has changed.
-    """
-    path = Path(directory)
-    if not path.is_dir() and (runs.RUNS / path).is_dir():
-        path = runs.RUNS / path
-    if not path.is_dir():
-        raise RunError(f"{directory} is no run; charrnn runs lists what is here")
-    lock = runs.RunLock(path)
-    try:
-        last = runs.load_last(path)
-        advice = "restore the file, or train a new run with --init-from"
-        check_sources(last.sources, advice)
-        cache_dir = runs.cache_directory() if cache else None
-        corpus = _read([source.path for source in last.sources], last.text_config, cache_dir, None)
-        same = fingerprint(corpus.sources) == fingerprint(last.sources)
-        if not same or len(corpus) != last.characters:
-            raise CorpusError(f"the corpus changed while it was read: {advice}")
-        train = last.train_config
-        if length and (length.steps or length.minutes or length.epochs):
-            steps = length.steps
-            if length.epochs:
-                kept = corpus.codes[: last.characters - last.held_out]
-                steps = _steps_of_epochs(length.epochs, train, kept)
-            train = dataclasses.replace(train, steps=steps, minutes=length.minutes, epochs=None)
-            done = done_after(train, last.history.step, last.history.seconds)
-            if done >= 1:
-                raise RunError(
-                    f"{path} is already at step {last.history.step:,}, after "
-                    f"{last.history.seconds / 60:.1f} minutes: give a length beyond that"
-                )
-            last.history.validations = int(done * (train.validations or 0))
-            last.history.without_improvement = 0
-            last.history.finished = ""
-        elif last.history.finished:
-            raise RunError(
-                f"{path} is finished ({last.history.finished}): "
-                "to train it longer, give --minutes, --epochs or --steps for the whole of it"
-            )
-        model = CharModel(last.model_config, len(last.vocabulary), zeros=shared_zeros)
-        for name, view in model.parameters.items():
-            view[...] = last.weights[name]
-        recipe = Recipe(last.model_config, train, last.held_out, {}, ())
-        _check_memory(recipe, len(last.vocabulary), threads)
-        parts = _Parts(last.text_config, recipe, corpus, last.vocabulary, model, last.history, [])
-        return Run(parts, directory=path, threads=threads, lock=lock, training=last.training)
-    except BaseException:
-        lock.release()
-        raise
 
 
 def done_after(train: TrainConfig, step: float, seconds: float) -> float:
@@ -362,7 +123,7 @@ class Run:
 
     def __init__(
         self,
-        parts: _Parts,
+        parts: Parts,
         *,
         directory: Path | None,
         threads: int,
@@ -463,7 +224,7 @@ class Run:
             steps=train.steps,
             minutes=train.minutes,
             epochs=epochs or None,
-            memory_mb=round(_memory(parts.recipe, len(parts.vocabulary), threads) / 1e6, 1),
+            memory_mb=round(memory_of(parts.recipe, len(parts.vocabulary), threads) / 1e6, 1),
             threads=self._trainer.team.size,
             reasons=parts.recipe.reasons,
         )

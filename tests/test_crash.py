@@ -15,7 +15,7 @@ from soak import crash
 
 from charrnn import runs
 from charrnn.checkpoint import load
-from charrnn.training import resume
+from charrnn.prepare import resume
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux shows them")
 

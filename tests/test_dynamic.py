@@ -15,10 +15,10 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.model import CharModel
 from charrnn.nn.recurrent import CELLS
+from charrnn.prepare import prepare
 from charrnn.scoring import score_ids
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.training import prepare
 
 VOCABULARY = Vocabulary.from_codes(to_codes("abcdefg"))
 TRAIN = VOCABULARY.symbols[np.random.default_rng(5).integers(0, 7, 3000)]

@@ -16,10 +16,10 @@ from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError, CorpusError, VocabularyError
 from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.model import CharModel
+from charrnn.prepare import prepare
 from charrnn.scoring import ColdScorer, score_ids
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.training import prepare
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "한국어", "각막", "é"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 1000).tolist())

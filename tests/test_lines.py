@@ -17,13 +17,13 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.optimizers import OPTIMIZERS
 from charrnn.nn.recurrent import CELLS
 from charrnn.nn.team import shared_zeros
+from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
 from charrnn.scoring import LineScorer, score_ids
 from charrnn.text import Vocabulary
 from charrnn.text.lines import Items, as_lines, lines_from_end, steps_of
 from charrnn.text.vocabulary import to_codes, to_text
 from charrnn.trainer import Trainer
-from charrnn.training import prepare, resume
 
 RNG = np.random.default_rng(0)
 NAMES = ["".join(RNG.choice(list("abcdef"), RNG.integers(1, 12))) for _ in range(200)]

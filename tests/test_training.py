@@ -16,9 +16,9 @@ from charrnn.errors import CheckpointError, CorpusError, RunError, VocabularyErr
 from charrnn.events import Finished, Notice, Progress, Sampled, Saved, Validated
 from charrnn.nn.optimizers import OPTIMIZERS
 from charrnn.nn.recurrent import CELLS
+from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
 from charrnn.scoring import score_ids
-from charrnn.training import prepare, resume
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "and", "a", "big", "hat"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 450).tolist())

@@ -83,7 +83,7 @@ def _prepare(
 ) -> "Run":
     text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
     train = pick(TrainConfig, settings)
-    from charrnn.training import prepare
+    from charrnn.prepare import prepare
 
     return prepare(
         corpus,
@@ -113,7 +113,7 @@ def _resume(name: str, new_run: bool, threads: int, settings: Any) -> "Run":
             f"a new run with --init-from {name}"
         )
     length = pick(TrainConfig, settings)
-    from charrnn.training import resume
+    from charrnn.prepare import resume
 
     return resume(name, length=length, threads=threads)
 
