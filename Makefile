@@ -18,7 +18,8 @@ install: $(READY) ## Make .venv with charrnn and its development tools
 demo: $(READY) ## Train for a minute, sample, evaluate
 	rm -rf runs/demo
 	$(BIN)/charrnn train corpora/garden.txt --minutes 1 --out runs/demo
-	$(BIN)/charrnn sample --model runs/demo --seed "CAPTAIN SORREL: " --length 400 --random-seed 1
+	$(BIN)/charrnn sample --model runs/demo --seed "CAPTAIN SORREL: " --length 300 --temperature 0.7 --random-seed 1
+	@echo
 	$(BIN)/charrnn eval --model runs/demo
 
 test: $(READY) ## Run the tests
