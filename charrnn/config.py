@@ -303,5 +303,5 @@ class BenchConfig(Settings):
         None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
     )
     seq_len: int = setting(50, "Window of a training step.", low=1, high=65536)
-    vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=1_000_000)
+    vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=50_000)
     seconds: float = setting(3.0, "How long to time.", above=0, high=3600)

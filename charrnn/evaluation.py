@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.comparison import Cost, Opponent, opponents, text_bytes
 from charrnn.config import EvalConfig, TextConfig
 from charrnn.dynamic import DECAY, RATE, WINDOW, dynamic_nats, usual_gradient
-from charrnn.errors import ConfigError, CorpusError, VocabularyError
+from charrnn.errors import CheckpointError, ConfigError, CorpusError, VocabularyError
 from charrnn.nn.parameters import Ids
 from charrnn.scoring import STREAMS, WARM_UP, Scorer, score_ids
 from charrnn.text import Vocabulary, check_sources, read_corpus
@@ -161,6 +161,11 @@ def evaluate_checkpoint(
         line_end=int(checkpoint.vocabulary.encode_text("\n")[0]) if lines else None,
         threads=threads,
     )
+    if not isfinite(nats):
+        raise CheckpointError(
+            "the model's predictions are not finite, it diverged in training: "
+            "train again with a lower --learning-rate"
+        )
     static_nats = None
     if config.dynamic:
         assert train is not None

@@ -19,8 +19,8 @@ DEFAULT_MINUTES = 5.0
 SMALL_CORPUS = 20_000
 CHARACTERS_A_MINUTE = 3_000_000
 """What two cores train on with 256 units, to tell how often a text will be read again."""
-DROPOUTS = ((4, 0.0), (8, 0.1), (20, 0.2), (float("inf"), 0.5))
-"""Up to how many readings of the text, what share is dropped."""
+READINGS_UNHARMED, READINGS_FOR_HALF, MOST_DROPOUT = 4, 45, 0.5
+"""A text read less often than the first needs no dropout; read as often as the second, half."""
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -66,7 +66,6 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
         return value
 
     budget = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
-    short = tiny or (budget is not None and budget <= 2)
     long = not tiny and budget is not None and budget > 8
     if tiny:
         size, why = 128, f"{length:,} characters need no more"
@@ -86,7 +85,9 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
     if train.epochs or train.steps:
         per_step = (train.batch_size or 32) * (train.seq_len or 16)
         readings = train.epochs or (train.steps or 0) * per_step / max(1, length)
-    rate = 0.0 if tiny else next(rate for most, rate in DROPOUTS if readings <= most)
+    rate = 0.0
+    if not tiny and readings >= READINGS_UNHARMED:
+        rate = round(min(MOST_DROPOUT, MOST_DROPOUT * readings / READINGS_FOR_HALF), 2)
     dropout = choose("dropout", model.dropout, rate, "by how often the text is read again")
 
     seq_len = choose("seq_len", train.seq_len, 20 if long else 16, "short windows learn faster")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import SampleConfig
-from charrnn.errors import VocabularyError
+from charrnn.errors import CheckpointError, VocabularyError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array, Ids
 from charrnn.nn.team import Team
@@ -96,11 +96,17 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
     return ids
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
     """Read the text to begin with, the same for all samples: return logits (V, 1) and state."""
     state = model.zero_state(1)
     for start in range(0, len(seed), 1024):
         logits, state = model.forward(seed[start : start + 1024, np.newaxis], state)
+    if not np.isfinite(logits[:, -1]).all():
+        raise CheckpointError(
+            "the model's predictions are not finite, it diverged in training: "
+            "train again with a lower --learning-rate"
+        )
     return logits[:, -1:], state
 
 

@@ -166,6 +166,7 @@ class ScoringWorker:
     def __init__(self, model: CharModel, scorer: AnyScorer, shards: Sequence[int]) -> None:
         self.model, self.scorer, self.shards = model, scorer, shards
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def score(self) -> list[float]:
         """Return the nats of each of its shards."""
         return [self.scorer.score(self.model, shard) for shard in self.shards]

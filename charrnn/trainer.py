@@ -31,6 +31,15 @@ QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
 
 
+LARGEST_WEIGHT = 1e6
+"""No model that predicts anything has larger ones, and their products still fit float32."""
+
+
+def is_sound(theta: Array) -> bool:
+    """Return whether all of these weights are finite and not absurdly large."""
+    return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
+
+
 @dataclass(frozen=True)
 class StepResult:
     """What a step did: mean loss in nats per character, gradient norm, whether it was applied."""
@@ -126,14 +135,14 @@ class Worker:
 
         Returns
         -------
-        finite : bool
-            Whether the parameters still are.
+        sound : bool
+            Whether the parameters are still numbers that a model can have.
         """
         self.optimizer.update(self.part, learning_rate=learning_rate, step=step, scale=scale)
         for shard in self.shards:
             shard.state[...] = shard.next_state
         theta = self.optimizer.theta
-        return all(bool(np.isfinite(theta[block]).all()) for block in blocks(self.part))
+        return all(is_sound(theta[block]) for block in blocks(self.part))
 
     @QUIET
     def score(self) -> list[float]:
@@ -271,7 +280,7 @@ class Trainer:
 
         A step whose loss or gradient is not finite changes neither weights nor optimiser; the
         streams go on from a zero state. Where it is the update that is not, the weights are lost:
-        see ``is_finite``.
+        see ``is_sound``.
         """
         number = self.step_count + 1
         losses = self.team.call("gradient", number, self.cursor, self.seq_len)
@@ -289,9 +298,9 @@ class Trainer:
         return StepResult(loss, norm, applied)
 
     @property
-    def is_finite(self) -> bool:
-        """Whether every weight is a finite number."""
-        return bool(np.isfinite(self.model.parameters.vector).all())
+    def is_sound(self) -> bool:
+        """Whether every weight is a number that a model can have."""
+        return is_sound(self.model.parameters.vector)
 
     def validate(self) -> float:
         """Return the mean nats per character of the held-out text; changes nothing."""

@@ -358,7 +358,7 @@ class Run:
         history.failures += 1
         history.rate_factor /= 2
         what = "the step is undone"
-        if not self._trainer.is_finite:
+        if not self._trainer.is_sound:
             assert self.directory
             last = runs.load_last(self.directory)
             for name, view in self._parts.model.parameters.items():

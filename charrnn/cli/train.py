@@ -65,6 +65,8 @@ def command(
     Ctrl-C finishes the step and saves: nothing is lost, and --resume goes on.
     """
     threads = pick(MachineConfig, settings).count
+    if out == "":
+        raise ConfigError("--out needs the name of a folder")
     if resume is not None:
         run = _resume(resume, bool(corpus or out or init_from), threads, settings)
     elif corpus:
