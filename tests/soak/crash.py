@@ -175,6 +175,8 @@ def killed_run(
         check_files(path)
         if (path / runs.LAST).exists():
             words = ["--resume", run]
+            if load(path / runs.LAST).history.finished:  # killed after its last save
+                return counts
     to_the_end(start(folder, *words), folder)
     return counts
 
