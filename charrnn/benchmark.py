@@ -173,16 +173,15 @@ class _Setting:
         vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
         trainer = Trainer(
             self.model(),
-            Streams(codes, vocabulary, self.batch_size),
+            Streams(codes, vocabulary, self.batch_size, self.seq_len),
             optimizer=OPTIMIZERS["adam"],
-            seq_len=self.seq_len,
             max_grad_norm=5.0,
             weight_decay=0.0,
             random_seed=0,
             threads=threads,
         )
         try:
-            rates = _time(lambda: trainer.step(0.002), trainer.chars_per_step, seconds)
+            rates = _time(lambda: trainer.step(0.002), self.batch_size * self.seq_len, seconds)
             return rates, team_memory(trainer.team)
         finally:
             trainer.close()

@@ -24,7 +24,7 @@ from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array
-from charrnn.text import Source, Vocabulary
+from charrnn.text import Source, Split, Vocabulary
 
 FORMAT = 1
 """Goes up when a checkpoint is no longer what an older charrnn expects."""
@@ -98,7 +98,7 @@ class Checkpoint:
     sources : tuple of Source
         The corpus files, with their SHA-256.
     characters, held_out : int
-        Length of the corpus and of its held-out end.
+        Length of the corpus and of what is held out of it.
     history : History
     weights : dict of str to array
         By name, as in ``CharModel.parameters``.
@@ -125,6 +125,11 @@ class Checkpoint:
             view[...] = self.weights[name]
         model.prepare()
         return model
+
+    @property
+    def split(self) -> Split:
+        """Which characters of the corpus were learned from."""
+        return Split(self.characters, self.held_out, self.train_config.split_parts)
 
     @property
     def num_parameters(self) -> int:
@@ -301,7 +306,12 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
     if set(members) != {f"{name}.npy" for name in expected} | {"meta.npy"}:
         raise CheckpointError("its arrays are not those of its model")
     characters, held_out = meta["characters"], meta["held_out"]
-    if not (_is_count(characters) and _is_count(held_out) and held_out < characters):
+    parts = train_config.split_parts
+    if (
+        not (_is_count(characters) and _is_count(held_out) and held_out < characters)
+        or held_out % parts
+        or held_out // parts >= max(1, characters // parts)
+    ):
         raise CheckpointError("its split is impossible")
     checkpoint = Checkpoint(
         text_config=TextConfig.from_json(meta["text"]),

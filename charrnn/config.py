@@ -214,6 +214,10 @@ class TrainConfig(Settings):
     val_fraction: float = setting(
         0.1, "Share of the text, from its end, held out for validation.", low=0, below=1
     )
+    split_mode: Literal["contiguous", "strided"] = setting(
+        "contiguous",
+        "Hold out the end of the text, or, as char-rnn does, the end of each stream's part of it.",
+    )
     validations: int | None = setting(
         None,
         "How often the held-out part is scored in a run.",
@@ -236,6 +240,13 @@ class TrainConfig(Settings):
             raise ConfigError(
                 f"--{given[0]} and --{given[1]} both set the length of the run: give one of them"
             )
+        if self.lines and self.split_mode == "strided":
+            raise ConfigError("--lines holds out whole lines from the end: leave out --split-mode")
+
+    @property
+    def split_parts(self) -> int:
+        """Parts of the text of each of which the end is held out."""
+        return (self.batch_size or 1) if self.split_mode == "strided" else 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from charrnn.config import EvalConfig, TextConfig
 from charrnn.dynamic import DECAY, RATE, WINDOW, dynamic_nats, usual_gradient
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, VocabularyError
 from charrnn.nn.parameters import Ids
-from charrnn.scoring import STREAMS, WARM_UP, Scorer, score_ids
+from charrnn.scoring import STREAMS, WARM_UP, AnyScorer, ColdScorer, Scorer, score
 from charrnn.text import Vocabulary, check_sources, read_corpus
 from charrnn.text.lines import as_lines
 from charrnn.text.vocabulary import Codes
@@ -79,12 +79,17 @@ class Evaluation(Cost):
 
 @dataclass(frozen=True)
 class _Text:
-    """What is to be scored: the known characters, as codes and as ids."""
+    """What is to be scored: the known characters, as codes and as ids.
+
+    ``tails`` are the same ids by part, each begun by the character before it, where the ends of
+    several parts of the corpus were held out.
+    """
 
     codes: Codes
     ids: Ids
     unknown: dict[str, int]
     train: Codes | None
+    tails: list[Ids]
     what: str
 
 
@@ -150,17 +155,10 @@ def evaluate_checkpoint(
             else ("the baselines learn from it", "--baselines")
         )
         train = _own_corpus(checkpoint, cache_dir, f"{why}: put it back, or leave out {option}")
-        train = train[: checkpoint.characters - checkpoint.held_out]
+        train = checkpoint.split.learned(train)
         train = as_lines(train) if lines else train
     start = time.perf_counter()
-    nats = score_ids(
-        checkpoint.model(),
-        read.ids,
-        exact=config.exact,
-        cold_windows=config.cold_windows,
-        line_end=int(checkpoint.vocabulary.encode_text("\n")[0]) if lines else None,
-        threads=threads,
-    )
+    nats = score(checkpoint.model(), _scorer(checkpoint, read, config), threads=threads)
     if not isfinite(nats):
         raise CheckpointError(
             "the model's predictions are not finite, it diverged in training: "
@@ -180,7 +178,7 @@ def evaluate_checkpoint(
         characters=len(read.ids),
         num_bytes=_utf8_length(read.codes, checkpoint.vocabulary),
         unknown=read.unknown,
-        protocol=f"{read.what}; {LINES_PROTOCOL if lines else _protocol(read.ids, config)}",
+        protocol=f"{read.what}; {_protocol(read, config, lines=lines)}",
         seconds=seconds,
         static_nats=static_nats,
         baselines=rows,
@@ -196,6 +194,7 @@ def _read(
     cache_dir: Path | None,
 ) -> _Text:
     train = None
+    tails: list[Codes] = []
     if not paths:
         if not checkpoint.held_out:
             raise CorpusError(
@@ -203,9 +202,16 @@ def _read(
                 "as in: charrnn eval FILE"
             )
         codes = _own_corpus(checkpoint, cache_dir, "name a file to score, as in: charrnn eval FILE")
-        cut = len(codes) - checkpoint.held_out
-        train, codes = codes[:cut], codes[cut:]
-        what = f"the last {len(codes):,} characters of its corpus, held out of training"
+        split = checkpoint.split
+        if split.parts > 1:
+            tails = split.tails(codes)
+        train, codes = split.learned(codes), split.held(codes)
+        what = (
+            f"the last {len(codes):,} characters of its corpus, held out of training"
+            if split.parts == 1
+            else f"{len(codes):,} characters held out of training, the last "
+            f"{len(codes) // split.parts:,} of each of {split.parts} parts of its corpus"
+        )
     else:
         codes = read_corpus(paths, **text.to_json(), cache_dir=cache_dir, stdin=stdin).codes
         what = "the whole text"
@@ -231,8 +237,21 @@ def _read(
         ids=ids,
         unknown={vocabulary.show(code): n for code, n in left_out.items()},
         train=train,
+        tails=[vocabulary.encode_known(tail)[0] for tail in tails],
         what=what,
     )
+
+
+def _scorer(checkpoint: Checkpoint, text: _Text, config: EvalConfig) -> AnyScorer:
+    """Return the text cut as it is to be scored."""
+    if checkpoint.train_config.lines:
+        line_end = checkpoint.vocabulary.encode_text("\n")[0]
+        return ColdScorer.of_lines(text.ids, line_end)
+    if config.cold_windows:
+        return ColdScorer.of_windows(text.ids, config.cold_windows)
+    if config.exact:
+        return Scorer(text.ids, streams=1)
+    return ColdScorer.of_tails(text.tails) if text.tails else Scorer(text.ids)
 
 
 def _dynamic(checkpoint: Checkpoint, config: EvalConfig, train: Codes, ids: Ids) -> float:
@@ -254,7 +273,9 @@ def _own_corpus(checkpoint: Checkpoint, cache_dir: Path | None, advice: str) -> 
     return read_corpus(paths, **checkpoint.text_config.to_json(), cache_dir=cache_dir).codes
 
 
-def _protocol(ids: Ids, config: EvalConfig) -> str:
+def _protocol(text: _Text, config: EvalConfig, *, lines: bool) -> str:
+    if lines:
+        return LINES_PROTOCOL
     once = "every character scored once, the first as uniform"
     if config.cold_windows:
         size = f"{config.cold_windows:,} character" + "s" * (config.cold_windows > 1)
@@ -266,7 +287,9 @@ def _protocol(ids: Ids, config: EvalConfig) -> str:
             f"a step down their gradient (rate {config.dynamic_rate or RATE:g}, each gradient over "
             f"its usual size in training, decay {DECAY:g} back to the trained weights)"
         )
-    streams = len(Scorer(ids, streams=1 if config.exact else STREAMS).starts) - 1
+    if text.tails and not config.exact:
+        return "every character scored once, each part from a zero state, as char-rnn evaluates"
+    streams = len(Scorer(text.ids, streams=1 if config.exact else STREAMS).starts) - 1
     how = (
         "in one stream"
         if streams == 1

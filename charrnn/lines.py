@@ -38,7 +38,7 @@ def known_items(checkpoint: Checkpoint) -> set[str]:
     check_sources(checkpoint.sources, "put it back to see which items are new")
     paths = [source.path for source in checkpoint.sources]
     codes = read_corpus(paths, **checkpoint.text_config.to_json()).codes
-    train = codes[: checkpoint.characters - checkpoint.held_out]
+    train = checkpoint.split.learned(codes)
     return set(text_bytes(train, checkpoint.vocabulary).decode("utf-8", "replace").split("\n"))
 
 

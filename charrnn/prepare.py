@@ -15,7 +15,7 @@ from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError
 from charrnn.nn.model import CharModel
 from charrnn.nn.team import shared_zeros
 from charrnn.recipe import Recipe, complete
-from charrnn.text import Corpus, Vocabulary, check_sources, fingerprint, read_corpus
+from charrnn.text import Corpus, Split, Vocabulary, check_sources, fingerprint, read_corpus
 from charrnn.text.lines import LINE_END, as_lines, lines_from_end, steps_of
 from charrnn.text.vocabulary import Codes
 from charrnn.training import Parts, Run, done_after, memory_of
@@ -88,7 +88,8 @@ def prepare(
     if train.lines:
         recipe = _recipe_of_lines(recipe, corpus.codes, train.epochs)
     notices = [*corpus.notices, *recipe.notices]
-    kept = corpus.codes[: len(corpus) - recipe.held_out]
+    split = Split(len(corpus), recipe.held_out, recipe.train.split_parts)
+    kept = split.learned(corpus.codes)
     vocabulary = (
         start.vocabulary
         if start
@@ -133,7 +134,7 @@ def _recipe_of_lines(recipe: Recipe, codes: Codes, epochs: float | None) -> Reci
             f"a line has {longest:,} characters, too many to be learned whole: leave out --lines"
         )
     reasons = {name: why for name, why in recipe.reasons.items() if name != "reset"}
-    train = dataclasses.replace(recipe.train, seq_len=steps_of(longest), reset=0.0)
+    train = dataclasses.replace(recipe.train, seq_len=steps_of(longest), reset=1.0)
     if epochs is not None:
         train = dataclasses.replace(train, steps=_steps_of_epochs(epochs, train, kept))
     return dataclasses.replace(
@@ -229,7 +230,7 @@ def resume(
         if length and (length.steps or length.minutes or length.epochs):
             steps = length.steps
             if length.epochs:
-                kept = corpus.codes[: last.characters - last.held_out]
+                kept = last.split.learned(corpus.codes)
                 steps = _steps_of_epochs(length.epochs, train, kept)
             train = dataclasses.replace(train, steps=steps, minutes=length.minutes, epochs=None)
             done = done_after(train, last.history.step, last.history.seconds)

@@ -105,6 +105,8 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
                 what = "--" + name.replace("_", "-")
             notices.append(f"{what} {wanted} is more than {length:,} characters allow: {fits}")
     seq_len, batch_size = fits_len, fits_batch
+    if train.split_mode == "strided":  # every stream gives as many
+        held_out -= held_out % batch_size
 
     reset = choose("reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn")
     optimizer = OPTIMIZERS[train.optimizer]

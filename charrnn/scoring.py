@@ -5,11 +5,12 @@ Dimensions
 
 A text is scored exactly in one stream. Faster, it is cut into parallel streams, each of which
 first reads the text before its part, unscored, so that its state is what it would have been.
-Cold windows are streams that are not warmed up: short parts, each read from a zero state.
+Cold pieces are streams that are not warmed up: windows, lines or the ends of streams.
 """
 
 from collections.abc import Sequence
 from math import log
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,8 @@ WARM_UP = 256
 """Characters that a stream reads before its part."""
 LOGITS = 2**21
 """Logits held at a time."""
-LINES_PER_SHARD = 128
 COLD_CHARACTERS = 2**11
-"""Characters of the cold windows that are read together, if they are short."""
+"""Characters of the cold pieces that are read together, if they are short."""
 
 Starts = NDArray[np.int64]
 
@@ -77,37 +77,63 @@ class Scorer:
 
 
 class ColdScorer:
-    """A text cut into windows that are each read from a zero state, as nanoGPT evaluates.
+    """Pieces of a text that are each read from a zero state.
 
     Parameters
     ----------
     ids : (m,) int array
-        The text; at least one character.
-    window : int
-        The characters that a window reads. It predicts as many, each one character later, so that
-        a window begins with the last character that the one before it predicted.
+        The text.
+    starts, ends : (S,) int arrays
+        Piece s reads from ``starts[s]`` and is scored on the characters after that one, up to and
+        with ``ends[s]``.
+    uniform : int
+        Characters that no piece predicts.
     """
 
-    uniform = 1
+    def __init__(self, ids: Ids, starts: Starts, ends: Starts, *, uniform: int = 0) -> None:
+        # Pieces of one length together: little is read behind the end of a piece.
+        order = np.argsort(ends - starts, kind="stable")
+        self.ids, self.starts, self.ends = ids, starts[order], ends[order]
+        self.uniform = uniform
+        self.characters = uniform + int((ends - starts).sum())
+        # Many short pieces at once: a product with few columns wastes the processor.
+        longest = max(1, int((ends - starts).max(initial=1)))
+        self.per_shard = max(STREAMS_PER_SHARD, COLD_CHARACTERS // longest)
+        self.num_shards = max(1, -(-len(starts) // self.per_shard))
 
-    def __init__(self, ids: Ids, window: int) -> None:
-        self.ids, self.characters = ids, len(ids)
+    @classmethod
+    def of_windows(cls, ids: Ids, size: int) -> Self:
+        """Cut a text into windows, as nanoGPT evaluates.
+
+        A window reads ``size`` characters and predicts as many, each one character later, so that
+        it begins with the last character that the one before it predicted.
+        """
         last = len(ids) - 1
-        self.starts = np.append(np.arange(0, last, window, dtype=np.int64), last)
-        self.window = min(window, max(1, last))
-        # Many short windows at once: a product with few columns wastes the processor.
-        self.per_shard = max(STREAMS_PER_SHARD, COLD_CHARACTERS // self.window)
-        self.num_shards = max(1, -(-(len(self.starts) - 1) // self.per_shard))
+        borders = np.append(np.arange(0, last, size, dtype=np.int64), last)
+        return cls(ids, borders[:-1], borders[1:], uniform=1)
+
+    @classmethod
+    def of_lines(cls, ids: Ids, line_end: int) -> Self:
+        """Cut a text into its lines, as in ``text.lines``; each has an end and none is empty."""
+        ids = np.concatenate([np.array([line_end], ids.dtype), ids])
+        ends = np.flatnonzero(ids == line_end)
+        return cls(ids, ends[:-1], ends[1:])
+
+    @classmethod
+    def of_tails(cls, tails: Sequence[Ids]) -> Self:
+        """Take the held-out ends of streams, each begun by the character before it."""
+        borders = np.cumsum([0, *map(len, tails)], dtype=np.int64)
+        return cls(np.concatenate(tails), borders[:-1], borders[1:] - 1)
 
     def score(self, model: CharModel, shard: int) -> float:
-        """Return the summed nats of one shard of the windows, all but the first character."""
-        windows = slice(shard * self.per_shard, (shard + 1) * self.per_shard)
-        starts, ends = self.starts[:-1][windows], self.starts[1:][windows]
-        N = len(starts)
-        if N == 0:
+        """Return the summed nats of one shard of the pieces."""
+        pieces = slice(shard * self.per_shard, (shard + 1) * self.per_shard)
+        starts, ends = self.starts[pieces], self.ends[pieces]
+        N, longest = len(starts), int((ends - starts).max(initial=0))
+        if not longest:
             return 0.0
         most = max(1, min(64, LOGITS // (N * model.vocab_size)))
-        T = -(-self.window // -(-self.window // most))  # equal pieces: buffers keep their shape
+        T = -(-longest // -(-longest // most))  # equal windows: buffers keep their shape
         return _score_streams(model, self.ids, starts, ends, model.zero_state(N), T)
 
 
@@ -126,38 +152,7 @@ def _score_streams(
     return total
 
 
-class LineScorer:
-    """A text of lines, each an item that is read from a zero state, as in ``text.lines``.
-
-    Parameters
-    ----------
-    ids : (m,) int array
-        The text, every line with an end and none empty.
-    line_end : int
-        The id of the line end.
-    """
-
-    uniform = 0
-
-    def __init__(self, ids: Ids, line_end: int) -> None:
-        self.characters = len(ids)
-        self.ids = np.concatenate([np.array([line_end], ids.dtype), ids])
-        ends = np.flatnonzero(self.ids == line_end)
-        # Lines of one length together: little is read behind the end of a line.
-        order = np.argsort(np.diff(ends), kind="stable")
-        self.starts, self.ends = ends[:-1][order], ends[1:][order]
-        self.num_shards = -(-len(order) // LINES_PER_SHARD)
-
-    def score(self, model: CharModel, shard: int) -> float:
-        """Return the summed nats of one shard of the lines."""
-        lines = slice(shard * LINES_PER_SHARD, (shard + 1) * LINES_PER_SHARD)
-        starts, ends = self.starts[lines], self.ends[lines]
-        N = len(starts)
-        T = max(1, min(64, LOGITS // (N * model.vocab_size)))
-        return _score_streams(model, self.ids, starts, ends, model.zero_state(N), T)
-
-
-AnyScorer = Scorer | ColdScorer | LineScorer
+AnyScorer = Scorer | ColdScorer
 
 
 class ScoringWorker:
@@ -202,11 +197,16 @@ def score_ids(
         return 0.0
     scorer: AnyScorer
     if line_end is not None:
-        scorer = LineScorer(ids, line_end)
+        scorer = ColdScorer.of_lines(ids, line_end)
     elif cold_windows:
-        scorer = ColdScorer(ids, cold_windows)
+        scorer = ColdScorer.of_windows(ids, cold_windows)
     else:
         scorer = Scorer(ids, streams=1 if exact else STREAMS)
+    return score(model, scorer, threads=threads)
+
+
+def score(model: CharModel, scorer: AnyScorer, *, threads: int = 1) -> float:
+    """Return the nats of a text that is cut already; the same for every number of threads."""
     workers = [
         ScoringWorker(model.replica(), scorer, shards)
         for shards in deal(range(scorer.num_shards), threads)

@@ -24,8 +24,7 @@ from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.team import Team, shared_zeros
 from charrnn.scoring import AnyScorer
 from charrnn.sharding import collect, deal, shard_columns
-from charrnn.text.lines import Items
-from charrnn.text.windows import Streams
+from charrnn.text.windows import Batches
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
@@ -73,7 +72,7 @@ class Worker:
         grads: Sequence[Array],
         part: slice,
         optimizer: Optimizer,
-        streams: Streams | Items,
+        batches: Batches,
         reset: float,
         random_seed: int,
         scorer: AnyScorer | None,
@@ -81,11 +80,11 @@ class Worker:
     ) -> None:
         self.model, self.shards = model, shards
         self.grads, self.part, self.optimizer = grads, part, optimizer
-        self.streams, self.reset, self.random_seed = streams, reset, random_seed
+        self.batches, self.reset, self.random_seed = batches, reset, random_seed
         self.scorer, self.scored = scorer, scored
 
     @QUIET
-    def gradient(self, step: int, cursor: int, seq_len: int) -> list[float]:
+    def gradient(self, step: int) -> list[float]:
         """Return the summed loss of each shard, its gradient filled."""
         self.model.prepare()
         losses = []
@@ -93,28 +92,17 @@ class Worker:
             # Numbered by step and shard, a generator needs no state to resume from.
             bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
             rng = np.random.Generator(bits)
+            window = self.batches.window(step, shard.columns)
+            kept = np.greater_equal(rng.random(window.ids.shape[1]), self.reset)
             self.model.bind(shard.grads)
-            if isinstance(self.streams, Items):
-                ids, targets, scored = self.streams.window(step, shard.columns)
-                # Divided by the symbols of a mean batch, every symbol of an epoch weighs the same.
-                loss, _ = self.model.loss_and_gradient(
-                    ids,
-                    targets,
-                    shard.state,  # stays zero
-                    predictions=self.streams.symbols_per_step,
-                    rng=rng,
-                    scored=scored,
-                )
-            else:
-                ids, targets = self.streams.window(cursor, seq_len, shard.columns)
-                kept = np.greater_equal(rng.random(ids.shape[1]), self.reset)
-                loss, shard.next_state = self.model.loss_and_gradient(
-                    ids,
-                    targets,
-                    shard.state * kept.astype(shard.state.dtype),
-                    predictions=seq_len * self.streams.batch_size,
-                    rng=rng,
-                )
+            loss, shard.next_state = self.model.loss_and_gradient(
+                window.ids,
+                window.targets,
+                shard.state * kept.astype(shard.state.dtype),
+                predictions=self.batches.symbols_per_step,
+                rng=rng,
+                scored=window.scored,
+            )
             losses.append(loss)
         return losses
 
@@ -188,11 +176,9 @@ class Trainer:
     ----------
     model : CharModel
         Initialised; trained in place.
-    streams : Streams or Items
-        The training text.
+    batches : Batches
+        The windows of the training text.
     optimizer : type of Optimizer
-    seq_len : int
-        T, the window after which backpropagation is cut.
     max_grad_norm : float
         Clipping by global norm; 0 for none.
     weight_decay : float
@@ -200,7 +186,7 @@ class Trainer:
         Numbers the dropout masks and resets.
     reset : float
         The probability that a stream begins a window from a zero state, so that the model also
-        learns to begin (Melis et al. 2018).
+        learns to begin (Melis et al. 2018); 1 where windows have nothing to do with each other.
     scorer : Scorer, optional
         The held-out text for ``validate``.
     threads : int
@@ -210,10 +196,9 @@ class Trainer:
     def __init__(
         self,
         model: CharModel,
-        streams: Streams | Items,
+        batches: Batches,
         *,
         optimizer: type[Optimizer],
-        seq_len: int,
         max_grad_norm: float,
         weight_decay: float,
         random_seed: int,
@@ -221,10 +206,10 @@ class Trainer:
         scorer: AnyScorer | None = None,
         threads: int = 1,
     ) -> None:
-        self.model, self.streams, self.seq_len = model, streams, seq_len
+        self.model, self.batches = model, batches
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
-        N = streams.batch_size
+        N = batches.batch_size
         L, S, H, _ = model.zero_state(0).shape
         self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
         shards = [
@@ -253,7 +238,7 @@ class Trainer:
                 grads,
                 slice(min(number * per_worker, P), min((number + 1) * per_worker, P)),
                 self.optimizer,
-                streams,
+                batches,
                 reset,
                 random_seed,
                 scorer,
@@ -263,18 +248,6 @@ class Trainer:
         ]
         self.team = Team(workers)
 
-    @property
-    def chars_per_step(self) -> int:
-        """Characters that one step learns from."""
-        if isinstance(self.streams, Items):
-            return round(self.streams.symbols_per_step)
-        return self.seq_len * self.streams.batch_size
-
-    @property
-    def cursor(self) -> int:
-        """How far each stream has read."""
-        return self.step_count * self.seq_len
-
     def step(self, learning_rate: float) -> StepResult:
         """Learn from one window of every stream.
 
@@ -283,10 +256,8 @@ class Trainer:
         see ``is_sound``.
         """
         number = self.step_count + 1
-        losses = self.team.call("gradient", number, self.cursor, self.seq_len)
-        loss = collect(losses) / (
-            self.streams.symbols(number) if isinstance(self.streams, Items) else self.chars_per_step
-        )
+        losses = self.team.call("gradient", number)
+        loss = collect(losses) / self.batches.symbols(number)
         norm = sqrt(sum(chain.from_iterable(self.team.call("reduce"))))
         applied = isfinite(loss) and isfinite(norm)
         if applied:

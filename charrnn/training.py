@@ -8,6 +8,7 @@ all of it is saved.
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from math import isfinite, log
@@ -23,10 +24,11 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.optimizers import OPTIMIZERS, learning_rate_factor
 from charrnn.recipe import Recipe
 from charrnn.sampling import generate
-from charrnn.scoring import AnyScorer, LineScorer, Scorer
-from charrnn.text import Corpus, Vocabulary
+from charrnn.scoring import AnyScorer, ColdScorer, Scorer
+from charrnn.text import Corpus, Split, Vocabulary
 from charrnn.text.lines import Items, as_lines
-from charrnn.text.windows import Streams
+from charrnn.text.vocabulary import Codes
+from charrnn.text.windows import Batches, Streams
 from charrnn.trainer import Trainer, training_memory
 
 PROGRESS_EVERY = 0.5
@@ -109,6 +111,33 @@ def done_after(train: TrainConfig, step: float, seconds: float) -> float:
     return max(by_step, by_time)
 
 
+def _batches(codes: Codes, vocabulary: Vocabulary, train: TrainConfig) -> Batches:
+    """Return the windows of a training part."""
+    assert train.batch_size and train.seq_len
+    if train.lines:
+        return Items(as_lines(codes), vocabulary, train.batch_size, train.random_seed)
+    return Streams(codes, vocabulary, train.batch_size, train.seq_len)
+
+
+def _scorer(
+    codes: Codes, split: Split, vocabulary: Vocabulary, *, lines: bool
+) -> tuple[AnyScorer | None, Counter[int]]:
+    """Return what validates on a held-out part, and the unknown characters that it leaves out."""
+    most = VALIDATED_MOST // split.parts
+    if split.parts > 1 and split.held_out:
+        known = [vocabulary.encode_known(tail[: most + 1]) for tail in split.tails(codes)]
+        unknown = sum((Counter(left_out) for _, left_out in known), Counter[int]())
+        return ColdScorer.of_tails([ids for ids, _ in known]), unknown
+    ids, left_out = vocabulary.encode_known(split.held(codes)[:most])
+    line_end = vocabulary.encode_text("\n")[0] if lines else None
+    if line_end is not None:
+        ids = as_lines(ids, line_end)
+    if not len(ids):
+        return None, Counter(left_out)
+    scorer = Scorer(ids) if line_end is None else ColdScorer.of_lines(ids, line_end)
+    return scorer, Counter(left_out)
+
+
 class Run:
     """One training run.
 
@@ -136,29 +165,14 @@ class Run:
         self._train, self._history = parts.recipe.train, parts.history
         self._stopping = False
         train, codes = self._train, parts.corpus.codes
-        assert train.seq_len and train.batch_size and train.weight_decay is not None
-        cut = len(codes) - parts.recipe.held_out
-        validated = codes[cut : cut + VALIDATED_MOST]
-        held_out, self._unknown = parts.vocabulary.encode_known(validated)
-        if len(validated) < len(codes) - cut:
+        assert train.weight_decay is not None
+        split = Split(len(codes), parts.recipe.held_out, train.split_parts)
+        scorer, self._unknown = _scorer(codes, split, parts.vocabulary, lines=train.lines)
+        if parts.recipe.held_out > VALIDATED_MOST:
             self.notices.append(
                 f"validation scores the first {VALIDATED_MOST:,} characters of the held-out part; "
                 "charrnn eval scores all of it"
             )
-        streams: Streams | Items
-        scorer: AnyScorer | None = None
-        if train.lines:
-            streams = Items(
-                as_lines(codes[:cut]), parts.vocabulary, train.batch_size, train.random_seed
-            )
-            line_end = parts.vocabulary.encode_text("\n")[0]
-            held_out = as_lines(held_out, line_end)
-            if len(held_out):
-                scorer = LineScorer(held_out, line_end)
-        else:
-            streams = Streams(codes[:cut], parts.vocabulary, train.batch_size)
-            if len(held_out):
-                scorer = Scorer(held_out)
         if self._unknown:
             self.notices.append(
                 f"{sum(self._unknown.values()):,} characters of the held-out part are unknown to "
@@ -166,9 +180,8 @@ class Run:
             )
         self._trainer = Trainer(
             parts.model,
-            streams,
+            _batches(split.learned(codes), parts.vocabulary, train),
             optimizer=OPTIMIZERS[train.optimizer],
-            seq_len=train.seq_len,
             max_grad_norm=train.max_grad_norm,
             weight_decay=train.weight_decay,
             random_seed=train.random_seed,
@@ -196,7 +209,7 @@ class Run:
     def _make_plan(self, threads: int) -> Plan:
         parts, train, model = self._parts, self._train, self._parts.recipe.model
         length = len(parts.corpus) - parts.recipe.held_out
-        epochs = train.steps and train.steps * self._trainer.chars_per_step / length
+        epochs = train.steps and train.steps * self._trainer.batches.symbols_per_step / length
         assert model.num_layers and model.hidden_size and model.dropout is not None
         assert train.learning_rate and train.batch_size and train.seq_len
         return Plan(
@@ -237,7 +250,7 @@ class Run:
         while time.perf_counter() < start + seconds or steps < 2:
             self._trainer.step(0.0)
             steps += 1
-        return steps * self._trainer.chars_per_step / (time.perf_counter() - start)
+        return steps * self._trainer.batches.symbols_per_step / (time.perf_counter() - start)
 
     def stop(self) -> None:
         """Ask ``train`` to finish its step, save and end; may be called from a signal handler."""
@@ -316,13 +329,15 @@ class Run:
                 yield Progress(
                     step=history.step,
                     steps=train.steps or round(history.step / max(done, 1e-9)),
-                    epoch=history.step * trainer.chars_per_step / self.plan.train_characters,
+                    epoch=history.step
+                    * trainer.batches.symbols_per_step
+                    / self.plan.train_characters,
                     done=min(1.0, done),
                     nats=shown_nats / shown_steps if shown_steps else result.nats,
                     grad_norm=norm,
                     learning_rate=rate,
                     chars_per_second=(history.step - shown_step)
-                    * trainer.chars_per_step
+                    * trainer.batches.symbols_per_step
                     / (now - shown),
                     seconds=history.seconds,
                     seconds_left=max(0.0, history.seconds * (1 / max(done, 1e-9) - 1)),

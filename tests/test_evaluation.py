@@ -108,7 +108,7 @@ def test_cold_windows_score_every_character_once_from_a_zero_state(window, lengt
 def test_cold_windows_do_not_depend_on_the_threads():
     model = make()
     ids = np.random.default_rng(2).integers(0, 7, 9000).astype(np.uint8)
-    assert ColdScorer(ids, 32).num_shards > 3
+    assert ColdScorer.of_windows(ids, 32).num_shards > 3
     one = score_ids(model, ids, cold_windows=32)
     assert score_ids(model, ids, cold_windows=32, threads=3) == one
 

@@ -187,9 +187,8 @@ def test_parallel_streams_score_as_one_does(cell, text):
     model.initialise(np.random.default_rng(0))
     trainer = Trainer(
         model,
-        Streams(codes, vocabulary, 32),
+        Streams(codes, vocabulary, 32, 16),
         optimizer=OPTIMIZERS["adamw"],
-        seq_len=16,
         max_grad_norm=1.0,
         weight_decay=0.01,
         random_seed=0,

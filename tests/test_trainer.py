@@ -59,9 +59,8 @@ def make(
     model.head.W[...] = 0.1 * rng.standard_normal(model.head.W.shape)
     return Trainer(
         model,
-        Streams(CODES, Vocabulary.from_codes(CODES), batch_size),
+        Streams(CODES, Vocabulary.from_codes(CODES), batch_size, seq_len),
         optimizer=OPTIMIZERS[optimizer],
-        seq_len=seq_len,
         max_grad_norm=max_grad_norm,
         weight_decay=weight_decay,
         random_seed=random_seed,
@@ -183,15 +182,14 @@ def test_loss_norm_and_state_are_those_of_the_whole_batch(cell, kind):
         # With the weights that the step before has left, in every worker.
         twin.parameters.vector[...] = trainer.model.parameters.vector
         twin.prepare()
-        ids, targets = trainer.streams.window(6 * step, 6, slice(None))
+        ids, targets, _ = trainer.batches.window(step + 1, slice(None))
         loss, state = twin.loss_and_gradient(ids, targets, trainer.state, predictions=96 * 6)
         result = trainer.step(0.05)
         assert result.applied
         assert result.nats == pytest.approx(loss / (96 * 6), rel=1e-5)
         assert result.grad_norm == pytest.approx(np.linalg.norm(twin.grads.vector), rel=1e-4)
         np.testing.assert_allclose(trainer.state, state, atol=1e-5)
-    assert trainer.cursor == 4 * 6
-    assert trainer.chars_per_step == 96 * 6
+    assert trainer.step_count == 4
     trainer.close()
 
 
@@ -226,7 +224,7 @@ def test_some_streams_begin_anew(threads):
     twin.parameters.vector[...] = trainer.model.parameters.vector
     for step, anew in enumerate(starts):
         before = trainer.state.copy()
-        ids, _ = trainer.streams.window(step, 1, slice(None))
+        ids = trainer.batches.window(step + 1, slice(None)).ids
         trainer.step(0.0)
         _, carried = twin.forward(ids, before)
         _, zero = twin.forward(ids, twin.zero_state(96))
@@ -251,8 +249,8 @@ def test_some_streams_begin_anew(threads):
 def test_a_gradient_that_is_not_finite_reaches_nothing(cell, threads, bad, where, monkeypatch):
     index = 0 if where == "first" else 2
 
-    def poison(worker, step, cursor, seq_len):
-        losses = original(worker, step, cursor, seq_len)
+    def poison(worker, step):
+        losses = original(worker, step)
         for shard in worker.shards:
             if step == 3 and shard.index == index:
                 shard.grads.vector[-1] = bad

@@ -2,11 +2,13 @@
 
 from charrnn.text.cache import remove_cache
 from charrnn.text.corpus import Corpus, Source, check_sources, fingerprint, read_corpus
+from charrnn.text.split import Split
 from charrnn.text.vocabulary import StreamDecoder, Vocabulary, show_character
 
 __all__ = [
     "Corpus",
     "Source",
+    "Split",
     "StreamDecoder",
     "Vocabulary",
     "check_sources",

@@ -8,26 +8,18 @@ predicted too, ends it. Empty lines are no items.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.text.vocabulary import Codes, Ids, Vocabulary
+from charrnn.text.vocabulary import Codes, Vocabulary
+from charrnn.text.windows import Window
 
 LINE_END = ord("\n")
 SORTED_BATCHES = 8
 """Batches whose items are sorted by length together, so that few steps are spent on padding."""
 STEPS_MULTIPLE = 4
 """T is a multiple of this: buffers that keep their shape are not made anew."""
-
-
-class ItemWindow(NamedTuple):
-    """Inputs and targets (T, N) of some items; ``scored`` is false behind the end of an item."""
-
-    ids: Ids
-    targets: Ids
-    scored: npt.NDArray[np.bool_]
 
 
 def as_lines(codes: Codes, line_end: int = LINE_END) -> Codes:
@@ -93,8 +85,8 @@ class Items:
         items = items[items >= 0]
         return int(self.lengths[items].sum()) + len(items)
 
-    def window(self, step: int, columns: slice) -> ItemWindow:
-        """Return some columns of the batch of a step."""
+    def window(self, step: int, columns: slice) -> Window:
+        """Return some columns of the batch of a step; behind an item's end nothing is scored."""
         items = self._batch(step)
         T = steps_of(int(self.lengths[items[items >= 0]].max()))
         items = items[columns]
@@ -104,7 +96,7 @@ class Items:
         targets = self.vocabulary.encode(self.codes[places].reshape(-1)).reshape(places.shape)
         targets[steps >= lengths] = self._line_end
         ids = np.concatenate([np.full((1, len(items)), self._line_end), targets[:-1]])
-        return ItemWindow(ids, targets, steps <= lengths)
+        return Window(ids, targets, steps <= lengths)
 
     def _batch(self, step: int) -> npt.NDArray[np.int64]:
         """Return the numbers (N,) of the items of a step; -1 for none."""

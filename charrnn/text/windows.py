@@ -1,13 +1,48 @@
-"""Parallel streams over one text: which characters each step of training sees.
+"""What each step of training sees: a window of a batch of parallel streams.
 
 Dimensions
     T steps of the window, N parallel streams, n characters.
 """
 
+from typing import NamedTuple, Protocol
+
 import numpy as np
 import numpy.typing as npt
 
 from charrnn.text.vocabulary import Codes, Ids, Vocabulary
+
+
+class Window(NamedTuple):
+    """Inputs and targets (T, N) of some streams; where ``scored`` is false, no target counts."""
+
+    ids: Ids
+    targets: Ids
+    scored: npt.NDArray[np.bool_] | None = None
+
+
+class Batches(Protocol):
+    """Where training takes its windows from; steps count from 1.
+
+    Attributes
+    ----------
+    batch_size : int
+        N, the streams of a batch.
+    symbols_per_step : float
+        How many targets a step has in the mean: by that many its summed loss is divided, so that
+        every target of an epoch weighs the same.
+    """
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def symbols_per_step(self) -> float: ...
+
+    def symbols(self, step: int) -> int:
+        """Return how many targets the batch of a step has."""
+
+    def window(self, step: int, columns: slice) -> Window:
+        """Return some columns of the batch of a step."""
 
 
 class Streams:
@@ -24,20 +59,26 @@ class Streams:
         Knows every character of the text.
     batch_size : int
         N, the number of streams.
+    seq_len : int
+        T, the steps of a window.
     """
 
-    def __init__(self, codes: Codes, vocabulary: Vocabulary, batch_size: int) -> None:
-        self.codes, self.vocabulary, self.batch_size = codes, vocabulary, batch_size
+    def __init__(self, codes: Codes, vocabulary: Vocabulary, batch_size: int, seq_len: int) -> None:
+        self.codes, self.vocabulary = codes, vocabulary
+        self.batch_size, self.seq_len = batch_size, seq_len
+        self.symbols_per_step = batch_size * seq_len
         self.starts: npt.NDArray[np.int64] = (
             np.arange(batch_size, dtype=np.int64) * len(codes) // batch_size
         )
 
-    def window(self, cursor: int, seq_len: int, streams: slice) -> tuple[Ids, Ids]:
-        """Return inputs and targets (T, N) of some streams, ``cursor`` characters after the start.
+    def symbols(self, step: int) -> int:
+        """Return how many targets the batch of a step has: always as many."""
+        return self.symbols_per_step
 
-        The targets are the inputs one character later.
-        """
-        steps = np.arange(cursor, cursor + seq_len + 1, dtype=np.int64)[:, np.newaxis]
-        codes = self.codes[(steps + self.starts[streams]) % len(self.codes)]
+    def window(self, step: int, columns: slice) -> Window:
+        """Return some columns of the batch of a step; the targets are one character later."""
+        read = (step - 1) * self.seq_len
+        steps = np.arange(read, read + self.seq_len + 1, dtype=np.int64)[:, np.newaxis]
+        codes = self.codes[(steps + self.starts[columns]) % len(self.codes)]
         ids = self.vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
-        return ids[:-1], ids[1:]
+        return Window(ids[:-1], ids[1:])

@@ -1,0 +1,114 @@
+"""The split: every character is learned from or held out, and the same in training as in eval."""
+
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from charrnn.checkpoint import load
+from charrnn.cli.app import app
+from charrnn.config import EvalConfig, ModelConfig, TrainConfig
+from charrnn.errors import ConfigError
+from charrnn.evaluation import evaluate_checkpoint
+from charrnn.nn.model import CharModel
+from charrnn.nn.recurrent import CELLS
+from charrnn.prepare import prepare, resume
+from charrnn.scoring import ColdScorer, score, score_ids
+from charrnn.text import Split
+
+WORDS = ["the", "garden", "grows", "slowly", "under", "rain", "and", "wind"]
+TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 900).tolist())
+
+
+@given(st.integers(1, 400), st.integers(1, 20), st.integers(0, 30))
+@settings(deadline=None)
+def test_every_character_is_learned_from_or_held_out(characters, parts, tail):
+    parts = min(parts, characters)
+    tail = min(tail, characters // parts - 1)
+    split = Split(characters, parts * tail, parts)
+    codes = np.arange(characters)
+    learned, held = split.learned(codes), split.held(codes)
+    assert len(held) == parts * tail
+    assert sorted([*learned, *held]) == codes.tolist()
+    for index, piece in enumerate(split.tails(codes)):
+        stop = characters * (index + 1) // parts
+        assert piece.tolist() == list(range(stop - tail - 1, stop))
+        assert piece[0] in learned
+
+
+def test_one_part_holds_out_the_end_without_a_copy():
+    codes = np.arange(100)
+    split = Split(100, 10)
+    assert split.held(codes).tolist() == list(range(90, 100))
+    assert np.shares_memory(split.learned(codes), codes)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_tails_are_scored_from_a_zero_state(cell):
+    rng = np.random.default_rng(0)
+    config = ModelConfig(cell=cell, num_layers=1, hidden_size=12, dropout=0.3)
+    model = CharModel(config, 11, dtype=np.float64)
+    model.initialise(rng)
+    model.head.W[...] = rng.standard_normal(model.head.W.shape)
+    tails = [rng.integers(0, 11, length).astype(np.uint8) for length in (40, 41, 3, 200)]
+    wanted = sum(score_ids(model, tail, exact=True) - log(model.vocab_size) for tail in tails)
+    scorer = ColdScorer.of_tails(tails)
+    assert scorer.characters == sum(map(len, tails)) - len(tails)
+    assert score(model, scorer) == pytest.approx(wanted, rel=1e-6)
+    assert score(model, scorer, threads=3) == score(model, scorer)
+
+
+@pytest.fixture
+def strided(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    run = prepare(
+        [tmp_path / "text.txt"],
+        model=ModelConfig(num_layers=1, hidden_size=12, dropout=0.0),
+        train=TrainConfig(
+            steps=40, validations=2, batch_size=7, seq_len=8, split_mode="strided", random_seed=1
+        ),
+        out=tmp_path / "run",
+    )
+    events = list(run.train())
+    return tmp_path / "run", events
+
+
+def test_training_and_evaluation_hold_out_the_same(strided):
+    directory, events = strided
+    last = load(directory / "last.npz")
+    validated = [event.nats for event in events if type(event).__name__ == "Validated"]
+    found = evaluate_checkpoint(last, baselines=True)
+    assert found.characters == last.held_out == len(TEXT) // 10 // 7 * 7
+    assert found.nats_per_char == pytest.approx(validated[-1], rel=1e-6)
+    assert "each part from a zero state, as char-rnn" in found.protocol
+    assert f"{last.held_out // 7} of each of 7 parts" in found.protocol
+    assert {row.characters for row in found.baselines} == {last.held_out}
+    assert evaluate_checkpoint(last, threads=2).total_nats == found.total_nats
+    windows = evaluate_checkpoint(last, config=EvalConfig(cold_windows=20))
+    assert windows.characters == found.characters
+    exact = evaluate_checkpoint(last, config=EvalConfig(exact=True))
+    assert "in one stream" in exact.protocol
+
+
+def test_a_strided_run_goes_on(strided):
+    directory, _ = strided
+    events = list(resume(directory, length=TrainConfig(steps=45)).train())
+    assert events[-1].step == 45
+    assert load(directory / "last.npz").split.parts == 7
+
+
+def test_lines_are_held_out_from_the_end():
+    with pytest.raises(ConfigError, match="--split-mode"):
+        TrainConfig(lines=True, split_mode="strided")
+
+
+def test_nothing_held_out_in_strides(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    words = ["train", "text.txt", "--split-mode", "strided", "--val-fraction", "0", "--steps", "2"]
+    words[1] = str(tmp_path / "text.txt")
+    found = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "run")], prog_name="charrnn")
+    assert found.exit_code == 0, found.output
+    assert load(tmp_path / "run" / "best.npz").held_out == 0
