@@ -18,11 +18,11 @@ import numpy as np
 
 from charrnn.config import ModelConfig, SampleConfig
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import OPTIMIZERS
 from charrnn.nn.products import blas_kernel
-from charrnn.nn.team import Team, shared_zeros
+from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel.sharding import deal, shard_columns
+from charrnn.parallel.team import Team, shared_zeros
 from charrnn.sampling import Drawer, DrawingWorker, begin
-from charrnn.sharding import deal, shard_columns
 from charrnn.text import Vocabulary
 from charrnn.text.windows import Streams
 from charrnn.trainer import Trainer

@@ -121,8 +121,7 @@ class Checkpoint:
     def model(self) -> CharModel:
         """Return the model with these weights."""
         model = CharModel(self.model_config, len(self.vocabulary))
-        for name, view in model.parameters.items():
-            view[...] = self.weights[name]
+        model.parameters.fill(self.weights)
         model.prepare()
         return model
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import blocks
 from charrnn.nn.parameters import Array, Ids
-from charrnn.nn.team import Team
+from charrnn.optimizers import blocks
+from charrnn.parallel.team import Team
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import Codes
 

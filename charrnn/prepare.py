@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint, History, installed_memory, load
 from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError
 from charrnn.nn.model import CharModel
-from charrnn.nn.team import shared_zeros
+from charrnn.parallel.team import shared_zeros
 from charrnn.recipe import Recipe, complete
 from charrnn.text import Corpus, Split, Vocabulary, check_sources, fingerprint, read_corpus
 from charrnn.text.lines import LINE_END, as_lines, lines_from_end, steps_of
@@ -102,8 +102,7 @@ def prepare(
         notices.append("the text has a single distinct character: there is nothing to predict")
     network = CharModel(recipe.model, len(vocabulary), zeros=shared_zeros)
     if start:
-        for name, view in network.parameters.items():
-            view[...] = start.weights[name]
+        network.parameters.fill(start.weights)
     else:
         network.initialise(np.random.default_rng(train.random_seed))
     parts = Parts(text, recipe, corpus, vocabulary, network, History(), notices)
@@ -248,8 +247,7 @@ def resume(
                 "to train it longer, give --minutes, --epochs or --steps for the whole of it"
             )
         model = CharModel(last.model_config, len(last.vocabulary), zeros=shared_zeros)
-        for name, view in model.parameters.items():
-            view[...] = last.weights[name]
+        model.parameters.fill(last.weights)
         recipe = Recipe(last.model_config, train, last.held_out, {}, ())
         _check_memory(recipe, len(last.vocabulary), threads)
         parts = Parts(last.text_config, recipe, corpus, last.vocabulary, model, last.history, [])

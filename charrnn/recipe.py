@@ -10,7 +10,7 @@ from math import ceil
 from typing import TypeVar
 
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.nn.optimizers import OPTIMIZERS
+from charrnn.optimizers import OPTIMIZERS
 
 T = TypeVar("T")
 

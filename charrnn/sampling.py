@@ -18,8 +18,8 @@ from charrnn.config import SampleConfig
 from charrnn.errors import CheckpointError, VocabularyError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array, Ids
-from charrnn.nn.team import Team
-from charrnn.sharding import deal, shard_columns
+from charrnn.parallel.sharding import deal, shard_columns
+from charrnn.parallel.team import Team
 from charrnn.text import StreamDecoder, Vocabulary
 
 CHARACTERS_PER_CALL = 64

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array, Ids
-from charrnn.nn.team import Team
-from charrnn.sharding import collect, deal
+from charrnn.parallel.sharding import collect, deal
+from charrnn.parallel.team import Team
 
 STREAMS = 64
 """Parallel streams of a long text."""

@@ -19,11 +19,11 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import BLOCK, Optimizer, blocks
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.team import Team, shared_zeros
+from charrnn.optimizers import BLOCK, Optimizer, blocks
+from charrnn.parallel.sharding import collect, deal, shard_columns
+from charrnn.parallel.team import Team, shared_zeros
 from charrnn.scoring import AnyScorer
-from charrnn.sharding import collect, deal, shard_columns
 from charrnn.text.windows import Batches
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")

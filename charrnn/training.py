@@ -21,7 +21,7 @@ from charrnn.config import SampleConfig, TextConfig, TrainConfig
 from charrnn.errors import CheckpointError
 from charrnn.events import Event, Finished, Notice, Progress, Sampled, Saved, Validated
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import OPTIMIZERS, learning_rate_factor
+from charrnn.optimizers import OPTIMIZERS, learning_rate_factor
 from charrnn.recipe import Recipe
 from charrnn.sampling import generate
 from charrnn.scoring import AnyScorer, ColdScorer, Scorer
@@ -376,8 +376,7 @@ class Run:
         if not self._trainer.is_sound:
             assert self.directory
             last = runs.load_last(self.directory)
-            for name, view in self._parts.model.parameters.items():
-                view[...] = last.weights[name]
+            self._parts.model.parameters.fill(last.weights)
             self._restore(last.training)
             what = f"the weights are those of step {last.history.step} again"
         yield self._log(

@@ -22,8 +22,8 @@ from charrnn.config import (
     range_text,
 )
 from charrnn.errors import CharrnnError, ConfigError
-from charrnn.nn.optimizers import OPTIMIZERS
-from charrnn.nn.recurrent import CELLS
+from charrnn.nn.cells import CELLS
+from charrnn.optimizers import OPTIMIZERS
 
 GROUPS = [TextConfig, ModelConfig, TrainConfig, SampleConfig]
 

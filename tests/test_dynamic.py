@@ -13,8 +13,8 @@ from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.dynamic import dynamic_nats, usual_gradient
 from charrnn.errors import ConfigError
 from charrnn.evaluation import evaluate_checkpoint
+from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.nn.recurrent import CELLS
 from charrnn.prepare import prepare
 from charrnn.scoring import score_ids
 from charrnn.text import Vocabulary

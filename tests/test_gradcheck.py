@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from gradcheck import check_gradients, check_recurrent
 
-from charrnn.nn.recurrent import CELLS, TimeGRU, TimeLSTM, TimeRNN
+from charrnn.nn.cells import CELLS
+from charrnn.nn.gru import TimeGRU
+from charrnn.nn.lstm import TimeLSTM
+from charrnn.nn.rnn import TimeRNN
 
 
 def square(array):

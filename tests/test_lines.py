@@ -13,10 +13,10 @@ from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, Tr
 from charrnn.errors import CharrnnError, ConfigError
 from charrnn.evaluation import evaluate_checkpoint
 from charrnn.lines import draw_items, known_items
+from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import OPTIMIZERS
-from charrnn.nn.recurrent import CELLS
-from charrnn.nn.team import shared_zeros
+from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel.team import shared_zeros
 from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
 from charrnn.scoring import ColdScorer, score_ids

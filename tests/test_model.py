@@ -5,9 +5,9 @@ import pytest
 from gradcheck import check_gradients
 
 from charrnn.config import ModelConfig
+from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.nn.recurrent import CELLS
 
 KINDS = [{"cell": cell} for cell in CELLS] + [{"cell": "rnn", "nonlinearity": "relu"}]
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: list(kind.values())[-1])

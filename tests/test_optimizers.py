@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.config import OptimizerName, ScheduleName
-from charrnn.nn.optimizers import (
+from charrnn.optimizers import (
     BLOCK,
     OPTIMIZERS,
     Adam,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig, TrainConfig
-from charrnn.nn.optimizers import OPTIMIZERS
+from charrnn.optimizers import OPTIMIZERS
 from charrnn.recipe import HELD_OUT_LEAST, ONE_HOT_LIMIT, complete
 
 ANY_LENGTH = [1, 2, 5, 100, 999, 1000, 1001, 20_000, 30_000, 10**6, 10**9]

@@ -5,8 +5,11 @@ import pytest
 from gradcheck import check_recurrent, random_weights
 
 from charrnn.nn import products, recurrent
+from charrnn.nn.cells import CELLS
+from charrnn.nn.gru import TimeGRU, sigmoid_
+from charrnn.nn.lstm import TimeLSTM
 from charrnn.nn.products import in_blocks, rows_per_block
-from charrnn.nn.recurrent import CELLS, TimeGRU, TimeLSTM, TimeRNN, sigmoid_
+from charrnn.nn.rnn import TimeRNN
 
 KINDS = {**CELLS, "relu": lambda D, H: TimeRNN(D, H, relu=True)}
 NAMES = list(KINDS)

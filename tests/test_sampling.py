@@ -8,9 +8,9 @@ import pytest
 
 from charrnn.config import ModelConfig, SampleConfig
 from charrnn.errors import VocabularyError
-from charrnn.nn import team
+from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.nn.recurrent import CELLS
+from charrnn.parallel import team
 from charrnn.sampling import (
     CHARACTERS_PER_CALL,
     draw,

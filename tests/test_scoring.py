@@ -8,12 +8,12 @@ import pytest
 
 from charrnn import scoring
 from charrnn.config import ModelConfig
-from charrnn.nn import team
+from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import OPTIMIZERS
-from charrnn.nn.recurrent import CELLS
-from charrnn.nn.team import shared_zeros
+from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel import team
+from charrnn.parallel.team import shared_zeros
 from charrnn.scoring import STREAMS, WARM_UP, Scorer, score_ids
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes

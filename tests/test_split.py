@@ -13,8 +13,8 @@ from charrnn.cli.app import app
 from charrnn.config import EvalConfig, ModelConfig, TrainConfig
 from charrnn.errors import ConfigError
 from charrnn.evaluation import evaluate_checkpoint
+from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.nn.recurrent import CELLS
 from charrnn.prepare import prepare, resume
 from charrnn.scoring import ColdScorer, score, score_ids
 from charrnn.text import Split

@@ -13,8 +13,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn.errors import CharrnnError
-from charrnn.nn import team
-from charrnn.nn.team import Team, shared_zeros
+from charrnn.parallel import team
+from charrnn.parallel.team import Team, shared_zeros
 
 needs_forks = pytest.mark.skipif(not team.FORKS, reason="workers are threads here")
 FLOAT32 = np.dtype(np.float32)
@@ -212,7 +212,7 @@ def test_worker_processes_leave_signals_to_the_caller(name):
 
 PARENT = """
 import os, signal, sys, time
-from charrnn.nn.team import Team
+from charrnn.parallel.team import Team
 class Worker:
     def where(self):
         return os.getpid()
@@ -235,7 +235,7 @@ def test_worker_processes_end_when_the_caller_is_killed(name):
 
 
 FORGETFUL = """
-from charrnn.nn.team import Team
+from charrnn.parallel.team import Team
 class Worker:
     def work(self):
         return 1

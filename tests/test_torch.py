@@ -10,7 +10,7 @@ import pytest
 from charrnn.config import ModelConfig
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import OPTIMIZERS
+from charrnn.optimizers import OPTIMIZERS
 
 torch = pytest.importorskip("torch")
 

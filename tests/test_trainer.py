@@ -9,13 +9,13 @@ import pytest
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError
-from charrnn.nn import team
+from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.nn.optimizers import BLOCK, OPTIMIZERS
-from charrnn.nn.recurrent import CELLS
-from charrnn.nn.team import shared_zeros
+from charrnn.optimizers import BLOCK, OPTIMIZERS
+from charrnn.parallel import team
+from charrnn.parallel.sharding import collect, deal, shard_columns
+from charrnn.parallel.team import shared_zeros
 from charrnn.scoring import Scorer, score_ids
-from charrnn.sharding import collect, deal, shard_columns
 from charrnn.text import Vocabulary
 from charrnn.text.windows import Streams
 from charrnn.trainer import Trainer, Worker, training_memory

@@ -14,8 +14,8 @@ from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
 from charrnn.errors import CheckpointError, CorpusError, RunError, VocabularyError
 from charrnn.events import Finished, Notice, Progress, Sampled, Saved, Validated
-from charrnn.nn.optimizers import OPTIMIZERS
-from charrnn.nn.recurrent import CELLS
+from charrnn.nn.cells import CELLS
+from charrnn.optimizers import OPTIMIZERS
 from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
 from charrnn.scoring import score_ids

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.nn.cells import CELLS
 from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Ids, Parameters
-from charrnn.nn.recurrent import CELLS, Recurrent, TimeRNN
+from charrnn.nn.recurrent import Recurrent
+from charrnn.nn.rnn import TimeRNN
 
 Zeros = Callable[[int, np.dtype[np.floating]], Array]
 

@@ -59,6 +59,11 @@ class Parameters(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._views)
 
+    def fill(self, values: Mapping[str, Array]) -> None:
+        """Copy the value of every weight from another mapping."""
+        for name, view in self._views.items():
+            view[...] = values[name]
+
     def below(self, prefix: str) -> dict[str, Array]:
         """Return the views whose names start with ``prefix + "."``, by the rest of the name."""
         if prefix not in self._below:
