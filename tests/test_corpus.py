@@ -143,9 +143,9 @@ def test_texts_that_are_read(write, case):
 
 SEPARATE = "name a file, or send the text to standard input"
 BAD = {
-    "empty": (b"", {}, "notes.txt is empty: nothing to train on"),
-    "only a mark": (b"\xef\xbb\xbf", {}, "notes.txt is empty: nothing to train on"),
-    "empty gzip": (gzip.compress(b""), {}, "notes.txt is empty: nothing to train on"),
+    "empty": (b"", {}, "notes.txt is empty: there is no text in it"),
+    "only a mark": (b"\xef\xbb\xbf", {}, "notes.txt is empty: there is no text in it"),
+    "empty gzip": (gzip.compress(b""), {}, "notes.txt is empty: there is no text in it"),
     "invalid UTF-8": (
         b"one\ntwo\nth\xffree\n",
         {},
@@ -432,7 +432,7 @@ def test_names_are_shown_safely(write):
     write(b"", "a\n\x1b[31m\udcff.txt")
     with pytest.raises(CorpusError) as caught:
         read_corpus(["a\n\x1b[31m\udcff.txt"])
-    assert str(caught.value) == r"a\n\x1b[31m\udcff.txt is empty: nothing to train on"
+    assert str(caught.value) == r"a\n\x1b[31m\udcff.txt is empty: there is no text in it"
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is touched"])

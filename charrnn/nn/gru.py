@@ -122,8 +122,8 @@ class TimeGRU(Recurrent):
         H = self.hidden_size
         self.rows_back = rows_per_block(H, 3 * H, N)
         self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        self.factors = self._new(self.block, 4, H, N)  # of dz_r, dz_u, dz_nh and dz_n
-        self.dz = self._new(4 * H, T, N)
+        self.factors = self._passing("factors", self.block, 4, H, N)  # of dz_r, dz_u, dz_nh and dz_n
+        self.dz = self._passing("dz", 4 * H, T, N)
 
     def _compute_factors(self, steps: slice) -> None:
         H = self.hidden_size
@@ -166,8 +166,8 @@ class TimeGRU(Recurrent):
         dz: Array = self.dz.reshape(4 * H, -1)
         ru, nh, n = dz[: 2 * H], dz[2 * H : 3 * H], dz[3 * H :]
         np.matmul(ru, xh.T, out=self.dW[: 2 * H])
-        self.dW[2 * H :, : D + 1] = n @ xh[: D + 1].T
-        self.dW[2 * H :, D + 1 :] = nh @ xh[D + 1 :].T
+        np.matmul(n, xh[: D + 1].T, out=self.dW[2 * H :, : D + 1])
+        np.matmul(nh, xh[D + 1 :].T, out=self.dW[2 * H :, D + 1 :])
         np.sum(nh, axis=1, out=self.db_n)
         nh[...] = n  # Wx feeds r, u and n
         return dz[: 3 * H]

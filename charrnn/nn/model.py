@@ -65,6 +65,8 @@ class CharModel:
         self.layers: list[Recurrent] = [
             part for part in self._parts.values() if isinstance(part, Recurrent)
         ]
+        for layer in self.layers:
+            layer.scratch = self.layers[0].scratch
         self.head: Any = self._parts["head"]
         assert config.dropout is not None
         self.dropouts = [Dropout(config.dropout) for _ in self.layers]

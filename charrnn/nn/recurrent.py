@@ -47,6 +47,8 @@ class Recurrent(ABC):
     W : (G*H, D + 1 + H) array
         Input weights, bias and recurrent weights side by side. ``Wx (G*H, D)``, ``b (G*H,)`` and
         ``Wh (G*H, H)`` are views of it and have PyTorch's shapes.
+    scratch : dict of str to array
+        Buffers of ``backward``. Layers that work one after another may have the same.
     """
 
     gates: ClassVar[int]
@@ -57,6 +59,7 @@ class Recurrent(ABC):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.window = self._window_back = (0, 0)
+        self.scratch: dict[str, Array] = {}
         self.Wh_T: Any = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -188,6 +191,13 @@ class Recurrent(ABC):
 
     def _new(self, *shape: int) -> Array:
         return np.empty(shape, self.W.dtype)
+
+    def _passing(self, name: str, *shape: int) -> Array:
+        """Return a buffer that nothing outlives ``backward`` in: layers with one scratch share it."""
+        array = self.scratch.get(name)
+        if array is None or array.shape != shape:
+            array = self.scratch[name] = self._new(*shape)
+        return array
 
     def _steps_at_once(self, bytes_per_step: int) -> int:
         """Return how many steps of a buffer fit into the part of the cache that is theirs."""

@@ -168,7 +168,7 @@ def read_corpus(
                 findings.add("is empty: left out", show_path(path))
         if not writer.count:
             name = show_path(files[0]) if len(files) == 1 else f"each of {len(files)} files"
-            raise CorpusError(f"{name} is empty: nothing to train on")
+            raise CorpusError(f"{name} is empty: there is no text in it")
         notices = findings.lines(options)
         if writer.in_memory:
             codes = writer.gather()
