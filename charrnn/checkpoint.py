@@ -122,7 +122,6 @@ class Checkpoint:
         """Return the model with these weights."""
         model = CharModel(self.model_config, len(self.vocabulary))
         model.parameters.fill(self.weights)
-        model.prepare()
         return model
 
     @property

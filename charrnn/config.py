@@ -159,6 +159,13 @@ class ModelConfig(Settings):
         below=1,
         auto="from the corpus and the time",
     )
+    weight_dropout: float | None = setting(
+        None,
+        "Share of the recurrent weights that is dropped, one mask per window.",
+        low=0,
+        below=1,
+        auto="from the corpus and the time",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

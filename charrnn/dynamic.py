@@ -47,7 +47,7 @@ def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, wi
     Parameters
     ----------
     model : CharModel
-        With its weights prepared; its gradients are overwritten.
+        Its gradients are overwritten.
     vocabulary : Vocabulary
         The model's.
     train : (n,) int array
@@ -81,7 +81,7 @@ def dynamic_nats(
     Parameters
     ----------
     model : CharModel
-        With its weights prepared; **changed**: it ends adapted to the text.
+        **Changed**: it ends adapted to the text.
     ids : (m,) int array
         The text; the first character is scored as uniform.
     usual : (P,) array
@@ -113,5 +113,4 @@ def dynamic_nats(
                 grad[block] *= steps[block]
                 theta[block] -= grad[block]
                 theta[block] += pull[block] * (trained[block] - theta[block])
-            model.prepare()
     return nats

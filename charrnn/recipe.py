@@ -1,12 +1,13 @@
 """The rule for settings that were left out: from the corpus and the time allowed.
 
-Each choice comes with its reason, which ``--plan`` prints. The runs behind the numbers are in
-README.md.
+How often the text will be read decides most: in the first readings a small layer without dropout
+learns fastest, later only what hinders a larger one from learning by heart goes on paying. Each
+choice comes with its reason, which ``--plan`` prints. The runs behind the numbers are in README.md.
 """
 
 import dataclasses
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, field
+from math import ceil, log2
 from typing import TypeVar
 
 from charrnn.config import ModelConfig, TrainConfig
@@ -15,12 +16,15 @@ from charrnn.optimizers import OPTIMIZERS
 T = TypeVar("T")
 
 ONE_HOT_LIMIT = 256
+EMBEDDING_SIZE = 128
 DEFAULT_MINUTES = 5.0
 SMALL_CORPUS = 20_000
-CHARACTERS_A_MINUTE = 3_000_000
-"""What two cores train on with 256 units, to tell how often a text will be read again."""
-READINGS_UNHARMED, READINGS_FOR_HALF, MOST_DROPOUT = 4, 45, 0.5
-"""A text read less often than the first needs no dropout; read as often as the second, half."""
+SIZES = ((2.0, 256), (15.0, 384), (float("inf"), 512))
+"""Hidden units by the minutes up to which they learn most."""
+CHARACTERS_A_MINUTE = 5_000_000
+"""What two cores train on with 256 units, to tell how often a text will be read."""
+READINGS_UNHARMED, READINGS_FULL = 5, 10
+"""A text read less often than the first needs no dropout; with the second it needs most of it."""
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -46,123 +50,168 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
     characters, distinct : int
         The corpus: its length, and its number of different characters.
     """
-    reasons: dict[str, str] = {}
-    notices: list[str] = []
-
-    held_out = int(characters * train.val_fraction)
-    if held_out < HELD_OUT_LEAST:
-        if train.val_fraction and held_out:
-            notices.append(
-                f"{held_out} characters are too few to hold out: all {characters:,} are trained on"
-            )
-        held_out = 0
+    choices = _Choices()
+    held_out = _held_out(train, characters, choices)
     length = characters - held_out
     tiny = length < SMALL_CORPUS
+    minutes = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
 
-    def choose(name: str, given: T | None, value: T, why: str) -> T:
+    model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
+    train = _batched(train, choices, length=length)
+    readings = _readings(model, train, minutes=minutes, length=length)
+    model = _regularised(model, choices, readings=0 if tiny else readings)
+    train = _optimised(train, choices, model=model, tiny=tiny)
+    train = _timed(train, choices, length=length, tiny=tiny)
+    if train.split_mode == "strided":  # every stream gives as many
+        held_out -= held_out % train.split_parts
+    if train.schedule == "plateau" and not held_out:
+        choices.notices.append(
+            "nothing is held out, so --schedule plateau never lowers the learning rate"
+        )
+    return Recipe(model, train, held_out, choices.reasons, tuple(choices.notices))
+
+
+@dataclass
+class _Choices:
+    """Collects the reason of every choice, and notices."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    def of(self, name: str, given: T | None, value: T, why: str) -> T:
+        """Return what was given, or else the value, for this reason."""
         if given is not None:
             return given
-        reasons[name] = why
+        self.reasons[name] = why
         return value
 
-    budget = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
-    long = not tiny and budget is not None and budget > 8
+
+def _held_out(train: TrainConfig, characters: int, choices: _Choices) -> int:
+    held_out = int(characters * train.val_fraction)
+    if held_out >= HELD_OUT_LEAST:
+        return held_out
+    if held_out:
+        choices.notices.append(
+            f"{held_out} characters are too few to hold out: all {characters:,} are trained on"
+        )
+    return 0
+
+
+def _sized(
+    model: ModelConfig, choices: _Choices, *, distinct: int, tiny: bool, minutes: float | None
+) -> ModelConfig:
+    size = next(size for limit, size in SIZES if (minutes or DEFAULT_MINUTES) <= limit)
+    why = f"learns most in {minutes or DEFAULT_MINUTES:g} minutes"
     if tiny:
-        size, why = 128, f"{length:,} characters need no more"
-    elif long:
-        size, why = 384, "there is time for more"
-    else:
-        size, why = 256, "learns most in a few minutes"
-    hidden_size = choose("hidden_size", model.hidden_size, size, why)
-    layers = 2 if long else 1
-    why = "there is time for more" if long else "one layer learns most in a few minutes"
-    num_layers = choose("num_layers", model.num_layers, layers, why)
+        size, why = 128, "so short a text needs no more"
     embedding_size = model.embedding_size
     if embedding_size is None and distinct > ONE_HOT_LIMIT:
-        embedding_size = 128
-        reasons["embedding_size"] = f"{distinct:,} symbols are too many for one-hot input"
-    readings = CHARACTERS_A_MINUTE * (budget or 0) / max(1, length)
-    if train.epochs or train.steps:
-        per_step = (train.batch_size or 32) * (train.seq_len or 16)
-        readings = train.epochs or (train.steps or 0) * per_step / max(1, length)
-    rate = 0.0
-    if not tiny and readings >= READINGS_UNHARMED:
-        rate = round(min(MOST_DROPOUT, MOST_DROPOUT * readings / READINGS_FOR_HALF), 2)
-    dropout = choose("dropout", model.dropout, rate, "by how often the text is read again")
+        embedding_size = EMBEDDING_SIZE
+        choices.reasons["embedding_size"] = f"{distinct:,} symbols are too many for one-hot input"
+    return dataclasses.replace(
+        model,
+        hidden_size=choices.of("hidden_size", model.hidden_size, size, why),
+        num_layers=choices.of(
+            "num_layers", model.num_layers, 1, "a second layer learns less in the same time"
+        ),
+        embedding_size=embedding_size,
+    )
 
-    seq_len = choose("seq_len", train.seq_len, 20 if long else 16, "short windows learn faster")
-    batch_size = choose("batch_size", train.batch_size, 32, "few streams learn faster at first")
+
+def _batched(train: TrainConfig, choices: _Choices, *, length: int) -> TrainConfig:
+    seq_len = choices.of("seq_len", train.seq_len, 20, "short windows learn faster")
+    batch_size = choices.of("batch_size", train.batch_size, 32, "few streams learn faster")
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))
-    for name, wanted, fits in (
-        ("seq_len", seq_len, fits_len),
-        ("batch_size", batch_size, fits_batch),
+    for name, what, wanted, fits in (
+        ("seq_len", "window", seq_len, fits_len),
+        ("batch_size", "streams", batch_size, fits_batch),
     ):
         if fits < wanted:
-            reasons[name] = f"{length:,} characters allow no more"
-            what = {"seq_len": "window", "batch_size": "streams"}[name]
+            choices.reasons[name] = f"{length:,} characters allow no more"
             if getattr(train, name) is not None:
                 what = "--" + name.replace("_", "-")
-            notices.append(f"{what} {wanted} is more than {length:,} characters allow: {fits}")
-    seq_len, batch_size = fits_len, fits_batch
-    if train.split_mode == "strided":  # every stream gives as many
-        held_out -= held_out % batch_size
+            choices.notices.append(
+                f"{what} {wanted} is more than {length:,} characters allow: {fits}"
+            )
+    return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
 
-    reset = choose("reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn")
+
+def _readings(
+    model: ModelConfig, train: TrainConfig, *, minutes: float | None, length: int
+) -> float:
+    """Return about how often the text will be read."""
+    assert model.hidden_size and model.num_layers and train.batch_size and train.seq_len
+    if train.epochs:
+        return train.epochs
+    if train.steps:
+        return train.steps * train.batch_size * train.seq_len / max(1, length)
+    work = model.num_layers * (model.hidden_size / 256) ** 2
+    return CHARACTERS_A_MINUTE * (minutes or 0) / work / max(1, length)
+
+
+def _regularised(model: ModelConfig, choices: _Choices, *, readings: float) -> ModelConfig:
+    rate, weight_rate = 0.0, 0.0
+    if readings > READINGS_UNHARMED:
+        rise = (readings - READINGS_UNHARMED) / (READINGS_FULL - READINGS_UNHARMED)
+        doublings = max(0.0, log2(readings / READINGS_FULL))
+        rate = min(0.3 * min(1, rise) + 0.1 * doublings, 0.5)
+        weight_rate = min(0.1 * doublings, 0.2)
+    why = f"the text is read about {readings:.2g} times"
+    return dataclasses.replace(
+        model,
+        dropout=choices.of("dropout", model.dropout, round(rate, 2), why),
+        weight_dropout=choices.of(
+            "weight_dropout", model.weight_dropout, round(weight_rate, 2), why
+        ),
+    )
+
+
+def _optimised(
+    train: TrainConfig, choices: _Choices, *, model: ModelConfig, tiny: bool
+) -> TrainConfig:
+    assert model.hidden_size
     optimizer = OPTIMIZERS[train.optimizer]
     rate = optimizer.default_learning_rate
     if train.optimizer in ("adam", "adamw"):
-        rate = round(0.008 * (256 / max(hidden_size, 256)) * (0.5 if model.cell == "rnn" else 1), 5)
-    learning_rate = choose(
-        "learning_rate", train.learning_rate, rate, "for this size and optimizer"
-    )
-    weight_decay = choose(
-        "weight_decay", train.weight_decay, optimizer.default_weight_decay, "of this optimizer"
+        rate = 0.008 * (256 / max(model.hidden_size, 256)) * (0.5 if model.cell == "rnn" else 1)
+    return dataclasses.replace(
+        train,
+        learning_rate=choices.of(
+            "learning_rate", train.learning_rate, round(rate, 5), "for this size and optimizer"
+        ),
+        weight_decay=choices.of(
+            "weight_decay",
+            train.weight_decay,
+            optimizer.default_weight_decay,
+            "of this optimizer",
+        ),
+        reset=choices.of(
+            "reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn"
+        ),
     )
 
-    steps, minutes, epochs = train.steps, train.minutes, train.epochs
-    if epochs is not None:
-        steps = max(1, ceil(epochs * length / (seq_len * batch_size)))
+
+def _timed(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) -> TrainConfig:
+    assert train.batch_size and train.seq_len
+    per_step = train.batch_size * train.seq_len
+    steps, minutes = train.steps, train.minutes
+    if train.epochs is not None:
+        steps = max(1, ceil(train.epochs * length / per_step))
     elif steps is None and minutes is None:
         if tiny:
-            steps = max(600, min(6000, 40 * length // (seq_len * batch_size)))
-            reasons["steps"] = "enough to learn so short a text"
+            steps = max(600, min(6000, 40 * length // per_step))
+            choices.reasons["steps"] = "enough to learn so short a text"
         else:
             minutes = DEFAULT_MINUTES
-            reasons["minutes"] = "the default"
-    validations = choose(
-        "validations",
-        train.validations,
-        10
-        if minutes is not None and minutes <= 2
-        else 20
-        if minutes is None or minutes <= 10
-        else 40,
-        "by length",
-    )
-    if train.schedule == "plateau" and not held_out:
-        notices.append("nothing is held out, so --schedule plateau never lowers the learning rate")
-    return Recipe(
-        model=dataclasses.replace(
-            model,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            embedding_size=embedding_size,
-            dropout=dropout,
-        ),
-        train=dataclasses.replace(
-            train,
-            epochs=None,
-            steps=steps,
-            minutes=minutes,
-            seq_len=seq_len,
-            batch_size=batch_size,
-            reset=reset,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            validations=validations,
-        ),
-        held_out=held_out,
-        reasons=reasons,
-        notices=tuple(notices),
+            choices.reasons["minutes"] = "the default"
+    validations = 20
+    if minutes is not None:
+        validations = 10 if minutes <= 2 else 20 if minutes <= 10 else 40
+    return dataclasses.replace(
+        train,
+        epochs=None,
+        steps=steps,
+        minutes=minutes,
+        validations=choices.of("validations", train.validations, validations, "by length"),
     )

@@ -214,7 +214,7 @@ def generate(
     Parameters
     ----------
     model : CharModel
-        With its weights prepared.
+        Trained, or not: it draws from what it predicts.
     vocabulary : Vocabulary
         The model's.
     config : SampleConfig

@@ -181,7 +181,7 @@ def score_ids(
     Parameters
     ----------
     model : CharModel
-        With its weights prepared.
+        Whose predictions are scored.
     ids : (m,) int array
         The text; an empty one costs nothing.
     exact : bool

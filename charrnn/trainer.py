@@ -86,7 +86,6 @@ class Worker:
     @QUIET
     def gradient(self, step: int) -> list[float]:
         """Return the summed loss of each shard, its gradient filled."""
-        self.model.prepare()
         losses = []
         for shard in self.shards:
             # Numbered by step and shard, a generator needs no state to resume from.

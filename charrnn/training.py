@@ -59,6 +59,7 @@ class Plan:
     hidden_size: int
     embedding_size: int | None
     dropout: float
+    weight_dropout: float
     parameters: int
     batch_size: int
     seq_len: int
@@ -224,6 +225,7 @@ class Run:
             hidden_size=model.hidden_size,
             embedding_size=model.embedding_size,
             dropout=model.dropout,
+            weight_dropout=model.weight_dropout or 0.0,
             parameters=parts.model.num_parameters,
             batch_size=train.batch_size,
             seq_len=train.seq_len,

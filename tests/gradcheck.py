@@ -53,16 +53,14 @@ def random_weights(layer, rng, dtype=np.float64):
     return values, grads
 
 
-def check_recurrent(layer, *, steps, streams, rng, prepare=True):
+def check_recurrent(layer, *, steps, streams, rng, masks=None):
     """Check all gradients of a recurrent layer: weights, input and incoming state.
 
     Weights, input and state are random, and so are the gradients that come from above, on every
-    output and on the state after the window.
+    output and on the state after the window. ``masks`` seeds the draw of dropped weights.
     """
     T, N, D, H, S = steps, streams, layer.input_size, layer.hidden_size, len(layer.states)
     values, grads = random_weights(layer, rng)
-    if prepare:
-        layer.prepare()
     x = rng.uniform(-1, 1, (T, D, N))
     state = rng.uniform(-1, 1, (S, H, N))
     dy = rng.uniform(-1, 1, (T, H, N))
@@ -70,7 +68,8 @@ def check_recurrent(layer, *, steps, streams, rng, prepare=True):
     before = dy.copy(), dstate_after.copy()
 
     def loss():
-        y, after = layer.forward(x, state)
+        mask_rng = None if masks is None else np.random.default_rng(masks)
+        y, after = layer.forward(x, state, mask_rng)
         return (y * dy).sum() + (after * dstate_after).sum()
 
     loss()

@@ -63,24 +63,24 @@ def test_what_backward_leaves_unfilled_is_caught():
 class ForgetsItsMemory(TimeLSTM):
     """Does not carry dc into the state before the window: the slip of a famous library."""
 
-    def _backward(self, dy, dstate):
-        return super()._backward(dy, dstate) * np.array([1.0, 0.0])[:, None, None]
+    def _backward(self, dy, dstate, Wh_T):
+        return super()._backward(dy, dstate, Wh_T) * np.array([1.0, 0.0])[:, None, None]
 
 
 class IgnoresTheStateAfter(TimeRNN):
-    def _backward(self, dy, dstate):
-        return super()._backward(dy, np.zeros_like(dstate))
+    def _backward(self, dy, dstate, Wh_T):
+        return super()._backward(dy, np.zeros_like(dstate), Wh_T)
 
 
 class SwapsHAndC(TimeLSTM):
-    def _backward(self, dy, dstate):
-        return super()._backward(dy, dstate[::-1].copy())
+    def _backward(self, dy, dstate, Wh_T):
+        return super()._backward(dy, dstate[::-1].copy(), Wh_T)
 
 
 class TruncatesTooEarly(TimeGRU):
-    def _backward(self, dy, dstate):
+    def _backward(self, dy, dstate, Wh_T):
         H, N = dstate.shape[1:]
-        after = super()._backward(dy, dstate)
+        after = super()._backward(dy, dstate, Wh_T)
         self.dz[:, 0] = 0
         assert self.dz.shape == (4 * H, len(dy), N)
         return after
@@ -95,17 +95,8 @@ def test_a_cell_with_a_wrong_gradient_is_caught(wrong):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_stale_weights_in_backward_are_caught(cell):
+def test_backward_with_other_weights_than_forward_is_caught(cell):
     layer = CELLS[cell](3, 4)
-    rng = np.random.default_rng(0)
-    check_recurrent(layer, steps=2, streams=2, rng=rng)
-    layer.Wh_T[...] += 1e-3
-    layer.bind = lambda values, grads: _keep(layer, values, grads)
+    layer._transposed = lambda: layer.used[:, 4:].T + 1e-3
     with pytest.raises(AssertionError, match="by finite differences"):
-        check_recurrent(layer, steps=2, streams=2, rng=rng, prepare=False)
-
-
-def _keep(layer, values, grads):
-    stale = layer.Wh_T
-    type(layer).bind(layer, values, grads)
-    layer.Wh_T = stale
+        check_recurrent(layer, steps=2, streams=2, rng=np.random.default_rng(0))

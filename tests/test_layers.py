@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gradcheck import check_gradients, random_weights
 
-from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
+from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot, WeightDropout
 from charrnn.nn.parameters import Parameters, orthogonal
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -134,6 +134,29 @@ def test_dropout_gradient(rng):
     check_gradients(
         lambda: (layer.forward(y, np.random.default_rng(5)) * dy).sum(), {"y": gradient}, {"y": y}
     )
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_weight_dropout_keeps_its_share_and_its_mean(rate):
+    W = np.ones((200, 103), np.float32)
+    layer, rng = WeightDropout(rate), np.random.default_rng(0)
+    used = layer.forward(W, 3, rng)
+    assert used.dtype == np.float32
+    assert (used[:, :3] == 1).all()
+    assert abs((used[:, 3:] == 0).mean() - rate) < 0.01
+    np.testing.assert_allclose(used[used != 0], np.where(used[used != 0] > 1, 1 / (1 - rate), 1))
+    before = used.copy()
+    assert (layer.forward(W, 3, rng) != before).any(), "each window has its own mask"
+    assert layer.forward(W, 3, None) is W
+    assert (W == 1).all()
+
+
+def test_no_weight_is_dropped_at_rate_zero():
+    W = np.ones((4, 4))
+    layer = WeightDropout(0.0)
+    assert layer.forward(W, 1, np.random.default_rng(0)) is W
+    layer.backward(W)
+    assert (W == 1).all()
 
 
 def test_the_mask_of_an_earlier_window_does_not_stay(rng):

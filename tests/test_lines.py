@@ -160,7 +160,6 @@ def test_the_gradient_is_that_of_finite_differences(cell):
     state = model.zero_state(4)
 
     def loss():
-        model.prepare()
         return model.loss_and_gradient(ids, targets, state, predictions=1, scored=scored)[0]
 
     loss()

@@ -23,7 +23,6 @@ def make(V=5, dtype=np.float64, seed=0, scale=0.5, **settings):
     model = CharModel(config(**settings), V, dtype=dtype)
     rng = np.random.default_rng(seed)
     model.parameters.vector[...] = rng.uniform(-scale, scale, model.num_parameters)
-    model.prepare()
     return model
 
 
@@ -67,7 +66,6 @@ def test_gradients_of_the_whole(kind, embedding_size, dropout):
         )
 
     def loss():
-        model.prepare()
         return run()[0] / 7
 
     run()
@@ -115,7 +113,6 @@ def test_an_embedding_of_one_hot_columns_is_the_one_hot_model(kind):
     for name, view in plain.parameters.items():
         embedded.parameters[name][...] = view
     embedded.parameters["encoder.E"][...] = np.eye(V)
-    embedded.prepare()
     ids, targets = random_ids(V, T, N)
     state = random_state(plain, N)
     logits, after = plain.forward(ids, state)
@@ -140,7 +137,6 @@ def test_an_embedding_is_a_factor_of_the_input_weights(kind):
     narrow, wide = embedded.layers[0], plain.layers[0]
     wide.Wx[...] = narrow.Wx @ E.T
     wide.b[...], wide.Wh[...] = narrow.b, narrow.Wh
-    plain.prepare()
     ids, targets = random_ids(V, T, N)
     state = random_state(plain, N)
     loss, _ = plain.loss_and_gradient(ids, targets, state, predictions=T * N)
@@ -248,9 +244,8 @@ def test_a_replica_shares_weights_and_no_buffer(kind):
     dlogits *= 1 / 12
     model.backward(dlogits)
     assert (model.grads.vector == kept).all()
-    # A new weight is seen at once, and after one prepare backward too.
+    # A new weight is seen at once, forward and backward.
     model.parameters.vector[...] *= -0.7
-    model.prepare()
     model.loss_and_gradient(ids, targets, state, predictions=12)
     wanted = model.grads.vector.copy()
     twin.bind(twin.gradients())

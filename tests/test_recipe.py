@@ -93,6 +93,7 @@ def test_what_is_given_stays(characters):
         "hidden_size": 77,
         "embedding_size": 9,
         "dropout": 0.25,
+        "weight_dropout": 0.125,
     }
     train = {
         "steps": 123,
@@ -115,9 +116,10 @@ def test_what_is_given_stays(characters):
     assert not [notice for notice in done.notices if "hold out" not in notice]
 
 
-@pytest.mark.parametrize("zero", [{"dropout": 0.0}])
+@pytest.mark.parametrize("zero", [{"dropout": 0.0, "weight_dropout": 0.0}])
 def test_a_given_zero_is_not_taken_for_left_out(zero):
     done = recipe(10**6, model=zero, train={"weight_decay": 0.0, "reset": 0.0})
+    assert done.model.weight_dropout == 0
     assert (done.model.dropout, done.train.weight_decay, done.train.reset) == (0, 0, 0)
 
 
@@ -128,6 +130,26 @@ def test_every_choice_has_its_reason():
     changed = {name for name in after if after[name] != before[name]}
     assert changed == set(done.reasons)
     assert all(done.reasons.values())
+
+
+def test_the_more_often_a_text_is_read_the_more_is_dropped():
+    rates = [
+        (done.model.dropout, done.model.weight_dropout)
+        for epochs in (0.1, 5, 6, 8, 10, 12, 20, 40, 1000)
+        for done in [recipe(10**6, train={"epochs": epochs})]
+    ]
+    assert rates == sorted(rates)
+    assert rates[1] == (0, 0)
+    assert rates[4] == (0.3, 0)
+    assert rates[-1] == (0.5, 0.2)
+    assert recipe(10**6, train={"minutes": 5.0}).model.dropout > 0.2
+    assert recipe(10**8, train={"minutes": 5.0}).model.dropout == 0
+    assert recipe(1000).model.dropout == 0
+
+
+def test_the_longer_the_larger():
+    sizes = [recipe(train={"minutes": minutes}).model.hidden_size for minutes in (1.0, 5.0, 25.0)]
+    assert sizes == sorted(set(sizes))
 
 
 def test_many_symbols_get_an_embedding():

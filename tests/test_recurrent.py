@@ -127,7 +127,6 @@ def test_values_are_those_of_the_equations_in_blocks_of_rows(name, monkeypatch):
     rng = np.random.default_rng(2)
     layer = make(name, BLOCKED["input_size"], BLOCKED["hidden_size"])
     _, _ = random_weights(layer, rng)
-    layer.prepare()
     x, state = random_window(layer, 3, BLOCKED["streams"], rng)
     y, after = layer.forward(x, state)
     wanted_y, wanted_after = naive_forward(name, layer, x, state)
@@ -159,6 +158,17 @@ def test_float32_is_close_to_float64(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients(name, T):
     check_recurrent(make(name, 3, 5), steps=T, streams=4, rng=np.random.default_rng(10 + T))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_with_dropped_weights(name):
+    layer = make(name, 3, 5)
+    layer.weight_dropout.rate = 0.4
+    check_recurrent(layer, steps=4, streams=2, rng=np.random.default_rng(2), masks=3)
+    dropped = layer.dW[:, 4:] == 0
+    assert 0.2 < dropped.mean() < 0.6
+    assert (layer.used[:, 4:][dropped] == 0).all()
+    assert (layer.used[:, :4] == layer.W[:, :4]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -199,7 +209,6 @@ def test_gradients_of_two_half_windows_make_up_the_whole(name):
     rng = np.random.default_rng(7)
     layer = make(name, 3, 5)
     _, grads = random_weights(layer, rng)
-    layer.prepare()
     x, state = random_window(layer, 6, 4, rng)
     dy = rng.uniform(-1, 1, (6, 5, 4))
     dafter = rng.uniform(-1, 1, state.shape)
@@ -224,7 +233,6 @@ def test_without_the_input_gradient_the_rest_is_the_same(name):
     rng = np.random.default_rng(8)
     layer = make(name, 3, 5)
     _, grads = random_weights(layer, rng)
-    layer.prepare()
     x, state = random_window(layer, 3, 4, rng)
     dy = rng.uniform(-1, 1, (3, 5, 4))
     layer.forward(x, state)
@@ -369,7 +377,6 @@ def test_saturated_cells_stay_finite(name):
     rng = np.random.default_rng(0)
     layer = make(name, 3, 5)
     _, grads = random_weights(layer, rng, np.float32)
-    layer.prepare()
     x, state = random_window(layer, 3, 4, rng, np.float32)
     y, after = layer.forward(x * np.float32(1e4), state)
     assert np.isfinite(y).all()

@@ -53,7 +53,6 @@ def pair(name, num_layers, embedding_size=D, dtype=np.float64):
     model = CharModel(config, V, dtype=dtype)
     rng = np.random.default_rng(num_layers)
     model.parameters.vector[...] = rng.uniform(-0.6, 0.6, model.num_parameters)
-    model.prepare()
     torch_type = {np.float64: torch.float64, np.float32: torch.float32}[dtype]
     stack = make(embedding_size or V, H, num_layers).to(torch_type)
     head = torch.nn.Linear(H, V).to(torch_type)
@@ -237,7 +236,6 @@ def test_a_clipped_training_step(name):
         assert our_norm == pytest.approx(norm.item(), rel=1e-8)
         assert our_norm > 0.05
         ours.update(slice(0, P), learning_rate=0.01, step=step, scale=0.05 / our_norm)
-        model.prepare()
         np.testing.assert_allclose(
             model.parameters["encoder.E"], E.detach().numpy(), rtol=1e-4, atol=1e-6
         )

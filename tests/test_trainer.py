@@ -181,7 +181,6 @@ def test_loss_norm_and_state_are_those_of_the_whole_batch(cell, kind):
     for step in range(4):
         # With the weights that the step before has left, in every worker.
         twin.parameters.vector[...] = trainer.model.parameters.vector
-        twin.prepare()
         ids, targets, _ = trainer.batches.window(step + 1, slice(None))
         loss, state = twin.loss_and_gradient(ids, targets, trainer.state, predictions=96 * 6)
         result = trainer.step(0.05)

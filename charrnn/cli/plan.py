@@ -52,6 +52,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         if plan.val_characters
         else "nothing held out"
     )
+    weights = f", weight dropout {plan.weight_dropout:g}" if plan.weight_dropout else ""
     encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
     batch = (
         f"{count(plan.batch_size, 'line')}, each whole"
@@ -68,7 +69,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         (
             "model",
             f"{plan.cell}, {count(plan.num_layers, 'layer')} of {plan.hidden_size}{encoder}, "
-            f"dropout {plan.dropout:g}: {count(plan.parameters, 'parameter')}",
+            f"dropout {plan.dropout:g}{weights}: {count(plan.parameters, 'parameter')}",
         ),
         (
             "steps",

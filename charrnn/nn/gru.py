@@ -100,9 +100,9 @@ class TimeGRU(Recurrent):
 
     def _forward(self, state: Array) -> tuple[Array, ...]:
         H, D = self.hidden_size, self.input_size
-        W_ru = in_blocks(self.W[: 2 * H], self.rows_ru)
-        W_n = in_blocks(self.W[2 * H :, : D + 1], self.rows_n)
-        W_nh = in_blocks(self.Wh[2 * H :], self.rows_nh)
+        W_ru = in_blocks(self.used[: 2 * H], self.rows_ru)
+        W_n = in_blocks(self.used[2 * H :, : D + 1], self.rows_n)
+        W_nh = in_blocks(self.used[2 * H :, D + 1 :], self.rows_nh)
         b_n, tmp = self.b_n[:, np.newaxis], self.tmp
         for s in self.steps:
             np.matmul(W_ru, s.xh, out=s.z_ru)
@@ -122,7 +122,9 @@ class TimeGRU(Recurrent):
         H = self.hidden_size
         self.rows_back = rows_per_block(H, 3 * H, N)
         self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        self.factors = self._passing("factors", self.block, 4, H, N)  # of dz_r, dz_u, dz_nh and dz_n
+        self.factors = self._passing(
+            "factors", self.block, 4, H, N
+        )  # of dz_r, dz_u, dz_nh and dz_n
         self.dz = self._passing("dz", 4 * H, T, N)
 
     def _compute_factors(self, steps: slice) -> None:
@@ -142,11 +144,11 @@ class TimeGRU(Recurrent):
         np.subtract(h_prev, n, out=nh)  # nh has served; its place is free
         np.multiply(of_u, nh, out=of_u)
 
-    def _backward(self, dy: Array, dstate: Array) -> Array:
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
         H, N = self.hidden_size, dy.shape[-1]
         dh: Array = dstate[0].copy()
         tmp = self.tmp
-        Wh_T, tmp_blocks = in_blocks(self.Wh_T, self.rows_back), in_blocks(tmp, self.rows_back)
+        Wh_T_blocks, tmp_blocks = in_blocks(Wh_T, self.rows_back), in_blocks(tmp, self.rows_back)
         for start in reversed(range(0, len(dy), self.block)):
             block = slice(start, min(start + self.block, len(dy)))
             self._compute_factors(block)
@@ -155,7 +157,7 @@ class TimeGRU(Recurrent):
                 np.add(dh, dy[t], out=dh)
                 np.multiply(dh, factor, out=factor)
                 np.multiply(dh, self.steps[t].u, out=dh)
-                np.matmul(Wh_T, factor[:3].reshape(3 * H, N), out=tmp_blocks)
+                np.matmul(Wh_T_blocks, factor[:3].reshape(3 * H, N), out=tmp_blocks)
                 np.add(dh, tmp, out=dh)
             factors = self.factors[: block.stop - start].reshape(-1, 4 * H, N)
             swap_time(factors, self.dz[:, block])

@@ -101,6 +101,43 @@ class Dropout:
         return dy if self.mask is None else dy * self.mask
 
 
+class WeightDropout:
+    """Zeroes a share of the recurrent weights, the same ones at every step of the window.
+
+    DropConnect on the hidden-to-hidden weights (Wan et al. 2013; Merity et al. 2018): the only way
+    to drop something inside the recurrence that leaves the state whole. What is kept grows by
+    ``1 / (1 - rate)``.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.mask: Array | None = None
+
+    def forward(self, W: Array, first: int, rng: np.random.Generator | None) -> Array:
+        """Return W (R, K), with weights dropped from column ``first`` on if there is a generator.
+
+        What is returned is W itself or a copy that the next ``forward`` overwrites.
+        """
+        self.mask = None
+        if rng is None or self.rate == 0:
+            return W
+        if not hasattr(self, "thinned"):
+            self.thinned = np.empty_like(W)
+        # 16 bits a weight are drawn twice as fast as a float.
+        drawn = rng.integers(0, 2**16, (len(W), W.shape[1] - first), np.uint16)
+        kept = drawn >= round(self.rate * 2**16)
+        self.mask = np.multiply(kept, W.dtype.type(1 / (1 - self.rate)))
+        self.thinned[:, :first] = W[:, :first]
+        np.multiply(W[:, first:], self.mask, out=self.thinned[:, first:])
+        return self.thinned
+
+    def backward(self, dW: Array) -> None:
+        """Turn the gradient of what ``forward`` returned into that of W, in place."""
+        if self.mask is not None:
+            dropped = dW[:, dW.shape[1] - self.mask.shape[1] :]
+            np.multiply(dropped, self.mask, out=dropped)
+
+
 class Linear:
     """The layer above the stack: ``logits = W @ [1; y]``, with ``W = [b Wy]`` (F, 1 + D)."""
 

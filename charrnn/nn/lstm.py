@@ -94,7 +94,7 @@ class TimeLSTM(Recurrent):
 
     def _forward(self, state: Array) -> tuple[Array, ...]:
         H = self.hidden_size
-        W, products = in_blocks(self.W, self.rows), self.products
+        W, products = in_blocks(self.used, self.rows), self.products
         ig, fc = products[:H], products[H:]
         tanh_c = ig
         self.cells[0, 4 * H :] = state[1]
@@ -115,7 +115,9 @@ class TimeLSTM(Recurrent):
         H = self.hidden_size
         self.rows_back = rows_per_block(H, 4 * H, N)
         self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        self.factors = self._passing("factors", self.block, 5 * H, N)  # rows of dz_o, dz_i, dz_f, dz_g and dc
+        self.factors = self._passing(
+            "factors", self.block, 5 * H, N
+        )  # rows of dz_o, dz_i, dz_f, dz_g and dc
         self.tanh_c = self._passing("tanh_c", self.block, H, N)
         self.factor_steps = [
             LSTMFactors(
@@ -150,10 +152,10 @@ class TimeLSTM(Recurrent):
         np.multiply(factors[:, H : 3 * H], cells[:, 3 * H :], out=factors[:, H : 3 * H])
         np.multiply(g, cells[:, H : 2 * H], out=g)
 
-    def _backward(self, dy: Array, dstate: Array) -> Array:
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
         dh, dc = dstate.copy()
         tmp = self.products[: len(dh)]
-        Wh_T, dh_blocks = in_blocks(self.Wh_T, self.rows_back), in_blocks(dh, self.rows_back)
+        Wh_T_blocks, dh_blocks = in_blocks(Wh_T, self.rows_back), in_blocks(dh, self.rows_back)
         for start in reversed(range(0, len(dy), self.block)):
             block = slice(start, min(start + self.block, len(dy)))
             self._compute_factors(block)
@@ -165,6 +167,6 @@ class TimeLSTM(Recurrent):
                 np.multiply(dh, factor.o, out=factor.o)
                 np.multiply(dc, factor.ifg, out=factor.ifg)
                 np.multiply(dc, self.steps[t].f, out=dc)
-                np.matmul(Wh_T, factor.dz, out=dh_blocks)
+                np.matmul(Wh_T_blocks, factor.dz, out=dh_blocks)
             swap_time(self.factors[: block.stop - start, : 4 * len(dh)], self.dz[:, block])
         return np.stack([dh, dc])

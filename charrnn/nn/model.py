@@ -110,19 +110,10 @@ class CharModel:
         """Draw all weights from one generator."""
         for part in self._parts.values():
             part.initialise(rng)
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Derive what ``backward`` needs from the weights; call it after they have changed."""
-        for layer in self.layers:
-            layer.prepare()
 
     def replica(self) -> "CharModel":
         """Return a model with the same weights and gradients, and buffers of its own."""
-        twin = CharModel(self.config, self.vocab_size, parameters=self.parameters, grads=self.grads)
-        for mine, its in zip(self.layers, twin.layers, strict=True):
-            its.share(mine)
-        return twin
+        return CharModel(self.config, self.vocab_size, parameters=self.parameters, grads=self.grads)
 
     def gradients(self) -> Parameters:
         """Return zeros in the shape of the gradients, in shared memory."""
@@ -159,7 +150,7 @@ class CharModel:
         y = self.encoder.forward(ids, self.dtype)
         after = np.empty_like(state)
         for index, (layer, dropout) in enumerate(zip(self.layers, self.dropouts, strict=True)):
-            y, after[index] = layer.forward(y, state[index])
+            y, after[index] = layer.forward(y, state[index], rng)
             y = dropout.forward(y, rng)
         return self.head.forward(y), after
 
@@ -216,7 +207,8 @@ def _build(config: ModelConfig, vocab_size: int) -> dict[str, Any]:
         size = config.hidden_size if index else encoder.output_size
         cell = CELLS[config.cell]
         relu = {"relu": config.nonlinearity == "relu"} if cell is TimeRNN else {}
-        parts[f"layers.{index}"] = cell(size, config.hidden_size, **relu)
+        rate = config.weight_dropout or 0.0
+        parts[f"layers.{index}"] = cell(size, config.hidden_size, weight_dropout=rate, **relu)
     return {**parts, "head": Linear(config.hidden_size, vocab_size)}
 
 

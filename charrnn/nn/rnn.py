@@ -26,8 +26,15 @@ class TimeRNN(Recurrent):
 
     gates = 1
 
-    def __init__(self, input_size: int, hidden_size: int, *, relu: bool = False) -> None:
-        super().__init__(input_size, hidden_size)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        weight_dropout: float = 0.0,
+        relu: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, weight_dropout=weight_dropout)
         self.relu = relu
 
     def _allocate(self, T: int, N: int) -> None:
@@ -37,7 +44,7 @@ class TimeRNN(Recurrent):
         self.steps = list(zip(self.xh[:-1], self.h[1:], strict=True))
 
     def _forward(self, state: Array) -> tuple[Array, ...]:
-        W, z, z_blocks = in_blocks(self.W, self.rows), self.z, in_blocks(self.z, self.rows)
+        W, z, z_blocks = in_blocks(self.used, self.rows), self.z, in_blocks(self.z, self.rows)
         for xh, h in self.steps:
             np.matmul(W, xh, out=z_blocks)
             if self.relu:
@@ -52,7 +59,7 @@ class TimeRNN(Recurrent):
         self.factor = self._passing("factor", T, H, N)
         self.dz = self._passing("dz", H, T, N)
 
-    def _backward(self, dy: Array, dstate: Array) -> Array:
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
         dh: Array = dstate[0].copy()
         factor = self.factor
         if self.relu:
@@ -60,10 +67,10 @@ class TimeRNN(Recurrent):
         else:
             np.multiply(self.h[1:], self.h[1:], out=factor)
             np.subtract(1, factor, out=factor)
-        Wh_T, dh_blocks = in_blocks(self.Wh_T, self.rows_back), in_blocks(dh, self.rows_back)
+        Wh_T_blocks, dh_blocks = in_blocks(Wh_T, self.rows_back), in_blocks(dh, self.rows_back)
         for dy_t, dz in zip(dy[::-1], factor[::-1], strict=True):
             np.add(dh, dy_t, out=dh)
             np.multiply(dz, dh, out=dz)
-            np.matmul(Wh_T, dz, out=dh_blocks)
+            np.matmul(Wh_T_blocks, dz, out=dh_blocks)
         swap_time(factor, self.dz)
         return dh[np.newaxis]
