@@ -188,7 +188,7 @@ class _Setting:
 
     def _sample(self, threads: int, seconds: float) -> tuple[list[float], float]:
         model, config = self.model(), SampleConfig()
-        columns = shard_columns(self.batch_size, model.layers[0].hidden_size)
+        columns = shard_columns(self.batch_size)
         numbers = [range(self.batch_size)[part] for part in columns]
         begun = begin(model, np.zeros(1, np.uint8))
         workers = [

@@ -240,10 +240,7 @@ def generate(
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
-    shards = [
-        range(config.num_samples)[columns]
-        for columns in shard_columns(config.num_samples, model.layers[0].hidden_size)
-    ]
+    shards = [range(config.num_samples)[columns] for columns in shard_columns(config.num_samples)]
     dealt = deal(range(len(shards)), threads)
     begun = begin(model, ids)
     workers = [

@@ -160,12 +160,11 @@ def training_memory(
     threads : int
         Workers, each with the buffers of one shard.
     """
-    assert config.hidden_size
-    shards = shard_columns(batch_size, config.hidden_size)
+    stream_bytes = 4 * seq_len * CharModel.floats_per_character(config, vocab_size)
+    shards = shard_columns(batch_size, stream_bytes)
     widest: int = max(columns.stop - columns.start for columns in shards)
     vectors = CharModel.size_of(config, vocab_size) * (1 + slots + len(shards))
-    window = CharModel.floats_per_character(config, vocab_size) * seq_len * widest
-    return 4 * (vectors + window * min(threads, len(shards)))
+    return 4 * vectors + stream_bytes * widest * min(threads, len(shards))
 
 
 class Trainer:
@@ -210,6 +209,8 @@ class Trainer:
         self.step_count = 0
         N = batches.batch_size
         L, S, H, _ = model.zero_state(0).shape
+        window_floats = CharModel.floats_per_character(model.config, model.vocab_size)
+        stream_bytes = 4 * batches.seq_len * window_floats
         self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
         shards = [
             Shard(
@@ -219,7 +220,7 @@ class Trainer:
                 self.state[..., columns],
                 model.gradients() if index else model.grads,
             )
-            for index, columns in enumerate(shard_columns(N, H))
+            for index, columns in enumerate(shard_columns(N, stream_bytes))
         ]
         grads = [shard.grads.vector for shard in shards]
         self.optimizer = optimizer(

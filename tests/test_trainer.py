@@ -330,15 +330,15 @@ def test_a_killed_worker_is_an_error(monkeypatch):
 # How the work is cut
 
 
-@pytest.mark.parametrize("hidden_size", [8, 128, 384, 512])
-def test_shards_tile_the_streams(hidden_size):
+@pytest.mark.parametrize(("stream_bytes", "most"), [(0, 32), (2**21, 32), (2**21 + 1, 16)])
+def test_shards_tile_the_streams(stream_bytes, most):
     for streams in [*range(1, 200), 1000, 65536]:
-        columns = shard_columns(streams, hidden_size)
+        columns = shard_columns(streams, stream_bytes)
         assert [i for piece in columns for i in range(piece.start, piece.stop)] == list(
             range(streams)
         )
         sizes = [piece.stop - piece.start for piece in columns]
-        assert max(sizes) <= 32
+        assert max(sizes) <= most
         assert max(sizes) - min(sizes) <= 1
         assert min(sizes) >= min(streams, 8)
         assert (len(columns) > 1) == (streams >= 16)

@@ -97,9 +97,10 @@ class CharModel:
     @staticmethod
     def floats_per_character(config: ModelConfig, vocab_size: int) -> int:
         """Return about how many numbers the buffers hold for one step of one stream."""
-        layers = _build(config, vocab_size).values()
-        recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
-        return sum(layer.floats_per_character for layer in recurrent) + 3 * vocab_size
+        parts = _build(config, vocab_size).values()
+        layers = [part.floats_per_character for part in parts if isinstance(part, Recurrent)]
+        kept, passing = zip(*layers, strict=True)
+        return int(sum(kept) + max(passing) + 3 * vocab_size)
 
     @property
     def num_parameters(self) -> int:

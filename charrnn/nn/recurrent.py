@@ -72,10 +72,14 @@ class Recurrent(ABC):
         return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.hidden_size)}
 
     @property
-    def floats_per_character(self) -> int:
-        """About how many numbers the buffers hold for one step of one stream."""
+    def floats_per_character(self) -> tuple[int, int]:
+        """About how many numbers the buffers hold for one step of one stream.
+
+        Those of the layer's own, and those of ``scratch`` and of passing arrays.
+        """
         D, H = self.input_size, self.hidden_size
-        return 2 * (D + 1 + H) + (3 * self.gates + 1) * H
+        inside = (self.gates + 1) * H
+        return D + 1 + H + inside, inside + 3 * D + 1 + H
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Use these arrays as the weights and as the place for their gradients."""

@@ -1,23 +1,24 @@
 """How streams are cut into shards and shards dealt to workers.
 
-The cut follows from the number of streams alone, so that no result depends on the number of
-workers.
+The cut follows from the sizes alone, so that no result depends on the number of workers.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-LARGE_HIDDEN_SIZE = 384
+MOST_STREAMS = 32
+SHARD_BYTES = 2**26
 
 
-def shard_columns(streams: int, hidden_size: int) -> list[slice]:
+def shard_columns(streams: int, stream_bytes: int = 0) -> list[slice]:
     """Cut this many streams into shards.
 
     At least two shards where that leaves 8 streams to each, so that two cores have work, and no
-    more than 32 streams, so that more cores have: larger products are no faster. Large layers get
-    16, for less memory: their products take so long that more calls do not matter.
+    more than 32 streams, so that more cores have: larger products are no faster. Half as many
+    where the buffers of 32 streams would take more than ``SHARD_BYTES``: with 16, an LSTM of 2 x
+    512 trains 5 % more slowly, in 55 MB less.
     """
-    limit = 16 if hidden_size >= LARGE_HIDDEN_SIZE else 32
+    limit = MOST_STREAMS // (2 if MOST_STREAMS * stream_bytes > SHARD_BYTES else 1)
     count = max(1 if streams < 16 else 2, -(-streams // limit))
     borders = [streams * index // count for index in range(count + 1)]
     return [slice(*border) for border in pairwise(borders)]

@@ -66,6 +66,7 @@ class Items:
         ends = np.flatnonzero(codes == LINE_END)
         self._starts = np.concatenate([[0], ends[:-1] + 1])
         self.lengths = ends - self._starts
+        self.seq_len = steps_of(int(self.lengths.max(initial=0)))
         self._line_end = vocabulary.encode(np.array([LINE_END], np.uint8))[0]
         self.steps_per_epoch = -(-len(ends) // batch_size)
         self._epoch = lru_cache(maxsize=1)(self._shuffle)

@@ -27,6 +27,8 @@ class Batches(Protocol):
     ----------
     batch_size : int
         N, the streams of a batch.
+    seq_len : int
+        T, the steps of the longest window.
     symbols_per_step : float
         How many targets a step has in the mean: by that many its summed loss is divided, so that
         every target of an epoch weighs the same.
@@ -34,6 +36,9 @@ class Batches(Protocol):
 
     @property
     def batch_size(self) -> int: ...
+
+    @property
+    def seq_len(self) -> int: ...
 
     @property
     def symbols_per_step(self) -> float: ...
