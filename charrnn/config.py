@@ -139,9 +139,7 @@ class ModelConfig(Settings):
 
     cell: Cell = setting("gru", "Recurrent cell.")
     nonlinearity: Literal["tanh", "relu"] = setting("tanh", "Squashing function of the rnn cell.")
-    num_layers: int | None = setting(
-        None, "Recurrent layers.", low=1, high=64, auto="from the corpus and the time"
-    )
+    num_layers: int | None = setting(None, "Recurrent layers.", low=1, high=64, auto="1")
     hidden_size: int | None = setting(
         None, "Hidden units a layer.", low=1, high=16384, auto="from the corpus and the time"
     )
@@ -182,17 +180,17 @@ class TrainConfig(Settings):
     )
     steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
     minutes: float | None = setting(
-        None, "Length of the run in minutes.", above=0, high=1e6, auto="5, less for a tiny text"
+        None, "Length of the run in minutes.", above=0, high=1e6, auto="8, less for a tiny text"
     )
     batch_size: int | None = setting(
-        None, "Parallel streams of text.", low=1, high=65536, auto="from the corpus and the time"
+        None, "Parallel streams of text.", low=1, high=65536, auto="32, fewer for a tiny text"
     )
     seq_len: int | None = setting(
         None,
         "Characters after which backpropagation is cut.",
         low=1,
         high=65536,
-        auto="from the corpus and the time",
+        auto="20, fewer for a tiny text",
     )
     reset: float | None = setting(
         None,
@@ -218,12 +216,10 @@ class TrainConfig(Settings):
     warmup: float = setting(
         0.03, "Share of the run over which the learning rate rises.", low=0, below=1
     )
-    val_fraction: float = setting(
-        0.1, "Share of the text, from its end, held out for validation.", low=0, below=1
-    )
+    val_fraction: float = setting(0.1, "Share of the text held out for validation.", low=0, below=1)
     split_mode: Literal["contiguous", "strided"] = setting(
         "contiguous",
-        "Hold out the end of the text, or, as char-rnn does, the end of each stream's part of it.",
+        "Hold out the end of the text or, as char-rnn does, of each stream (loads all of it).",
     )
     validations: int | None = setting(
         None,

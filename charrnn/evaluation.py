@@ -251,7 +251,9 @@ def _scorer(checkpoint: Checkpoint, text: _Text, config: EvalConfig) -> AnyScore
         return ColdScorer.of_windows(text.ids, config.cold_windows)
     if config.exact:
         return Scorer(text.ids, streams=1)
-    return ColdScorer.of_tails(text.tails) if text.tails else Scorer(text.ids)
+    if text.tails and not config.dynamic:  # which reads them as one text
+        return ColdScorer.of_tails(text.tails)
+    return Scorer(text.ids)
 
 
 def _dynamic(checkpoint: Checkpoint, config: EvalConfig, train: Codes, ids: Ids) -> float:
@@ -277,6 +279,8 @@ def _protocol(text: _Text, config: EvalConfig, *, lines: bool) -> str:
     if lines:
         return LINES_PROTOCOL
     once = "every character scored once, the first as uniform"
+    if text.tails:
+        once = f"{once}, the parts read as one text"
     if config.cold_windows:
         size = f"{config.cold_windows:,} character" + "s" * (config.cold_windows > 1)
         return f"{once}, in cold windows of {size}, each from a zero state, as nanoGPT evaluates"

@@ -84,7 +84,13 @@ def prepare(
     corpus = _read(paths, text, cache_dir, stdin)
     if start is not None:
         model = _same_shape(start.model_config, model)
-    recipe = complete(model, train, characters=len(corpus), distinct=_distinct(corpus, text, start))
+    recipe = complete(
+        model,
+        train,
+        characters=len(corpus),
+        distinct=_distinct(corpus, text, start),
+        line_length=_mean_line(corpus.codes) if train.lines else None,
+    )
     if train.lines:
         recipe = _recipe_of_lines(recipe, corpus.codes, train.epochs)
     notices = [*corpus.notices, *recipe.notices]
@@ -145,6 +151,12 @@ def _recipe_of_lines(recipe: Recipe, codes: Codes, epochs: float | None) -> Reci
     )
 
 
+def _mean_line(codes: Codes) -> float:
+    """Return the mean length of the lines of a text, their ends counted in."""
+    codes = as_lines(codes)
+    return len(codes) / max(1, int(np.count_nonzero(codes == LINE_END)))
+
+
 def _steps_of_epochs(epochs: float, train: TrainConfig, codes: Codes) -> int:
     """Return the steps of so many passes over a training part."""
     assert train.seq_len and train.batch_size
@@ -180,7 +192,11 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
                 f"--init-from a model with {name.replace('_', ' ')} {getattr(old, name)} "
                 f"cannot become one with {wanted}: leave the option out"
             )
-    return dataclasses.replace(old, dropout=old.dropout if new.dropout is None else new.dropout)
+    return dataclasses.replace(
+        old,
+        dropout=old.dropout if new.dropout is None else new.dropout,
+        weight_dropout=(old.weight_dropout if new.weight_dropout is None else new.weight_dropout),
+    )
 
 
 def resume(

@@ -1,8 +1,8 @@
 """The rule for settings that were left out: from the corpus and the time allowed.
 
-How often the text will be read decides most: in the first readings a small layer without dropout
-learns fastest, later only what hinders a larger one from learning by heart goes on paying. Each
-choice comes with its reason, which ``--plan`` prints. The runs behind the numbers are in README.md.
+The time decides the size, and how often the text will be read decides what is dropped: in the first
+passes nothing, later only what hinders a layer from learning by heart goes on paying. Each choice
+comes with its reason, which ``--plan`` prints. README.md has the runs behind the numbers.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 ONE_HOT_LIMIT = 256
 EMBEDDING_SIZE = 128
-DEFAULT_MINUTES = 5.0
+DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
 CHARACTERS_A_MINUTE = 5_000_000
 """What two cores train on with 256 units, to tell how often a text will be read."""
-READINGS_UNHARMED, READINGS_FULL = 5, 10
+EPOCHS_UNHARMED, EPOCHS_FULL = 5, 10
 """A text read less often than the first needs no dropout; with the second it needs most of it."""
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
@@ -40,7 +40,14 @@ class Recipe:
     notices: tuple[str, ...]
 
 
-def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinct: int) -> Recipe:
+def complete(
+    model: ModelConfig,
+    train: TrainConfig,
+    *,
+    characters: int,
+    distinct: int,
+    line_length: float | None = None,
+) -> Recipe:
     """Choose what was left out.
 
     Parameters
@@ -49,6 +56,8 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
         As the user gave them.
     characters, distinct : int
         The corpus: its length, and its number of different characters.
+    line_length : float, optional
+        The mean length of its lines, where each is an item.
     """
     choices = _Choices()
     held_out = _held_out(train, characters, choices)
@@ -58,12 +67,14 @@ def complete(model: ModelConfig, train: TrainConfig, *, characters: int, distinc
 
     model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
     train = _batched(train, choices, length=length)
-    readings = _readings(model, train, minutes=minutes, length=length)
-    model = _regularised(model, choices, readings=0 if tiny else readings)
+    assert train.batch_size and train.seq_len
+    per_step = train.batch_size * (line_length or train.seq_len)
+    epochs = _epochs(model, train, minutes=minutes, per_step=per_step, length=length)
+    model = _regularised(model, choices, epochs=None if tiny else epochs)
     train = _optimised(train, choices, model=model, tiny=tiny)
-    train = _timed(train, choices, length=length, tiny=tiny)
+    train = _timed(train, choices, per_step=per_step, length=length, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
-        held_out -= held_out % train.split_parts
+        held_out = _enough(held_out - held_out % train.split_parts, characters, choices)
     if train.schedule == "plateau" and not held_out:
         choices.notices.append(
             "nothing is held out, so --schedule plateau never lowers the learning rate"
@@ -87,7 +98,11 @@ class _Choices:
 
 
 def _held_out(train: TrainConfig, characters: int, choices: _Choices) -> int:
-    held_out = int(characters * train.val_fraction)
+    return _enough(int(characters * train.val_fraction), characters, choices)
+
+
+def _enough(held_out: int, characters: int, choices: _Choices) -> int:
+    """Return how much is held out: nothing, with a notice, where it would be too little."""
     if held_out >= HELD_OUT_LEAST:
         return held_out
     if held_out:
@@ -101,7 +116,7 @@ def _sized(
     model: ModelConfig, choices: _Choices, *, distinct: int, tiny: bool, minutes: float | None
 ) -> ModelConfig:
     size = next(size for limit, size in SIZES if (minutes or DEFAULT_MINUTES) <= limit)
-    why = f"learns most in {minutes or DEFAULT_MINUTES:g} minutes"
+    why = f"learns most in {minutes:g} minutes" if minutes else "learns most in a few minutes"
     if tiny:
         size, why = 128, "so short a text needs no more"
     embedding_size = model.embedding_size
@@ -137,27 +152,29 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int) -> TrainConf
     return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
 
 
-def _readings(
-    model: ModelConfig, train: TrainConfig, *, minutes: float | None, length: int
+def _epochs(
+    model: ModelConfig, train: TrainConfig, *, minutes: float | None, per_step: float, length: int
 ) -> float:
     """Return about how often the text will be read."""
-    assert model.hidden_size and model.num_layers and train.batch_size and train.seq_len
+    assert model.hidden_size and model.num_layers
     if train.epochs:
         return train.epochs
     if train.steps:
-        return train.steps * train.batch_size * train.seq_len / max(1, length)
+        return train.steps * per_step / max(1, length)
     work = model.num_layers * (model.hidden_size / 256) ** 2
     return CHARACTERS_A_MINUTE * (minutes or 0) / work / max(1, length)
 
 
-def _regularised(model: ModelConfig, choices: _Choices, *, readings: float) -> ModelConfig:
+def _regularised(model: ModelConfig, choices: _Choices, *, epochs: float | None) -> ModelConfig:
     rate, weight_rate = 0.0, 0.0
-    if readings > READINGS_UNHARMED:
-        rise = (readings - READINGS_UNHARMED) / (READINGS_FULL - READINGS_UNHARMED)
-        doublings = max(0.0, log2(readings / READINGS_FULL))
+    why = "so short a text is learned by heart"
+    if epochs is not None:
+        why = f"the text is read about {epochs:,.0f} times" if epochs >= 1 else "none is read twice"
+    if epochs is not None and epochs > EPOCHS_UNHARMED:
+        rise = (epochs - EPOCHS_UNHARMED) / (EPOCHS_FULL - EPOCHS_UNHARMED)
+        doublings = max(0.0, log2(epochs / EPOCHS_FULL))
         rate = min(0.3 * min(1, rise) + 0.1 * doublings, 0.5)
         weight_rate = min(0.1 * doublings, 0.2)
-    why = f"the text is read about {readings:.2g} times"
     return dataclasses.replace(
         model,
         dropout=choices.of("dropout", model.dropout, round(rate, 2), why),
@@ -192,15 +209,15 @@ def _optimised(
     )
 
 
-def _timed(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) -> TrainConfig:
-    assert train.batch_size and train.seq_len
-    per_step = train.batch_size * train.seq_len
+def _timed(
+    train: TrainConfig, choices: _Choices, *, per_step: float, length: int, tiny: bool
+) -> TrainConfig:
     steps, minutes = train.steps, train.minutes
     if train.epochs is not None:
         steps = max(1, ceil(train.epochs * length / per_step))
     elif steps is None and minutes is None:
         if tiny:
-            steps = max(600, min(6000, 40 * length // per_step))
+            steps = max(600, min(6000, int(40 * length / per_step)))
             choices.reasons["steps"] = "enough to learn so short a text"
         else:
             minutes = DEFAULT_MINUTES

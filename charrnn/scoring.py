@@ -167,46 +167,18 @@ class ScoringWorker:
         return [self.scorer.score(self.model, shard) for shard in self.shards]
 
 
-def score_ids(
-    model: CharModel,
-    ids: Ids,
-    *,
-    exact: bool = False,
-    cold_windows: int | None = None,
-    line_end: int | None = None,
-    threads: int = 1,
-) -> float:
+def score(model: CharModel, scorer: AnyScorer, *, threads: int = 1) -> float:
     """Return the negative log-probability of a text in nats.
 
     Parameters
     ----------
     model : CharModel
         Whose predictions are scored.
-    ids : (m,) int array
-        The text; an empty one costs nothing.
-    exact : bool
-        In one stream, instead of parallel, warmed-up ones.
-    cold_windows : int, optional
-        In windows that read so many characters, each from a zero state.
-    line_end : int, optional
-        In lines that end with this id, each from a zero state.
+    scorer : Scorer or ColdScorer
+        The text, cut.
     threads : int
         Workers; the result is the same, bit for bit, for every number of them.
     """
-    if not len(ids):
-        return 0.0
-    scorer: AnyScorer
-    if line_end is not None:
-        scorer = ColdScorer.of_lines(ids, line_end)
-    elif cold_windows:
-        scorer = ColdScorer.of_windows(ids, cold_windows)
-    else:
-        scorer = Scorer(ids, streams=1 if exact else STREAMS)
-    return score(model, scorer, threads=threads)
-
-
-def score(model: CharModel, scorer: AnyScorer, *, threads: int = 1) -> float:
-    """Return the nats of a text that is cut already; the same for every number of threads."""
     workers = [
         ScoringWorker(model.replica(), scorer, shards)
         for shards in deal(range(scorer.num_shards), threads)

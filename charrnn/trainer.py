@@ -160,11 +160,17 @@ def training_memory(
     threads : int
         Workers, each with the buffers of one shard.
     """
-    stream_bytes = 4 * seq_len * CharModel.floats_per_character(config, vocab_size)
+    stream_bytes = _stream_bytes(config, vocab_size, seq_len)
     shards = shard_columns(batch_size, stream_bytes)
     widest: int = max(columns.stop - columns.start for columns in shards)
     vectors = CharModel.size_of(config, vocab_size) * (1 + slots + len(shards))
-    return 4 * vectors + stream_bytes * widest * min(threads, len(shards))
+    worker = 4 * CharModel.floats_of_copies(config, vocab_size) + stream_bytes * widest
+    return 4 * vectors + worker * min(threads, len(shards))
+
+
+def _stream_bytes(config: ModelConfig, vocab_size: int, seq_len: int) -> int:
+    """Return about how many bytes the buffers of one stream take."""
+    return 4 * seq_len * CharModel.floats_per_character(config, vocab_size)
 
 
 class Trainer:
@@ -209,8 +215,7 @@ class Trainer:
         self.step_count = 0
         N = batches.batch_size
         L, S, H, _ = model.zero_state(0).shape
-        window_floats = CharModel.floats_per_character(model.config, model.vocab_size)
-        stream_bytes = 4 * batches.seq_len * window_floats
+        stream_bytes = _stream_bytes(model.config, model.vocab_size, batches.seq_len)
         self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
         shards = [
             Shard(

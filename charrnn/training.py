@@ -54,6 +54,7 @@ class Plan:
     distinct: int
     train_characters: int
     val_characters: int
+    split_mode: str
     cell: str
     num_layers: int
     hidden_size: int
@@ -128,15 +129,17 @@ def _scorer(
     if split.parts > 1 and split.held_out:
         known = [vocabulary.encode_known(tail[: most + 1]) for tail in split.tails(codes)]
         unknown = sum((Counter(left_out) for _, left_out in known), Counter[int]())
-        return ColdScorer.of_tails([ids for ids, _ in known]), unknown
+        scorer = ColdScorer.of_tails([ids for ids, _ in known])
+        return (scorer if scorer.characters else None), unknown
     ids, left_out = vocabulary.encode_known(split.held(codes)[:most])
     line_end = vocabulary.encode_text("\n")[0] if lines else None
     if line_end is not None:
         ids = as_lines(ids, line_end)
     if not len(ids):
         return None, Counter(left_out)
-    scorer = Scorer(ids) if line_end is None else ColdScorer.of_lines(ids, line_end)
-    return scorer, Counter(left_out)
+    if line_end is not None:
+        return ColdScorer.of_lines(ids, line_end), Counter(left_out)
+    return Scorer(ids), Counter(left_out)
 
 
 class Run:
@@ -171,7 +174,7 @@ class Run:
         scorer, self._unknown = _scorer(codes, split, parts.vocabulary, lines=train.lines)
         if parts.recipe.held_out > VALIDATED_MOST:
             self.notices.append(
-                f"validation scores the first {VALIDATED_MOST:,} characters of the held-out part; "
+                f"validation scores {VALIDATED_MOST:,} characters of what is held out; "
                 "charrnn eval scores all of it"
             )
         if self._unknown:
@@ -186,7 +189,7 @@ class Run:
             max_grad_norm=train.max_grad_norm,
             weight_decay=train.weight_decay,
             random_seed=train.random_seed,
-            reset=train.reset or 0.0,
+            reset=1.0 if train.lines else train.reset or 0.0,
             scorer=scorer,
             threads=threads,
         )
@@ -220,6 +223,7 @@ class Run:
             distinct=len(parts.vocabulary),
             train_characters=length,
             val_characters=parts.recipe.held_out,
+            split_mode=train.split_mode,
             cell=model.cell,
             num_layers=model.num_layers,
             hidden_size=model.hidden_size,

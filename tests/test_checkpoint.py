@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz import checkpoints as fuzz
+from scores import score_ids
 
 from charrnn import checkpoint as module
 from charrnn.checkpoint import load, save, write_whole
 from charrnn.config import SampleConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.sampling import generate
-from charrnn.scoring import score_ids
 
 DATA = Path(__file__).parent / "data"
 PLACE = Path(__file__).parent.parent

@@ -4,6 +4,7 @@ from math import log
 
 import numpy as np
 import pytest
+from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn import dynamic, evaluation
@@ -16,7 +17,6 @@ from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.prepare import prepare
-from charrnn.scoring import score_ids
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
 

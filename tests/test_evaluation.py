@@ -5,6 +5,7 @@ from math import exp, log
 
 import numpy as np
 import pytest
+from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn import comparison
@@ -17,7 +18,7 @@ from charrnn.errors import ConfigError, CorpusError, VocabularyError
 from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.model import CharModel
 from charrnn.prepare import prepare
-from charrnn.scoring import ColdScorer, score_ids
+from charrnn.scoring import ColdScorer
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
 

@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
+from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn.checkpoint import load
@@ -19,7 +20,7 @@ from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.team import shared_zeros
 from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
-from charrnn.scoring import ColdScorer, score_ids
+from charrnn.scoring import ColdScorer
 from charrnn.text import Vocabulary
 from charrnn.text.lines import Items, as_lines, lines_from_end, steps_of
 from charrnn.text.vocabulary import to_codes, to_text

@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
+from scores import score_ids
 
 from charrnn import scoring
 from charrnn.config import ModelConfig
@@ -14,7 +15,7 @@ from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel import team
 from charrnn.parallel.team import shared_zeros
-from charrnn.scoring import STREAMS, WARM_UP, Scorer, score_ids
+from charrnn.scoring import STREAMS, WARM_UP, Scorer
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
 from charrnn.text.windows import Streams

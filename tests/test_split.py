@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn.checkpoint import load
@@ -16,7 +17,7 @@ from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.prepare import prepare, resume
-from charrnn.scoring import ColdScorer, score, score_ids
+from charrnn.scoring import ColdScorer, score
 from charrnn.text import Split
 
 WORDS = ["the", "garden", "grows", "slowly", "under", "rain", "and", "wind"]
@@ -107,8 +108,19 @@ def test_lines_are_held_out_from_the_end():
 
 def test_nothing_held_out_in_strides(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
-    words = ["train", "text.txt", "--split-mode", "strided", "--val-fraction", "0", "--steps", "2"]
-    words[1] = str(tmp_path / "text.txt")
-    found = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "run")], prog_name="charrnn")
+    words = ["--split-mode", "strided", "--val-fraction", "0", "--steps", "2"]
+    paths = [str(tmp_path / "text.txt"), "--out", str(tmp_path / "run")]
+    found = CliRunner().invoke(app, ["train", *paths, *words], prog_name="charrnn")
     assert found.exit_code == 0, found.output
     assert load(tmp_path / "run" / "best.npz").held_out == 0
+
+
+def test_tails_of_unknown_characters_alone_are_no_validation(tmp_path):
+    (tmp_path / "text.txt").write_text(("a" * 900 + "b" * 100) * 2)
+    run = prepare(
+        [tmp_path / "text.txt"],
+        train=TrainConfig(steps=2, batch_size=2, seq_len=8, split_mode="strided"),
+        out=tmp_path / "run",
+    )
+    assert any("200 characters of the held-out part are unknown" in say for say in run.notices)
+    assert [e.best_nats for e in run.train() if type(e).__name__ == "Finished"] == [None]

@@ -6,6 +6,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from scores import score_ids
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CharrnnError
@@ -15,7 +16,7 @@ from charrnn.optimizers import BLOCK, OPTIMIZERS
 from charrnn.parallel import team
 from charrnn.parallel.sharding import collect, deal, shard_columns
 from charrnn.parallel.team import shared_zeros
-from charrnn.scoring import Scorer, score_ids
+from charrnn.scoring import Scorer
 from charrnn.text import Vocabulary
 from charrnn.text.windows import Streams
 from charrnn.trainer import Trainer, Worker, training_memory
@@ -41,6 +42,7 @@ def make(
     batch_size=96,
     hidden_size=48,
     dropout=0.3,
+    weight_dropout=0.2,
     optimizer="adamw",
     max_grad_norm=1.0,
     weight_decay=0.01,
@@ -51,7 +53,11 @@ def make(
 ):
     """A trainer of a model whose head already says something."""
     config = ModelConfig(
-        cell=cell, **{"num_layers": 2, **shape}, hidden_size=hidden_size, dropout=dropout
+        cell=cell,
+        **{"num_layers": 2, **shape},
+        hidden_size=hidden_size,
+        dropout=dropout,
+        weight_dropout=weight_dropout if dropout else 0.0,
     )
     model = CharModel(config, V, zeros=shared_zeros)
     rng = np.random.default_rng(0)
@@ -325,6 +331,14 @@ def test_a_killed_worker_is_an_error(monkeypatch):
     with pytest.raises(CharrnnError, match="ended from outside"):
         trainer.step(0.01)
     trainer.close()
+
+
+def test_dropped_weights_are_drawn_and_no_score_drops_any():
+    whole, dropping = (make(dropout=1e-9, weight_dropout=rate) for rate in (0.0, 0.5))
+    assert dropping.validate() == whole.validate()
+    assert dropping.step(0.0).nats != whole.step(0.0).nats
+    whole.close()
+    dropping.close()
 
 
 # How the work is cut

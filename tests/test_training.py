@@ -8,6 +8,7 @@ from math import log
 
 import numpy as np
 import pytest
+from scores import score_ids
 
 from charrnn import runs, training
 from charrnn.checkpoint import load
@@ -18,7 +19,6 @@ from charrnn.nn.cells import CELLS
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
-from charrnn.scoring import score_ids
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "and", "a", "big", "hat"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 450).tolist())
@@ -617,8 +617,9 @@ def test_init_from_takes_the_vocabulary_with_it(here):
 
 def test_init_from_may_change_dropout_but_no_size(here):
     go(new(here / "old"))
-    run = new(here / "new", model=ModelConfig(dropout=0.5, hidden_size=8), init_from=here / "old")
-    assert run.plan.dropout == 0.5
+    wanted = ModelConfig(dropout=0.5, weight_dropout=0.25, hidden_size=8)
+    run = new(here / "new", model=wanted, init_from=here / "old")
+    assert (run.plan.dropout, run.plan.weight_dropout) == (0.5, 0.25)
     assert (run.plan.hidden_size, run.plan.num_layers) == (8, 2)
     run.close()
     for wanted in ({"hidden_size": 9}, {"num_layers": 1}, {"embedding_size": 4}):

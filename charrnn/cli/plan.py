@@ -47,8 +47,9 @@ def plan_json(run: "Run", speed: float) -> dict[str, Any]:
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     """Return what will be done as pairs of a name and a value."""
     share = plan.val_characters / plan.characters if plan.characters else 0
+    where = ", the end of every stream" if plan.split_mode == "strided" else ""
     held_out = (
-        f"{count(plan.val_characters, 'character')} ({share:.0%}) held out for validation"
+        f"{count(plan.val_characters, 'character')} ({share:.0%}{where}) held out for validation"
         if plan.val_characters
         else "nothing held out"
     )

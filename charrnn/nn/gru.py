@@ -122,10 +122,9 @@ class TimeGRU(Recurrent):
         H = self.hidden_size
         self.rows_back = rows_per_block(H, 3 * H, N)
         self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        self.factors = self._passing(
-            "factors", self.block, 4, H, N
-        )  # of dz_r, dz_u, dz_nh and dz_n
-        self.dz = self._passing("dz", 4 * H, T, N)
+        # Of dz_r, dz_u, dz_nh and dz_n.
+        self.factors = self._workspace("factors", self.block, 4, H, N)
+        self.dz = self._workspace("dz", 4 * H, T, N)
 
     def _compute_factors(self, steps: slice) -> None:
         H = self.hidden_size

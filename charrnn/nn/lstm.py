@@ -115,10 +115,9 @@ class TimeLSTM(Recurrent):
         H = self.hidden_size
         self.rows_back = rows_per_block(H, 4 * H, N)
         self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        self.factors = self._passing(
-            "factors", self.block, 5 * H, N
-        )  # rows of dz_o, dz_i, dz_f, dz_g and dc
-        self.tanh_c = self._passing("tanh_c", self.block, H, N)
+        # Rows of dz_o, dz_i, dz_f, dz_g and dc.
+        self.factors = self._workspace("factors", self.block, 5 * H, N)
+        self.tanh_c = self._workspace("tanh_c", self.block, H, N)
         self.factor_steps = [
             LSTMFactors(
                 o=factor[:H],
@@ -128,7 +127,7 @@ class TimeLSTM(Recurrent):
             )
             for factor in self.factors
         ]
-        self.dz = self._passing("dz", 4 * H, T, N)
+        self.dz = self._workspace("dz", 4 * H, T, N)
 
     def _compute_factors(self, steps: slice) -> None:
         H = self.hidden_size

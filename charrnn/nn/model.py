@@ -66,7 +66,7 @@ class CharModel:
             part for part in self._parts.values() if isinstance(part, Recurrent)
         ]
         for layer in self.layers:
-            layer.scratch = self.layers[0].scratch
+            layer.workspace = self.layers[0].workspace
         self.head: Any = self._parts["head"]
         assert config.dropout is not None
         self.dropouts = [Dropout(config.dropout) for _ in self.layers]
@@ -101,6 +101,12 @@ class CharModel:
         layers = [part.floats_per_character for part in parts if isinstance(part, Recurrent)]
         kept, passing = zip(*layers, strict=True)
         return int(sum(kept) + max(passing) + 3 * vocab_size)
+
+    @staticmethod
+    def floats_of_copies(config: ModelConfig, vocab_size: int) -> int:
+        """Return about how many numbers one worker's copies of weights have."""
+        parts = _build(config, vocab_size).values()
+        return sum(part.floats_of_weights for part in parts if isinstance(part, Recurrent))
 
     @property
     def num_parameters(self) -> int:

@@ -52,7 +52,7 @@ class Recurrent(ABC):
         ``Wh (G*H, H)`` are views of it and have PyTorch's shapes.
     used : (G*H, D + 1 + H) array
         ``W`` as the last ``forward`` used it: with dropped weights, or itself.
-    scratch : dict of str to array
+    workspace : dict of str to array
         Buffers of ``backward``. Layers that work one after another may have the same.
     """
 
@@ -65,7 +65,7 @@ class Recurrent(ABC):
         self.hidden_size = hidden_size
         self.weight_dropout = WeightDropout(weight_dropout)
         self.window = self._window_back = (0, 0)
-        self.scratch: dict[str, Array] = {}
+        self.workspace: dict[str, Array] = {}
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each weight, by name."""
@@ -75,11 +75,18 @@ class Recurrent(ABC):
     def floats_per_character(self) -> tuple[int, int]:
         """About how many numbers the buffers hold for one step of one stream.
 
-        Those of the layer's own, and those of ``scratch`` and of passing arrays.
+        Those of the layer's own, and those of ``workspace`` and of passing arrays.
         """
         D, H = self.input_size, self.hidden_size
         inside = (self.gates + 1) * H
         return D + 1 + H + inside, inside + 3 * D + 1 + H
+
+    @property
+    def floats_of_weights(self) -> int:
+        """About how many numbers the copies of the weights have that a window is computed with."""
+        recurrent = self.gates * self.hidden_size**2
+        dropped = self.shapes()["W"][1] * self.gates * self.hidden_size + 2 * recurrent
+        return recurrent + (dropped if self.weight_dropout.rate else 0)
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Use these arrays as the weights and as the place for their gradients."""
@@ -186,7 +193,7 @@ class Recurrent(ABC):
 
         BLAS multiplies by it up to 1.7 times faster than by a transposed view.
         """
-        Wh_T = self._passing("Wh_T", self.hidden_size, len(self.W))
+        Wh_T = self._workspace("Wh_T", self.hidden_size, len(self.W))
         for start in range(0, len(self.W), TRANSPOSED_AT_ONCE):
             part = slice(start, start + TRANSPOSED_AT_ONCE)
             Wh_T[:, part] = self.used[part, self.input_size + 1 :].T
@@ -204,11 +211,11 @@ class Recurrent(ABC):
     def _new(self, *shape: int) -> Array:
         return np.empty(shape, self.W.dtype)
 
-    def _passing(self, name: str, *shape: int) -> Array:
-        """Return a buffer of ``backward`` alone: layers with one scratch share it."""
-        array = self.scratch.get(name)
+    def _workspace(self, name: str, *shape: int) -> Array:
+        """Return a buffer of ``backward`` alone: layers with one workspace share it."""
+        array = self.workspace.get(name)
         if array is None or array.shape != shape:
-            array = self.scratch[name] = self._new(*shape)
+            array = self.workspace[name] = self._new(*shape)
         return array
 
     def _steps_at_once(self, bytes_per_step: int) -> int:

@@ -56,8 +56,8 @@ class TimeRNN(Recurrent):
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
         self.rows_back = rows_per_block(H, H, N)
-        self.factor = self._passing("factor", T, H, N)
-        self.dz = self._passing("dz", H, T, N)
+        self.factor = self._workspace("factor", T, H, N)
+        self.dz = self._workspace("dz", H, T, N)
 
     def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
         dh: Array = dstate[0].copy()
