@@ -21,10 +21,11 @@ DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
-CHARACTERS_A_MINUTE = 5_000_000
+CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train on with 256 units, to tell how often a text will be read."""
-EPOCHS_UNHARMED, EPOCHS_FULL = 5, 10
-"""A text read less often than the first needs no dropout; with the second it needs most of it."""
+EPOCHS_UNHARMED, EPOCHS_FULL, EPOCHS_MANY = 5, 10, 12.5
+"""A text read less often than the first needs no dropout, with the second it needs most of it, and
+beyond the third it also needs weights dropped."""
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -172,9 +173,8 @@ def _regularised(model: ModelConfig, choices: _Choices, *, epochs: float | None)
         why = f"the text is read about {epochs:,.0f} times" if epochs >= 1 else "none is read twice"
     if epochs is not None and epochs > EPOCHS_UNHARMED:
         rise = (epochs - EPOCHS_UNHARMED) / (EPOCHS_FULL - EPOCHS_UNHARMED)
-        doublings = max(0.0, log2(epochs / EPOCHS_FULL))
-        rate = min(0.3 * min(1, rise) + 0.1 * doublings, 0.5)
-        weight_rate = min(0.1 * doublings, 0.2)
+        rate = min(0.3 * min(1, rise) + 0.1 * max(0, log2(epochs / EPOCHS_FULL)), 0.5)
+        weight_rate = min(0.15 * max(0, log2(epochs / EPOCHS_MANY)), 0.2)
     return dataclasses.replace(
         model,
         dropout=choices.of("dropout", model.dropout, round(rate, 2), why),
