@@ -207,7 +207,11 @@ class TrainConfig(Settings):
         None, "Highest learning rate, per step.", above=0, high=1e6, auto="from size and optimizer"
     )
     weight_decay: float | None = setting(
-        None, "Decay of the weights (decoupled for adamw).", low=0, high=1e3, auto="by optimizer"
+        None,
+        "Decay of the weights (decoupled for adamw).",
+        low=0,
+        high=1e3,
+        auto="from optimizer, corpus and time",
     )
     max_grad_norm: float = setting(
         1.0, "Clip gradients to this global norm; 0 clips nothing.", low=0, high=1e12

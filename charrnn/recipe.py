@@ -1,8 +1,9 @@
 """The rule for settings that were left out: from the corpus and the time allowed.
 
-The time decides the size, and how often the text will be read decides what is dropped: in the first
-passes nothing, later only what hinders a layer from learning by heart goes on paying. Each choice
-comes with its reason, which ``--plan`` prints. README.md has the runs behind the numbers.
+The time decides the size, and how often the text will be read decides what is held back (dropout,
+weight dropout, weight decay): in the first passes nothing, later only what hinders a layer from
+learning by heart goes on paying. Each choice comes with its reason, which ``--plan`` prints.
+README.md has the runs behind the numbers.
 """
 
 import dataclasses
@@ -23,9 +24,15 @@ SIZES = ((2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
 CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train on with 256 units, to tell how often a text will be read."""
-EPOCHS_UNHARMED, EPOCHS_FULL, EPOCHS_MANY = 5, 10, 12.5
-"""A text read less often than the first needs no dropout, with the second it needs most of it, and
-beyond the third it also needs weights dropped."""
+EPOCHS_UNHARMED = 5
+"""How often a text can be read before a model learns it by heart rather than from it."""
+PER_DOUBLING = {
+    "dropout": (0.125, 0.5),
+    "weight_dropout": (0.04, 0.2),
+    "weight_decay": (0.03, 0.05),
+}
+"""What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
+never below the optimizer's own, and only decoupled decay grows."""
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -71,7 +78,7 @@ def complete(
     assert train.batch_size and train.seq_len
     per_step = train.batch_size * (line_length or train.seq_len)
     epochs = _epochs(model, train, minutes=minutes, per_step=per_step, length=length)
-    model = _regularised(model, choices, epochs=None if tiny else epochs)
+    model, train = _regularised(model, train, choices, epochs=None if tiny else epochs)
     train = _optimised(train, choices, model=model, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
@@ -166,22 +173,30 @@ def _epochs(
     return CHARACTERS_A_MINUTE * (minutes or 0) / work / max(1, length)
 
 
-def _regularised(model: ModelConfig, choices: _Choices, *, epochs: float | None) -> ModelConfig:
-    rate, weight_rate = 0.0, 0.0
-    why = "so short a text is learned by heart"
+def _regularised(
+    model: ModelConfig, train: TrainConfig, choices: _Choices, *, epochs: float | None
+) -> tuple[ModelConfig, TrainConfig]:
+    doublings, why = 0.0, "so short a text is learned by heart"
     if epochs is not None:
+        doublings = log2(max(1, epochs / EPOCHS_UNHARMED))
         why = f"the text is read about {epochs:,.0f} times" if epochs >= 1 else "none is read twice"
-    if epochs is not None and epochs > EPOCHS_UNHARMED:
-        rise = (epochs - EPOCHS_UNHARMED) / (EPOCHS_FULL - EPOCHS_UNHARMED)
-        rate = min(0.3 * min(1, rise) + 0.1 * max(0, log2(epochs / EPOCHS_FULL)), 0.5)
-        weight_rate = min(0.15 * max(0, log2(epochs / EPOCHS_MANY)), 0.2)
-    return dataclasses.replace(
+    rates = {
+        name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
+    }
+    decay, why_decay = OPTIMIZERS[train.optimizer].default_weight_decay, "of this optimizer"
+    if train.optimizer == "adamw" and rates["weight_decay"] > decay:
+        decay, why_decay = rates["weight_decay"], why
+    model = dataclasses.replace(
         model,
-        dropout=choices.of("dropout", model.dropout, round(rate, 2), why),
+        dropout=choices.of("dropout", model.dropout, rates["dropout"], why),
         weight_dropout=choices.of(
-            "weight_dropout", model.weight_dropout, round(weight_rate, 2), why
+            "weight_dropout", model.weight_dropout, rates["weight_dropout"], why
         ),
     )
+    train = dataclasses.replace(
+        train, weight_decay=choices.of("weight_decay", train.weight_decay, decay, why_decay)
+    )
+    return model, train
 
 
 def _optimised(
@@ -196,12 +211,6 @@ def _optimised(
         train,
         learning_rate=choices.of(
             "learning_rate", train.learning_rate, round(rate, 5), "for this size and optimizer"
-        ),
-        weight_decay=choices.of(
-            "weight_decay",
-            train.weight_decay,
-            optimizer.default_weight_decay,
-            "of this optimizer",
         ),
         reset=choices.of(
             "reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn"

@@ -57,7 +57,7 @@ def min_p_(logits: Array, p: float) -> Array:
 
 def softmax(logits: Array) -> NDArray[np.float64]:
     """Return the probabilities of logits (V, N), in float64."""
-    odds: NDArray[np.float64] = np.exp((logits - logits.max(axis=0)).astype(np.float64))
+    odds: NDArray[np.float64] = np.exp(logits - logits.max(axis=0), dtype=np.float64)
     odds /= odds.sum(axis=0)
     return odds
 
@@ -90,8 +90,7 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
         min_p_(logits, config.min_p)
     if config.top_p is not None:
         top_p_(logits, config.top_p)
-    odds = np.exp((logits - logits.max(axis=0)).astype(np.float64))
-    steps = np.cumsum(odds, axis=0)
+    steps = np.exp(logits - logits.max(axis=0), dtype=np.float64).cumsum(axis=0)
     ids = (steps <= uniform * steps[-1]).sum(axis=0)
     return ids
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.text import cache, check_sources, corpus, fingerprint, read_corpus, remove_cache
-from charrnn.text.decoding import suggest_encodings
+from charrnn.text.decoding import _wide_pattern, suggest_encodings
 
 KOREAN = (
     "동해 물과 백두산이 마르고 닳도록\n하느님이 보우하사 우리나라 만세\n무궁화 삼천리 화려 강산\n"
@@ -471,6 +471,7 @@ ENCODINGS = ("utf-8", "utf-16-le", "utf-16", "utf-32-be", "gb18030", "cp949", "s
 )
 def test_chunk_borders_change_nothing(tmp_path_factory, text, encoding, newlines, normalize, chunk):
     data = text.encode(encoding, "ignore")
+    assume(encoding != "utf-8" or not _wide_pattern(data))  # taken for another encoding: refused
     expected = data.decode("utf-16-le" if encoding == "utf-16" else encoding).removeprefix("\ufeff")
     if newlines == "lf":
         expected = expected.replace("\r\n", "\n").replace("\r", "\n")

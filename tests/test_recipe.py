@@ -152,20 +152,30 @@ def test_every_choice_has_its_reason():
     assert all(done.reasons.values())
 
 
-def test_the_more_often_a_text_is_read_the_more_is_dropped():
+def test_the_more_often_a_text_is_read_the_more_is_held_back():
     rates = [
-        (done.model.dropout, done.model.weight_dropout)
+        (done.model.dropout, done.model.weight_dropout, done.train.weight_decay)
         for epochs in (0.1, 5, 6, 8, 10, 12, 20, 40, 1000)
         for done in [recipe(10**6, train={"epochs": epochs})]
     ]
     for column in zip(*rates, strict=True):
         assert list(column) == sorted(column)
-    assert rates[1] == (0, 0)
-    assert rates[4] == (0.3, 0)
-    assert rates[-1] == (0.5, 0.2)
-    assert recipe(10**6, train={"minutes": 5.0}).model.dropout > 0.2
+    assert rates[1] == (0, 0, 0.01)
+    assert rates[6] == (0.25, 0.08, 0.05)
+    assert rates[-1] == (0.5, 0.2, 0.05)
+    assert recipe(10**6, train={"minutes": 5.0}).model.dropout > 0.1
     assert recipe(10**8, train={"minutes": 5.0}).model.dropout == 0
-    assert recipe(1000).model.dropout == 0
+    assert recipe(1000).model.dropout == recipe(1000).model.weight_dropout == 0
+
+
+def test_only_decoupled_decay_grows():
+    done = recipe(10**6, train={"epochs": 100.0, "optimizer": "adam"})
+    assert done.train.weight_decay == OPTIMIZERS["adam"].default_weight_decay == 0
+    assert done.reasons["weight_decay"] == "of this optimizer"
+    assert done.model.weight_dropout > 0
+    done = recipe(10**6, train={"epochs": 100.0})
+    assert done.reasons["weight_decay"] == "the text is read about 100 times"
+    assert recipe(1000).reasons["weight_decay"] == "of this optimizer"
 
 
 def test_the_longer_the_larger():
@@ -194,7 +204,7 @@ def test_a_run_is_of_eight_minutes_if_nothing_is_said_and_the_text_is_not_tiny()
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_defaults_of_the_optimizers(optimizer):
-    done = recipe(train={"optimizer": optimizer})
+    done = recipe(train={"optimizer": optimizer, "epochs": 3.0})
     assert done.train.weight_decay == OPTIMIZERS[optimizer].default_weight_decay
     if optimizer in ("adam", "adamw"):
         assert 0.001 < done.train.learning_rate < 0.02

@@ -121,12 +121,14 @@ class WeightDropout:
         self.mask = None
         if rng is None or self.rate == 0:
             return W
+        shape = (len(W), W.shape[1] - first)
         if not hasattr(self, "thinned"):
-            self.thinned = np.empty_like(W)
-        # 16 bits a weight are drawn twice as fast as a float.
-        drawn = rng.integers(0, 2**16, (len(W), W.shape[1] - first), np.uint16)
+            self.thinned, self.factors = np.empty_like(W), np.empty(shape, W.dtype)
+        # 16 raw bits a weight are drawn three times as fast as a float.
+        words = rng.bit_generator.random_raw(-(-self.factors.size // 4))
+        drawn = words.view(np.uint16)[: self.factors.size].reshape(shape)
         kept = drawn >= round(self.rate * 2**16)
-        self.mask = np.multiply(kept, W.dtype.type(1 / (1 - self.rate)))
+        self.mask = np.multiply(kept, W.dtype.type(1 / (1 - self.rate)), out=self.factors)
         self.thinned[:, :first] = W[:, :first]
         np.multiply(W[:, first:], self.mask, out=self.thinned[:, first:])
         return self.thinned
@@ -144,6 +146,7 @@ class Linear:
     def __init__(self, input_size: int, output_size: int) -> None:
         self.input_size = input_size
         self.output_size = output_size
+        self.columns: Array = np.empty((0, 0))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of the weights, the bias in the first column."""
@@ -160,7 +163,7 @@ class Linear:
     def forward(self, y: Array) -> Array:
         """Return logits (F, T*N) for y (T, D, N)."""
         T, D, N = y.shape
-        if getattr(self, "columns", np.empty((0, 0))).shape != (1 + D, T * N):
+        if self.columns.shape != (1 + D, T * N):
             self.columns = np.ones((1 + D, T * N), self.W.dtype)
         swap_time(y, self.columns[1:].reshape(D, T, N))
         return self.W @ self.columns
