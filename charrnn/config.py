@@ -14,7 +14,9 @@ from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hin
 from charrnn.errors import ConfigError
 
 Cell = Literal["rnn", "lstm", "gru"]
-OptimizerName = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+OptimizerName = Literal[
+    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"
+]
 ScheduleName = Literal["constant", "step", "cosine", "plateau"]
 
 
@@ -183,7 +185,7 @@ class TrainConfig(Settings):
         None, "Length of the run in minutes.", above=0, high=1e6, auto="8, less for a tiny text"
     )
     batch_size: int | None = setting(
-        None, "Parallel streams of text.", low=1, high=65536, auto="32, fewer for a tiny text"
+        None, "Parallel streams of text.", low=1, high=65536, auto="128, fewer for a tiny text"
     )
     seq_len: int | None = setting(
         None,
@@ -202,13 +204,13 @@ class TrainConfig(Settings):
     lines: bool = setting(
         False, "Take every line for an item of its own, such as a name: shuffled, read from zero."
     )
-    optimizer: OptimizerName = setting("adamw", "Optimizer.")
+    optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
         None, "Highest learning rate, per step.", above=0, high=1e6, auto="from size and optimizer"
     )
     weight_decay: float | None = setting(
         None,
-        "Decay of the weights (decoupled for adamw).",
+        "Decay of the weights (decoupled for adamw and muon).",
         low=0,
         high=1e3,
         auto="from optimizer, corpus and time",
@@ -230,7 +232,7 @@ class TrainConfig(Settings):
         "How often the held-out part is scored in a run.",
         low=1,
         high=10**6,
-        auto="10 to 40, by length",
+        auto="6 to 40, by length",
     )
     patience: int = setting(
         10, "Stop after this many validations without a better one; 0 never.", low=0, high=10**6
@@ -317,6 +319,7 @@ class EvalConfig(Settings):
 class BenchConfig(Settings):
     """What is timed."""
 
+    job: Literal["train", "sample"] = setting("train", "What to time.")
     batch_size: int | None = setting(
         None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
     )

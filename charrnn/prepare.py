@@ -11,7 +11,13 @@ import numpy as np
 from charrnn import runs
 from charrnn.checkpoint import Checkpoint, History, installed_memory, load
 from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
-from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError
+from charrnn.errors import (
+    CheckpointError,
+    ConfigError,
+    CorpusError,
+    RunError,
+    VocabularyError,
+)
 from charrnn.nn.model import CharModel
 from charrnn.parallel.team import shared_zeros
 from charrnn.recipe import Recipe, complete
@@ -101,8 +107,8 @@ def prepare(
         if start
         else Vocabulary.from_codes(kept, unit=text.unit, normalize=text.normalize)
     )
-    if start:  # raises if the text has characters that the model does not know
-        vocabulary.encode(Vocabulary.from_codes(kept, unit=text.unit).symbols)
+    if start:
+        _check_known(vocabulary, Vocabulary.from_codes(kept, unit=text.unit).symbols)
     _check_memory(recipe, len(vocabulary), threads)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
@@ -173,6 +179,18 @@ def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "
             f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --batch-size or --seq-len"
+        )
+
+
+def _check_known(vocabulary: Vocabulary, symbols: Codes) -> None:
+    """Raise if a text has symbols that the model to start from does not know."""
+    _, unknown = vocabulary.encode_known(symbols)
+    if unknown:
+        listed = ", ".join(vocabulary.show(code) for code in list(unknown)[:5])
+        more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
+        raise VocabularyError(
+            f"the model of --init-from does not know {listed}{more}: take them out of the text, or "
+            "train without --init-from"
         )
 
 

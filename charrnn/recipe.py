@@ -33,6 +33,8 @@ PER_DOUBLING = {
 }
 """What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
 never below the optimizer's own, and only decoupled decay grows."""
+DECOUPLED = ("adamw", "muon")
+FEW_STREAMS, STREAMS = 32, 128
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -74,7 +76,7 @@ def complete(
     minutes = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
 
     model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
-    train = _batched(train, choices, length=length)
+    train = _batched(train, choices, length=length, tiny=tiny)
     assert train.batch_size and train.seq_len
     per_step = train.batch_size * (line_length or train.seq_len)
     epochs = _epochs(model, train, minutes=minutes, per_step=per_step, length=length)
@@ -141,9 +143,12 @@ def _sized(
     )
 
 
-def _batched(train: TrainConfig, choices: _Choices, *, length: int) -> TrainConfig:
+def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) -> TrainConfig:
     seq_len = choices.of("seq_len", train.seq_len, 20, "short windows learn faster")
-    batch_size = choices.of("batch_size", train.batch_size, 32, "few streams learn faster")
+    streams, why = FEW_STREAMS, "few streams learn faster"
+    if train.optimizer == "muon" and not tiny:
+        streams, why = STREAMS, "a step of this optimizer is worth as many"
+    batch_size = choices.of("batch_size", train.batch_size, streams, why)
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))
     for name, what, wanted, fits in (
@@ -179,12 +184,12 @@ def _regularised(
     doublings, why = 0.0, "so short a text is learned by heart"
     if epochs is not None:
         doublings = log2(max(1, epochs / EPOCHS_UNHARMED))
-        why = f"the text is read about {epochs:,.0f} times" if epochs >= 1 else "none is read twice"
+        why = f"for about {epochs:,.0f} readings" if epochs >= 1 else "none is read twice"
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }
     decay, why_decay = OPTIMIZERS[train.optimizer].default_weight_decay, "of this optimizer"
-    if train.optimizer == "adamw" and rates["weight_decay"] > decay:
+    if train.optimizer in DECOUPLED and rates["weight_decay"] > decay:
         decay, why_decay = rates["weight_decay"], why
     model = dataclasses.replace(
         model,
@@ -202,11 +207,15 @@ def _regularised(
 def _optimised(
     train: TrainConfig, choices: _Choices, *, model: ModelConfig, tiny: bool
 ) -> TrainConfig:
-    assert model.hidden_size
+    assert model.hidden_size and train.batch_size
     optimizer = OPTIMIZERS[train.optimizer]
     rate = optimizer.default_learning_rate
-    if train.optimizer in ("adam", "adamw"):
-        rate = 0.008 * (256 / max(model.hidden_size, 256)) * (0.5 if model.cell == "rnn" else 1)
+    if train.optimizer in ("adam", "adamw", "muon"):
+        rate *= 256 / max(model.hidden_size, 256)
+    if train.optimizer in ("adam", "adamw") and model.cell == "rnn":
+        rate *= 0.5
+    if train.optimizer == "muon":  # fewer streams tell the direction less well
+        rate *= min(1, train.batch_size / STREAMS) ** 0.5
     return dataclasses.replace(
         train,
         learning_rate=choices.of(
@@ -233,7 +242,7 @@ def _timed(
             choices.reasons["minutes"] = "the default"
     validations = 20
     if minutes is not None:
-        validations = 10 if minutes <= 2 else 20 if minutes <= 10 else 40
+        validations = 6 if minutes <= 2 else 20 if minutes <= 10 else 40
     return dataclasses.replace(
         train,
         epochs=None,

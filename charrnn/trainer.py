@@ -5,14 +5,13 @@ Dimensions
     P parameters.
 
 The batch is cut into shards of streams. Each shard has its own state and its
-own gradient; a worker of the team does some shards and then some blocks of the parameters.
+own gradient; a worker of the team does some shards and then some parts of the parameters.
 How the work is cut follows from the sizes alone and sums run in the order of the shards, so the
 result is the same, bit for bit, for every number of workers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from math import isfinite, log, sqrt
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.optimizers import BLOCK, Optimizer, blocks
+from charrnn.optimizers import Optimizer, hidden_rows, parts
 from charrnn.parallel.sharding import collect, deal, shard_columns
 from charrnn.parallel.team import Team, shared_zeros
 from charrnn.scoring import AnyScorer
@@ -60,7 +59,7 @@ class Shard:
 
 
 class Worker:
-    """One worker's shards of the streams and blocks of the parameters.
+    """One worker's shards of the streams and parts of the parameters.
 
     The shards of a worker take turns in the buffers of one model.
     """
@@ -70,7 +69,7 @@ class Worker:
         model: CharModel,
         shards: Sequence[Shard],
         grads: Sequence[Array],
-        part: slice,
+        parts: Sequence[slice],
         optimizer: Optimizer,
         batches: Batches,
         reset: float,
@@ -79,7 +78,7 @@ class Worker:
         scored: range,
     ) -> None:
         self.model, self.shards = model, shards
-        self.grads, self.part, self.optimizer = grads, part, optimizer
+        self.grads, self.parts, self.optimizer = grads, parts, optimizer
         self.batches, self.reset, self.random_seed = batches, reset, random_seed
         self.scorer, self.scored = scorer, scored
 
@@ -107,13 +106,13 @@ class Worker:
 
     @QUIET
     def reduce(self) -> list[float]:
-        """Sum the shards' gradients into the first; return the squared norm of each block."""
+        """Sum the shards' gradients into the first; return the squared norm of each part."""
         total, *rest = self.grads
         norms = []
-        for block in blocks(self.part):
+        for part in self.parts:
             for grad in rest:
-                np.add(total[block], grad[block], out=total[block])
-            norms.append(float(np.dot(total[block], total[block])))
+                np.add(total[part], grad[part], out=total[part])
+            norms.append(float(np.dot(total[part], total[part])))
         return norms
 
     @QUIET
@@ -125,11 +124,12 @@ class Worker:
         sound : bool
             Whether the parameters are still numbers that a model can have.
         """
-        self.optimizer.update(self.part, learning_rate=learning_rate, step=step, scale=scale)
+        for part in self.parts:
+            self.optimizer.update(part, learning_rate=learning_rate, step=step, scale=scale)
         for shard in self.shards:
             shard.state[...] = shard.next_state
         theta = self.optimizer.theta
-        return all(is_sound(theta[block]) for block in blocks(self.part))
+        return all(is_sound(theta[part]) for part in self.parts)
 
     @QUIET
     def score(self) -> list[float]:
@@ -228,11 +228,16 @@ class Trainer:
             for index, columns in enumerate(shard_columns(N, stream_bytes))
         ]
         grads = [shard.grads.vector for shard in shards]
+        rows = hidden_rows(model.parameters, model.hidden_columns)
         self.optimizer = optimizer(
-            model.parameters.vector, grads[0], zeros=shared_zeros, weight_decay=weight_decay
+            model.parameters.vector,
+            grads[0],
+            zeros=shared_zeros,
+            weight_decay=weight_decay,
+            rows=rows,
         )
-        P, count = model.num_parameters, max(1, min(threads, len(shards)))
-        per_worker = -(-P // (BLOCK * count)) * BLOCK
+        tiles = parts(model.num_parameters, rows)
+        count = max(1, min(threads, len(shards)))
         self.scorer = scorer
         scored = deal(range(scorer.num_shards if scorer else 0), count)
         scored += [range(0)] * (count - len(scored))
@@ -241,7 +246,7 @@ class Trainer:
                 model.replica(),
                 [shards[index] for index in mine],
                 grads,
-                slice(min(number * per_worker, P), min((number + 1) * per_worker, P)),
+                tiles[number::count],
                 self.optimizer,
                 batches,
                 reset,
@@ -263,7 +268,7 @@ class Trainer:
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
         loss = collect(losses) / self.batches.symbols(number)
-        norm = sqrt(sum(chain.from_iterable(self.team.call("reduce"))))
+        norm = sqrt(collect(self.team.call("reduce")))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
             scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0

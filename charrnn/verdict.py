@@ -83,8 +83,9 @@ def of_run(
         )
     _, train_before, val_before = scored[len(scored) // 2 - 1]
     if val < val_before * (1 - RISE):
+        begins = "not done" if val > train * (1 + GAP) else "underfitting"
         return (
-            f"underfitting: the validation loss was still falling, from {val_before:.3f} nats "
+            f"{begins}: the validation loss was still falling, from {val_before:.3f} nats "
             f"half-way to {val:.3f} (training {train:.3f}). Try {longer}"
         )
     if train < train_before * (1 - RISE):

@@ -156,7 +156,7 @@ BAD = {
         KOREAN.encode() + b"\xff" + KOREAN.encode(),
         {},
         f"notes.txt: byte {len(KOREAN.encode())} (line 4) is not UTF-8, though the text around it "
-        "is: repair or remove the damaged bytes, or add --unit byte",
+        "is: repair or remove the damaged bytes, or train with --unit byte",
     ),
     "UTF-8 cut": (
         KOREAN.encode()[:-2],
@@ -179,7 +179,7 @@ BAD = {
         b"ab\n\xed\xa0\xbd",
         {},
         "notes.txt: byte 3 (line 2) is a lone surrogate (U+D83D), half of a pair: repair the "
-        "text, or add --unit byte",
+        "text, or train with --unit byte",
     ),
     "surrogate in UTF-16": (
         b"\xff\xfea\0\x3d\xd8b\0",
@@ -209,7 +209,7 @@ BAD = {
         {"encoding": "cp949"},
         "is not cp949; the file reads as UTF-8: leave out --encoding",
     ),
-    "noise": (bytes(range(256)) * 9, {}, "it looks like binary data: name a text file, or add"),
+    "noise": (bytes(range(256)) * 9, {}, "it looks like binary data: name a text file, or"),
     "a PDF": (b"%PDF-1.7\n", {}, "notes.txt holds a PDF, not text"),
     "a zip": (b"PK\x03\x04abc", {}, "notes.txt holds a zip archive"),
     "a tar in a gzip": (gzip.compress(b"a" * 257 + b"ustar"), {}, "holds a tar archive"),
@@ -338,7 +338,7 @@ def test_patterns(write):
         write(f"{name}\n".encode(), name)
     assert text_of(read_corpus(["*.txt"])) == "a.txt\nb.txt\n"
     assert text_of(read_corpus(["**/*.txt"])) == "a.txt\nb.txt\ndeep/er/c.txt\n"
-    with pytest.raises(CorpusError, match=r"pattern \*\.rst holds no text"):
+    with pytest.raises(CorpusError, match=r"pattern \*\.rst matches nothing"):
         read_corpus(["*.rst"])
 
 

@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from charrnn.config import OptimizerName, ScheduleName
-from charrnn.optimizers import (
-    BLOCK,
-    OPTIMIZERS,
-    Adam,
-    AdamW,
-    blocks,
-    learning_rate_factor,
-)
+from charrnn.optimizers import BLOCK, OPTIMIZERS, blocks, learning_rate_factor
+from charrnn.optimizers.elementwise import Adam, AdamW
 
 EACH = pytest.mark.parametrize("name", OPTIMIZERS)
 EACH_SCHEDULE = pytest.mark.parametrize("schedule", get_args(ScheduleName))
@@ -54,6 +48,8 @@ BY_HAND = {
     # v = (0.99 * 0.0025 + 0.01 * 0.0625) / (1 - 0.99^2)
     "adam": (0.9, 0.9 - 0.1 * (0.02 / 0.19) / sqrt(0.0031 / 0.0199)),
     "adamw": (0.9, 0.9 - 0.1 * (0.02 / 0.19) / sqrt(0.0031 / 0.0199)),
+    # Where nothing is a matrix, it is adamw; test_muon.py has the rest.
+    "muon": (0.9, 0.9 - 0.1 * (0.02 / 0.19) / sqrt(0.0031 / 0.0199)),
 }
 
 
@@ -76,6 +72,7 @@ def test_weight_decay_by_hand(name):
         "rmsprop": 2 - 1.0,
         "adam": 2 - 0.1,
         "adamw": 2 * (1 - 0.025) - 0.1,  # decoupled
+        "muon": 2 * (1 - 0.025) - 0.1,
     }
     assert after[0] == pytest.approx(wanted[name], abs=1e-6)
 
@@ -96,7 +93,7 @@ def test_a_long_run_follows_the_textbook(name):
     theta = np.ones(4)
     v, s, m, n = np.zeros((4, 4))
     for step, g in enumerate(grads, 1):
-        if name == "adamw":
+        if name in ("adamw", "muon"):
             theta = theta - 0.01 * 0.1 * theta
         else:
             g = g + 0.1 * theta

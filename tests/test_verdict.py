@@ -44,6 +44,7 @@ def test_underfitting():
     assert words.startswith("underfitting: ")
     assert "from 2.100 nats half-way to 1.600 (training 1.500)" in words
     assert words.endswith("Try --minutes 5")
+    assert says([x - 0.5 for x in FALLING], FALLING).startswith("not done: ")
     assert says(FALLING, FALLING, minutes=None, steps=1000).endswith("Try --steps 2000")
     assert says(FALLING, FALLING, minutes=None).endswith("Try --steps 2000")
 

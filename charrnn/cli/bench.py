@@ -1,7 +1,7 @@
 """``charrnn bench``: how fast charrnn is on this machine."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +13,6 @@ from charrnn.config import BenchConfig, ModelConfig
 @takes(ModelConfig, BenchConfig, MachineConfig, defaults={ModelConfig: "see bench"})
 def command(
     *,
-    job: Annotated[Literal["train", "sample"], typer.Option(help="What to time.")] = "train",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     **settings: Any,
 ) -> None:
@@ -27,14 +26,14 @@ def command(
     model = pick(ModelConfig, settings)
     config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
     result = benchmark(
-        job,
+        config.job,
         replace(
             model,
             num_layers=model.num_layers or 2,
             hidden_size=model.hidden_size or 128,
             dropout=model.dropout or 0.0,
         ),
-        batch_size=config.batch_size or (64 if job == "train" else 1),
+        batch_size=config.batch_size or (64 if config.job == "train" else 1),
         seq_len=config.seq_len,
         vocab_size=config.vocab_size,
         threads=machine.threads,
@@ -47,9 +46,9 @@ def command(
     write_table(
         (),
         [
-            ("job", f"{job} {size}, {result.parameters:,} parameters"),
+            ("job", f"{config.job} {size}, {result.parameters:,} parameters"),
             ("streams", f"{result.batch_size}"),
-            ("window", f"{result.seq_len} characters" if job == "train" else "1 character"),
+            ("window", f"{result.seq_len} characters" if config.job == "train" else "1 character"),
             ("threads", f"{result.threads}" + ("" if machine.threads else ", the best here")),
             (
                 "characters/s",

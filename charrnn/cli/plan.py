@@ -105,4 +105,4 @@ def _time_words(plan: "Plan", speed: float) -> str:
     if plan.steps:
         return f"about {clock(seconds)}"
     epochs = seconds * speed / max(1, plan.train_characters)
-    return f"{clock(seconds)}, about {epochs:.3g} times through the text"
+    return f"{clock(seconds)}, about {epochs:.3g} times through the text at that speed"

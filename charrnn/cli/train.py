@@ -202,7 +202,8 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     model = _model_words(run.directory)
     texts = [] if run.plan.val_characters else [show_path(path) for path in run.plan.sources]
     say(f"next: {command_line('charrnn', 'sample', *model)}")
-    say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
+    if "-" not in run.plan.sources or not texts:
+        say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
 
 
 def _say_resume(run: "Run") -> None:

@@ -109,6 +109,15 @@ class CharModel:
         return sum(part.floats_of_weights for part in parts if isinstance(part, Recurrent))
 
     @property
+    def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
+        """Matrices by name, with the columns whose input is learned features."""
+        one_hot = isinstance(self.encoder, OneHot)
+        return {
+            f"layers.{index}.W": layer.hidden_columns(one_hot=one_hot and index == 0)
+            for index, layer in enumerate(self.layers)
+        }
+
+    @property
     def num_parameters(self) -> int:
         """P, the number of weights."""
         return len(self.parameters.vector)

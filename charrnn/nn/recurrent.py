@@ -71,6 +71,12 @@ class Recurrent(ABC):
         """Return the shape of each weight, by name."""
         return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.hidden_size)}
 
+    def hidden_columns(self, *, one_hot: bool) -> tuple[slice, ...]:
+        """Return the columns of ``W`` whose input is features: h, and x if not ``one_hot``."""
+        D = self.input_size
+        x, h = slice(0, D), slice(D + 1, D + 1 + self.hidden_size)
+        return (h,) if one_hot else (x, h)
+
     @property
     def floats_per_character(self) -> tuple[int, int]:
         """About how many numbers the buffers hold for one step of one stream.

@@ -270,6 +270,8 @@ def _find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) 
         elif not exists and "\0" not in path and has_magic(path):
             # Path.glob takes no absolute patterns
             matches = sorted(glob(path, recursive=True))  # noqa: PTH207
+            if not matches:
+                raise CorpusError(f"pattern {show_path(path)} matches nothing: check the pattern")
             files += _texts_among(matches, f"pattern {show_path(path)}", encoding, findings)
         elif not exists:
             raise CorpusError(f"{show_path(path)}: no such file or folder: check the name")

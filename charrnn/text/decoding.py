@@ -302,7 +302,7 @@ class TextDecoder:
         if surrogate is not None:
             return (
                 f"{self._name}: {where} is a lone surrogate (U+{surrogate:04X}), half of a pair: "
-                "repair the text, or add --unit byte"
+                "repair the text, or train with --unit byte"
             )
         context = self._previous[: len(self._previous) - pending]
         data, start = context + data, len(context) + start
@@ -319,7 +319,7 @@ class TextDecoder:
         if self._codec == "utf-8" and (self._not_ascii or _mostly_utf8(data, start)):
             return (
                 f"{self._name}: {where} is not UTF-8, though the text around it is: repair or "
-                "remove the damaged bytes, or add --unit byte"
+                "remove the damaged bytes, or train with --unit byte"
             )
         wrong = f"{self._name}: {where} is not {shown}"
         if fits and fits[0] == "utf-8":
@@ -327,7 +327,7 @@ class TextDecoder:
         if fits:
             return f"{wrong}; the file reads as {' or '.join(fits)}: add --encoding {fits[0]}"
         what = "it looks like binary data" if looks_binary(data) else "no common encoding fits"
-        return f"{wrong}; {what}: name a text file, or add --unit byte to train on its bytes"
+        return f"{wrong}; {what}: name a text file, or train on its bytes with --unit byte"
 
 
 def _surrogate_at(data: bytes, start: int, codec: str) -> int | None:

@@ -1,0 +1,137 @@
+"""Muon: the orthogonal direction, its step against a reference by singular values, its parts."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from charrnn.config import ModelConfig
+from charrnn.nn.cells import CELLS
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.optimizers import BLOCK, OPTIMIZERS, hidden_rows, parts
+from charrnn.optimizers.base import ROWS
+from charrnn.optimizers.muon import COEFFICIENTS, ITERATIONS, RMS, orthogonalised
+
+SHAPES = [(1, 1), (1, 7), (7, 1), (5, 5), (20, 50), (50, 20), (128, 96)]
+EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES)
+
+
+def by_singular_values(x):
+    """The same iteration, on the singular values alone."""
+    a, b, c = COEFFICIENTS
+    u, s, v = np.linalg.svd(x, full_matrices=False)
+    s = s / (s**8).sum() ** (1 / 8)
+    for _ in range(ITERATIONS):
+        s = a * s + b * s**3 + c * s**5
+    return (u * s) @ v
+
+
+@EACH_SHAPE
+def test_the_iteration_changes_singular_values_and_nothing_else(shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    np.testing.assert_allclose(orthogonalised(x), by_singular_values(x), atol=1e-10)
+
+
+@EACH_SHAPE
+def test_singular_values_end_near_one(shape):
+    rng = np.random.default_rng(1)
+    u, _, v = np.linalg.svd(rng.standard_normal(shape), full_matrices=False)
+    wanted = np.geomspace(1, 0.05, min(shape))
+    s = np.linalg.svd(orthogonalised((u * wanted) @ v), compute_uv=False)
+    assert 0.65 < s.min() <= s.max() < 1.25
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-6, 1.0, 1e12, 1e30])
+def test_the_size_of_the_gradient_does_not_matter(factor):
+    x = np.random.default_rng(0).standard_normal((30, 40)).astype(np.float32)
+    got = orthogonalised(x * np.float32(factor))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, by_singular_values(x.astype(np.float64)), atol=2e-5)
+
+
+def test_nothing_has_no_direction():
+    assert (orthogonalised(np.zeros((3, 4), np.float32)) == 0).all()
+    assert np.isnan(orthogonalised(np.full((3, 4), np.nan))).all()
+
+
+def test_the_argument_is_left_as_it_is():
+    x = np.random.default_rng(0).standard_normal((6, 8))
+    before = x.copy()
+    orthogonalised(x)
+    assert (x == before).all()
+
+
+HIDDEN = {"one": (slice(3, 10),), "two": (slice(0, 4), slice(5, 9))}
+SHAPES_OF = {"before": (5,), "one": (ROWS + 7, 10), "two": (6, 9), "after": (3, 2)}
+
+
+def test_three_steps_follow_the_definition():
+    rng = np.random.default_rng(0)
+    parameters = Parameters(SHAPES_OF, np.float64)
+    parameters.vector[:] = rng.standard_normal(parameters.vector.size)
+    grads = Parameters(SHAPES_OF, np.float64)
+    wanted = {name: value.copy() for name, value in parameters.items()}
+    alone = parameters.vector.copy()
+    rows = hidden_rows(parameters, HIDDEN)
+    make = {"weight_decay": 0.1}
+    muon = OPTIMIZERS["muon"](parameters.vector, grads.vector, rows=rows, **make)
+    adamw = OPTIMIZERS["adamw"](alone, (grad := np.zeros_like(alone)), **make)
+    momenta = {name: np.zeros(SHAPES_OF[name]) for name in HIDDEN}
+    for step in (1, 2, 3):
+        given = rng.standard_normal(grads.vector.size)
+        grads.vector[:] = grad[:] = given
+        clipped = {name: 0.5 * value.copy() for name, value in grads.items()}
+        for part in parts(alone.size, rows):
+            muon.update(part, learning_rate=0.01, step=step, scale=0.5)
+        adamw.update(slice(0, alone.size), learning_rate=0.01, step=step, scale=0.5)
+        for name, columns in HIDDEN.items():
+            momenta[name] = 0.9 * momenta[name] + clipped[name]
+            wanted[name] *= 1 - 0.01 * 0.1
+            for first in range(0, len(wanted[name]), ROWS):
+                for some in columns:
+                    where = np.s_[first : first + ROWS, some]
+                    turn = by_singular_values(clipped[name][where] + 0.9 * momenta[name][where])
+                    wanted[name][where] -= 0.01 * RMS * max(turn.shape) ** 0.5 * turn
+    same = Parameters(SHAPES_OF, np.float64, alone)
+    for name, value in parameters.items():
+        hidden = np.zeros(value.shape, bool)
+        for some in HIDDEN.get(name, ()):
+            hidden[:, some] = True
+        np.testing.assert_allclose(value[hidden], wanted.get(name, value)[hidden], atol=1e-12)
+        assert (value[~hidden] == same[name][~hidden]).all()
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, 3 * BLOCK + 5])
+def test_without_matrices_the_parts_are_blocks(size):
+    found = parts(size)
+    assert sum(part.stop - part.start for part in found) == size
+    assert all(part.stop - part.start <= BLOCK for part in found)
+
+
+def test_parts_tile_the_vector_and_keep_rows_whole():
+    parameters = Parameters({**SHAPES_OF, "long": (3 * BLOCK + 1,)}, np.float32)
+    rows = hidden_rows(parameters, HIDDEN)
+    found = parts(parameters.vector.size, rows)
+    assert [found[0].start, found[-1].stop] == [0, parameters.vector.size]
+    assert all(first.stop == then.start for first, then in pairwise(found))
+    assert {(run.part.start, run.part.stop) for run in rows} <= {(p.start, p.stop) for p in found}
+    assert [run.part.stop - run.part.start for run in rows] == [ROWS * 10, 7 * 10, 6 * 9]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("embedding_size", [None, 3])
+def test_what_a_model_counts_as_hidden(cell, embedding_size):
+    config = ModelConfig(
+        cell=cell, hidden_size=4, num_layers=2, embedding_size=embedding_size, dropout=0.0
+    )
+    model = CharModel(config, 5)
+    first, second = model.hidden_columns["layers.0.W"], model.hidden_columns["layers.1.W"]
+    for layer, columns in zip(model.layers, (first, second), strict=True):
+        assert np.shares_memory(layer.W[:, columns[-1]], layer.Wh)
+        assert layer.W[:, columns[-1]].shape == layer.Wh.shape
+    assert len(second) == 2  # x and h, not the bias between them
+    assert hidden_rows(model.parameters, model.hidden_columns)[0].others == (
+        [slice(0, 6)] if embedding_size is None else [slice(3, 4)]
+    )
+    assert len(first) == (1 if embedding_size is None else 2)
