@@ -185,14 +185,14 @@ class TrainConfig(Settings):
         None, "Length of the run in minutes.", above=0, high=1e6, auto="8, less for a tiny text"
     )
     batch_size: int | None = setting(
-        None, "Parallel streams of text.", low=1, high=65536, auto="128, fewer for a tiny text"
+        None, "Parallel streams of text.", low=1, high=65536, auto="64, fewer for a tiny text"
     )
     seq_len: int | None = setting(
         None,
         "Characters after which backpropagation is cut.",
         low=1,
         high=65536,
-        auto="20, fewer for a tiny text",
+        auto="24, fewer for a tiny text",
     )
     reset: float | None = setting(
         None,

@@ -34,7 +34,7 @@ PER_DOUBLING = {
 """What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
 never below the optimizer's own, and only decoupled decay grows."""
 DECOUPLED = ("adamw", "muon")
-FEW_STREAMS, STREAMS = 32, 128
+FEW_STREAMS, STREAMS = 32, 64
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -144,7 +144,7 @@ def _sized(
 
 
 def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) -> TrainConfig:
-    seq_len = choices.of("seq_len", train.seq_len, 20, "short windows learn faster")
+    seq_len = choices.of("seq_len", train.seq_len, 24, "short windows learn faster")
     streams, why = FEW_STREAMS, "few streams learn faster"
     if train.optimizer == "muon" and not tiny:
         streams, why = STREAMS, "a step of this optimizer is worth as many"
