@@ -103,7 +103,7 @@ class Checkpoint:
     weights : dict of str to array
         By name, as in ``CharModel.parameters``.
     training : dict of str to array
-        What a resume needs beside the weights: the optimiser's vectors and the streams' state.
+        What a resume needs beside the weights: the optimizer's vectors and the streams' state.
         Empty in ``best.npz``.
     """
 

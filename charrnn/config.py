@@ -185,7 +185,11 @@ class TrainConfig(Settings):
         None, "Length of the run in minutes.", above=0, high=1e6, auto="8, less for a tiny text"
     )
     batch_size: int | None = setting(
-        None, "Parallel streams of text.", low=1, high=65536, auto="64, fewer for a tiny text"
+        None,
+        "Parallel streams of text.",
+        low=1,
+        high=65536,
+        auto="64 with muon, else 32; fewer for a tiny text",
     )
     seq_len: int | None = setting(
         None,
@@ -206,7 +210,11 @@ class TrainConfig(Settings):
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
-        None, "Highest learning rate, per step.", above=0, high=1e6, auto="from size and optimizer"
+        None,
+        "Highest learning rate, per step.",
+        above=0,
+        high=1e6,
+        auto="from size, batch and optimizer",
     )
     weight_decay: float | None = setting(
         None,
@@ -232,7 +240,7 @@ class TrainConfig(Settings):
         "How often the held-out part is scored in a run.",
         low=1,
         high=10**6,
-        auto="6 to 40, by length",
+        auto="1 to 40, by length",
     )
     patience: int = setting(
         10, "Stop after this many validations without a better one; 0 never.", low=0, high=10**6

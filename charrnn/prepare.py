@@ -107,8 +107,11 @@ def prepare(
         if start
         else Vocabulary.from_codes(kept, unit=text.unit, normalize=text.normalize)
     )
-    if start:
-        _check_known(vocabulary, Vocabulary.from_codes(kept, unit=text.unit).symbols)
+    if start and vocabulary.encode_known(Vocabulary.from_codes(kept, unit=text.unit).symbols)[1]:
+        try:
+            vocabulary.encode(kept)
+        except VocabularyError as error:
+            raise VocabularyError(f"--init-from: {error}") from None
     _check_memory(recipe, len(vocabulary), threads)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
@@ -179,18 +182,6 @@ def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "
             f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --batch-size or --seq-len"
-        )
-
-
-def _check_known(vocabulary: Vocabulary, symbols: Codes) -> None:
-    """Raise if a text has symbols that the model to start from does not know."""
-    _, unknown = vocabulary.encode_known(symbols)
-    if unknown:
-        listed = ", ".join(vocabulary.show(code) for code in list(unknown)[:5])
-        more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
-        raise VocabularyError(
-            f"the model of --init-from does not know {listed}{more}: take them out of the text, or "
-            "train without --init-from"
         )
 
 

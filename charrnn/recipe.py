@@ -20,7 +20,7 @@ ONE_HOT_LIMIT = 256
 EMBEDDING_SIZE = 128
 DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
-SIZES = ((2.0, 256), (15.0, 384), (float("inf"), 512))
+SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
 CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train on with 256 units, to tell how often a text will be read."""
@@ -33,8 +33,7 @@ PER_DOUBLING = {
 }
 """What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
 never below the optimizer's own, and only decoupled decay grows."""
-DECOUPLED = ("adamw", "muon")
-FEW_STREAMS, STREAMS = 32, 64
+SEQ_LEN = 24
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
 
@@ -81,7 +80,7 @@ def complete(
     per_step = train.batch_size * (line_length or train.seq_len)
     epochs = _epochs(model, train, minutes=minutes, per_step=per_step, length=length)
     model, train = _regularised(model, train, choices, epochs=None if tiny else epochs)
-    train = _optimised(train, choices, model=model, tiny=tiny)
+    train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
         held_out = _enough(held_out - held_out % train.split_parts, characters, choices)
@@ -144,11 +143,9 @@ def _sized(
 
 
 def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) -> TrainConfig:
-    seq_len = choices.of("seq_len", train.seq_len, 24, "short windows learn faster")
-    streams, why = FEW_STREAMS, "few streams learn faster"
-    if train.optimizer == "muon" and not tiny:
-        streams, why = STREAMS, "a step of this optimizer is worth as many"
-    batch_size = choices.of("batch_size", train.batch_size, streams, why)
+    seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
+    streams = OPTIMIZERS["sgd" if tiny else train.optimizer].default_streams
+    batch_size = choices.of("batch_size", train.batch_size, streams, "few streams learn faster")
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))
     for name, what, wanted, fits in (
@@ -189,7 +186,7 @@ def _regularised(
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }
     decay, why_decay = OPTIMIZERS[train.optimizer].default_weight_decay, "of this optimizer"
-    if train.optimizer in DECOUPLED and rates["weight_decay"] > decay:
+    if OPTIMIZERS[train.optimizer].decouples_decay and rates["weight_decay"] > decay:
         decay, why_decay = rates["weight_decay"], why
     model = dataclasses.replace(
         model,
@@ -205,21 +202,24 @@ def _regularised(
 
 
 def _optimised(
-    train: TrainConfig, choices: _Choices, *, model: ModelConfig, tiny: bool
+    train: TrainConfig, choices: _Choices, *, model: ModelConfig, per_step: float, tiny: bool
 ) -> TrainConfig:
-    assert model.hidden_size and train.batch_size
+    assert model.hidden_size
     optimizer = OPTIMIZERS[train.optimizer]
     rate = optimizer.default_learning_rate
-    if train.optimizer in ("adam", "adamw", "muon"):
+    if optimizer.rate_falls_with_size:
         rate *= 256 / max(model.hidden_size, 256)
-    if train.optimizer in ("adam", "adamw") and model.cell == "rnn":
+    if train.optimizer == "muon":  # fewer characters a step tell the direction less well
+        rate *= min(1, per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
+    elif optimizer.rate_falls_with_size and model.cell == "rnn":
         rate *= 0.5
-    if train.optimizer == "muon":  # fewer streams tell the direction less well
-        rate *= min(1, train.batch_size / STREAMS) ** 0.5
     return dataclasses.replace(
         train,
         learning_rate=choices.of(
-            "learning_rate", train.learning_rate, round(rate, 5), "for this size and optimizer"
+            "learning_rate",
+            train.learning_rate,
+            round(rate, 5),
+            "for this size, batch and optimizer",
         ),
         reset=choices.of(
             "reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn"
@@ -242,7 +242,8 @@ def _timed(
             choices.reasons["minutes"] = "the default"
     validations = 20
     if minutes is not None:
-        validations = 6 if minutes <= 2 else 20 if minutes <= 10 else 40
+        few = max(1, min(6, int(6 * minutes)))  # each takes a second of a large held-out part
+        validations = few if minutes <= 2 else 20 if minutes <= 10 else 40
     return dataclasses.replace(
         train,
         epochs=None,

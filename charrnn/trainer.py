@@ -4,10 +4,10 @@ Dimensions
     T steps of the window, N parallel streams, L layers, S state arrays, H hidden units,
     P parameters.
 
-The batch is cut into shards of streams. Each shard has its own state and its
-own gradient; a worker of the team does some shards and then some parts of the parameters.
-How the work is cut follows from the sizes alone and sums run in the order of the shards, so the
-result is the same, bit for bit, for every number of workers.
+The batch is cut into shards of streams. Each shard has its own state and its own gradient; a worker
+of the team does some shards and then some parts of the parameters. How the work is cut follows from
+the sizes alone, and sums run in the order of the shards and of the parts, so the result is the
+same, bit for bit, for every number of workers.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.optimizers import Optimizer, hidden_rows, parts
+from charrnn.optimizers import Optimizer, hidden_rows
 from charrnn.parallel.sharding import collect, deal, shard_columns
 from charrnn.parallel.team import Team, shared_zeros
 from charrnn.scoring import AnyScorer
@@ -156,7 +156,7 @@ def training_memory(
     vocab_size, batch_size, seq_len : int
         V, N and T.
     slots : int
-        Vectors of optimiser state.
+        Vectors of optimizer state.
     threads : int
         Workers, each with the buffers of one shard.
     """
@@ -228,15 +228,13 @@ class Trainer:
             for index, columns in enumerate(shard_columns(N, stream_bytes))
         ]
         grads = [shard.grads.vector for shard in shards]
-        rows = hidden_rows(model.parameters, model.hidden_columns)
         self.optimizer = optimizer(
             model.parameters.vector,
             grads[0],
             zeros=shared_zeros,
             weight_decay=weight_decay,
-            rows=rows,
+            rows=hidden_rows(model.parameters, model.hidden_columns),
         )
-        tiles = parts(model.num_parameters, rows)
         count = max(1, min(threads, len(shards)))
         self.scorer = scorer
         scored = deal(range(scorer.num_shards if scorer else 0), count)
@@ -246,7 +244,7 @@ class Trainer:
                 model.replica(),
                 [shards[index] for index in mine],
                 grads,
-                tiles[number::count],
+                self.optimizer.parts[number::count],
                 self.optimizer,
                 batches,
                 reset,
@@ -261,7 +259,7 @@ class Trainer:
     def step(self, learning_rate: float) -> StepResult:
         """Learn from one window of every stream.
 
-        A step whose loss or gradient is not finite changes neither weights nor optimiser; the
+        A step whose loss or gradient is not finite changes neither weights nor optimizer; the
         streams go on from a zero state. Where it is the update that is not, the weights are lost:
         see ``is_sound``.
         """

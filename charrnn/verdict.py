@@ -83,6 +83,7 @@ def of_run(
         )
     _, train_before, val_before = scored[len(scored) // 2 - 1]
     if val < val_before * (1 - RISE):
+        # Far above the training loss it is no sign of a model too small or too little trained.
         begins = "not done" if val > train * (1 + GAP) else "underfitting"
         return (
             f"{begins}: the validation loss was still falling, from {val_before:.3f} nats "

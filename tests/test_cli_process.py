@@ -271,3 +271,11 @@ def test_help_imports_neither_numpy_nor_rich():
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("text", "next_commands"), [("to be or not", 1), (TEXT, 2)])
+def test_a_text_from_stdin_that_is_gone_is_not_named_for_eval(tmp_path, text, next_commands):
+    done = charrnn(tmp_path, "train", "-", "--steps", "2", *TINY, input=text)
+    assert done.returncode == 0
+    said = done.stderr[done.stderr.index("next: charrnn sample") :].splitlines()
+    assert said == ["next: charrnn sample", "      charrnn eval"][:next_commands]

@@ -9,9 +9,9 @@ from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.optimizers import BLOCK, OPTIMIZERS, hidden_rows, parts
-from charrnn.optimizers.base import ROWS
+from charrnn.optimizers import BLOCK, OPTIMIZERS, blocks, hidden_rows
 from charrnn.optimizers.muon import COEFFICIENTS, ITERATIONS, RMS, orthogonalised
+from charrnn.optimizers.parts import ROWS
 
 SHAPES = [(1, 1), (1, 7), (7, 1), (5, 5), (20, 50), (50, 20), (128, 96)]
 EACH_SHAPE = pytest.mark.parametrize("shape", SHAPES)
@@ -63,7 +63,7 @@ def test_the_argument_is_left_as_it_is():
 
 
 HIDDEN = {"one": (slice(3, 10),), "two": (slice(0, 4), slice(5, 9))}
-SHAPES_OF = {"before": (5,), "one": (ROWS + 7, 10), "two": (6, 9), "after": (3, 2)}
+SHAPES_OF = {"before": (5,), "one": (ROWS + 8, 10), "two": (6, 9), "after": (3, 2)}
 
 
 def test_three_steps_follow_the_definition():
@@ -82,15 +82,16 @@ def test_three_steps_follow_the_definition():
         given = rng.standard_normal(grads.vector.size)
         grads.vector[:] = grad[:] = given
         clipped = {name: 0.5 * value.copy() for name, value in grads.items()}
-        for part in parts(alone.size, rows):
+        for part in muon.parts:
             muon.update(part, learning_rate=0.01, step=step, scale=0.5)
         adamw.update(slice(0, alone.size), learning_rate=0.01, step=step, scale=0.5)
         for name, columns in HIDDEN.items():
             momenta[name] = 0.9 * momenta[name] + clipped[name]
             wanted[name] *= 1 - 0.01 * 0.1
-            for first in range(0, len(wanted[name]), ROWS):
+            half = -(-len(wanted[name]) // 2) if len(wanted[name]) > ROWS else ROWS
+            for first in range(0, len(wanted[name]), half):
                 for some in columns:
-                    where = np.s_[first : first + ROWS, some]
+                    where = np.s_[first : first + half, some]
                     turn = by_singular_values(clipped[name][where] + 0.9 * momenta[name][where])
                     wanted[name][where] -= 0.01 * RMS * max(turn.shape) ** 0.5 * turn
     same = Parameters(SHAPES_OF, np.float64, alone)
@@ -102,21 +103,53 @@ def test_three_steps_follow_the_definition():
         assert (value[~hidden] == same[name][~hidden]).all()
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, 3 * BLOCK + 5])
-def test_without_matrices_the_parts_are_blocks(size):
-    found = parts(size)
-    assert sum(part.stop - part.start for part in found) == size
-    assert all(part.stop - part.start <= BLOCK for part in found)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("size", [1, BLOCK - 1, 3 * BLOCK + 5])
+def test_without_matrices_the_parts_are_blocks(name, size):
+    optimizer = OPTIMIZERS[name](np.ones(size), np.ones(size))
+    assert optimizer.parts == list(blocks(slice(0, size)))
 
 
-def test_parts_tile_the_vector_and_keep_rows_whole():
-    parameters = Parameters({**SHAPES_OF, "long": (3 * BLOCK + 1,)}, np.float32)
+@pytest.mark.parametrize("first", [{}, {"first": (2, 3)}])
+def test_parts_tile_the_vector_and_keep_rows_whole(first):
+    shapes = {**first, **SHAPES_OF, "long": (3 * BLOCK + 1,)}
+    parameters = Parameters(shapes, np.float32)
+    vector = parameters.vector
     rows = hidden_rows(parameters, HIDDEN)
-    found = parts(parameters.vector.size, rows)
-    assert [found[0].start, found[-1].stop] == [0, parameters.vector.size]
-    assert all(first.stop == then.start for first, then in pairwise(found))
-    assert {(run.part.start, run.part.stop) for run in rows} <= {(p.start, p.stop) for p in found}
-    assert [run.part.stop - run.part.start for run in rows] == [ROWS * 10, 7 * 10, 6 * 9]
+    found = OPTIMIZERS["muon"](vector, vector.copy(), rows=rows).parts
+    assert [found[0].start, found[-1].stop] == [0, vector.size]
+    assert all(one.stop == then.start for one, then in pairwise(found))
+    assert all(piece.part in found for piece in rows)
+    assert [piece.part.stop - piece.part.start for piece in rows] == [680, 680, 54]
+    for piece, name in zip(rows, ("one", "one", "two"), strict=True):
+        assert np.shares_memory(vector[piece.part], parameters[name])
+
+
+def test_rows_may_be_updated_at_once():
+    # Where workers are threads, one is in the middle of its rows while another goes through its.
+    class Interrupted(OPTIMIZERS["muon"]):
+        others = None
+
+        def _decay(self, *args):
+            if self.others is not None:
+                part, self.others = self.others, None
+                self.update(part, learning_rate=0.1, step=1)
+            super()._decay(*args)
+
+    shapes = {"W": (2 * ROWS, 9)}
+    rng = np.random.default_rng(0)
+    start, grad = rng.standard_normal((2, 2 * ROWS * 9))
+    results = []
+    for kind, parts in ((OPTIMIZERS["muon"], 2), (Interrupted, 1)):
+        parameters = Parameters(shapes, np.float64, start.copy())
+        rows = hidden_rows(parameters, {"W": (slice(2, 9),)})
+        optimizer = kind(parameters.vector, grad.copy(), rows=rows)
+        optimizer.others = optimizer.parts[1] if parts == 1 else None
+        for part in optimizer.parts[:parts]:
+            optimizer.update(part, learning_rate=0.1, step=1)
+        results.append(parameters.vector)
+    assert (results[0] == results[1]).all()
+    assert (results[0] != start).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -1,7 +1,7 @@
 """The rule for settings that were left out."""
 
 from dataclasses import fields
-from math import ceil
+from math import ceil, sqrt
 
 import pytest
 from hypothesis import given, settings
@@ -209,12 +209,32 @@ def test_defaults_of_the_optimizers(optimizer):
     assert done.train.learning_rate == OPTIMIZERS[optimizer].default_learning_rate
 
 
-def test_fewer_streams_learn_at_a_lower_rate():
+def test_smaller_batches_learn_at_a_lower_rate():
     rates = [
         recipe(10**6, train={"batch_size": streams}).train.learning_rate
         for streams in (1, 32, 64, 512)
     ]
     assert rates[0] < rates[1] < rates[2] == rates[3]
+    short = recipe(10**6, train={"batch_size": 64, "seq_len": 6}).train.learning_rate
+    assert short == pytest.approx(rates[2] / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "characters", "cell", "streams", "rate"),
+    [
+        ("muon", 10**6, "gru", 64, 0.026),
+        ("muon", 10**6, "rnn", 64, 0.026),
+        ("muon", 15_000, "gru", 32, 0.026 / sqrt(2)),  # a tiny text
+        ("adamw", 10**6, "gru", 32, 0.008),
+        ("adam", 10**6, "rnn", 32, 0.004),
+        ("sgd", 10**6, "rnn", 32, 0.5),
+    ],
+)
+def test_streams_and_rate_of_an_optimizer(optimizer, characters, cell, streams, rate):
+    model = {"hidden_size": 256, "cell": cell}
+    done = recipe(characters, model=model, train={"optimizer": optimizer}).train
+    assert done.batch_size == streams
+    assert done.learning_rate == pytest.approx(rate, rel=1e-3)
 
 
 def test_larger_layers_learn_at_lower_rates():

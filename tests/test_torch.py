@@ -1,4 +1,4 @@
-"""Agreement with PyTorch, where it is installed: values, gradients, optimisers.
+"""Agreement with PyTorch, where it is installed: values, gradients, optimizers.
 
 The weights are carried over gate by gate. PyTorch keeps two biases where one does: of the second,
 only the GRU's third gate is another parameter, ``b_n``.

@@ -1,6 +1,5 @@
 """Runs through the API: exact resumption, what is learned, explosions, the best, other weights."""
 
-import itertools
 import json
 import os
 from dataclasses import asdict
@@ -107,14 +106,12 @@ def assert_same_run(one, other):
 # Exact resumption
 
 
+SCHEDULES = ("cosine", "step", "plateau", "constant")
 CASES = [
-    (cell, optimizer, (0.0, 0.3)[index % 2], schedule, (1, 2)[index // 2 % 2])
-    for index, ((cell, optimizer), schedule) in enumerate(
-        zip(
-            itertools.product(CELLS, OPTIMIZERS),
-            itertools.cycle(["cosine", "step", "plateau", "constant"]),
-        )
-    )
+    (cell, optimizer, (0.0, 0.3)[turn % 2], SCHEDULES[turn % 4], (1, 2)[turn // 2 % 2])
+    for i, cell in enumerate(CELLS)
+    for j, optimizer in enumerate(OPTIMIZERS)
+    for turn in (i + j,)  # another combination for each cell
 ]
 
 
@@ -386,7 +383,13 @@ def test_the_order_of_letters_matters(here, cell):
 EXPLOSIONS = [
     ({"cell": cell}, {"optimizer": optimizer, "learning_rate": rate})
     for cell in CELLS
-    for optimizer, rate in (("adamw", 100), ("adamw", 1e6), ("sgd", 100))
+    for optimizer, rate in (
+        ("adamw", 100),
+        ("adamw", 1e6),
+        ("muon", 100),
+        ("muon", 1e6),
+        ("sgd", 100),
+    )
 ] + [
     ({"cell": "rnn", "nonlinearity": "relu"}, {"optimizer": optimizer, "learning_rate": 100})
     for optimizer in OPTIMIZERS
@@ -395,7 +398,7 @@ EXPLOSIONS = [
 OVERFLOWS = [
     ({"cell": cell}, {"optimizer": optimizer, "learning_rate": 1e6, "weight_decay": decay})
     for cell in CELLS
-    for optimizer, decay in (("adamw", 1.0), ("momentum", 1000.0))
+    for optimizer, decay in (("adamw", 1.0), ("muon", 1.0), ("momentum", 1000.0))
 ]
 
 
@@ -630,7 +633,9 @@ def test_init_from_may_change_dropout_but_no_size(here):
 def test_init_from_text_with_unknown_characters_is_an_error_before_training(here):
     go(new(here / "old"))
     (here / "other.txt").write_text("the cat sat on a hat " * 60 + "Zebra" + "the cat " * 200)
-    with pytest.raises((VocabularyError, CorpusError), match="'Z'"):
+    with pytest.raises(
+        VocabularyError, match=r"--init-from: the model does not know .*'Z'.* first at 1,260"
+    ):
         new(here / "new", corpus="other.txt", init_from=here / "old")
 
 

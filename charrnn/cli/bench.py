@@ -18,8 +18,8 @@ def command(
 ) -> None:
     """Measure how fast charrnn is on this machine, on random text.
 
-    The model is a GRU 2 x 128 with 65 symbols, in 64 streams for training and 1 for sampling,
-    unless the options say otherwise. Paste the table into an issue about speed.
+    The model is a GRU 2 x 128 with 65 symbols, in 64 streams for training, with Adam, and 1 for
+    sampling, unless the options say otherwise. Paste the table into an issue about speed.
     """
     from charrnn.benchmark import benchmark
 

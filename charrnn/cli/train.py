@@ -200,9 +200,10 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         say(f"best validation loss: {loss(finished.best_nats)} per character")
     say(f"run: {run.directory}")
     model = _model_words(run.directory)
-    texts = [] if run.plan.val_characters else [show_path(path) for path in run.plan.sources]
+    held_out = run.plan.val_characters
+    texts = [] if held_out else [show_path(path) for path in run.plan.sources]
     say(f"next: {command_line('charrnn', 'sample', *model)}")
-    if "-" not in run.plan.sources or not texts:
+    if held_out or "-" not in run.plan.sources:  # what came from stdin is gone
         say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
 
 

@@ -1,1 +1,1 @@
-"""The network: layers with hand-written gradients, the model, the optimisers."""
+"""The network: layers with hand-written gradients, the model."""

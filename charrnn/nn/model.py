@@ -110,7 +110,7 @@ class CharModel:
 
     @property
     def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
-        """Matrices by name, with the columns whose input is learned features."""
+        """Matrices by name, with the columns that read learned features."""
         one_hot = isinstance(self.encoder, OneHot)
         return {
             f"layers.{index}.W": layer.hidden_columns(one_hot=one_hot and index == 0)

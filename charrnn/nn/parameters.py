@@ -1,6 +1,6 @@
 """One flat vector of parameters with a named view of each weight.
 
-Clipping, optimisers and the sum over threads each work on the vector; layers and
+Clipping, optimizers and the sum over threads each work on the vector; layers and
 checkpoints work on the views. Both are the same memory, so nothing is ever copied between them.
 """
 

@@ -72,7 +72,7 @@ class Recurrent(ABC):
         return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.hidden_size)}
 
     def hidden_columns(self, *, one_hot: bool) -> tuple[slice, ...]:
-        """Return the columns of ``W`` whose input is features: h, and x if not ``one_hot``."""
+        """Return the columns of ``W`` that read learned features: h, and x if not ``one_hot``."""
         D = self.input_size
         x, h = slice(0, D), slice(D + 1, D + 1 + self.hidden_size)
         return (h,) if one_hot else (x, h)

@@ -1,20 +1,19 @@
-"""Optimisers by name, and learning-rate schedules."""
+"""Optimizers by name, and learning-rate schedules."""
 
 from charrnn.config import OptimizerName
-from charrnn.optimizers.base import BLOCK, HiddenRows, Optimizer, blocks, hidden_rows, parts
+from charrnn.optimizers.base import Optimizer
 from charrnn.optimizers.elementwise import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from charrnn.optimizers.muon import Muon
+from charrnn.optimizers.parts import BLOCK, blocks, hidden_rows
 from charrnn.optimizers.schedules import learning_rate_factor
 
 __all__ = [
     "BLOCK",
     "OPTIMIZERS",
-    "HiddenRows",
     "Optimizer",
     "blocks",
     "hidden_rows",
     "learning_rate_factor",
-    "parts",
 ]
 
 OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {

@@ -1,4 +1,4 @@
-"""SGD to AdamW: optimisers that treat each weight by itself."""
+"""SGD to AdamW: optimizers that treat each weight by itself."""
 
 import numpy as np
 
@@ -90,6 +90,7 @@ class Adam(Optimizer):
 
     slots = ("m", "v")
     default_learning_rate = 0.008
+    rate_falls_with_size = True
     beta1, beta2, epsilon = 0.9, 0.99, 1e-8
 
     def _update(
@@ -115,6 +116,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     default_weight_decay = 0.01
+    decouples_decay = True
 
     def _decay(self, theta: Array, grad: Array, tmp: Array, learning_rate: float) -> None:
         if self.weight_decay:

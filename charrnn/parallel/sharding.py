@@ -31,7 +31,7 @@ def deal(shards: range, threads: int) -> list[range]:
 
 
 def collect(results: Sequence[Sequence[float]]) -> float:
-    """Sum what the workers returned in the order of the shards, however they were dealt."""
+    """Sum what the workers returned in the order of what was dealt to them like cards."""
     total = 0.0
     for turn in range(max(map(len, results))):
         for result in results:
