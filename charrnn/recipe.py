@@ -81,7 +81,7 @@ def complete(
     epochs = _epochs(model, train, minutes=minutes, per_step=per_step, length=length)
     model, train = _regularised(model, train, choices, epochs=None if tiny else epochs)
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
-    train = _timed(train, choices, per_step=per_step, length=length, tiny=tiny)
+    train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
         held_out = _enough(held_out - held_out % train.split_parts, characters, choices)
     if train.schedule == "plateau" and not held_out:
@@ -228,7 +228,13 @@ def _optimised(
 
 
 def _timed(
-    train: TrainConfig, choices: _Choices, *, per_step: float, length: int, tiny: bool
+    train: TrainConfig,
+    choices: _Choices,
+    *,
+    per_step: float,
+    length: int,
+    held_out: int,
+    tiny: bool,
 ) -> TrainConfig:
     steps, minutes = train.steps, train.minutes
     if train.epochs is not None:
@@ -242,7 +248,7 @@ def _timed(
             choices.reasons["minutes"] = "the default"
     validations = 20
     if minutes is not None:
-        few = max(1, min(6, int(6 * minutes)))  # each takes a second of a large held-out part
+        few = 6 if held_out < SMALL_CORPUS else max(1, min(6, int(6 * minutes)))  # a second each
         validations = few if minutes <= 2 else 20 if minutes <= 10 else 40
     return dataclasses.replace(
         train,

@@ -209,6 +209,12 @@ def test_defaults_of_the_optimizers(optimizer):
     assert done.train.learning_rate == OPTIMIZERS[optimizer].default_learning_rate
 
 
+def test_a_short_run_validates_often_unless_that_takes_its_time():
+    assert recipe(5_000, train={"minutes": 0.1}).train.validations == 6
+    assert recipe(10**6, train={"minutes": 0.1}).train.validations == 1
+    assert recipe(10**6, train={"minutes": 1.0}).train.validations == 6
+
+
 def test_smaller_batches_learn_at_a_lower_rate():
     rates = [
         recipe(10**6, train={"batch_size": streams}).train.learning_rate
