@@ -20,6 +20,7 @@ from charrnn.config import ModelConfig, SampleConfig
 from charrnn.nn.model import CharModel
 from charrnn.nn.products import blas_kernel
 from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel.cores import available_cores
 from charrnn.parallel.sharding import deal, shard_columns
 from charrnn.parallel.team import Team, shared_zeros
 from charrnn.sampling import Drawer, DrawingWorker, begin
@@ -92,17 +93,19 @@ def benchmark(
     vocab_size : int
         Distinct characters of the random text.
     threads : int, optional
-        Workers; if left out, what is fastest of one and every core is found first.
+        Workers, at most one a core; if left out, what is fastest of one and every core is found
+        first.
     seconds : float
         How long to time.
     """
     setting = _Setting(job, model, batch_size, seq_len, vocab_size)
+    cores = available_cores()
     if threads is None:
-        cores = available_cores()
         quick = {
             count: median(setting.rates(count, min(1.0, seconds / 3))[0]) for count in {1, cores}
         }
         threads = max(quick, key=lambda count: quick[count])
+    threads = min(threads, cores)  # more would only wait for one another
     rates, memory = setting.rates(threads, seconds)
     rate = median(rates)
     with Team([_Multiplier() for _ in range(threads)]) as team:
@@ -129,13 +132,6 @@ def benchmark(
         blas_kernel=blas_kernel(),
         numpy=np.__version__,
     )
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
 CHARACTERS_A_MINUTE = 4_000_000
-"""What two cores train on with 256 units, to tell how often a text will be read."""
+"""What two cores train on with 256 units: tells how often a text will be read in a given time, and
+about how long a given number of steps takes."""
 EPOCHS_UNHARMED = 5
 """How often a text can be read before a model learns it by heart rather than from it."""
 PER_DOUBLING = {
@@ -72,14 +73,17 @@ def complete(
     held_out = _held_out(train, characters, choices)
     length = characters - held_out
     tiny = length < SMALL_CORPUS
-    minutes = train.minutes or (None if train.steps or train.epochs else DEFAULT_MINUTES)
-
-    model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
     train = _batched(train, choices, length=length, tiny=tiny)
     assert train.batch_size and train.seq_len
     per_step = train.batch_size * (line_length or train.seq_len)
-    epochs = _epochs(model, train, minutes=minutes, per_step=per_step, length=length)
-    model, train = _regularised(model, train, choices, epochs=None if tiny else epochs)
+    asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
+    minutes = train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES
+    model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
+    read = asked or CHARACTERS_A_MINUTE * minutes / _work(model)
+    epochs = read / max(1, length)
+    why = f"for a text that is read about {epochs:,.0f} times"
+    why += "" if asked else " at two cores' usual speed"
+    model, train = _regularised(model, train, choices, epochs=None if tiny else epochs, why=why)
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
@@ -122,10 +126,10 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
 
 
 def _sized(
-    model: ModelConfig, choices: _Choices, *, distinct: int, tiny: bool, minutes: float | None
+    model: ModelConfig, choices: _Choices, *, distinct: int, tiny: bool, minutes: float
 ) -> ModelConfig:
-    size = next(size for limit, size in SIZES if (minutes or DEFAULT_MINUTES) <= limit)
-    why = f"learns most in {minutes:g} minutes" if minutes else "learns most in a few minutes"
+    size = next(size for limit, size in SIZES if minutes <= limit)
+    why = f"learns most in about {minutes:.2g} minutes"
     if tiny:
         size, why = 128, "so short a text needs no more"
     embedding_size = model.embedding_size
@@ -148,40 +152,36 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) 
     batch_size = choices.of("batch_size", train.batch_size, streams, "few streams learn faster")
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))
-    for name, what, wanted, fits in (
-        ("seq_len", "window", seq_len, fits_len),
-        ("batch_size", "streams", batch_size, fits_batch),
+    for name, wanted, fits in (
+        ("seq_len", seq_len, fits_len),
+        ("batch_size", batch_size, fits_batch),
     ):
         if fits < wanted:
             choices.reasons[name] = f"{length:,} characters allow no more"
             if getattr(train, name) is not None:
                 what = "--" + name.replace("_", "-")
-            choices.notices.append(
-                f"{what} {wanted} is more than {length:,} characters allow: {fits}"
-            )
+                choices.notices.append(
+                    f"{what} {wanted} is more than {length:,} characters allow: {fits}"
+                )
     return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
 
 
-def _epochs(
-    model: ModelConfig, train: TrainConfig, *, minutes: float | None, per_step: float, length: int
-) -> float:
-    """Return about how often the text will be read."""
+def _work(model: ModelConfig) -> float:
+    """Return about what a character costs, in those of one layer of 256 units."""
     assert model.hidden_size and model.num_layers
-    if train.epochs:
-        return train.epochs
-    if train.steps:
-        return train.steps * per_step / max(1, length)
-    work = model.num_layers * (model.hidden_size / 256) ** 2
-    return CHARACTERS_A_MINUTE * (minutes or 0) / work / max(1, length)
+    return model.num_layers * (model.hidden_size / 256) ** 2
 
 
 def _regularised(
-    model: ModelConfig, train: TrainConfig, choices: _Choices, *, epochs: float | None
+    model: ModelConfig, train: TrainConfig, choices: _Choices, *, epochs: float | None, why: str
 ) -> tuple[ModelConfig, TrainConfig]:
-    doublings, why = 0.0, "so short a text is learned by heart"
-    if epochs is not None:
+    doublings = 0.0
+    if epochs is None:
+        why = "so short a text is learned by heart"
+    elif epochs < 1:
+        why = "no part of the text is read twice"
+    else:
         doublings = log2(max(1, epochs / EPOCHS_UNHARMED))
-        why = f"for about {epochs:,.0f} readings" if epochs >= 1 else "none is read twice"
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }

@@ -106,6 +106,21 @@ def of_run(
     )
 
 
+def of_model(nats: float | None, *, guessing: float) -> str:
+    """Say so of a model that knows nothing; empty for any other.
+
+    Parameters
+    ----------
+    nats : float or None
+        What a character costs it; None where that is not known.
+    guessing : float
+        Nats of the uniform distribution, ``ln V``.
+    """
+    if nats is None or nats < guessing or not guessing:
+        return ""
+    return f"a character costs this model {nats:.2f} nats, and guessing {guessing:.2f}"
+
+
 def against(nats: float, opponents: Sequence[tuple[str, float]]) -> str:
     """Say whether a model is worth more than counting.
 

@@ -260,10 +260,26 @@ def test_ctrl_c_on_a_terminal(tmp_path):
     assert shown.count(b"\x1b[?25h") >= shown.count(b"\x1b[?25l") > 0  # the cursor is back
 
 
+def test_ctrl_c_while_the_program_is_loaded_leaves_no_traceback():
+    code = (
+        "import sys; from charrnn.__main__ import main\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, check=False
+    )
+    assert result.returncode == 130
+    assert result.stderr == b""
+
+
 def test_help_imports_neither_numpy_nor_rich():
     code = (
-        "import sys; from charrnn.cli.app import app\n"
-        "try: app(['--help'])\n"
+        "import sys; from charrnn.__main__ import main; sys.argv[1:] = ['--help']\n"
+        "try: main()\n"
         "except SystemExit: pass\n"
         "print([name for name in ('numpy', 'rich', 'pydantic') if name in sys.modules])"
     )

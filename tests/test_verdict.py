@@ -2,7 +2,7 @@
 
 from math import log
 
-from charrnn.verdict import against, of_run
+from charrnn.verdict import against, of_model, of_run
 
 SETTINGS = {"guessing": log(65), "dropout": 0.1, "hidden_size": 128, "minutes": 2.5}
 
@@ -73,6 +73,13 @@ def test_nothing_is_said_where_nothing_is_known():
     assert says(FALLING, [*FALLING[:9], float("nan")]) == ""
     zero = [0.0] * 10  # a single distinct character
     assert says(zero, zero, guessing=0.0) == ""
+
+
+def test_a_model_that_knows_nothing():
+    assert "guessing 4.00" in of_model(5.0, guessing=4.0)
+    assert of_model(3.9, guessing=4.0) == ""
+    assert of_model(None, guessing=4.0) == ""
+    assert of_model(0.0, guessing=0.0) == ""  # a text of a single symbol
 
 
 def test_against_the_opponents():

@@ -1,6 +1,7 @@
 """``charrnn eval``: how well a model predicts a text."""
 
 from dataclasses import replace
+from math import log
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from charrnn.cli.options import MachineConfig, Model, Unknown, given, pick, take
 from charrnn.cli.text import visible_line
 from charrnn.config import EvalConfig, TextConfig, option_name
 from charrnn.errors import ConfigError
+from charrnn.verdict import of_model
 
 if TYPE_CHECKING:
     from charrnn.comparison import Cost
@@ -93,6 +95,9 @@ def command(
         cache_dir=cache_directory(),
         baselines_cache=path.parent / CACHE,
     )
+    if useless := of_model(evaluation.nats_per_char, guessing=log(len(checkpoint.vocabulary))):
+        advice = " a lower --dynamic-rate" if config.dynamic else " a text like the training text"
+        say(f"notice: {useless}: try{advice}")
     if as_json:
         write_json({"model": str(path), **evaluation.to_json()})
     elif perplexity:

@@ -5,7 +5,6 @@ a command can tell what was asked for from what was left out.
 """
 
 import inspect
-import os
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from typer.core import TyperCommand
 
 from charrnn.config import Settings, option_name, range_text, setting
 from charrnn.errors import ConfigError
+from charrnn.parallel.cores import available_cores
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Group = TypeVar("Group", bound=Settings)
@@ -51,11 +51,7 @@ class MachineConfig(Settings):
     @property
     def count(self) -> int:
         """The number of threads: what was asked for, or the cores this process may use."""
-        if self.threads is not None:
-            return self.threads
-        if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+        return self.threads or available_cores()
 
 
 class Command(TyperCommand):

@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from collections.abc import Iterable
+from math import log
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from charrnn.cli.console import is_terminal, say, write, write_json
 from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
 from charrnn.config import SampleConfig
 from charrnn.errors import ConfigError, CorpusError
+from charrnn.verdict import of_model
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
@@ -71,6 +73,8 @@ def command(
         raise ConfigError("--seed begins each line, so it cannot hold a line end: leave that out")
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
+    if useless := of_model(checkpoint.history.best_nats, guessing=log(len(vocabulary))):
+        say(f"notice: {useless}: train again with a lower --learning-rate")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
     if lines:
