@@ -188,7 +188,7 @@ class _Setting:
         numbers = [range(self.batch_size)[part] for part in columns]
         begun = begin(model, np.zeros(1, np.uint8))
         workers = [
-            DrawingWorker([Drawer(model.replica(), config, begun, numbers[i], 0) for i in mine])
+            DrawingWorker([Drawer(model, config, begun, numbers[i], 0) for i in mine])
             for mine in deal(range(len(columns)), threads)
         ]
         with Team(workers) as team:

@@ -90,8 +90,10 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
         min_p_(logits, config.min_p)
     if config.top_p is not None:
         top_p_(logits, config.top_p)
-    steps = np.exp(logits - logits.max(axis=0), dtype=np.float64).cumsum(axis=0)
-    ids = (steps <= uniform * steps[-1]).sum(axis=0)
+    # The ufuncs' own methods: half the time of the arrays', where there is one column.
+    steps = np.exp(logits - np.maximum.reduce(logits), dtype=np.float64)
+    np.add.accumulate(steps, out=steps)
+    ids = np.add.reduce(steps <= uniform * steps[-1])
     return ids
 
 
@@ -120,7 +122,8 @@ class Drawer:
         numbers: range,
         random_seed: int,
     ) -> None:
-        self.model, self.config, self.numbers = model, config, numbers
+        self.model = model.replica() if len(numbers) > 1 else model.for_one_stream()
+        self.config, self.numbers = config, numbers
         self.rngs = [np.random.default_rng([random_seed, number]) for number in numbers]
         logits, state = begun
         self.logits = np.repeat(logits, len(numbers), axis=-1)
@@ -243,9 +246,7 @@ def generate(
     dealt = deal(range(len(shards)), threads)
     begun = begin(model, ids)
     workers = [
-        DrawingWorker(
-            [Drawer(model.replica(), config, begun, shards[shard], random_seed) for shard in mine]
-        )
+        DrawingWorker([Drawer(model, config, begun, shards[shard], random_seed) for shard in mine])
         for mine in dealt
     ]
     order = [number for mine in dealt for shard in mine for number in shards[shard]]

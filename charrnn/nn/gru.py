@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, swap_time
+from charrnn.nn.parameters import HALF, Array, swap_time
 from charrnn.nn.products import in_blocks, rows_per_block
 from charrnn.nn.recurrent import Recurrent
 
 
 def sigmoid_(x: Array) -> None:
     """Apply the logistic function in place, as (1 + tanh(x / 2)) / 2, which cannot overflow."""
-    np.multiply(x, 0.5, out=x)
+    np.multiply(x, HALF, out=x)
     np.tanh(x, out=x)
-    np.multiply(x, 0.5, out=x)
-    np.add(x, 0.5, out=x)
+    np.multiply(x, HALF, out=x)
+    np.add(x, HALF, out=x)
 
 
 class GRUStep(NamedTuple):

@@ -18,6 +18,7 @@ class OneHot:
 
     def __init__(self, vocab_size: int) -> None:
         self.output_size = vocab_size
+        self.window = (0, 0)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return no shapes: there is nothing to learn."""
@@ -32,8 +33,11 @@ class OneHot:
     def forward(self, ids: Ids, dtype: np.dtype[np.floating]) -> Array:
         """Return x (T, V, N) for ids (T, N)."""
         T, N = ids.shape
+        if self.window != (T, N):
+            self.window = T, N
+            self.steps, self.streams = np.ogrid[:T, :N]
         x = np.zeros((T, self.output_size, N), dtype)
-        x[np.arange(T)[:, np.newaxis], ids, np.arange(N)] = 1
+        x[self.steps, ids, self.streams] = 1
         return x
 
     def backward(self, dx: Array | None) -> None:
@@ -172,4 +176,5 @@ class Linear:
         """Fill ``dW`` from dlogits (F, T*N) and return dy of ``shape`` (T, D, N)."""
         T, D, N = shape
         np.matmul(dlogits, self.columns.T, out=self.dW)
-        return swap_time((self.W[:, 1:].T @ dlogits).reshape(D, T, N))
+        dy = np.matmul(self.W[:, 1:].T, dlogits, out=self.columns[1:])  # y has served
+        return swap_time(dy.reshape(D, T, N))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, swap_time
+from charrnn.nn.parameters import HALF, Array, swap_time
 from charrnn.nn.products import in_blocks, rows_per_block
 from charrnn.nn.recurrent import Recurrent
 
@@ -101,10 +101,10 @@ class TimeLSTM(Recurrent):
         for s in self.steps:
             np.matmul(W, s.xh, out=s.z)
             # sigmoid(z) = (1 + tanh(z / 2)) / 2, so that one tanh serves all four gates.
-            np.multiply(s.oif, 0.5, out=s.oif)
+            np.multiply(s.oif, HALF, out=s.oif)
             np.tanh(s.gates, out=s.gates)
-            np.multiply(s.oif, 0.5, out=s.oif)
-            np.add(s.oif, 0.5, out=s.oif)
+            np.multiply(s.oif, HALF, out=s.oif)
+            np.add(s.oif, HALF, out=s.oif)
             np.multiply(s.if_, s.g_c, out=products)
             np.add(ig, fc, out=s.c)
             np.tanh(s.c, out=tanh_c)

@@ -15,6 +15,7 @@ so ``backward`` belongs to the ``forward`` just before it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -85,7 +86,7 @@ class Recurrent(ABC):
         """
         D, H = self.input_size, self.hidden_size
         inside = (self.gates + 1) * H
-        return D + 1 + H + inside, inside + 3 * D + 1 + H
+        return D + 1 + H + inside, inside + 2 * D + 1 + H
 
     @property
     def floats_of_weights(self) -> int:
@@ -172,11 +173,14 @@ class Recurrent(ABC):
             self._window_back = self.window
             self._allocate_backward(T, N)
         dstate = self._backward(dy, dstate, self._transposed())
-        dz_x = self._weight_gradients(swap_time(self.xh[:-1]).reshape(-1, T * N))
+        D, K = self.input_size, self.W.shape[1]
+        rows = self._workspace("rows", K, T, N)
+        dz_x = self._weight_gradients(swap_time(self.xh[:-1], rows).reshape(K, T * N))
         self.weight_dropout.backward(self.dW)
         if not input_gradient:
             return None, dstate
-        return swap_time((self.Wx.T @ dz_x).reshape(-1, T, N)), dstate
+        dx = np.matmul(self.Wx.T, dz_x, out=rows[:D].reshape(D, T * N))
+        return swap_time(dx.reshape(D, T, N)), dstate
 
     @abstractmethod
     def _allocate(self, T: int, N: int) -> None:
@@ -219,10 +223,11 @@ class Recurrent(ABC):
 
     def _workspace(self, name: str, *shape: int) -> Array:
         """Return a buffer of ``backward`` alone: layers with one workspace share it."""
-        array = self.workspace.get(name)
-        if array is None or array.shape != shape:
-            array = self.workspace[name] = self._new(*shape)
-        return array
+        size = prod(shape)
+        flat = self.workspace.get(name)
+        if flat is None or flat.size < size:
+            flat = self.workspace[name] = self._new(size)
+        return flat[:size].reshape(shape)
 
     def _steps_at_once(self, bytes_per_step: int) -> int:
         """Return how many steps of a buffer fit into the part of the cache that is theirs."""
