@@ -206,12 +206,10 @@ def _optimised(
 ) -> TrainConfig:
     assert model.hidden_size
     optimizer = OPTIMIZERS[train.optimizer]
-    rate = optimizer.default_learning_rate
-    if optimizer.rate_falls_with_size:
-        rate *= 256 / max(model.hidden_size, 256)
+    rate = optimizer.default_learning_rate * 256 / max(model.hidden_size, 256)
     if train.optimizer == "muon":  # fewer characters a step tell the direction less well
         rate *= min(1, per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
-    elif optimizer.rate_falls_with_size and model.cell == "rnn":
+    elif model.cell == "rnn":
         rate *= 0.5
     return dataclasses.replace(
         train,

@@ -236,7 +236,8 @@ def test_smaller_batches_learn_at_a_lower_rate():
         ("muon", 15_000, "gru", 32, 0.026 / sqrt(2)),  # a tiny text
         ("adamw", 10**6, "gru", 32, 0.008),
         ("adam", 10**6, "rnn", 32, 0.004),
-        ("sgd", 10**6, "rnn", 32, 0.5),
+        ("sgd", 10**6, "lstm", 32, 4.0),
+        ("rmsprop", 10**6, "rnn", 32, 0.0025),
     ],
 )
 def test_streams_and_rate_of_an_optimizer(optimizer, characters, cell, streams, rate):

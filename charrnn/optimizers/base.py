@@ -34,14 +34,13 @@ class Optimizer(ABC):
     parts : list of slice
         What ``update`` is called with; they tile the vector.
     default_learning_rate : float
-        For 256 hidden units, where ``rate_falls_with_size``.
+        For gated cells of at most 256 hidden units.
     decouples_decay : bool
         Whether weight decay acts on the weights and not through the gradient.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
     default_learning_rate: ClassVar[float]
-    rate_falls_with_size: ClassVar[bool] = False
     default_weight_decay: ClassVar[float] = 0.0
     decouples_decay: ClassVar[bool] = False
     default_streams: ClassVar[int] = 32

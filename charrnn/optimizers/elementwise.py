@@ -9,7 +9,7 @@ from charrnn.optimizers.base import Optimizer
 class SGD(Optimizer):
     """Stochastic gradient descent: ``theta -= learning_rate * grad``."""
 
-    default_learning_rate = 0.5
+    default_learning_rate = 4.0
 
     def _update(
         self, theta: Array, grad: Array, tmp: Array, *state: Array, learning_rate: float, step: int
@@ -22,7 +22,7 @@ class Momentum(Optimizer):
     """Momentum (Polyak 1964; PyTorch's form): ``v = 0.9 v + grad``, ``theta -= lr * v``."""
 
     slots = ("velocity",)
-    default_learning_rate = 0.1
+    default_learning_rate = 1.0
     nesterov = False
 
     def _update(
@@ -50,7 +50,7 @@ class AdaGrad(Optimizer):
     """AdaGrad (Duchi et al. 2011): ``s += grad^2``, ``theta -= lr * grad / (sqrt(s) + eps)``."""
 
     slots = ("sum_of_squares",)
-    default_learning_rate = 0.03
+    default_learning_rate = 0.06
     epsilon = 1e-10
 
     def _update(
@@ -72,7 +72,7 @@ class AdaGrad(Optimizer):
 class RMSprop(AdaGrad):
     """RMSprop (Tieleman & Hinton 2012; PyTorch's form): ``s = 0.99 s + 0.01 grad^2``."""
 
-    default_learning_rate = 0.002
+    default_learning_rate = 0.005
     epsilon = 1e-8
 
     def _accumulate(self, squares: Array, new: Array) -> None:
@@ -90,7 +90,6 @@ class Adam(Optimizer):
 
     slots = ("m", "v")
     default_learning_rate = 0.008
-    rate_falls_with_size = True
     beta1, beta2, epsilon = 0.9, 0.99, 1e-8
 
     def _update(
