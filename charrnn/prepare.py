@@ -73,6 +73,8 @@ def prepare(
         If the corpus, the checkpoint or the settings do not allow it.
     """
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
+    if out is not None:
+        runs.check_unused(out)  # before a long text is read
     if train.lines:
         text = _text_of_lines(text, train)
     cache_dir = runs.cache_directory() if cache else None

@@ -1,8 +1,9 @@
 """The rule for settings that were left out: from the corpus and the time allowed.
 
-The time decides the size, and how often the text will be read decides what is held back (dropout,
-weight dropout, weight decay): in the first passes nothing, later only what hinders a layer from
-learning by heart goes on paying. Each choice comes with its reason, which ``--plan`` prints.
+The time decides the size, and how often the text will be read, by how many weights for each of its
+characters, decides what is held back (dropout, weight dropout, weight decay): in the first passes
+nothing, later only what hinders a model from learning by heart goes on paying, unless it is too
+small to learn so. Each choice comes with its reason, which ``--plan`` prints.
 README.md has the runs behind the numbers.
 """
 
@@ -12,6 +13,7 @@ from math import ceil, log2
 from typing import TypeVar
 
 from charrnn.config import ModelConfig, TrainConfig
+from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 
 T = TypeVar("T")
@@ -22,15 +24,16 @@ DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
-CHARACTERS_A_MINUTE = 4_000_000
-"""What two cores train on with 256 units: tells how often a text will be read in a given time, and
-about how long a given number of steps takes."""
-EPOCHS_UNHARMED = 5
-"""How often a text can be read before a model learns it by heart rather than from it."""
+CHARACTERS_A_MINUTE, WEIGHTS = 4_000_000, 264_000
+"""What two cores train a GRU of 256 units on, and how many weights it multiplies for each: tells
+how often a text will be read in a given time, and about how long a given number of steps takes."""
+UNHARMED = 1.2
+"""How often a text can be read, times the squared weights for each of its characters, before a
+model learns it by heart rather than from it."""
 PER_DOUBLING = {
-    "dropout": (0.125, 0.5),
-    "weight_dropout": (0.04, 0.2),
-    "weight_decay": (0.03, 0.05),
+    "dropout": (0.1, 0.5),
+    "weight_dropout": (0.033, 0.2),
+    "weight_decay": (0.025, 0.05),
 }
 """What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
 never below the optimizer's own, and only decoupled decay grows."""
@@ -79,11 +82,12 @@ def complete(
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
     minutes = train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES
     model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
-    read = asked or CHARACTERS_A_MINUTE * minutes / _work(model)
-    epochs = read / max(1, length)
-    why = f"for a text that is read about {epochs:,.0f} times"
-    why += "" if asked else " at two cores' usual speed"
-    model, train = _regularised(model, train, choices, epochs=None if tiny else epochs, why=why)
+    weights = CharModel.size_of(model, distinct)
+    multiplied = weights - distinct * (model.embedding_size or 0)
+    read = asked or CHARACTERS_A_MINUTE * minutes * WEIGHTS / multiplied
+    model, train = _regularised(
+        model, train, choices, None if tiny else read / length, weights / length
+    )
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
@@ -166,22 +170,22 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) 
     return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
 
 
-def _work(model: ModelConfig) -> float:
-    """Return about what a character costs, in those of one layer of 256 units."""
-    assert model.hidden_size and model.num_layers
-    return model.num_layers * (model.hidden_size / 256) ** 2
-
-
 def _regularised(
-    model: ModelConfig, train: TrainConfig, choices: _Choices, *, epochs: float | None, why: str
+    model: ModelConfig,
+    train: TrainConfig,
+    choices: _Choices,
+    epochs: float | None,
+    weights_a_character: float,
 ) -> tuple[ModelConfig, TrainConfig]:
-    doublings = 0.0
-    if epochs is None:
-        why = "so short a text is learned by heart"
-    elif epochs < 1:
+    doublings, why = 0.0, "so short a text is learned by heart"
+    if epochs is not None:
         why = "no part of the text is read twice"
-    else:
-        doublings = log2(max(1, epochs / EPOCHS_UNHARMED))
+        if epochs >= 1:
+            doublings = log2(max(1, epochs * weights_a_character**2 / UNHARMED))
+            why = (
+                f"for about {epochs:,.0f} times through the text with {weights_a_character:.2g} "
+                "weights for each character"
+            )
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }

@@ -65,10 +65,7 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
     """
     try:
         if out is not None:
-            if any((out / file).exists() for file in (BEST, LAST)) or _size(out / LOG):
-                raise RunError(
-                    f"{out} already holds a run: go on with --resume {out}, or name another --out"
-                )
+            check_unused(out)
             out.mkdir(parents=True, exist_ok=True)
             return out
         RUNS.mkdir(exist_ok=True)
@@ -85,6 +82,16 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
         raise RunError(
             f"{out or RUNS} cannot be made ({error.strerror}): name another folder with --out"
         ) from error
+
+
+def check_unused(out: Path) -> None:
+    """Raise RunError if ``out`` holds a run, or is no directory."""
+    if any((out / file).exists() for file in (BEST, LAST)) or _size(out / LOG):
+        raise RunError(
+            f"{out} already holds a run: go on with --resume {out}, or name another --out"
+        )
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file: name another folder with --out")
 
 
 def _size(path: Path) -> int:

@@ -179,8 +179,8 @@ class Run:
             )
         if self._unknown:
             self.notices.append(
-                f"{sum(self._unknown.values()):,} characters of the held-out part are unknown to "
-                "the training part: they are left out of the validation"
+                "left out of the validation, since the training part does not have them: "
+                f"{sum(self._unknown.values()):,} of the held-out characters"
             )
         self._trainer = Trainer(
             parts.model,

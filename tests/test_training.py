@@ -677,7 +677,7 @@ def test_the_smallest_texts_train(here, text):
 def test_held_out_characters_that_training_never_saw_are_counted(here):
     (here / "two.txt").write_text("ab" * 500 + "abz" * 30 + "q")
     run = new(here / "run", corpus="two.txt")
-    assert any("unknown to" in notice and notice.startswith("31 ") for notice in run.notices)
+    assert any("validation" in notice and ": 31 of" in notice for notice in run.notices)
     assert go(run)[-1].reason == "done"
 
 
