@@ -85,9 +85,15 @@ def complete(
     weights = CharModel.size_of(model, distinct)
     multiplied = weights - distinct * (model.embedding_size or 0)
     read = asked or CHARACTERS_A_MINUTE * minutes * WEIGHTS / multiplied
-    model, train = _regularised(
-        model, train, choices, None if tiny else read / length, weights / length
-    )
+    epochs, why = read / length, "so short a text is learned by heart"
+    if not tiny:
+        why = (
+            f"for a text read about {epochs:{',.0f' if epochs >= 10 else '.2g'}} times"
+            f"{'' if asked else ', as two cores usually do,'} "
+            f"by {weights / length:.2g} weights a character"
+        )
+    excess = 0 if tiny else epochs * (weights / length) ** 2 / UNHARMED
+    model, train = _regularised(model, train, choices, excess=excess, why=why)
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
@@ -171,21 +177,9 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) 
 
 
 def _regularised(
-    model: ModelConfig,
-    train: TrainConfig,
-    choices: _Choices,
-    epochs: float | None,
-    weights_a_character: float,
+    model: ModelConfig, train: TrainConfig, choices: _Choices, *, excess: float, why: str
 ) -> tuple[ModelConfig, TrainConfig]:
-    doublings, why = 0.0, "so short a text is learned by heart"
-    if epochs is not None:
-        why = "no part of the text is read twice"
-        if epochs >= 1:
-            doublings = log2(max(1, epochs * weights_a_character**2 / UNHARMED))
-            why = (
-                f"for about {epochs:,.0f} times through the text with {weights_a_character:.2g} "
-                "weights for each character"
-            )
+    doublings = log2(max(1, excess))
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }

@@ -140,7 +140,7 @@ def test_lines_count_by_their_mean_length():
         distinct=27,
         line_length=7.0,
     )
-    assert by_lines.reasons["dropout"].startswith("for about 12 times through the text")
+    assert by_lines.reasons["dropout"].startswith("for a text read about 12 times by")
 
 
 def test_every_choice_has_its_reason():
@@ -184,7 +184,7 @@ def test_only_decoupled_decay_grows():
     assert done.reasons["weight_decay"] == "of this optimizer"
     assert done.model.weight_dropout > 0
     done = recipe(10**6, train={"epochs": 100.0})
-    assert done.reasons["weight_decay"].startswith("for about 100 times through the text")
+    assert done.reasons["weight_decay"].startswith("for a text read about 100 times by")
     assert recipe(1000).reasons["weight_decay"] == "of this optimizer"
 
 
