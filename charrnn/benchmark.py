@@ -105,8 +105,8 @@ def benchmark(
             count: median(setting.rates(count, min(1.0, seconds / 3))[0]) for count in {1, cores}
         }
         threads = max(quick, key=lambda count: quick[count])
-    threads = min(threads, cores)  # more would only wait for one another
-    rates, memory = setting.rates(threads, seconds)
+    # More than the cores would only wait; few streams have work for fewer.
+    rates, memory, threads = setting.rates(min(threads, cores), seconds)
     rate = median(rates)
     with Team([_Multiplier() for _ in range(threads)]) as team:
         peak = sum(team.call("gflops", 1.0))
@@ -159,11 +159,11 @@ class _Setting:
         lowest = model.layers[0]
         return 3 * forward - 2 * (0 if self.config.embedding_size else lowest.Wx.size)
 
-    def rates(self, threads: int, seconds: float) -> tuple[list[float], float]:
-        """Return characters a second of each round, and the memory in bytes."""
+    def rates(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
+        """Return characters a second of each round, the memory in bytes, and the workers used."""
         return (self._train if self.job == "train" else self._sample)(threads, seconds)
 
-    def _train(self, threads: int, seconds: float) -> tuple[list[float], float]:
+    def _train(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
         rng = np.random.default_rng(0)
         codes = rng.integers(self.vocab_size, size=TEXT_LENGTH).astype(np.uint32)
         vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
@@ -178,11 +178,11 @@ class _Setting:
         )
         try:
             rates = _time(lambda: trainer.step(0.002), self.batch_size * self.seq_len, seconds)
-            return rates, team_memory(trainer.team)
+            return rates, team_memory(trainer.team), trainer.team.size
         finally:
             trainer.close()
 
-    def _sample(self, threads: int, seconds: float) -> tuple[list[float], float]:
+    def _sample(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
         model, config = self.model(), SampleConfig()
         columns = shard_columns(self.batch_size)
         numbers = [range(self.batch_size)[part] for part in columns]
@@ -194,7 +194,7 @@ class _Setting:
         with Team(workers) as team:
             drawn = DRAWN_AT_ONCE * self.batch_size
             rates = _time(lambda: team.call("draw", DRAWN_AT_ONCE), drawn, seconds)
-            return rates, team_memory(team)
+            return rates, team_memory(team), team.size
 
 
 def _time(work: Callable[[], object], characters: int, seconds: float) -> list[float]:

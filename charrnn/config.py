@@ -157,14 +157,14 @@ class ModelConfig(Settings):
         "Share of each layer's outputs that is dropped, one mask per window and stream.",
         low=0,
         below=1,
-        auto="from the corpus and the time",
+        auto="from size, corpus and time",
     )
     weight_dropout: float | None = setting(
         None,
         "Share of the recurrent weights that is dropped, one mask per window.",
         low=0,
         below=1,
-        auto="from the corpus and the time",
+        auto="from size, corpus and time",
     )
 
     def __post_init__(self) -> None:
@@ -221,7 +221,7 @@ class TrainConfig(Settings):
         "Decay of the weights (decoupled for adamw and muon).",
         low=0,
         high=1e3,
-        auto="from optimizer, corpus and time",
+        auto="from optimizer, size, corpus and time",
     )
     max_grad_norm: float = setting(
         1.0, "Clip gradients to this global norm; 0 clips nothing.", low=0, high=1e12

@@ -24,16 +24,20 @@ DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
-CHARACTERS_A_MINUTE, WEIGHTS = 4_000_000, 264_000
-"""What two cores train a GRU of 256 units on, and how many weights it multiplies for each: tells
-how often a text will be read in a given time, and about how long a given number of steps takes."""
-UNHARMED = 1.2
+CHARACTERS_A_MINUTE = 4_000_000
+"""What two cores train a GRU of 256 units on."""
+WEIGHTS_AT_THAT_SPEED = 264_000
+"""What that GRU multiplies for each character."""
+UNHARMED = 0.7
 """How often a text can be read, times the squared weights for each of its characters, before a
-model learns it by heart rather than from it."""
+model learns it by heart rather than from it. Of items that are read from a zero state each, more
+is harmless: there the root of the excess counts."""
+EPOCHS_COUNTED = 100
+"""A model that is too small to learn a text by heart in so many readings never does."""
 PER_DOUBLING = {
-    "dropout": (0.1, 0.5),
-    "weight_dropout": (0.033, 0.2),
-    "weight_decay": (0.025, 0.05),
+    "dropout": (0.075, 0.5),
+    "weight_dropout": (0.025, 0.2),
+    "weight_decay": (0.02, 0.05),
 }
 """What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
 never below the optimizer's own, and only decoupled decay grows."""
@@ -80,20 +84,10 @@ def complete(
     assert train.batch_size and train.seq_len
     per_step = train.batch_size * (line_length or train.seq_len)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
-    minutes = train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES
-    model = _sized(model, choices, distinct=distinct, tiny=tiny, minutes=minutes)
-    weights = CharModel.size_of(model, distinct)
-    multiplied = weights - distinct * (model.embedding_size or 0)
-    read = asked or CHARACTERS_A_MINUTE * minutes * WEIGHTS / multiplied
-    epochs, why = read / length, "so short a text is learned by heart"
-    if not tiny:
-        why = (
-            f"for a text read about {epochs:{',.0f' if epochs >= 10 else '.2g'}} times"
-            f"{'' if asked else ', as two cores usually do,'} "
-            f"by {weights / length:.2g} weights a character"
-        )
-    excess = 0 if tiny else epochs * (weights / length) ** 2 / UNHARMED
-    model, train = _regularised(model, train, choices, excess=excess, why=why)
+    model = _sized(model, train, choices, distinct=distinct, tiny=tiny, asked=asked)
+    model, train = _regularised(
+        model, train, choices, distinct=distinct, tiny=tiny, asked=asked, length=length
+    )
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
@@ -136,12 +130,21 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
 
 
 def _sized(
-    model: ModelConfig, choices: _Choices, *, distinct: int, tiny: bool, minutes: float
+    model: ModelConfig,
+    train: TrainConfig,
+    choices: _Choices,
+    *,
+    distinct: int,
+    tiny: bool,
+    asked: float,
 ) -> ModelConfig:
+    minutes = train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES
     size = next(size for limit, size in SIZES if minutes <= limit)
-    why = f"learns most in about {minutes:.2g} minutes"
+    why = f"learns most in {minutes:g} minutes"
     if tiny:
         size, why = 128, "so short a text needs no more"
+    elif asked:
+        why = f"learns most from {asked:,.0f} characters"
     embedding_size = model.embedding_size
     if embedding_size is None and distinct > ONE_HOT_LIMIT:
         embedding_size = EMBEDDING_SIZE
@@ -177,8 +180,28 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) 
 
 
 def _regularised(
-    model: ModelConfig, train: TrainConfig, choices: _Choices, *, excess: float, why: str
+    model: ModelConfig,
+    train: TrainConfig,
+    choices: _Choices,
+    *,
+    distinct: int,
+    tiny: bool,
+    asked: float,
+    length: int,
 ) -> tuple[ModelConfig, TrainConfig]:
+    weights = CharModel.size_of(model, distinct)
+    multiplied = weights - distinct * (model.embedding_size or 0)
+    minutes = train.minutes or DEFAULT_MINUTES
+    read = asked or minutes * CHARACTERS_A_MINUTE * WEIGHTS_AT_THAT_SPEED / multiplied
+    epochs, share = read / length, weights / length
+    excess = min(epochs, EPOCHS_COUNTED) * share**2 / UNHARMED
+    why = f"for a text read about {_number(epochs)} times "
+    why += "" if asked else "(usual on two cores) "
+    why += f"by {_number(share)} weights a character"
+    if train.lines:
+        excess, why = excess**0.5, f"{why}, as separate lines"
+    if tiny:
+        excess, why = 0, "so short a text is learned by heart"
     doublings = log2(max(1, excess))
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
@@ -197,6 +220,10 @@ def _regularised(
         train, weight_decay=choices.of("weight_decay", train.weight_decay, decay, why_decay)
     )
     return model, train
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _optimised(
@@ -244,7 +271,7 @@ def _timed(
             choices.reasons["minutes"] = "the default"
     validations = 20
     if minutes is not None:
-        few = 6 if held_out < SMALL_CORPUS else max(1, min(6, int(6 * minutes)))  # a second each
+        few = 6 if held_out < SMALL_CORPUS else max(1, min(6, int(4 * minutes)))  # a second each
         validations = few if minutes <= 2 else 20 if minutes <= 10 else 40
     return dataclasses.replace(
         train,

@@ -79,19 +79,24 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
             else:
                 return path
     except OSError as error:
-        raise RunError(
-            f"{out or RUNS} cannot be made ({error.strerror}): name another folder with --out"
-        ) from error
+        raise RunError(_cannot_be_made(out or RUNS, error)) from error
 
 
 def check_unused(out: Path) -> None:
-    """Raise RunError if ``out`` holds a run, or is no directory."""
-    if any((out / file).exists() for file in (BEST, LAST)) or _size(out / LOG):
-        raise RunError(
-            f"{out} already holds a run: go on with --resume {out}, or name another --out"
-        )
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} is a file: name another folder with --out")
+    """Raise RunError if ``out`` holds a run, or cannot be a directory."""
+    try:
+        if any((out / file).exists() for file in (BEST, LAST)) or _size(out / LOG):
+            raise RunError(
+                f"{out} already holds a run: go on with --resume {out}, or name another --out"
+            )
+        if out.exists() and not out.is_dir():
+            raise RunError(f"{out} is a file: name another folder with --out")
+    except OSError as error:
+        raise RunError(_cannot_be_made(out, error)) from error
+
+
+def _cannot_be_made(path: Path, error: OSError) -> str:
+    return f"{path} cannot be made ({error.strerror}): name another folder with --out"
 
 
 def _size(path: Path) -> int:

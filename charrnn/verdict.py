@@ -1,4 +1,4 @@
-"""What numbers say, in words: of a run by its two losses, of a model by its opponents."""
+"""What numbers say, in words: of a run by its two losses, of a model by guessing and opponents."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -116,7 +116,7 @@ def of_model(nats: float | None, *, guessing: float) -> str:
     guessing : float
         Nats of the uniform distribution, ``ln V``.
     """
-    if nats is None or nats < guessing or not guessing:
+    if nats is None or nats <= guessing:
         return ""
     return f"a character costs this model {nats:.2f} nats, and guessing {guessing:.2f}"
 

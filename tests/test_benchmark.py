@@ -18,7 +18,7 @@ def test_figures_fit_together(job):
     result = benchmark(job, MODEL, batch_size=4, seq_len=5, vocab_size=7, threads=1, seconds=0.05)
     assert result.rounds >= 1
     assert 0 < result.chars_per_second <= result.best
-    assert 0 < result.gflops < result.peak_gflops
+    assert 0 <= result.gflops < result.peak_gflops  # rounded to 0.1
     assert result.share_of_peak == pytest.approx(result.gflops / result.peak_gflops, abs=0.01)
     assert 10 < result.peak_memory_mb < 2000
     assert result.parameters == 4 * 16 * (7 + 1 + 16) + 4 * 16 * (16 + 1 + 16) + 7 * 17
@@ -33,12 +33,15 @@ def test_operations_are_counted_by_hand():
     assert _Setting("train", MODEL, **sizes).flops_per_character() == 3 * forward - one_hot_gradient
 
 
-@pytest.mark.parametrize("threads", [None, 1000])
-def test_no_more_workers_than_cores(threads):
+def test_no_more_workers_than_cores_or_shards():
     result = benchmark(
-        "train", MODEL, batch_size=4, seq_len=5, vocab_size=7, threads=threads, seconds=0.05
+        "train", MODEL, batch_size=4, seq_len=5, vocab_size=7, threads=1000, seconds=0.05
     )
-    assert 1 <= result.threads <= available_cores()
+    assert result.threads == 1
+    result = benchmark(
+        "train", MODEL, batch_size=2048, seq_len=2, vocab_size=7, threads=1000, seconds=0.05
+    )
+    assert result.threads == min(available_cores(), 64)
 
 
 def test_the_command_as_json_and_as_a_table():
@@ -47,7 +50,7 @@ def test_the_command_as_json_and_as_a_table():
     assert done.exit_code == 0
     said = json.loads(done.stdout)
     asked = ("chars_per_second", "best", "gflops", "peak_gflops", "peak_memory_mb", "threads")
-    assert {key: said[key] for key in asked}.keys() == set(asked)
+    assert set(asked) <= said.keys()
     assert (said["cell"], said["num_layers"], said["batch_size"]) == ("gru", 2, 64)
     done = CliRunner().invoke(app, [*arguments, "--job", "sample"])
     assert done.exit_code == 0

@@ -218,13 +218,15 @@ def test_three_commands_with_no_options(tmp_path, monkeypatch):
 def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "corpus.txt").write_text(TEXT)
-    (tmp_path / "other.txt").write_text("wwwwwwwwtttttttt" * 20)
+    (tmp_path / "other.txt").write_text("dddddrrr\n" * 40)
     assert run("train", "corpus.txt", *TINY, "--learning-rate", "1000").exit_code == 0
     for command in (("sample",), ("eval",)):
         done = run(*command)
         assert done.exit_code == 0
         assert "notice: a character costs this model" in done.stderr
-    run("train", "corpus.txt", *TINY)
+    assert "a lower --learning-rate" in run("eval").stderr
+    run("train", "corpus.txt", *TINY, "--steps", "200")
+    assert "not like its training text" in run("eval", "other.txt").stderr
     for command in (("sample",), ("eval",)):
         assert "notice" not in run(*command).stderr
     assert "a lower --dynamic-rate" in run("eval", "--dynamic", "--dynamic-rate", "1000").stderr

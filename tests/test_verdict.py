@@ -79,7 +79,7 @@ def test_a_model_that_knows_nothing():
     assert "guessing 4.00" in of_model(5.0, guessing=4.0)
     assert of_model(3.9, guessing=4.0) == ""
     assert of_model(None, guessing=4.0) == ""
-    assert of_model(0.0, guessing=0.0) == ""  # a text of a single symbol
+    assert of_model(4.0, guessing=4.0) == ""  # a text of one character, which counts as uniform
 
 
 def test_against_the_opponents():

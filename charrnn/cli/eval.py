@@ -95,9 +95,7 @@ def command(
         cache_dir=cache_directory(),
         baselines_cache=path.parent / CACHE,
     )
-    if useless := of_model(evaluation.nats_per_char, guessing=log(len(checkpoint.vocabulary))):
-        advice = " a lower --dynamic-rate" if config.dynamic else " a text like the training text"
-        say(f"notice: {useless}: try{advice}")
+    _say_if_useless(evaluation, log(len(checkpoint.vocabulary)), files)
     if as_json:
         write_json({"model": str(path), **evaluation.to_json()})
     elif perplexity:
@@ -112,6 +110,20 @@ def command(
             shape = checkpoint.model_config
             name = f"this model ({shape.cell} {shape.num_layers}x{shape.hidden_size})"
             _write_baselines(evaluation, name)
+
+
+def _say_if_useless(evaluation: "Evaluation", guessing: float, files: list[str] | None) -> None:
+    """Say that a model knows less than nothing of this text, and what may be the matter."""
+    useless = of_model(evaluation.nats_per_char, guessing=guessing)
+    if not useless:
+        return
+    if evaluation.static is not None and evaluation.static.nats_per_char < guessing:
+        advice = "try a lower --dynamic-rate"
+    elif files:
+        advice = "the text is not like its training text"
+    else:
+        advice = "train again with a lower --learning-rate"
+    say(f"notice: {useless}: {advice}")
 
 
 def _write(evaluation: "Evaluation") -> None:

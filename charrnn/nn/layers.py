@@ -19,6 +19,7 @@ class OneHot:
     def __init__(self, vocab_size: int) -> None:
         self.output_size = vocab_size
         self.window = (0, 0)
+        self.steps = self.streams = np.empty((0, 0), np.intp)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return no shapes: there is nothing to learn."""

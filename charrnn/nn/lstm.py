@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.nn.parameters import HALF, Array, swap_time
+from charrnn.nn.parameters import Array, swap_time
 from charrnn.nn.products import in_blocks, rows_per_block
-from charrnn.nn.recurrent import Recurrent
+from charrnn.nn.recurrent import HALF, Recurrent
 
 
 class LSTMStep(NamedTuple):

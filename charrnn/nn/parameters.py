@@ -13,10 +13,6 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[np.floating]
 Ids = NDArray[np.integer]
 
-HALF = np.array(0.5, np.float32)
-"""NumPy takes it in half the time of Python's 0.5: half a microsecond, of the one or two that an
-operation on a step of a small layer takes."""
-
 
 class Parameters(Mapping[str, Array]):
     """Named arrays that share one flat vector.

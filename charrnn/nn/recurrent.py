@@ -27,6 +27,9 @@ CACHE_BYTES = 2**18
 """What fits beside other buffers into the second-level cache of a core."""
 
 
+HALF = np.array(0.5, np.float32)
+"""For operations on one step, of a microsecond each: with Python's 0.5 NumPy takes another half."""
+
 TRANSPOSED_AT_ONCE = 128
 """Rows of a matrix, so that their columns stay in the cache until they are written."""
 
@@ -54,7 +57,8 @@ class Recurrent(ABC):
     used : (G*H, D + 1 + H) array
         ``W`` as the last ``forward`` used it: with dropped weights, or itself.
     workspace : dict of str to array
-        Buffers of ``backward``. Layers that work one after another may have the same.
+        Flat buffers of ``backward``, which grow to what is asked for. Layers that work one after
+        another may have the same.
     """
 
     gates: ClassVar[int]
@@ -174,12 +178,12 @@ class Recurrent(ABC):
             self._allocate_backward(T, N)
         dstate = self._backward(dy, dstate, self._transposed())
         D, K = self.input_size, self.W.shape[1]
-        rows = self._workspace("rows", K, T, N)
-        dz_x = self._weight_gradients(swap_time(self.xh[:-1], rows).reshape(K, T * N))
+        columns = self._workspace("columns", K, T, N)
+        dz_x = self._weight_gradients(swap_time(self.xh[:-1], columns).reshape(K, T * N))
         self.weight_dropout.backward(self.dW)
         if not input_gradient:
             return None, dstate
-        dx = np.matmul(self.Wx.T, dz_x, out=rows[:D].reshape(D, T * N))
+        dx = np.matmul(self.Wx.T, dz_x, out=columns[:D].reshape(D, T * N))
         return swap_time(dx.reshape(D, T, N)), dstate
 
     @abstractmethod

@@ -34,7 +34,7 @@ class Optimizer(ABC):
     parts : list of slice
         What ``update`` is called with; they tile the vector.
     default_learning_rate : float
-        For gated cells of at most 256 hidden units.
+        For at most 256 hidden units; half of it for an RNN, but for Muon.
     decouples_decay : bool
         Whether weight decay acts on the weights and not through the gradient.
     """
