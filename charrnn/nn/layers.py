@@ -152,6 +152,7 @@ class Linear:
         self.input_size = input_size
         self.output_size = output_size
         self.columns: Array = np.empty((0, 0))
+        self.dy: Array = np.empty((0, 0, 0))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of the weights, the bias in the first column."""
@@ -174,8 +175,13 @@ class Linear:
         return self.W @ self.columns
 
     def backward(self, dlogits: Array, shape: tuple[int, int, int]) -> Array:
-        """Fill ``dW`` from dlogits (F, T*N) and return dy of ``shape`` (T, D, N)."""
+        """Fill ``dW`` from dlogits (F, T*N) and return dy of ``shape`` (T, D, N).
+
+        It lies in a buffer that the next ``backward`` overwrites.
+        """
         T, D, N = shape
         np.matmul(dlogits, self.columns.T, out=self.dW)
         dy = np.matmul(self.W[:, 1:].T, dlogits, out=self.columns[1:])  # y has served
-        return swap_time(dy.reshape(D, T, N))
+        if self.dy.shape != shape:
+            self.dy = np.empty(shape, dy.dtype)
+        return swap_time(dy.reshape(D, T, N), self.dy)

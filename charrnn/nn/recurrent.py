@@ -168,7 +168,7 @@ class Recurrent(ABC):
         Returns
         -------
         dx : (T, D, N) array or None
-            The gradient of the input.
+            The gradient of the input, in a buffer that the next ``backward`` overwrites.
         dstate : (S, H, N) array
             The gradient of the state before the window.
         """
@@ -184,7 +184,7 @@ class Recurrent(ABC):
         if not input_gradient:
             return None, dstate
         dx = np.matmul(self.Wx.T, dz_x, out=columns[:D].reshape(D, T * N))
-        return swap_time(dx.reshape(D, T, N)), dstate
+        return swap_time(dx.reshape(D, T, N), self._workspace("dx", T, D, N)), dstate
 
     @abstractmethod
     def _allocate(self, T: int, N: int) -> None:
