@@ -309,7 +309,7 @@ class EvalConfig(Settings):
         None, "Characters between two steps of --dynamic.", low=1, high=65536, auto="20"
     )
     dynamic_rate: float | None = setting(
-        None, "Learning rate of --dynamic.", above=0, high=1e3, auto="0.001"
+        None, "Learning rate of --dynamic.", above=0, high=1e3, auto="0.0005"
     )
 
     def __post_init__(self) -> None:
