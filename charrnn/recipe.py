@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2
 from typing import TypeVar
 
-from charrnn.config import ModelConfig, TrainConfig
+from charrnn.config import ModelConfig, TrainConfig, option_name
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 
@@ -172,9 +172,8 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) 
         if fits < wanted:
             choices.reasons[name] = f"{length:,} characters allow no more"
             if getattr(train, name) is not None:
-                what = "--" + name.replace("_", "-")
                 choices.notices.append(
-                    f"{what} {wanted} is more than {length:,} characters allow: {fits}"
+                    f"{option_name(name)} {wanted} is more than {length:,} characters allow: {fits}"
                 )
     return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
 
