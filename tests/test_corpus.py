@@ -20,7 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.text import cache, check_sources, corpus, fingerprint, read_corpus, remove_cache
+from charrnn.text import cache, check_sources, corpus, files, fingerprint, read_corpus, remove_cache
 from charrnn.text.decoding import _wide_pattern, suggest_encodings
 
 KOREAN = (
@@ -233,7 +233,7 @@ def test_texts_that_are_refused(write, case):
 
 
 def test_a_late_error_names_byte_and_line(write, monkeypatch):
-    monkeypatch.setattr(corpus, "CHUNK", 1000)
+    monkeypatch.setattr(files, "CHUNK", 1000)
     data = b"line\r\n" * 5000 + "한국어".encode("cp949") + b"\n"
     write(data)
     with pytest.raises(CorpusError, match=r"byte 30000 \(line 5001\) is not UTF-8.* cp949: add"):
@@ -438,9 +438,9 @@ def test_names_are_shown_safely(write):
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is touched"])
 def test_a_file_that_changes_while_it_is_read(write, monkeypatch, change):
     path = write(b"0123456789" * 1000)
-    monkeypatch.setattr(corpus, "HEAD", 100)
-    monkeypatch.setattr(corpus, "CHUNK", 100)
-    read = corpus._Raw.read
+    monkeypatch.setattr(files, "HEAD", 100)
+    monkeypatch.setattr(files, "CHUNK", 100)
+    read = files.RawFile.read
 
     def read_and_change(self, size):
         if self._size == 500:
@@ -450,7 +450,7 @@ def test_a_file_that_changes_while_it_is_read(write, monkeypatch, change):
                 os.truncate(path, 20_000 if change == "grows" else 800)
         return read(self, size)
 
-    monkeypatch.setattr(corpus._Raw, "read", read_and_change)
+    monkeypatch.setattr(files.RawFile, "read", read_and_change)
     with pytest.raises(CorpusError, match=r"^notes.txt changed while it was read: run again"):
         read_corpus([path])
 
@@ -481,7 +481,7 @@ def test_chunk_borders_change_nothing(tmp_path_factory, text, encoding, newlines
     path.write_bytes(data)
     options = {"encoding": encoding, "newlines": newlines, "normalize": normalize}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "CHUNK", chunk)
+        patch.setattr(files, "CHUNK", chunk)
         if not expected:
             with pytest.raises(CorpusError, match="is empty"):
                 read_corpus([path], **options)
@@ -497,7 +497,7 @@ def test_any_bytes_are_read_or_refused_at_the_right_byte(tmp_path_factory, data,
     path = tmp_path_factory.mktemp("noise") / "a.txt"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "CHUNK", chunk)
+        patch.setattr(files, "CHUNK", chunk)
         result, message = attempt(path, "byte" if unit else "char")
     try:
         text, wrong = data.decode().removeprefix("\ufeff"), None
@@ -527,8 +527,8 @@ def attempt(path, unit):
 @pytest.fixture
 def small_memory(monkeypatch):
     monkeypatch.setattr(cache, "MEMORY_LIMIT", 100)
-    monkeypatch.setattr(corpus, "CHUNK", 64)
-    monkeypatch.setattr(corpus, "HEAD", 64)
+    monkeypatch.setattr(files, "CHUNK", 64)
+    monkeypatch.setattr(files, "HEAD", 64)
 
 
 def cached(result):

@@ -179,7 +179,7 @@ def _follow(
 
 
 def _say_end(run: "Run", finished: "Finished") -> None:
-    from charrnn.text.corpus import show_path
+    from charrnn.text.files import show_path
 
     steps, time = count(finished.step, "step"), duration(finished.seconds)
     if finished.reason == "diverged":

@@ -1,61 +1,19 @@
 """Reading the text that a model is trained on, whatever shape it comes in."""
 
-import bz2
-import gzip
 import hashlib
-import io
-import lzma
 import os
-import stat
-import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from glob import glob, has_magic
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import BinaryIO
 
 import numpy as np
 
 from charrnn.errors import CorpusError
-from charrnn.text import cache
-from charrnn.text.decoding import (
-    Findings,
-    Newlines,
-    TextDecoder,
-    TextOptions,
-    binary_kind,
-    looks_binary,
-)
+from charrnn.text import cache, files
+from charrnn.text.decoding import Findings, Newlines, TextDecoder, TextOptions, binary_kind
+from charrnn.text.files import Source, find_files, hash_file, open_source, show_path
 from charrnn.text.vocabulary import Codes, Normalize, Unit, to_text
-
-CHUNK = 1 << 18
-"""Bytes read at once: few enough to stay in the processor's cache."""
-HEAD = 4096
-"""Bytes that decide what kind of file it is."""
-
-_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
-_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a text may begin with BZh, but not go on so
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file that a corpus was read from.
-
-    Attributes
-    ----------
-    path : str
-        Absolute, or "-" for standard input.
-    sha256 : str
-        Of the bytes as they lie on disk, compressed or not, in hexadecimal.
-    size : int
-        Number of these bytes.
-    """
-
-    path: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,19 +98,19 @@ def read_corpus(
     """
     options = TextOptions(encoding, newlines, normalize, unit)
     findings = Findings()
-    files = _find_files(paths, options.encoding, findings)
+    found = find_files(paths, options.encoding, findings)
     folder = None if cache_dir is None else Path(cache_dir)
-    if folder is not None and "-" not in files:
-        cached = _read_cache(files, options, folder)
+    if folder is not None and "-" not in found:
+        cached = _read_cache(found, options, folder)
         if cached is not None:
             return cached
     sources = []
     num_bytes = 0
     with cache.CodesWriter(folder) as writer:
         last = ord("\n")
-        for path in files:
+        for path in found:
             start = writer.count
-            with _open(path, stdin) as raw:
+            with open_source(path, stdin) as raw:
                 for codes in _decode(raw, options, findings):
                     if not len(codes):
                         continue
@@ -164,10 +122,10 @@ def read_corpus(
                     num_bytes += len(codes) if unit == "byte" else _utf8_length(codes)
                     last = int(codes[-1])
                 sources.append(raw.finish())
-            if writer.count == start and len(files) > 1:
+            if writer.count == start and len(found) > 1:
                 findings.add("is empty: left out", show_path(path))
         if not writer.count:
-            name = show_path(files[0]) if len(files) == 1 else f"each of {len(files)} files"
+            name = show_path(found[0]) if len(found) == 1 else f"each of {len(found)} files"
             raise CorpusError(f"{name} is empty: there is no text in it")
         notices = findings.lines(options)
         if writer.in_memory:
@@ -209,21 +167,10 @@ def check_sources(
         name = show_path(source.path)
         if not os.path.exists(source.path):  # noqa: PTH110 - False for a name that is too long
             raise CorpusError(f"{name}, which this run was trained on, is gone: {advice}")
-        found = _hash_file(source.path)
+        found = hash_file(source.path)
         if (found.sha256, found.size) != (source.sha256, source.size):
             what = "SHA-256 differs" if found.size == source.size else "its size differs"
             raise CorpusError(f"{name} has changed since this run was trained ({what}): {advice}")
-
-
-def show_path(path: str | Path) -> str:
-    """Return a path as messages show it: relative where shorter, with nothing but printables."""
-    text = str(path)
-    if text == "-":
-        return "standard input"
-    here = str(Path.cwd())
-    if text.startswith(here + os.sep):
-        text = text[len(here) + 1 :]
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _key(sources: Iterable[Source], options: TextOptions) -> str:
@@ -231,14 +178,14 @@ def _key(sources: Iterable[Source], options: TextOptions) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _read_cache(files: list[str], options: TextOptions, cache_dir: Path) -> Corpus | None:
+def _read_cache(found: list[str], options: TextOptions, cache_dir: Path) -> Corpus | None:
     try:
-        sizes = [Path(path).stat().st_size for path in files]
+        sizes = [Path(path).stat().st_size for path in found]
     except OSError:
         return None  # reading the file will say what is wrong
     if not cache.may_hold(cache_dir, asdict(options), sizes):
         return None
-    sources = tuple(_hash_file(path) for path in files)
+    sources = tuple(hash_file(path) for path in found)
     entry = cache.load(cache_dir, _key(sources, options))
     if entry is None:
         return None
@@ -252,222 +199,15 @@ def _utf8_length(codes: Codes) -> int:
     return len(codes) + sum(int(np.count_nonzero(codes >= limit)) for limit in longer)
 
 
-def _find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -> list[str]:
-    """Turn what the user named into absolute paths of files, and "-"."""
-    if isinstance(paths, str | Path):
-        paths = [paths]
-    files: list[str] = []
-    for path in map(str, paths):
-        if path == "-":
-            files.append(path)
-            continue
-        try:
-            is_folder, exists = Path(path).is_dir(), os.path.lexists(path)
-        except (OSError, ValueError):
-            is_folder, exists = False, False
-        if is_folder:
-            files += _texts_among(_walk(path), f"folder {show_path(path)}", encoding, findings)
-        elif not exists and "\0" not in path and has_magic(path):
-            # Path.glob takes no absolute patterns
-            matches = sorted(glob(path, recursive=True))  # noqa: PTH207
-            if not matches:
-                raise CorpusError(f"pattern {show_path(path)} matches nothing: check the pattern")
-            files += _texts_among(matches, f"pattern {show_path(path)}", encoding, findings)
-        elif not exists:
-            raise CorpusError(f"{show_path(path)}: no such file or folder: check the name")
-        else:
-            files.append(_absolute(path))
-    if not files:
-        raise CorpusError("no text was named: give a file, a folder, or - for standard input")
-    if files.count("-") > 1:
-        raise CorpusError("standard input (-) is named twice, but can be read only once")
-    return files
-
-
-def _absolute(path: str) -> str:
-    return os.path.normpath(Path.cwd() / path)
-
-
-def _walk(folder: str) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        raise CorpusError(_os_message(str(error.filename), error)) from None
-
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (str(Path(parent, name)) for name in sorted(names) if name[0] != ".")
-
-
-def _texts_among(paths: Iterable[str], where: str, encoding: str, findings: Findings) -> list[str]:
-    """Keep the regular files that look like text; `where` is what the user named."""
-    # In UTF-16 and UTF-32, NUL bytes and the like are parts of characters.
-    is_binary = binary_kind if encoding.startswith(("utf-16", "utf-32")) else looks_binary
-    texts = []
-    left_out = 0
-    for path in paths:
-        if not Path(path).is_file():
-            continue
-        with _open(path) as raw:
-            if is_binary(_Content(raw).read(HEAD)):
-                findings.add("left out, because it is not text", show_path(path))
-                left_out += 1
-            else:
-                texts.append(_absolute(path))
-    if not texts:
-        others = f" ({left_out} other files left out)" if left_out else ""
-        raise CorpusError(f"{where} holds no text{others}: name a text file")
-    return texts
-
-
-class _Raw:
-    """The bytes of a file as they lie on disk, counted and hashed as they pass."""
-
-    def __init__(self, file: BinaryIO | io.FileIO, path: str, before: os.stat_result | None):
-        self._file, self._path, self._before = file, path, before
-        self.name = show_path(path)
-        self._ahead = b""
-        self._sha256 = hashlib.sha256()
-        self._size = 0
-
-    def peek(self, size: int) -> bytes:
-        """Return the first `size` bytes, without taking them; before any `read`."""
-        while len(self._ahead) < size and (more := self._file.read(size - len(self._ahead))):
-            self._ahead += more
-        return self._ahead
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes, none at the end."""
-        if self._ahead:
-            data, self._ahead = self._ahead[:size], self._ahead[size:]
-        else:
-            data = self._file.read(size) or b""
-        self._sha256.update(data)
-        self._size += len(data)
-        if self._before is not None and self._size > self._before.st_size:
-            raise CorpusError(self._changed())  # at once: it may grow faster than it is read
-        return data
-
-    def finish(self) -> Source:
-        """Read what is left, and make sure that the file is the one that was opened."""
-        while self.read(CHUNK):
-            pass
-        before = self._before
-        if before is not None:
-            after = os.fstat(self._file.fileno())
-            changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
-            if changed or self._size != before.st_size:
-                raise CorpusError(self._changed())
-        return Source(self._path, self._sha256.hexdigest(), self._size)
-
-    def _changed(self) -> str:
-        return f"{self.name} changed while it was read: run again when nothing writes to it"
-
-
-@contextmanager
-def _open(path: str, stdin: BinaryIO | None = None) -> Iterator[_Raw]:
-    """Open a regular file, or standard input, for reading; say clearly what else it is."""
-    try:
-        if path == "-":
-            if stdin is None and (sys.stdin is None or sys.stdin.closed):
-                raise CorpusError("standard input (-) is closed: name a file")
-            yield _Raw(stdin or sys.stdin.buffer, path, None)
-            return
-        _refuse_special(path, Path(path).stat().st_mode)
-        # Should a pipe have taken the file's place meanwhile, opening it must not wait.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-            before = os.fstat(file.fileno())
-            _refuse_special(path, before.st_mode)
-            yield _Raw(file, path, before)
-    except OSError as error:
-        raise CorpusError(_os_message(path, error)) from None
-
-
-def _refuse_special(path: str, mode: int) -> None:
-    kinds = {
-        stat.S_IFDIR: "a folder",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-    }
-    kind = kinds.get(stat.S_IFMT(mode))
-    if kind is not None:
-        raise CorpusError(
-            f"{show_path(path)} is {kind}, not a text file: name a file, "
-            "or send the text to standard input and name -"
-        )
-
-
-def _os_message(path: str, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{show_path(path)} cannot be read ({reason}): check the name and its permissions"
-
-
-def _hash_file(path: str) -> Source:
-    with _open(path) as raw:
-        return raw.finish()
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-def _compression(head: bytes) -> str | None:
-    if head.startswith(b"\x1f\x8b\x08"):
-        return "gzip"
-    if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS:
-        return "bzip2"
-    return "xz" if head.startswith(b"\xfd7zXZ\0") else None
-
-
-class _Content:
-    """What a file holds, decompressed as it is read."""
-
-    def __init__(self, raw: _Raw, findings: Findings | None = None) -> None:
-        self._name = raw.name
-        self._kind = _compression(raw.peek(HEAD))
-        expected = _SUFFIXES.get(Path(raw.name).suffix.lower())
-        if expected is not None and self._kind is None:
-            raise CorpusError(
-                f"{raw.name} is not {expected}, though its name says so: "
-                "get it again or, if it is plain text, rename it"
-            )
-        if self._kind != expected and findings is not None:
-            findings.add(f"compressed with {self._kind}, read as such", raw.name)
-        file = cast(Any, raw)
-        openers: dict[str | None, Callable[[], _Readable]] = {
-            None: lambda: raw,
-            "gzip": lambda: gzip.GzipFile(fileobj=file, mode="rb"),
-            "bzip2": lambda: bz2.BZ2File(file),
-            "xz": lambda: lzma.LZMAFile(file),  # noqa: SIM115
-        }
-        self._file = openers[self._kind]()
-
-    def read(self, size: int) -> bytes:
-        """Return `size` bytes, fewer only before the end."""
-        try:
-            return self._file.read(size)
-        except EOFError:
-            raise CorpusError(
-                f"{self._name}: the {self._kind} archive is cut short: get the whole file"
-            ) from None
-        except (OSError, zlib.error, lzma.LZMAError) as error:
-            if self._kind is None:
-                raise
-            raise CorpusError(
-                f"{self._name}: the {self._kind} archive is damaged ({error}): get it again"
-            ) from None
-
-
-def _decode(raw: _Raw, options: TextOptions, findings: Findings) -> Iterator[Codes]:
-    content = _Content(raw, findings)
-    head = content.read(HEAD)
+def _decode(raw: files.RawFile, options: TextOptions, findings: Findings) -> Iterator[Codes]:
+    content = files.Content(raw, findings)
+    head = content.read(files.HEAD)
     kind = binary_kind(head)
     if kind is not None and options.unit == "char":
         raise CorpusError(f"{raw.name} holds {kind}, not text: take the text out of it first")
     decoder = TextDecoder(raw.name, head, options, findings)
-    for start in range(0, len(head), CHUNK):
-        yield decoder.feed(head[start : start + CHUNK])
-    while data := content.read(CHUNK):
+    for start in range(0, len(head), files.CHUNK):
+        yield decoder.feed(head[start : start + files.CHUNK])
+    while data := content.read(files.CHUNK):
         yield decoder.feed(data)
     yield decoder.feed(b"", final=True)
