@@ -286,8 +286,9 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
     model_config = ModelConfig.from_json(meta["model"])
     train_config = TrainConfig.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
-    if None in (model_config.num_layers, model_config.hidden_size, model_config.dropout):
-        raise CheckpointError("its model has no size")
+    sizes = model_config.num_layers, model_config.hidden_size, model_config.dropout
+    if None in (model_config.cell, *sizes):
+        raise CheckpointError("its model has no cell or no size")
     shapes = CharModel.shapes_of(model_config, len(vocabulary))
     training = _training_shapes(meta["training"])
     if training and None in (

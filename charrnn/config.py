@@ -139,7 +139,7 @@ class TextConfig(Settings):
 class ModelConfig(Settings):
     """The shape of the network."""
 
-    cell: Cell = setting("gru", "Recurrent cell.")
+    cell: Cell | None = setting(None, "Recurrent cell.", auto="gru")
     nonlinearity: Literal["tanh", "relu"] = setting("tanh", "Squashing function of the rnn cell.")
     num_layers: int | None = setting(None, "Recurrent layers.", low=1, high=64, auto="1")
     hidden_size: int | None = setting(

@@ -194,7 +194,10 @@ def _distinct(corpus: Corpus, text: TextConfig, start: Checkpoint | None) -> int
 
 
 def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
-    """Return the shape of a checkpoint's model; raise if another one was asked for."""
+    """Return the shape of a checkpoint's model; raise if another one was asked for.
+
+    What is dropped is not of the shape: it follows from the new text, if it was not given.
+    """
     for name in ("cell", "nonlinearity", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
         asked = wanted is not None and wanted != getattr(ModelConfig(), name)
@@ -203,11 +206,7 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
                 f"--init-from a model with {name.replace('_', ' ')} {getattr(old, name)} "
                 f"cannot become one with {wanted}: leave the option out"
             )
-    return dataclasses.replace(
-        old,
-        dropout=old.dropout if new.dropout is None else new.dropout,
-        weight_dropout=(old.weight_dropout if new.weight_dropout is None else new.weight_dropout),
-    )
+    return dataclasses.replace(old, dropout=new.dropout, weight_dropout=new.weight_dropout)
 
 
 def resume(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2
 from typing import TypeVar
 
-from charrnn.config import ModelConfig, TrainConfig, option_name
+from charrnn.config import Cell, ModelConfig, TrainConfig, option_name
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 ONE_HOT_LIMIT = 256
 EMBEDDING_SIZE = 128
+DEFAULT_CELL: Cell = "gru"
 DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
@@ -151,6 +152,7 @@ def _sized(
         choices.reasons["embedding_size"] = f"{distinct:,} symbols are too many for one-hot input"
     return dataclasses.replace(
         model,
+        cell=choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time"),
         hidden_size=choices.of("hidden_size", model.hidden_size, size, why),
         num_layers=choices.of(
             "num_layers", model.num_layers, 1, "a second layer learns less in the same time"

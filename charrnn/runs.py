@@ -271,7 +271,7 @@ def _summary(directory: Path) -> RunSummary:
     return RunSummary(
         name=directory.name,
         path=str(directory),
-        cell=config.cell,
+        cell=config.cell or "",
         num_layers=config.num_layers or 0,
         hidden_size=config.hidden_size or 0,
         step=history.step,

@@ -214,7 +214,8 @@ class Run:
         parts, train, model = self._parts, self._train, self._parts.recipe.model
         length = len(parts.corpus) - parts.recipe.held_out
         epochs = train.steps and train.steps * self._trainer.batches.symbols_per_step / length
-        assert model.num_layers and model.hidden_size and model.dropout is not None
+        assert model.cell and model.num_layers and model.hidden_size
+        assert model.dropout is not None
         assert train.learning_rate and train.batch_size and train.seq_len
         return Plan(
             sources=tuple(source.path for source in parts.corpus.sources),

@@ -44,6 +44,13 @@ def test_no_more_workers_than_cores_or_shards():
     assert result.threads == min(available_cores(), 64)
 
 
+def test_the_best_number_of_threads_is_found_first():
+    result = benchmark(
+        "train", MODEL, batch_size=64, seq_len=2, vocab_size=7, threads=None, seconds=0.05
+    )
+    assert 1 <= result.threads <= available_cores()
+
+
 def test_the_command_as_json_and_as_a_table():
     arguments = ["bench", "--hidden-size", "8", "--seconds", "0.05", "--threads", "1"]
     done = CliRunner().invoke(app, [*arguments, "--json"])

@@ -214,7 +214,7 @@ def test_unknown_names_are_errors_that_list_the_known(group, name):
 
 
 def test_values_from_json_are_checked():
-    for data in ({"hidden_size": "big"}, {"hidden_size": 0}, {"dropout": [0.5]}, {"cell": None}):
+    for data in ({"hidden_size": "big"}, {"hidden_size": 0}, {"dropout": [0.5]}, {"cell": 1}):
         with pytest.raises(ConfigError, match=option_name(next(iter(data)))):
             ModelConfig.from_json(data)
     with pytest.raises(CharrnnError):

@@ -14,7 +14,7 @@ EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: list(kind.va
 
 
 def config(**settings):
-    sizes = {"num_layers": 2, "hidden_size": 4, "dropout": 0.0}
+    sizes = {"cell": "gru", "num_layers": 2, "hidden_size": 4, "dropout": 0.0}
     return ModelConfig(**{**sizes, **settings})
 
 

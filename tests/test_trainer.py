@@ -375,11 +375,13 @@ def test_results_are_summed_in_the_order_of_the_shards(shards, threads):
 
 def test_memory_grows_with_what_takes_it():
     def memory(hidden_size=64, num_layers=2, *, V=50, N=64, T=16, slots=2, threads=1):
-        config = ModelConfig(num_layers=num_layers, hidden_size=hidden_size, dropout=0.0)
+        config = ModelConfig(
+            cell="gru", num_layers=num_layers, hidden_size=hidden_size, dropout=0.0
+        )
         return training_memory(config, V, batch_size=N, seq_len=T, slots=slots, threads=threads)
 
     small = memory()
-    config = ModelConfig(num_layers=2, hidden_size=64, dropout=0.0)
+    config = ModelConfig(cell="gru", num_layers=2, hidden_size=64, dropout=0.0)
     P = CharModel.size_of(config, 50)
     assert CharModel(config, 50).num_parameters == P
     assert small > 4 * P * (1 + 2 + 2)  # weights, two moments, gradients of two shards

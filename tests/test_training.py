@@ -625,9 +625,19 @@ def test_init_from_may_change_dropout_but_no_size(here):
     assert (run.plan.dropout, run.plan.weight_dropout) == (0.5, 0.25)
     assert (run.plan.hidden_size, run.plan.num_layers) == (8, 2)
     run.close()
-    for wanted in ({"hidden_size": 9}, {"num_layers": 1}, {"embedding_size": 4}):
+    others = ({"hidden_size": 9}, {"num_layers": 1}, {"embedding_size": 4}, {"cell": "rnn"})
+    for wanted in others:
         with pytest.raises(CheckpointError, match=str(next(iter(wanted.values())))):
             new(here / "new", model=ModelConfig(**wanted), init_from=here / "old")
+
+
+def test_init_from_drops_as_the_new_text_asks(here):
+    dropped = ModelConfig(cell="rnn", hidden_size=8, num_layers=1, dropout=0.7)
+    go(new(here / "old", model=dropped))
+    run = new(here / "new", init_from=here / "old", model=ModelConfig())
+    assert run.plan.dropout == 0  # the text is tiny
+    assert "dropout" in run.plan.reasons
+    run.close()
 
 
 def test_init_from_text_with_unknown_characters_is_an_error_before_training(here):

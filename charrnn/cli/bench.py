@@ -29,6 +29,7 @@ def command(
         config.job,
         replace(
             model,
+            cell=model.cell or "gru",
             num_layers=model.num_layers or 2,
             hidden_size=model.hidden_size or 128,
             dropout=model.dropout or 0.0,

@@ -223,7 +223,7 @@ class CharModel:
 
 def _build(config: ModelConfig, vocab_size: int) -> dict[str, Any]:
     """Return the layers by name, bottom first, without weights."""
-    assert config.num_layers and config.hidden_size
+    assert config.cell and config.num_layers and config.hidden_size
     encoder = (
         Embedding(vocab_size, config.embedding_size)
         if config.embedding_size
