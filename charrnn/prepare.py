@@ -121,7 +121,7 @@ def prepare(
     if start:
         network.parameters.fill(start.weights)
     else:
-        network.initialise(np.random.default_rng(train.random_seed))
+        network.initialise(np.random.default_rng(train.random_seed), vocabulary.count(kept))
     parts = Parts(text, recipe, corpus, vocabulary, network, History(), notices)
     return Run(parts, directory=out, threads=threads)
 

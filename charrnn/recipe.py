@@ -1,7 +1,7 @@
 """The rule for settings that were left out: from the corpus and the time allowed.
 
 The time decides the size, and how often the text will be read, by how many weights for each of its
-characters, decides what is held back (dropout, weight dropout, weight decay): in the first passes
+characters, decides what is held back (dropout, weight dropout): in the first passes
 nothing, later only what hinders a model from learning by heart goes on paying, unless it is too
 small to learn so. Each choice comes with its reason, which ``--plan`` prints.
 README.md has the runs behind the numbers.
@@ -35,13 +35,8 @@ model learns it by heart rather than from it. Of items that are read from a zero
 is harmless: there the root of the excess counts."""
 EPOCHS_COUNTED = 100
 """A model that is too small to learn a text by heart in so many readings never does."""
-PER_DOUBLING = {
-    "dropout": (0.075, 0.5),
-    "weight_dropout": (0.025, 0.2),
-    "weight_decay": (0.02, 0.05),
-}
-"""What each doubling beyond that adds to a rate, and the most that it becomes. Weight decay is
-never below the optimizer's own, and only decoupled decay grows."""
+PER_DOUBLING = {"dropout": (0.075, 0.5), "weight_dropout": (0.025, 0.2)}
+"""What each doubling beyond that adds to a rate, and the most that it becomes."""
 SEQ_LEN = 24
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
@@ -86,7 +81,7 @@ def complete(
     per_step = train.batch_size * (line_length or train.seq_len)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
     model = _sized(model, train, choices, distinct=distinct, tiny=tiny, asked=asked)
-    model, train = _regularised(
+    model = _regularised(
         model, train, choices, distinct=distinct, tiny=tiny, asked=asked, length=length
     )
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
@@ -189,7 +184,7 @@ def _regularised(
     tiny: bool,
     asked: float,
     length: int,
-) -> tuple[ModelConfig, TrainConfig]:
+) -> ModelConfig:
     weights = CharModel.size_of(model, distinct)
     multiplied = weights - distinct * (model.embedding_size or 0)
     minutes = train.minutes or DEFAULT_MINUTES
@@ -207,20 +202,13 @@ def _regularised(
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }
-    decay, why_decay = OPTIMIZERS[train.optimizer].default_weight_decay, "of this optimizer"
-    if OPTIMIZERS[train.optimizer].decouples_decay and rates["weight_decay"] > decay:
-        decay, why_decay = rates["weight_decay"], why
-    model = dataclasses.replace(
+    return dataclasses.replace(
         model,
         dropout=choices.of("dropout", model.dropout, rates["dropout"], why),
         weight_dropout=choices.of(
             "weight_dropout", model.weight_dropout, rates["weight_dropout"], why
         ),
     )
-    train = dataclasses.replace(
-        train, weight_decay=choices.of("weight_decay", train.weight_decay, decay, why_decay)
-    )
-    return model, train
 
 
 def _number(value: float) -> str:
@@ -244,6 +232,9 @@ def _optimised(
             train.learning_rate,
             round(rate, 5),
             "for this size, batch and optimizer",
+        ),
+        weight_decay=choices.of(
+            "weight_decay", train.weight_decay, optimizer.default_weight_decay, "of this optimizer"
         ),
         reset=choices.of(
             "reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn"

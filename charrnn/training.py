@@ -426,9 +426,11 @@ class Run:
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
         parts, train = self._parts, self._train
+        split = Split(len(parts.corpus), parts.recipe.held_out, train.split_parts)
         message = verdict.of_run(
             self._history.rows,
             guessing=log(len(parts.vocabulary)),
+            entropy=parts.vocabulary.entropy(split.learned(parts.corpus.codes)),
             dropout=self.plan.dropout,
             hidden_size=self.plan.hidden_size,
             steps=train.steps,

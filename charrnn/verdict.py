@@ -10,7 +10,7 @@ MIN_ROWS, MIN_STEPS = 4, 100
 """What a run must have for its losses to say anything."""
 ABOVE_GUESSING = 0.1
 LEARNED = 0.02
-"""Nats below guessing at which a model begins to know something."""
+"""Nats below the entropy of the characters at which a model begins to know something else."""
 RISE = 0.01
 """Share of the validation loss: a rise that is not chance, a fall that is worth time."""
 GAP = 0.15
@@ -23,6 +23,7 @@ def of_run(
     rows: Sequence[Row],
     *,
     guessing: float,
+    entropy: float,
     dropout: float,
     hidden_size: int,
     steps: int | None = None,
@@ -36,6 +37,8 @@ def of_run(
         The validations, in order: step, training nats since the one before, validation nats.
     guessing : float
         Nats of the uniform distribution, ``ln V``.
+    entropy : float
+        Nats of the training part's characters by their frequencies alone.
     dropout : float
         What the run had, to name something else.
     hidden_size : int
@@ -61,11 +64,11 @@ def of_run(
         return ""
     longer = f"--minutes {2 * minutes:g}" if minutes else f"--steps {2 * (steps or rows[-1][0])}"
     scored = [(step, train, val) for step, train, val in rows if val is not None]
-    losses = [val for _, _, val in scored] or [train for _, train, _ in rows]
-    if min(losses) > guessing - LEARNED:
+    lowest = min(train for _, train, _ in rows)
+    if lowest > entropy - LEARNED:
         return (
-            f"nothing learned: {min(losses):.2f} nats are no better than the {guessing:.2f} of "
-            f"guessing. Try {longer}"
+            f"nothing learned: a training loss of {lowest:.2f} nats is no better than the "
+            f"{entropy:.2f} of how frequent each character is. Try {longer}"
         )
     if not scored:
         return ""

@@ -193,6 +193,17 @@ def test_the_gradient_is_cut_at_the_start_of_the_window():
     assert (model.grads.vector == after_history).all()
 
 
+def test_the_first_prediction_is_how_frequent_each_symbol_is():
+    model = make()
+    counts = np.array([0, 5, 94, 20, 1])
+    model.initialise(np.random.default_rng(0), counts)
+    logits, _ = model.forward(random_ids(5, 3, 2)[0], model.zero_state(2))
+    p = np.exp(logits) / np.exp(logits).sum(axis=0)
+    np.testing.assert_allclose(p, np.tile((counts[:, np.newaxis] + 1) / 125, (1, 6)), rtol=1e-12)
+    model.initialise(np.random.default_rng(0))
+    assert not model.parameters["head.W"].any()
+
+
 # Memory
 
 

@@ -171,15 +171,15 @@ def test_every_choice_has_its_reason():
 
 def test_the_more_often_a_text_is_read_the_more_is_held_back():
     rates = [
-        (done.model.dropout, done.model.weight_dropout, done.train.weight_decay)
+        (done.model.dropout, done.model.weight_dropout)
         for epochs in (0.1, 5, 6, 8, 10, 12, 20, 40, 1000)
         for done in [recipe(10**6, model={"hidden_size": 512}, train={"epochs": epochs})]
     ]
     for column in zip(*rates, strict=True):
         assert list(column) == sorted(column)
-    assert rates[0] == (0, 0, 0.01)
-    assert rates[6] == (0.37, 0.12, 0.05)
-    assert rates[-1] == (0.5, 0.18, 0.05)
+    assert rates[0] == (0, 0)
+    assert rates[6] == (0.37, 0.12)
+    assert rates[-1] == (0.5, 0.18)
     assert recipe(10**6, train={"minutes": 5.0}).model.dropout > 0.1
     assert recipe(10**8, train={"minutes": 5.0}).model.dropout == 0
     assert recipe(1000).model.dropout == recipe(1000).model.weight_dropout == 0
@@ -196,16 +196,6 @@ def test_the_more_weights_a_character_the_more_is_held_back():
         small = recipe(10**6, model={"hidden_size": size}, train={"minutes": 480.0})
         assert small.model.dropout <= 0.02
     assert 0.1 < rates[1] < rates[3]
-
-
-def test_only_decoupled_decay_grows():
-    done = recipe(10**6, train={"epochs": 100.0, "optimizer": "adam"})
-    assert done.train.weight_decay == OPTIMIZERS["adam"].default_weight_decay == 0
-    assert done.reasons["weight_decay"] == "of this optimizer"
-    assert done.model.weight_dropout > 0
-    done = recipe(10**6, train={"epochs": 100.0})
-    assert done.reasons["weight_decay"].startswith("for a text read about 100 times by")
-    assert recipe(1000).reasons["weight_decay"] == "of this optimizer"
 
 
 def test_the_longer_the_larger():

@@ -58,6 +58,13 @@ def new(out, *, model=None, train=None, corpus="corpus.txt", **options):
     )
 
 
+def by_frequency():
+    """Return the nats per character of the training part to one who knows the frequencies."""
+    kept = TEXT[: len(TEXT) - int(len(TEXT) * 0.1)]
+    shares = np.array([kept.count(c) for c in sorted(set(kept))]) / len(kept)
+    return float(-(shares * np.log(shares)).sum())
+
+
 def go(run, *, stop_after=None):
     """Train to the end, or ask to stop so that ``stop_after`` is the last step."""
     events = []
@@ -445,14 +452,13 @@ def test_weights_that_overflow_are_not_saved(here, shape, settings):
 def test_steps_that_are_not_finite_are_undone_and_the_rate_is_halved(here):
     shape = {"cell": "rnn", "nonlinearity": "relu"}
     events = go(explode(here / "run", shape, {"learning_rate": 1e6}))
-    undone = [event for event in of_kind(events, Notice) if "undone" in event.message]
+    undone = [event for event in of_kind(events, Notice) if "halved" in event.message]
     assert len(undone) >= 8
     assert events[-1].reason == "diverged"
     history = load(here / "run" / "last.npz").history
     assert history.rate_factor == 0.5 ** len(undone)
     assert history.finished == "diverged"
     rates = [event.learning_rate for event in of_kind(events, Progress)]
-    assert rates[0] == 1e6
     assert rates[-1] == 1e6 * 0.5 ** (len(undone) - 1)
     logged = [event for event in runs.read_log(here / "run") if event["event"] == "notice"]
     assert [event["message"] for event in logged[: len(undone)]] == [e.message for e in undone]
@@ -489,14 +495,14 @@ def test_the_log_is_json_even_after_an_explosion(here):
 
 
 def test_best_is_the_best_validation(here):
-    # Random letters of unequal frequency: there is something to learn, then only to memorise.
-    text = "".join(np.random.default_rng(0).choice(list("aaaaabbbccdefgh"), 1100).tolist())
+    # Random pairs of letters: there is something to learn, then only to memorise.
+    text = "".join(np.random.default_rng(0).choice(["ab", "ac", "db", "dc", "ed"], 550).tolist())
     (here / "short.txt").write_text(text)
     run = new(
         here / "run",
         corpus="short.txt",
         model=model_config(hidden_size=48, num_layers=1),
-        train=train_config(steps=240, validations=24, learning_rate=0.004),
+        train=train_config(steps=240, validations=24, learning_rate=0.02),
     )
     validated = of_kind(go(run), Validated)
     nats = [event.nats for event in validated]
@@ -574,7 +580,7 @@ def test_progress_adds_up(here):
     assert events[-1].done == 1
     characters = len(TEXT) - int(len(TEXT) * 0.1)
     assert events[-1].epoch == pytest.approx(12 * 40 / characters)
-    assert events[0].nats == pytest.approx(log(17), rel=1e-4)
+    assert events[0].nats == pytest.approx(by_frequency(), rel=0.05)
     assert all(event.grad_norm > 0 and event.chars_per_second > 0 for event in events)
     seconds = [event.seconds for event in events]
     assert seconds == sorted(seconds)
@@ -607,7 +613,7 @@ def test_init_from_begins_at_the_loss_of_those_weights(here):
         go(new(here / "old", train=train_config(learning_rate=0.03, steps=150))), Progress
     )
     begun = of_kind(go(new(here / "new", init_from=here / "old")), Progress)
-    assert learned[0].nats == pytest.approx(log(17), rel=1e-4)
+    assert learned[0].nats == pytest.approx(by_frequency(), rel=0.05)
     assert begun[0].nats < 2.3
 
 

@@ -65,6 +65,16 @@ def test_long_texts_are_taken_in_chunks(monkeypatch):
         vocab.encode(to_codes("the quick brown fox " * 4 + "!a!"))
 
 
+def test_symbols_are_counted(monkeypatch):
+    monkeypatch.setattr(vocabulary, "CHUNK", 3)
+    known = make("abc")
+    codes = to_codes("abracadabra")
+    assert known.count(codes).tolist() == [5, 2, 1]
+    assert known.count(codes[:0]).tolist() == [0, 0, 0]
+    assert make("ab").entropy(to_codes("aabab" * 2)) == pytest.approx(0.6730116670)
+    assert known.entropy(to_codes("aaa")) == 0
+
+
 def test_unknown_characters_are_named():
     vocab = make("abc")
     with pytest.raises(VocabularyError) as caught:

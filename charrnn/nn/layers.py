@@ -161,6 +161,7 @@ class Linear:
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Use these arrays as the weights and their gradient."""
         self.W, self.dW = values["W"], grads["W"]
+        self.b = self.W[:, 0]
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Leave the weights zero: the first prediction is then uniform, at ln V nats."""

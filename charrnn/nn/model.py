@@ -122,10 +122,19 @@ class CharModel:
         """P, the number of weights."""
         return len(self.parameters.vector)
 
-    def initialise(self, rng: np.random.Generator) -> None:
-        """Draw all weights from one generator."""
+    def initialise(
+        self, rng: np.random.Generator, counts: NDArray[np.integer] | None = None
+    ) -> None:
+        """Draw all weights from one generator.
+
+        With ``counts`` (V,), how often each symbol occurs in the text, the first prediction is
+        their frequency and not uniform: the first steps need not learn that.
+        """
         for part in self._parts.values():
             part.initialise(rng)
+        if counts is not None:
+            logits = np.log(counts + 1.0)
+            self.head.b[...] = logits - logits.mean()
 
     def replica(self) -> "CharModel":
         """Return a model with the same weights and gradients, and buffers of its own."""

@@ -35,14 +35,11 @@ class Optimizer(ABC):
         What ``update`` is called with; they tile the vector.
     default_learning_rate : float
         For at most 256 hidden units; half of it for an RNN, but for Muon.
-    decouples_decay : bool
-        Whether weight decay acts on the weights and not through the gradient.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
     default_learning_rate: ClassVar[float]
     default_weight_decay: ClassVar[float] = 0.0
-    decouples_decay: ClassVar[bool] = False
     default_streams: ClassVar[int] = 32
 
     def __init__(

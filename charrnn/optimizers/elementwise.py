@@ -115,7 +115,6 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     default_weight_decay = 0.01
-    decouples_decay = True
 
     def _decay(self, theta: Array, grad: Array, tmp: Array, learning_rate: float) -> None:
         if self.weight_decay:

@@ -74,6 +74,7 @@ class Muon(AdamW):
     """
 
     default_learning_rate = 0.026
+    default_weight_decay = 0.05
     default_streams = 64
     momentum = 0.9
 

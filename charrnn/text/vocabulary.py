@@ -231,6 +231,20 @@ class Vocabulary:
         ids = np.concatenate(pieces) if pieces else np.empty(0, self.dtype)
         return ids, dict(sorted(left_out.items()))
 
+    def count(self, codes: Codes) -> npt.NDArray[np.int64]:
+        """Return how often each symbol occurs in `codes (n,)`, as (V,)."""
+        counts = np.zeros(len(self) + 1, np.int64)  # the last of them: unknown ones
+        for start in range(0, len(codes), CHUNK):
+            found = self._table.take(codes[start : start + CHUNK], mode="clip")
+            counts += np.bincount(found, minlength=len(counts))
+        return counts[:-1]
+
+    def entropy(self, codes: Codes) -> float:
+        """Return the nats per symbol of `codes (n,)` to one who knows how often each occurs."""
+        counts = self.count(codes)
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum())
+
     def text_to_codes(self, text: str) -> Codes:
         """Turn a text from outside, such as a seed, into codes of this vocabulary's kind.
 
