@@ -5,14 +5,12 @@ stream. Floating-point operations are counted, not measured, and set beside the 
 many workers multiply large matrices in the same run.
 """
 
+import gc
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -104,7 +102,11 @@ def benchmark(
     setting = _Setting(job, model, batch_size, seq_len, vocab_size)
     cores = available_cores()
     if threads is None:
-        threads = _fastest(setting, {1, cores}, min(1.0, seconds / 3))
+        quick = {
+            count: median(setting.rates(count, min(1.0, seconds / 3))[0]) for count in {1, cores}
+        }
+        threads = max(quick, key=lambda count: quick[count])
+        gc.collect()  # the parts of a trainer refer to each other: its memory must not count
     # More than the cores would only wait; few streams have work for fewer.
     rates, memory, threads = setting.rates(min(threads, cores), seconds)
     rate = median(rates)
@@ -195,16 +197,6 @@ class _Setting:
             drawn = DRAWN_AT_ONCE * self.batch_size
             rates = _time(lambda: team.call("draw", DRAWN_AT_ONCE), drawn, seconds)
             return rates, team_memory(team), team.size
-
-
-def _fastest(setting: _Setting, counts: set[int], seconds: float) -> int:
-    """Return which number of threads is fastest, tried in a process that leaves no memory here."""
-    if len(counts) == 1:
-        return min(counts)
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # the calling process sees to it
-    with ProcessPoolExecutor(1, get_context("spawn"), signal.signal, ignore) as pool:
-        rates = {count: pool.submit(setting.rates, count, seconds) for count in counts}
-        return max(counts, key=lambda count: median(rates[count].result()[0]))
 
 
 def _time(work: Callable[[], object], characters: int, seconds: float) -> list[float]:

@@ -140,7 +140,9 @@ class ModelConfig(Settings):
     """The shape of the network."""
 
     cell: Cell | None = setting(None, "Recurrent cell.", auto="gru")
-    nonlinearity: Literal["tanh", "relu"] = setting("tanh", "Squashing function of the rnn cell.")
+    nonlinearity: Literal["tanh", "relu"] | None = setting(
+        None, "Squashing function of the rnn cell.", auto="tanh"
+    )
     num_layers: int | None = setting(None, "Recurrent layers.", low=1, high=64, auto="1")
     hidden_size: int | None = setting(
         None, "Hidden units a layer.", low=1, high=16384, auto="from the corpus and the time"
@@ -169,7 +171,7 @@ class ModelConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.nonlinearity != "tanh" and self.cell != "rnn":
+        if self.nonlinearity == "relu" and self.cell != "rnn":
             raise ConfigError(f"--nonlinearity {self.nonlinearity} needs --cell rnn")
 
 
@@ -206,7 +208,9 @@ class TrainConfig(Settings):
         auto="0.01, more for a tiny text",
     )
     lines: bool = setting(
-        False, "Take every line for an item of its own, such as a name: shuffled, read from zero."
+        False,
+        "Take every line for an item of its own, such as a name: shuffled, read from zero; the "
+        "last lines are held out.",
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
@@ -221,7 +225,7 @@ class TrainConfig(Settings):
         "Decay of the weights (decoupled for adamw and muon).",
         low=0,
         high=1e3,
-        auto="from optimizer, size, corpus and time",
+        auto="from optimizer",
     )
     max_grad_norm: float = setting(
         1.0, "Clip gradients to this global norm; 0 clips nothing.", low=0, high=1e12

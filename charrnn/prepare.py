@@ -121,8 +121,9 @@ def prepare(
     if start:
         network.parameters.fill(start.weights)
     else:
-        network.initialise(np.random.default_rng(train.random_seed), vocabulary.count(kept))
-    parts = Parts(text, recipe, corpus, vocabulary, network, History(), notices)
+        learned = as_lines(kept) if train.lines else kept
+        network.initialise(np.random.default_rng(train.random_seed), vocabulary.count(learned))
+    parts = Parts(text, recipe, corpus, vocabulary, network, History(), notices, bool(start))
     return Run(parts, directory=out, threads=threads)
 
 
@@ -200,8 +201,7 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
     """
     for name in ("cell", "nonlinearity", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
-        asked = wanted is not None and wanted != getattr(ModelConfig(), name)
-        if asked and wanted != getattr(old, name):
+        if wanted not in (None, getattr(old, name)):
             raise CheckpointError(
                 f"--init-from a model with {name.replace('_', ' ')} {getattr(old, name)} "
                 f"cannot become one with {wanted}: leave the option out"

@@ -145,9 +145,14 @@ def _sized(
     if embedding_size is None and distinct > ONE_HOT_LIMIT:
         embedding_size = EMBEDDING_SIZE
         choices.reasons["embedding_size"] = f"{distinct:,} symbols are too many for one-hot input"
+    cell = choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time")
+    nonlinearity = model.nonlinearity
+    if cell == "rnn":
+        nonlinearity = choices.of("nonlinearity", nonlinearity, "tanh", "the usual one")
     return dataclasses.replace(
         model,
-        cell=choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time"),
+        cell=cell,
+        nonlinearity=nonlinearity,
         hidden_size=choices.of("hidden_size", model.hidden_size, size, why),
         num_layers=choices.of(
             "num_layers", model.num_layers, 1, "a second layer learns less in the same time"

@@ -340,7 +340,12 @@ def load_last(directory: Path) -> Checkpoint:
         raise RunError(
             f"{directory} holds no {LAST}: nothing to resume; charrnn runs lists what is here"
         )
-    checkpoint = load(directory / LAST)
+    try:
+        checkpoint = load(directory / LAST)
+    except CheckpointError as error:
+        raise RunError(
+            f"{error}; to go on from its best state, train a new run with --init-from {directory}"
+        ) from error
     if not checkpoint.training:
         raise RunError(f"{directory / LAST} lacks what a resume needs: use --init-from instead")
     return checkpoint

@@ -76,6 +76,7 @@ class Plan:
     epochs: float | None
     memory_mb: float
     threads: int
+    resumed_at: int | None
     reasons: dict[str, str]
 
 
@@ -90,6 +91,8 @@ class Parts:
     model: CharModel
     history: History
     notices: list[str]
+    same_shape: bool = False
+    """Whether the shape is that of a model from which the run starts."""
 
 
 def memory_of(recipe: Recipe, vocab_size: int, threads: int) -> int:
@@ -246,6 +249,7 @@ class Run:
             epochs=epochs or None,
             memory_mb=round(memory_of(parts.recipe, len(parts.vocabulary), threads) / 1e6, 1),
             threads=self._trainer.team.size,
+            resumed_at=self._history.step if self._lock else None,
             reasons=parts.recipe.reasons,
         )
 
@@ -425,14 +429,14 @@ class Run:
 
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
-        parts, train = self._parts, self._train
-        split = Split(len(parts.corpus), parts.recipe.held_out, train.split_parts)
+        parts, train, reasons = self._parts, self._train, self.plan.reasons
+        usual = not reasons or "learning_rate" in reasons
         message = verdict.of_run(
             self._history.rows,
-            guessing=log(len(parts.vocabulary)),
-            entropy=parts.vocabulary.entropy(split.learned(parts.corpus.codes)),
+            entropy=parts.vocabulary.entropy(self._trainer.batches.codes),
             dropout=self.plan.dropout,
-            hidden_size=self.plan.hidden_size,
+            hidden_size=None if parts.same_shape else self.plan.hidden_size,
+            learning_rate=None if usual else train.learning_rate,
             steps=train.steps,
             minutes=train.minutes,
         )

@@ -8,7 +8,7 @@ Row = tuple[int, float, float | None]
 
 MIN_ROWS, MIN_STEPS = 4, 100
 """What a run must have for its losses to say anything."""
-ABOVE_GUESSING = 0.1
+ABOVE_ENTROPY = 0.1
 LEARNED = 0.02
 """Nats below the entropy of the characters at which a model begins to know something else."""
 RISE = 0.01
@@ -22,10 +22,10 @@ MOST_DROPOUT = 0.5
 def of_run(
     rows: Sequence[Row],
     *,
-    guessing: float,
     entropy: float,
     dropout: float,
-    hidden_size: int,
+    hidden_size: int | None,
+    learning_rate: float | None = None,
     steps: int | None = None,
     minutes: float | None = None,
 ) -> str:
@@ -35,14 +35,14 @@ def of_run(
     ----------
     rows : sequence of (int, float, float or None)
         The validations, in order: step, training nats since the one before, validation nats.
-    guessing : float
-        Nats of the uniform distribution, ``ln V``.
     entropy : float
         Nats of the training part's characters by their frequencies alone.
     dropout : float
         What the run had, to name something else.
-    hidden_size : int
-        Likewise.
+    hidden_size : int or None
+        Likewise; None where it is that of the model from which the run started.
+    learning_rate : float, optional
+        Likewise, where it was not the rule's.
     steps, minutes : number, optional
         How long the run was to be.
 
@@ -51,34 +51,47 @@ def of_run(
     str
         A sentence or two; empty where the run was too short to judge, or nothing was held out.
     """
-    if not rows or not guessing:  # a text of a single symbol leaves nothing to learn
+    if not rows or not entropy:  # a text of a single symbol leaves nothing to learn
         return ""
-    if rows[-1][1] > guessing + ABOVE_GUESSING:
+    # Only the first may be of weights that were learned from another text.
+    highest = max(train for _, train, _ in rows[1:] or rows)
+    if highest > entropy + ABOVE_ENTROPY:
         return (
-            f"the loss, {rows[-1][1]:.2f} nats, is above the {guessing:.2f} of guessing: train "
-            "again with a lower --learning-rate"
+            f"the training loss was {highest:.2f} nats, above the {entropy:.2f} of how frequent "
+            "each character is: train again with a lower --learning-rate"
         )
     if len(rows) < MIN_ROWS or rows[-1][0] < MIN_STEPS:
         return ""
     if not all(isfinite(loss) for _, *losses in rows for loss in losses if loss is not None):
         return ""
-    longer = f"--minutes {2 * minutes:g}" if minutes else f"--steps {2 * (steps or rows[-1][0])}"
+    longer, shorter = (
+        f"--minutes {factor * minutes:g}"
+        if minutes
+        else f"--steps {max(1, int(factor * (steps or rows[-1][0])))}"
+        for factor in (2, 0.5)
+    )
     scored = [(step, train, val) for step, train, val in rows if val is not None]
     lowest = min(train for _, train, _ in rows)
-    if lowest > entropy - LEARNED:
+    if min([lowest, *(val for _, _, val in scored)]) > entropy - LEARNED:
+        other = longer if learning_rate is None else f"without --learning-rate {learning_rate:g}"
         return (
-            f"nothing learned: a training loss of {lowest:.2f} nats is no better than the "
-            f"{entropy:.2f} of how frequent each character is. Try {longer}"
+            f"nothing learned: a loss of {lowest:.3f} nats is hardly better than the "
+            f"{entropy:.3f} of how frequent each character is. Try {other}"
         )
     if not scored:
         return ""
     best_step, train_at_best, best = min(scored, key=lambda row: row[2])
     _, train, val = scored[-1]
-    firmer = (
-        f"--dropout {min(dropout + 0.2, MOST_DROPOUT):g}"
-        if dropout < MOST_DROPOUT
-        else f"--hidden-size {max(1, hidden_size // 2)}"
-    )
+    if best > entropy - LEARNED:
+        return (
+            f"learned by heart: the training loss fell to {train:.3f} nats, but that of validation "
+            f"was never below {best:.3f}, and how frequent each character is makes {entropy:.3f}. "
+            "If the end of the text is unlike the rest, try --split-mode strided"
+        )
+    if dropout < MOST_DROPOUT:
+        firmer = f"--dropout {min(dropout + 0.2, MOST_DROPOUT):g}"
+    else:
+        firmer = f"--hidden-size {max(1, hidden_size // 2)}" if hidden_size else shorter
     if val > best * (1 + RISE) and train < train_at_best:
         return (
             f"overfitting: since step {best_step:,} the validation loss rose from {best:.3f} to "
@@ -105,7 +118,8 @@ def of_run(
         )
     return (
         f"at its limit: training and validation loss ({train:.3f} and {val:.3f} nats) are close "
-        f"and no longer fall. Try --hidden-size {2 * hidden_size}"
+        "and no longer fall. "
+        + (f"Try --hidden-size {2 * hidden_size}" if hidden_size else "Try without --init-from")
     )
 
 
@@ -144,16 +158,16 @@ def against(nats: float, opponents: Sequence[tuple[str, float]]) -> str:
     margin = abs(best - nats)
     if nats < best:
         return f"the model predicts this text best, {margin:.4f} nats ahead of {_the(name)}"
+    if nats > dict(opponents).get("uniform", nats):
+        return "guessing predicts this text better: the model was trained on something else"
     if "gram" in name:
         return (
             f"the {name} predicts this text better, by {margin:.4f} nats: train longer, or a "
             "larger model"
         )
-    if name == "uniform":
-        return "guessing predicts this text better: the model was trained on something else"
     return (
-        f"{name} needs {margin:.4f} nats less: this text repeats itself, and compressors learn as "
-        "they read: see --dynamic"
+        f"{name} needs {margin:.4f} nats less: this text repeats itself or the training text, and "
+        "compressors copy what they have read: see --dynamic"
     )
 
 

@@ -44,11 +44,18 @@ def test_no_more_workers_than_cores_or_shards():
     assert result.threads == min(available_cores(), 64)
 
 
-def test_the_best_number_of_threads_is_found_first():
-    result = benchmark(
-        "train", MODEL, batch_size=64, seq_len=2, vocab_size=7, threads=None, seconds=0.05
-    )
-    assert 1 <= result.threads <= available_cores()
+@pytest.mark.parametrize("fastest", [1, 2])
+def test_the_best_number_of_threads_is_found_first(monkeypatch, fastest):
+    measured = _Setting.rates
+
+    def rates(self, threads, seconds):
+        found, memory, _ = measured(self, 1, seconds)
+        return [2.0 if threads == fastest else 1.0] * len(found), memory, threads
+
+    monkeypatch.setattr(_Setting, "rates", rates)
+    monkeypatch.setattr("charrnn.benchmark.available_cores", lambda: 2)
+    sizes = {"batch_size": 4, "seq_len": 2, "vocab_size": 7}
+    assert benchmark("train", MODEL, **sizes, threads=None, seconds=0.05).threads == fastest
 
 
 def test_the_command_as_json_and_as_a_table():

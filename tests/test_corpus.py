@@ -322,6 +322,15 @@ def test_a_folder_gives_its_texts_in_order(write):
     assert result.notices == ("data/picture.png and 1 more: left out, because it is not text",)
 
 
+def test_a_folder_gives_no_run(write):
+    write(b"text", "data/a.txt")
+    for name in ("lock", "log.jsonl", "notes/b.txt"):
+        write(b"of a run", f"data/runs/a/{name}")
+    result = read_corpus(["data"])
+    assert text_of(result) == "text"
+    assert result.notices == ("data/runs/a: left out, because it is a run of charrnn",)
+
+
 def test_a_folder_of_utf16_without_marks(write):
     write(KOREAN.encode("utf-16-le"), "data/a.txt")
     assert text_of(read_corpus(["data"], encoding="utf-16-le")) == KOREAN

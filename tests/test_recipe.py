@@ -27,7 +27,7 @@ def recipe(characters=10**6, distinct=65, model=None, train=None):
 @pytest.mark.parametrize("length", [{}, {"steps": 10}, {"minutes": 1.0}, {"epochs": 2.0}])
 def test_nothing_is_left_open(characters, length):
     done = recipe(characters, train=length)
-    may_stay_open = {"embedding_size", "epochs", "steps", "minutes"}
+    may_stay_open = {"nonlinearity", "embedding_size", "epochs", "steps", "minutes"}
     for config in (done.model, done.train):
         for item in fields(config):
             assert getattr(config, item.name) is not None or item.name in may_stay_open, item.name

@@ -1,11 +1,8 @@
 """Words for numbers: over- and underfitting, opponents that win."""
 
-from math import log
-
 from charrnn.verdict import against, of_model, of_run
 
 SETTINGS = {
-    "guessing": log(65),
     "entropy": 3.3,
     "dropout": 0.1,
     "hidden_size": 128,
@@ -35,6 +32,7 @@ def test_overfitting():
     assert words.endswith("Try --dropout 0.3")
     assert says(FALLING, RISING, dropout=0.4).endswith("Try --dropout 0.5")
     assert says(FALLING, RISING, dropout=0.5).endswith("Try --hidden-size 64")
+    assert says(FALLING, RISING, dropout=0.5, hidden_size=None).endswith("Try --minutes 1.25")
     words = says([x - 0.1 for x in FALLING], FLAT)
     assert words.startswith("overfitting begins: ")
     assert "from 1.900 to 1.400 nats" in words
@@ -59,15 +57,25 @@ def test_at_the_limit_of_its_size():
     words = says(FLAT, FLAT)
     assert words.startswith("at its limit: ")
     assert words.endswith("Try --hidden-size 256")
+    assert says(FLAT, FLAT, hidden_size=None).endswith("Try without --init-from")
 
 
-def test_no_better_than_guessing():
+def test_no_better_than_frequencies():
     flat = [3.29] * 10
-    assert "a training loss of 3.29 nats is no better than the 3.30" in says(flat, flat)
+    assert "a loss of 3.290 nats is hardly better than the 3.300" in says(flat, flat)
+    assert says(flat, flat).endswith("Try --minutes 5")
+    assert says(flat, flat, learning_rate=1e-7).endswith("Try without --learning-rate 1e-07")
     assert "nothing learned" in says(flat, [None] * 10)
-    assert "nothing learned" not in says(FALLING, [4.2] * 10)  # something else is held out
-    words = of_run([(5, 4.5, None)], **SETTINGS)
-    assert "4.50 nats, is above the 4.17 of guessing" in words
+    words = says(FALLING, [3.31] * 10)
+    assert words.startswith("learned by heart: the training loss fell to 1.500 nats")
+    assert "never below 3.310" in words
+    assert words.endswith("try --split-mode strided")
+    assert "nothing learned" not in says([3.35] * 10, FALLING)  # a large dropout
+    words = of_run([(5, 3.9, None)], **SETTINGS)
+    assert "3.90 nats, above the 3.30 of how frequent" in words
+    once = [*FALLING[:4], 115.0, *FALLING[4:9]]
+    assert "115.00 nats, above the 3.30" in says(once, once)  # it fell again, but was lost once
+    assert "above" not in says([5.0, *FALLING[1:]], [5.0, *FALLING[1:]])  # from another text
     assert "lower --learning-rate" in words
 
 
@@ -79,7 +87,7 @@ def test_nothing_is_said_where_nothing_is_known():
     assert of_run(short, **SETTINGS) == ""
     assert says(FALLING, [*FALLING[:9], float("nan")]) == ""
     zero = [0.0] * 10  # a single distinct character
-    assert says(zero, zero, guessing=0.0) == ""
+    assert says(zero, zero, entropy=0.0) == ""
 
 
 def test_a_model_that_knows_nothing():
@@ -101,3 +109,4 @@ def test_against_the_opponents():
     assert "xz -9e needs 0.2000 nats less" in against(1.9, others[1:])
     assert "ahead of xz -9e" in against(1.6, others[1:])
     assert "guessing" in against(4.3, others[2:])
+    assert "guessing" in against(4.3, others)  # and not what repeats itself

@@ -206,7 +206,7 @@ def test_broken_utf8_becomes_a_replacement():
     assert decoder.decode([0xED, 0x95, 0x61, 0xFF, 0xED]) == "\ufffda\ufffd"
     assert decoder.flush() == "\ufffd"
     assert decoder.decode(0x61) == "a"
-    with pytest.raises(VocabularyError, match=r"1 bytes of the text: byte 0xC3 1 time"):
+    with pytest.raises(VocabularyError, match=r"1 byte of the text: byte 0xC3 1 time"):
         Vocabulary(np.array([97]), unit="byte").encode(np.array([0xC3], np.uint8))
 
 

@@ -88,10 +88,11 @@ def _names(sources: Any) -> str:
 
 
 def _length_words(plan: "Plan") -> str:
+    onwards = "" if plan.resumed_at is None else f", going on from step {plan.resumed_at:,}"
     if plan.steps:
         epochs = f", {plan.epochs:.3g} times through the text" if plan.epochs else ""
-        return f"{count(plan.steps, 'step')}{epochs}"
-    return minutes(plan.minutes or 0)
+        return f"{count(plan.steps, 'step')}{epochs}{onwards}"
+    return f"{minutes(plan.minutes or 0)}{onwards}"
 
 
 def _seconds(plan: "Plan", speed: float) -> float:

@@ -74,7 +74,7 @@ def command(
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
     if useless := of_model(checkpoint.history.best_nats, guessing=log(len(vocabulary))):
-        say(f"notice: {useless}: train again with a lower --learning-rate")
+        say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
     if lines:

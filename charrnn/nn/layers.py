@@ -164,7 +164,7 @@ class Linear:
         self.b = self.W[:, 0]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Leave the weights zero: the first prediction is then uniform, at ln V nats."""
+        """Leave the weights zero: the first output is the bias."""
         self.W[...] = 0
 
     def forward(self, y: Array) -> Array:

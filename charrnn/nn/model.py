@@ -128,7 +128,8 @@ class CharModel:
         """Draw all weights from one generator.
 
         With ``counts`` (V,), how often each symbol occurs in the text, the first prediction is
-        their frequency and not uniform: the first steps need not learn that.
+        their frequency and not uniform: the first steps need not learn that. One is added to
+        each, so that a symbol that does not occur stays possible.
         """
         for part in self._parts.values():
             part.initialise(rng)

@@ -23,6 +23,8 @@ CHUNK = 1 << 18
 """Bytes read at once: few enough to stay in the processor's cache."""
 HEAD = 4096
 """Bytes that decide what kind of file it is."""
+RUN_FILES = {"lock", "log.jsonl"}
+"""What marks a folder that ``train`` has written."""
 
 _SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a text may begin with BZh, but not go on so
@@ -59,7 +61,7 @@ def show_path(path: str | Path) -> str:
 
 
 def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -> list[str]:
-    """Turn what the user named into absolute paths of files, and "-"."""
+    """Turn what the user named into absolute paths of files, and "-"; CorpusError for none."""
     if isinstance(paths, str | Path):
         paths = [paths]
     files: list[str] = []
@@ -72,7 +74,9 @@ def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -
         except (OSError, ValueError):
             is_folder, exists = False, False
         if is_folder:
-            files += _texts_among(_walk(path), f"folder {show_path(path)}", encoding, findings)
+            files += _texts_among(
+                _walk(path, findings), f"folder {show_path(path)}", encoding, findings
+            )
         elif not exists and "\0" not in path and has_magic(path):
             # Path.glob takes no absolute patterns
             matches = sorted(glob(path, recursive=True))  # noqa: PTH207
@@ -94,11 +98,15 @@ def _absolute(path: str) -> str:
     return os.path.normpath(Path.cwd() / path)
 
 
-def _walk(folder: str) -> Iterator[str]:
+def _walk(folder: str, findings: Findings) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise CorpusError(_os_message(str(error.filename), error)) from None
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
+        if set(names) >= RUN_FILES:
+            findings.add("left out, because it is a run of charrnn", show_path(parent))
+            folders[:] = []
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (str(Path(parent, name)) for name in sorted(names) if name[0] != ".")
 
@@ -210,6 +218,7 @@ def _os_message(path: str, error: OSError) -> str:
 
 
 def hash_file(path: str) -> Source:
+    """Return a file's size and SHA-256; CorpusError if it cannot be read."""
     with open_source(path) as raw:
         return raw.finish()
 

@@ -243,7 +243,7 @@ class Vocabulary:
         """Return the nats per symbol of `codes (n,)` to one who knows how often each occurs."""
         counts = self.count(codes)
         shares = counts[counts > 0] / counts.sum()
-        return float(-(shares * np.log(shares)).sum())
+        return float((shares * np.log(1 / shares)).sum())
 
     def text_to_codes(self, text: str) -> Codes:
         """Turn a text from outside, such as a seed, into codes of this vocabulary's kind.
@@ -328,7 +328,8 @@ class Vocabulary:
         more = f"; and {len(unknown) - LISTED:,} more" if len(unknown) > LISTED else ""
         return (
             f"the model does not know {len(unknown):,} "
-            f"{'characters' if self.unit == 'char' else 'bytes'} of the text: "
+            f"{'character' if self.unit == 'char' else 'byte'}{'s' if len(unknown) > 1 else ''} "
+            "of the text: "
             + "; ".join(listed)
             + more
             + ": remove or replace them, or use a model that was trained on them"

@@ -25,6 +25,8 @@ class Batches(Protocol):
 
     Attributes
     ----------
+    codes : (n,) int array
+        What is learned.
     batch_size : int
         N, the streams of a batch.
     seq_len : int
@@ -33,6 +35,9 @@ class Batches(Protocol):
         How many targets a step has in the mean: by that many its summed loss is divided, so that
         every target of an epoch weighs the same.
     """
+
+    @property
+    def codes(self) -> Codes: ...
 
     @property
     def batch_size(self) -> int: ...
