@@ -201,9 +201,10 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
     """
     for name in ("cell", "nonlinearity", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
-        if wanted not in (None, getattr(old, name)):
+        has = getattr(old, name)
+        if wanted not in (None, has):
             raise CheckpointError(
-                f"--init-from a model with {name.replace('_', ' ')} {getattr(old, name)} "
+                f"--init-from a model with {name.replace('_', ' ')} {has or 'none'} "
                 f"cannot become one with {wanted}: leave the option out"
             )
     return dataclasses.replace(old, dropout=new.dropout, weight_dropout=new.weight_dropout)

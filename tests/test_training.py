@@ -647,6 +647,28 @@ def test_init_from_notices_a_default_that_was_asked_for(here):
             new(here / "new", model=ModelConfig(**wanted), init_from=here / "old")
 
 
+def test_a_resumed_run_says_from_where(here):
+    run = new(here / "run")
+    assert run.plan.resumed_at is None
+    go(run)
+    run = resume(here / "run", length=TrainConfig(steps=20))
+    assert run.plan.resumed_at == 12
+    run.close()
+    (here / "run" / "last.npz").write_bytes(b"damaged")
+    with pytest.raises(RunError, match="with --init-from"):
+        resume(here / "run", length=TrainConfig(steps=20))
+
+
+def test_a_run_of_lines_begins_at_the_frequencies_in_its_lines(here):
+    (here / "lines.txt").write_text("ab\n\n\n\nabb\n\n\n" * 60)
+    run = new(here / "run", corpus="lines.txt", train=train_config(lines=True, seq_len=None))
+    bias = run._parts.model.head.b
+    a, b, end = (bias[run._parts.vocabulary.encode_text(c)[0]] for c in "ab\n")
+    assert a == pytest.approx(end, abs=1e-2)  # as many ends as lines, each with one a
+    assert b - a == pytest.approx(log(1.5), abs=1e-2)
+    run.close()
+
+
 def test_init_from_drops_as_the_new_text_asks(here):
     dropped = ModelConfig(cell="rnn", hidden_size=8, num_layers=1, dropout=0.7)
     go(new(here / "old", model=dropped))
