@@ -47,6 +47,7 @@ class Benchmark:
 
     job: Job
     cell: str
+    members: int
     num_layers: int
     hidden_size: int
     batch_size: int
@@ -117,6 +118,7 @@ def benchmark(
     return Benchmark(
         job=job,
         cell=model.cell,
+        members=model.members or 1,
         num_layers=model.num_layers,
         hidden_size=model.hidden_size,
         batch_size=batch_size,
@@ -158,8 +160,8 @@ class _Setting:
         if self.job == "sample":
             return forward
         # Backward costs the same for the weights and again for what is below them.
-        lowest = model.layers[0]
-        return 3 * forward - 2 * (0 if self.config.embedding_size else lowest.Wx.size)
+        lowest = [stack.layers[0].Wx.size for stack in model.members.values()]
+        return 3 * forward - 2 * (0 if self.config.embedding_size else sum(lowest))
 
     def rates(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
         """Return characters a second of each round, the memory in bytes, and the workers used."""

@@ -32,8 +32,8 @@ META_LIMIT = 2**26
 """Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
 META_LISTS, META_VALUES = 2**21, 2**23
 """Lists and values that this JSON may have: each takes many times its bytes in memory."""
-DIRECTORY_LIMIT = 2**17
-"""Bytes of the list of members; 64 layers take 20 kB."""
+DIRECTORY_LIMIT = 2**19
+"""Bytes of the list of arrays; 16 members of 64 layers take 0.3 MB."""
 COUNT_LIMIT = 2**46
 """No run makes as many steps, and products with a window's length still fit 64 bits."""
 PATH_LIMIT = 2**15

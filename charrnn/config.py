@@ -147,6 +147,13 @@ class ModelConfig(Settings):
     hidden_size: int | None = setting(
         None, "Hidden units a layer.", low=1, high=16384, auto="from the corpus and the time"
     )
+    members: int | None = setting(
+        None,
+        "Networks that learn side by side; the mean of their logits predicts.",
+        low=1,
+        high=16,
+        auto="from the time",
+    )
     embedding_size: int | None = setting(
         None,
         "Learned embedding of this size instead of one-hot input.",

@@ -66,7 +66,10 @@ def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, wi
             for first in range(start, min(start + stretch, len(train) - 1), window):
                 ids = vocabulary.encode(train[first : first + window + 1])[:, np.newaxis]
                 size = len(ids) - 1
-                _, state = model.loss_and_gradient(ids[:-1], ids[1:], state, predictions=size)
+                logits, state = model.forward(ids[:-1], state)
+                _, dlogits = cross_entropy_(logits, ids[1:].reshape(-1))
+                dlogits *= 1 / size
+                model.backward(dlogits)
                 total += model.grads.vector * model.grads.vector
                 count += 1
     total /= max(1, count)

@@ -199,7 +199,8 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
 
     What is dropped is not of the shape: it follows from the new text, if it was not given.
     """
-    for name in ("cell", "nonlinearity", "num_layers", "hidden_size", "embedding_size"):
+    old = dataclasses.replace(old, members=old.members or 1)  # files of before there were several
+    for name in ("cell", "nonlinearity", "members", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
         has = getattr(old, name)
         if wanted not in (None, has):

@@ -25,6 +25,8 @@ DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
+SEVERAL_FROM, SEVERAL = 3.0, 2
+"""Doublings of what leaves a model unharmed from which several members learn more, and how many."""
 CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train a GRU of 256 units on."""
 WEIGHTS_AT_THAT_SPEED = 264_000
@@ -80,10 +82,16 @@ def complete(
     assert train.batch_size and train.seq_len
     per_step = train.batch_size * (line_length or train.seq_len)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
-    model = _sized(model, train, choices, distinct=distinct, tiny=tiny, asked=asked)
-    model = _regularised(
-        model, train, choices, distinct=distinct, tiny=tiny, asked=asked, length=length
+    task = _Task(
+        length=length,
+        distinct=distinct,
+        lines=train.lines,
+        tiny=tiny,
+        asked=asked,
+        minutes=train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES,
     )
+    model = _shaped(model, task, choices)
+    model = _regularised(model, task, choices)
     train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
     train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
     if train.split_mode == "strided":  # every stream gives as many
@@ -93,6 +101,38 @@ def complete(
             "nothing is held out, so --schedule plateau never lowers the learning rate"
         )
     return Recipe(model, train, held_out, choices.reasons, tuple(choices.notices))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a model is to learn from, and for how long: what its shape follows from.
+
+    ``asked`` are the characters to be read where steps or epochs were given, or else 0.
+    """
+
+    length: int
+    distinct: int
+    lines: bool
+    tiny: bool
+    asked: float
+    minutes: float
+
+    def readings(self, model: ModelConfig) -> tuple[float, float]:
+        """Return how often the text will be read, and by how many weights a character."""
+        weights = CharModel.size_of(model, self.distinct)
+        members = model.members or 1
+        multiplied = weights - members * self.distinct * (model.embedding_size or 0)
+        rate = CHARACTERS_A_MINUTE * WEIGHTS_AT_THAT_SPEED / multiplied
+        read = self.asked or self.minutes * rate
+        return read / self.length, weights / members / self.length
+
+    def doublings(self, model: ModelConfig) -> float:
+        """Return by how many doublings it will be read too often not to be learned by heart."""
+        if self.tiny:
+            return 0
+        epochs, share = self.readings(model)
+        excess = min(epochs, EPOCHS_COUNTED) * share**2 / UNHARMED
+        return log2(max(1, excess)) / (2 if self.lines else 1)
 
 
 @dataclass
@@ -125,26 +165,30 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
     return 0
 
 
-def _sized(
-    model: ModelConfig,
-    train: TrainConfig,
-    choices: _Choices,
-    *,
-    distinct: int,
-    tiny: bool,
-    asked: float,
-) -> ModelConfig:
-    minutes = train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES
+def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
+    """Choose cell and sizes, and several smaller members where one would learn by heart."""
+    one = _sized(dataclasses.replace(model, members=model.members or 1), task, _Choices())
+    several = not task.asked and task.doublings(one) >= SEVERAL_FROM
+    why = "would learn the text by heart" if several else "learns as much as several in this time"
+    members = choices.of("members", model.members, SEVERAL if several else 1, f"one {why}")
+    return _sized(dataclasses.replace(model, members=members), task, choices)
+
+
+def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
+    members = model.members or 1
+    minutes = task.minutes / (1 if task.asked else members)
     size = next(size for limit, size in SIZES if minutes <= limit)
-    why = f"learns most in {minutes:g} minutes"
-    if tiny:
+    why = f"learns most in {minutes:.3g} minutes" + " each" * (members > 1)
+    if task.tiny:
         size, why = 128, "so short a text needs no more"
-    elif asked:
-        why = f"learns most from {asked:,.0f} characters"
+    elif task.asked:
+        why = f"learns most from {task.asked:,.0f} characters"
     embedding_size = model.embedding_size
-    if embedding_size is None and distinct > ONE_HOT_LIMIT:
+    if embedding_size is None and task.distinct > ONE_HOT_LIMIT:
         embedding_size = EMBEDDING_SIZE
-        choices.reasons["embedding_size"] = f"{distinct:,} symbols are too many for one-hot input"
+        choices.reasons["embedding_size"] = (
+            f"{task.distinct:,} symbols are too many for one-hot input"
+        )
     cell = choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time")
     nonlinearity = model.nonlinearity
     if cell == "rnn":
@@ -180,30 +224,15 @@ def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) 
     return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
 
 
-def _regularised(
-    model: ModelConfig,
-    train: TrainConfig,
-    choices: _Choices,
-    *,
-    distinct: int,
-    tiny: bool,
-    asked: float,
-    length: int,
-) -> ModelConfig:
-    weights = CharModel.size_of(model, distinct)
-    multiplied = weights - distinct * (model.embedding_size or 0)
-    minutes = train.minutes or DEFAULT_MINUTES
-    read = asked or minutes * CHARACTERS_A_MINUTE * WEIGHTS_AT_THAT_SPEED / multiplied
-    epochs, share = read / length, weights / length
-    excess = min(epochs, EPOCHS_COUNTED) * share**2 / UNHARMED
+def _regularised(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
+    epochs, share = task.readings(model)
+    doublings = task.doublings(model)
     why = f"for a text read about {_number(epochs)} times "
-    why += "" if asked else "(usual on two cores) "
+    why += "" if task.asked else "(usual on two cores) "
     why += f"by {_number(share)} weights a character"
-    if train.lines:
-        excess, why = excess**0.5, f"{why}, as separate lines"
-    if tiny:
-        excess, why = 0, "so short a text is learned by heart"
-    doublings = log2(max(1, excess))
+    why += ", as separate lines" if task.lines else ""
+    if task.tiny:
+        why = "so short a text is learned by heart"
     rates = {
         name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
     }

@@ -56,6 +56,7 @@ class Plan:
     val_characters: int
     split_mode: str
     cell: str
+    members: int
     num_layers: int
     hidden_size: int
     embedding_size: int | None
@@ -229,6 +230,7 @@ class Run:
             val_characters=parts.recipe.held_out,
             split_mode=train.split_mode,
             cell=model.cell,
+            members=model.members or 1,
             num_layers=model.num_layers,
             hidden_size=model.hidden_size,
             embedding_size=model.embedding_size,

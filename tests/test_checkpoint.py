@@ -232,8 +232,8 @@ MADE = {
     "a path": (lambda m: m.update(x=fuzz.Member(b"../../x.npy", b"")), "not those"),
     "an absolute path": (lambda m: setattr(m[HEAD], "name", b"/etc/passwd"), "not those"),
     "a folder": (lambda m: m.update(x=fuzz.Member(b"x/", b"")), "not those"),
-    "3,000 members": (
-        lambda m: m.update({str(i): fuzz.Member(b"%d" % i, b"") for i in range(3000)}),
+    "12,000 members": (
+        lambda m: m.update({str(i): fuzz.Member(b"%d" % i, b"") for i in range(12_000)}),
         "more than it holds",
     ),
     "compressed": (lambda m: packed(m, HEAD), "compressed"),

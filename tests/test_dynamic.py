@@ -35,7 +35,9 @@ def make(cell="gru", dtype=np.float32):
         ModelConfig(cell=cell, num_layers=2, hidden_size=6, dropout=0.5), 7, dtype=dtype
     )
     model.initialise(np.random.default_rng(0))
-    model.head.W[...] = np.random.default_rng(1).standard_normal(model.head.W.shape) / 2
+    model.parameters["head.W"][...] = (
+        np.random.default_rng(1).standard_normal(model.parameters["head.W"].shape) / 2
+    )
     return model
 
 

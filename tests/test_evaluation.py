@@ -90,7 +90,9 @@ def test_bytes_are_those_of_the_text_as_it_is_written():
 def make(V=7):
     model = CharModel(ModelConfig(cell="gru", num_layers=2, hidden_size=6, dropout=0.5), V)
     model.initialise(np.random.default_rng(0))
-    model.head.W[...] = np.random.default_rng(1).standard_normal(model.head.W.shape)
+    model.parameters["head.W"][...] = np.random.default_rng(1).standard_normal(
+        model.parameters["head.W"].shape
+    )
     return model
 
 

@@ -45,7 +45,9 @@ def make(cell="lstm", V=7, dtype=np.float64, dropout=0.0, zeros=np.zeros):
     config = ModelConfig(cell=cell, num_layers=2, hidden_size=5, dropout=dropout)
     model = CharModel(config, V, dtype=dtype, zeros=zeros)
     model.initialise(np.random.default_rng(0))
-    model.head.W[...] = np.random.default_rng(1).standard_normal(model.head.W.shape)
+    model.parameters["head.W"][...] = np.random.default_rng(1).standard_normal(
+        model.parameters["head.W"].shape
+    )
     return model
 
 

@@ -82,7 +82,7 @@ def test_dropout_is_between_the_layers_and_below_the_head(kind):
     again, _ = model.forward(ids, model.zero_state(2))
     assert (plain == again).all()
     model.forward(ids, model.zero_state(2), np.random.default_rng(0))
-    masks = [dropout.mask for dropout in model.dropouts]
+    masks = [dropout.mask for dropout in model.members[""].dropouts]
     assert [mask.shape for mask in masks] == [(40, 2), (40, 2)]
     assert (masks[0] != masks[1]).any()
     y = model.layers[0].h[1:] * masks[0]
@@ -220,8 +220,8 @@ def test_weights_and_gradients_are_views_of_flat_vectors(kind, embedding_size):
     for layer in model.layers:
         assert np.shares_memory(layer.W, model.parameters.vector)
         assert np.shares_memory(layer.dW, model.grads.vector)
-    assert np.shares_memory(model.head.W, model.parameters.vector)
-    assert np.shares_memory(model.head.dW, model.grads.vector)
+    assert np.shares_memory(model.parameters["head.W"], model.parameters.vector)
+    assert np.shares_memory(model.grads["head.W"], model.grads.vector)
     model.parameters.vector[...] = 0
     logits, _ = model.forward(random_ids(5, 2, 3)[0], model.zero_state(3))
     assert (logits == 0).all()

@@ -89,6 +89,7 @@ def test_nothing_is_held_out_where_that_was_asked_for():
 def test_what_is_given_stays(characters):
     model = {
         "cell": "gru",
+        "members": 4,
         "num_layers": 3,
         "hidden_size": 77,
         "embedding_size": 9,
@@ -154,7 +155,10 @@ def test_reasons_say_numbers_as_people_do():
     for train in ({"minutes": 120.0}, {"minutes": 1.0}, {"steps": 1}, {"epochs": 300.0}):
         reasons = recipe(10**6, model={"num_layers": 2}, train=train).reasons
         assert not any("e+" in why or "e-" in why for why in reasons.values())
-    assert recipe(train={"minutes": 120.0}).reasons["hidden_size"] == "learns most in 120 minutes"
+    long = recipe(10**8, train={"minutes": 120.0}).reasons
+    assert long["hidden_size"] == "learns most in 120 minutes"
+    shared = recipe(train={"minutes": 120.0}).reasons
+    assert shared["hidden_size"] == "learns most in 60 minutes each"
     asked = recipe(train={"steps": 1}).reasons
     assert asked["hidden_size"] == "learns most from 1,536 characters"
     assert asked["dropout"].startswith("for a text read about 0.0017 times by")
@@ -199,11 +203,32 @@ def test_the_more_weights_a_character_the_more_is_held_back():
 
 
 def test_the_longer_the_larger():
-    sizes = [recipe(train={"minutes": minutes}).model.hidden_size for minutes in (1.0, 5.0, 25.0)]
+    sizes = [recipe(train={"minutes": minutes}).model.hidden_size for minutes in (1.0, 5.0, 40.0)]
     assert sizes == sorted(set(sizes))
     for length, size in (("steps", 300), ("steps", 3000), ("epochs", 1e3)):
         sizes.append(recipe(train={length: size}).model.hidden_size)
     assert sizes == [256, 384, 512, 128, 256, 512]
+
+
+def test_several_members_where_one_would_learn_by_heart():
+    def members(characters, **train):
+        return recipe(characters, train=train).model.members
+
+    assert members(10**6, minutes=1.0) == members(10**8, minutes=60.0) == 1
+    assert members(10**6, minutes=25.0) == members(300_000, minutes=5.0) == 2
+    assert members(1000) == 1  # a tiny text: nothing more to be had
+    assert members(10**6, epochs=1000.0) == 1  # so many readings take one member's time
+    assert recipe(10**6, train={"minutes": 25.0}).reasons["members"] == (
+        "one would learn the text by heart"
+    )
+
+
+def test_members_share_the_time():
+    one, four = (recipe(model={"members": n}, train={"minutes": 40.0}).model for n in (1, 4))
+    assert (one.hidden_size, four.hidden_size) == (512, 384)
+    assert four.dropout < one.dropout
+    same = {"model": {"members": 4}, "train": {"epochs": 100.0}}
+    assert recipe(**same).model.hidden_size == 512
 
 
 def test_many_symbols_get_an_embedding():

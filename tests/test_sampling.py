@@ -34,7 +34,7 @@ def bigrams(logits):
     config = ModelConfig(cell="rnn", num_layers=1, hidden_size=V, dropout=0.0)
     model = CharModel(config, V, dtype=np.float64)
     model.layers[0].Wx[...] = 5 * np.eye(V)
-    model.head.W[:, 1:] = logits / np.tanh(5)
+    model.parameters["head.W"][:, 1:] = logits / np.tanh(5)
     return model
 
 
@@ -230,7 +230,7 @@ def random_model(cell="gru", V=5):
     model = CharModel(config, V)
     rng = np.random.default_rng(0)
     model.initialise(rng)
-    model.head.W[...] = rng.standard_normal(model.head.W.shape)
+    model.parameters["head.W"][...] = rng.standard_normal(model.parameters["head.W"].shape)
     return model
 
 
@@ -279,7 +279,7 @@ def test_a_sample_is_the_same_among_others():
 def test_dropout_takes_no_part():
     model = random_model()
     drawn = texts(model, LETTERS, length=50, temperature=0)
-    model.dropouts[0].rate = 0.0
+    model.members[""].dropouts[0].rate = 0.0
     assert texts(model, LETTERS, length=50, temperature=0) == drawn
 
 

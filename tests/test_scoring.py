@@ -31,7 +31,7 @@ def make(cell="gru", V=11, hidden_size=12, dtype=np.float64):
     model = CharModel(config, V, dtype=dtype)
     rng = np.random.default_rng(0)
     model.initialise(rng)
-    model.head.W[...] = rng.standard_normal(model.head.W.shape)
+    model.parameters["head.W"][...] = rng.standard_normal(model.parameters["head.W"].shape)
     return model
 
 
@@ -41,7 +41,7 @@ def memoryless(V=11):
     model = CharModel(config, V, dtype=np.float64)
     model.layers[0].Wx[...] = 5 * np.eye(V)
     logits = np.random.default_rng(0).standard_normal((V, V))
-    model.head.W[:, 1:] = logits / np.tanh(5)
+    model.parameters["head.W"][:, 1:] = logits / np.tanh(5)
     return model, log_softmax_(logits.copy())
 
 
@@ -143,7 +143,7 @@ def test_dropout_takes_no_part(cell):
     kept = model.parameters.vector.copy()
     assert score_ids(model, ids) == score_ids(model, ids)
     assert (model.parameters.vector == kept).all()
-    model.dropouts[0].rate = 0.0
+    model.members[""].dropouts[0].rate = 0.0
     assert score_ids(model, ids) == pytest.approx(naive_score(model, ids), rel=1e-10)
 
 
@@ -206,6 +206,6 @@ def test_parallel_streams_score_as_one_does(cell, text):
 
 def test_an_impossible_character_costs_much_and_breaks_nothing():
     model, _ = memoryless()
-    model.head.W[0, 0] = -1e4
+    model.parameters["head.W"][0, 0] = -1e4
     ids = np.array([1, 0, 1, 0], np.uint8)
     assert 1.9e4 < score_ids(model, ids) < 2.1e4

@@ -53,7 +53,7 @@ def test_tails_are_scored_from_a_zero_state(cell):
     config = ModelConfig(cell=cell, num_layers=1, hidden_size=12, dropout=0.3)
     model = CharModel(config, 11, dtype=np.float64)
     model.initialise(rng)
-    model.head.W[...] = rng.standard_normal(model.head.W.shape)
+    model.parameters["head.W"][...] = rng.standard_normal(model.parameters["head.W"].shape)
     tails = [rng.integers(0, 11, length).astype(np.uint8) for length in (40, 41, 3, 200)]
     wanted = sum(score_ids(model, tail, exact=True) - log(model.vocab_size) for tail in tails)
     scorer = ColdScorer.of_tails(tails)

@@ -67,8 +67,8 @@ def pair(name, num_layers, embedding_size=D, dtype=np.float64):
             second.zero_()
             if name == "gru":
                 second[2 * H :].copy_(torch.from_numpy(layer.b_n))
-        head.weight.copy_(torch.from_numpy(model.head.W[:, 1:].copy()))
-        head.bias.copy_(torch.from_numpy(model.head.W[:, 0].copy()))
+        head.weight.copy_(torch.from_numpy(model.parameters["head.W"][:, 1:].copy()))
+        head.bias.copy_(torch.from_numpy(model.parameters["head.W"][:, 0].copy()))
     return model, stack, head
 
 

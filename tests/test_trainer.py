@@ -62,7 +62,7 @@ def make(
     model = CharModel(config, V, zeros=shared_zeros)
     rng = np.random.default_rng(0)
     model.initialise(rng)
-    model.head.W[...] = 0.1 * rng.standard_normal(model.head.W.shape)
+    model.parameters["head.W"][...] = 0.1 * rng.standard_normal(model.parameters["head.W"].shape)
     return Trainer(
         model,
         Streams(CODES, Vocabulary.from_codes(CODES), batch_size, seq_len),
@@ -155,7 +155,11 @@ def test_masks_differ_from_step_to_step_and_from_shard_to_shard(monkeypatch):
     bind = CharModel.bind
 
     def spy(model, grads):
-        masks.extend(dropout.mask.copy() for dropout in model.dropouts if hasattr(dropout, "mask"))
+        masks.extend(
+            dropout.mask.copy()
+            for dropout in model.members[""].dropouts
+            if hasattr(dropout, "mask")
+        )
         bind(model, grads)
 
     trainer = make(batch_size=96)

@@ -127,7 +127,7 @@ def test_a_run_goes_on_as_if_it_had_never_stopped(
     here, cell, optimizer, dropout, schedule, threads
 ):
     settings = {
-        "model": model_config(cell=cell, dropout=dropout),
+        "model": model_config(cell=cell, dropout=dropout, members=2 if dropout else 1),
         "train": train_config(
             optimizer=optimizer, schedule=schedule, steps=10, batch_size=16, validations=4
         ),
@@ -662,7 +662,7 @@ def test_a_resumed_run_says_from_where(here):
 def test_a_run_of_lines_begins_at_the_frequencies_in_its_lines(here):
     (here / "lines.txt").write_text("ab\n\n\n\nabb\n\n\n" * 60)
     run = new(here / "run", corpus="lines.txt", train=train_config(lines=True, seq_len=None))
-    bias = run._parts.model.head.b
+    bias = run._parts.model.members[""].head.b
     a, b, end = (bias[run._parts.vocabulary.encode_text(c)[0]] for c in "ab\n")
     assert a == pytest.approx(end, abs=1e-2)  # as many ends as lines, each with one a
     assert b - a == pytest.approx(log(1.5), abs=1e-2)

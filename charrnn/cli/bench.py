@@ -43,7 +43,8 @@ def command(
     if as_json:
         write_json(result.to_json())
         return
-    size = f"{result.cell} {result.num_layers}x{result.hidden_size}"
+    members = f"{result.members} x " if result.members > 1 else ""
+    size = f"{result.cell} {members}{result.num_layers}x{result.hidden_size}"
     write_table(
         (),
         [

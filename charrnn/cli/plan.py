@@ -54,6 +54,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         else "nothing held out"
     )
     weights = f", weight dropout {plan.weight_dropout:g}" if plan.weight_dropout else ""
+    members = f"{plan.members} members of " if plan.members > 1 else ""
     encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
     batch = (
         f"{count(plan.batch_size, 'line')}, each whole"
@@ -69,8 +70,8 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
         (
             "model",
-            f"{plan.cell}, {count(plan.num_layers, 'layer')} of {plan.hidden_size}{encoder}, "
-            f"dropout {plan.dropout:g}{weights}: {count(plan.parameters, 'parameter')}",
+            f"{plan.cell}, {members}{count(plan.num_layers, 'layer')} of {plan.hidden_size}"
+            f"{encoder}, dropout {plan.dropout:g}{weights}: {count(plan.parameters, 'parameter')}",
         ),
         (
             "steps",

@@ -1,30 +1,32 @@
-"""CharModel: the stack from ids to logits, forward and backward.
+"""CharModel: from ids to logits, forward and backward, by one stack or the mean of several.
 
 Dimensions
-    T steps of the window, N parallel streams, V vocabulary size, H hidden units, L layers,
-    S state arrays of a layer, P parameters.
+    T steps of the window, N parallel streams, V vocabulary size, H hidden units, L layers of all
+    members, S state arrays of a layer, P parameters.
 """
 
 from collections.abc import Callable
+from functools import reduce
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.config import ModelConfig
-from charrnn.nn.cells import CELLS
-from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Ids, Parameters
 from charrnn.nn.recurrent import Recurrent
-from charrnn.nn.rnn import TimeRNN
+from charrnn.nn.stack import Stack
 
 Zeros = Callable[[int, np.dtype[np.floating]], Array]
 
 
 class CharModel:
-    """A character language model: one-hot or embedding, recurrent layers, linear, softmax.
+    """A character language model.
+
+    Its members are stacks of one shape (one-hot or embedding, recurrent layers, linear), usually
+    one. Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of its own from
+    other first weights, and the mean of their logits predicts, better than any of them.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ class CharModel:
     ----------
     parameters, grads : Parameters
         All weights and their gradients, as named views of one flat vector each.
+    members : dict of str to Stack
+        By what the names of their weights begin with: ``""`` where there is one.
     """
 
     def __init__(
@@ -60,17 +64,11 @@ class CharModel:
         self.config = config
         self.vocab_size = vocab_size
         self._zeros = zeros
-        self._parts = _build(config, vocab_size)
-        self.encoder: Any = self._parts["encoder"]
+        self.members = _members(config, vocab_size)
         self.layers: list[Recurrent] = [
-            part for part in self._parts.values() if isinstance(part, Recurrent)
+            layer for stack in self.members.values() for layer in stack.layers
         ]
-        for layer in self.layers:
-            layer.workspace = self.layers[0].workspace
-        self.head: Any = self._parts["head"]
-        assert config.dropout is not None
-        self.dropouts = [Dropout(config.dropout) for _ in self.layers]
-        shapes = _shapes(self._parts)
+        shapes = _shapes(self.members)
         self.dtype: np.dtype[np.floating] = np.dtype(  # type: ignore[assignment]
             dtype if parameters is None else parameters.vector.dtype
         )
@@ -81,13 +79,13 @@ class CharModel:
     def bind(self, grads: Parameters) -> None:
         """Put gradients there from now on."""
         self.grads = grads
-        for part, layer in self._parts.items():
-            layer.bind(self.parameters.below(part), grads.below(part))
+        for prefix, stack in self.members.items():
+            stack.bind(self.parameters, grads, prefix)
 
     @staticmethod
     def shapes_of(config: ModelConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of such a model without making it."""
-        return _shapes(_build(config, vocab_size))
+        return _shapes(_members(config, vocab_size))
 
     @staticmethod
     def size_of(config: ModelConfig, vocab_size: int) -> int:
@@ -97,24 +95,24 @@ class CharModel:
     @staticmethod
     def floats_per_character(config: ModelConfig, vocab_size: int) -> int:
         """Return about how many numbers the buffers hold for one step of one stream."""
-        parts = _build(config, vocab_size).values()
-        layers = [part.floats_per_character for part in parts if isinstance(part, Recurrent)]
+        stacks = _members(config, vocab_size).values()
+        layers = [layer.floats_per_character for stack in stacks for layer in stack.layers]
         kept, passing = zip(*layers, strict=True)
         return int(sum(kept) + max(passing) + 3 * vocab_size)
 
     @staticmethod
     def floats_of_copies(config: ModelConfig, vocab_size: int) -> int:
         """Return about how many numbers one worker's copies of weights have."""
-        parts = _build(config, vocab_size).values()
-        return sum(part.floats_of_weights for part in parts if isinstance(part, Recurrent))
+        stacks = _members(config, vocab_size).values()
+        return sum(layer.floats_of_weights for stack in stacks for layer in stack.layers)
 
     @property
     def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
         """Matrices by name, with the columns that read learned features."""
-        one_hot = isinstance(self.encoder, OneHot)
         return {
-            f"layers.{index}.W": layer.hidden_columns(one_hot=one_hot and index == 0)
-            for index, layer in enumerate(self.layers)
+            f"{prefix}{name}": columns
+            for prefix, stack in self.members.items()
+            for name, columns in stack.hidden_columns.items()
         }
 
     @property
@@ -131,11 +129,8 @@ class CharModel:
         their frequency and not uniform: the first steps need not learn that. One is added to
         each, so that a symbol that does not occur stays possible.
         """
-        for part in self._parts.values():
-            part.initialise(rng)
-        if counts is not None:
-            logits = np.log(counts + 1.0)
-            self.head.b[...] = logits - logits.mean()
+        for stack in self.members.values():
+            stack.initialise(rng, counts)
 
     def replica(self) -> "CharModel":
         """Return a model with the same weights and gradients, and buffers of its own."""
@@ -184,26 +179,22 @@ class CharModel:
         state : (L, S, H, N) array
             The state after the window.
         """
-        y = self.encoder.forward(ids, self.dtype)
-        after = np.empty_like(state)
-        for index, (layer, dropout) in enumerate(zip(self.layers, self.dropouts, strict=True)):
-            y, after[index] = layer.forward(y, state[index], rng)
-            y = dropout.forward(y, rng)
-        return self.head.forward(y), after
+        stacks = list(self.members.values())
+        if len(stacks) == 1:
+            return stacks[0].forward(ids, state, rng)
+        each = [
+            stack.forward(ids, before, rng)
+            for stack, before in zip(stacks, self._dealt(state), strict=True)
+        ]
+        logits = reduce(np.add, (its for its, _ in each)) / len(each)
+        return logits, np.concatenate([after for _, after in each])
 
     def backward(self, dlogits: Array) -> None:
         """Fill ``grads`` from dlogits (V, T*N); the gradient ends at the start of the window."""
-        top = self.layers[-1]
-        T, N = top.window
-        dy: Array | None = self.head.backward(dlogits, (T, top.hidden_size, N))
-        nothing = np.zeros((len(top.states), top.hidden_size, N), self.dtype)
-        learns_input = isinstance(self.encoder, Embedding)
-        for index in reversed(range(len(self.layers))):
-            assert dy is not None
-            dy = self.dropouts[index].backward(dy)
-            wanted = index > 0 or learns_input
-            dy, _ = self.layers[index].backward(dy, nothing, input_gradient=wanted)
-        self.encoder.backward(dy)
+        if len(self.members) > 1:
+            dlogits = dlogits / len(self.members)
+        for stack in self.members.values():
+            stack.backward(dlogits)
 
     def loss_and_gradient(
         self,
@@ -219,39 +210,38 @@ class CharModel:
 
         The gradients are of the sum over this window divided by ``predictions``, the number of
         targets in all shards of the batch: then the shards' gradients add up to the mean's.
-        Targets that are not ``scored`` (T, N) count for nothing.
+        Targets that are not ``scored`` (T, N) count for nothing. Each member has the gradient of
+        its own loss, and the mean of these losses is returned.
         """
-        logits, state = self.forward(ids, state, rng)
-        nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
-        if scored is not None:
-            nats *= scored.reshape(-1)
-            dlogits *= scored.reshape(-1)
-        dlogits *= 1 / predictions
-        self.backward(dlogits)
-        return float(nats.sum(dtype=np.float64)), state
+        total, states = 0.0, []
+        for stack, before in zip(self.members.values(), self._dealt(state), strict=True):
+            logits, after = stack.forward(ids, before, rng)
+            nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
+            if scored is not None:
+                nats *= scored.reshape(-1)
+                dlogits *= scored.reshape(-1)
+            dlogits *= 1 / predictions
+            stack.backward(dlogits)
+            total += float(nats.sum(dtype=np.float64))
+            states.append(after)
+        return total / len(states), np.concatenate(states)
+
+    def _dealt(self, state: Array) -> list[Array]:
+        """Return each member's layers of a state (L, S, H, N)."""
+        return np.split(state, len(self.members))
 
 
-def _build(config: ModelConfig, vocab_size: int) -> dict[str, Any]:
-    """Return the layers by name, bottom first, without weights."""
-    assert config.cell and config.num_layers and config.hidden_size
-    encoder = (
-        Embedding(vocab_size, config.embedding_size)
-        if config.embedding_size
-        else OneHot(vocab_size)
-    )
-    parts: dict[str, Any] = {"encoder": encoder}
-    for index in range(config.num_layers):
-        size = config.hidden_size if index else encoder.output_size
-        cell = CELLS[config.cell]
-        relu = {"relu": config.nonlinearity == "relu"} if cell is TimeRNN else {}
-        rate = config.weight_dropout or 0.0
-        parts[f"layers.{index}"] = cell(size, config.hidden_size, weight_dropout=rate, **relu)
-    return {**parts, "head": Linear(config.hidden_size, vocab_size)}
+def _members(config: ModelConfig, vocab_size: int) -> dict[str, Stack]:
+    """Return the stacks, without weights."""
+    workspace: dict[str, Array] = {}
+    count = config.members or 1
+    prefixes = [f"members.{index}." for index in range(count)] if count > 1 else [""]
+    return {prefix: Stack(config, vocab_size, workspace) for prefix in prefixes}
 
 
-def _shapes(parts: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+def _shapes(members: dict[str, Stack]) -> dict[str, tuple[int, ...]]:
     return {
-        f"{part}.{name}": shape
-        for part, layer in parts.items()
-        for name, shape in layer.shapes().items()
+        f"{prefix}{name}": shape
+        for prefix, stack in members.items()
+        for name, shape in stack.shapes().items()
     }

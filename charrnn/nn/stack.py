@@ -1,0 +1,112 @@
+"""Stack: one network from ids to logits, forward and backward.
+
+Dimensions
+    T steps of the window, N parallel streams, V vocabulary size, H hidden units, L layers,
+    S state arrays of a layer.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import ModelConfig
+from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
+from charrnn.nn.parameters import Array, Ids, Parameters
+from charrnn.nn.recurrent import Recurrent
+from charrnn.nn.rnn import TimeRNN
+
+
+class Stack:
+    """One-hot or embedding, recurrent layers with dropout, linear; no weights before ``bind``.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Every size given.
+    vocab_size : int
+        V.
+    workspace : dict of str to array
+        Buffers of ``backward``; stacks that work one after another may have the same.
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int, workspace: dict[str, Array]) -> None:
+        assert config.cell and config.num_layers and config.hidden_size
+        self.encoder: Any = (
+            Embedding(vocab_size, config.embedding_size)
+            if config.embedding_size
+            else OneHot(vocab_size)
+        )
+        self.layers: list[Recurrent] = []
+        for index in range(config.num_layers):
+            size = config.hidden_size if index else self.encoder.output_size
+            cell = CELLS[config.cell]
+            relu = {"relu": config.nonlinearity == "relu"} if cell is TimeRNN else {}
+            rate = config.weight_dropout or 0.0
+            layer = cell(size, config.hidden_size, weight_dropout=rate, **relu)
+            layer.workspace = workspace
+            self.layers.append(layer)
+        self.dropouts = [Dropout(config.dropout or 0.0) for _ in self.layers]
+        self.head = Linear(config.hidden_size, vocab_size)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """All that has weights, by name, bottom first."""
+        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
+        return {"encoder": self.encoder, **layers, "head": self.head}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight, by name."""
+        return {
+            f"{part}.{name}": shape
+            for part, layer in self.parts.items()
+            for name, shape in layer.shapes().items()
+        }
+
+    @property
+    def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
+        """Matrices by name, with the columns that read learned features."""
+        one_hot = isinstance(self.encoder, OneHot)
+        return {
+            f"layers.{index}.W": layer.hidden_columns(one_hot=one_hot and index == 0)
+            for index, layer in enumerate(self.layers)
+        }
+
+    def bind(self, values: Parameters, grads: Parameters, prefix: str) -> None:
+        """Use the weights and gradients whose names begin with the prefix."""
+        for part, layer in self.parts.items():
+            layer.bind(values.below(prefix + part), grads.below(prefix + part))
+
+    def initialise(self, rng: np.random.Generator, counts: NDArray[np.integer] | None) -> None:
+        """Draw all weights; see ``CharModel.initialise``."""
+        for part in self.parts.values():
+            part.initialise(rng)
+        if counts is not None:
+            logits = np.log(counts + 1.0)
+            self.head.b[...] = logits - logits.mean()
+
+    def forward(
+        self, ids: Ids, state: Array, rng: np.random.Generator | None
+    ) -> tuple[Array, Array]:
+        """Return logits (V, T*N) and the state (L, S, H, N) after; see ``CharModel.forward``."""
+        y = self.encoder.forward(ids, self.head.W.dtype)
+        after = np.empty_like(state)
+        for index, (layer, dropout) in enumerate(zip(self.layers, self.dropouts, strict=True)):
+            y, after[index] = layer.forward(y, state[index], rng)
+            y = dropout.forward(y, rng)
+        return self.head.forward(y), after
+
+    def backward(self, dlogits: Array) -> None:
+        """Fill the gradients from dlogits (V, T*N); they end at the start of the window."""
+        top = self.layers[-1]
+        T, N = top.window
+        dy: Array | None = self.head.backward(dlogits, (T, top.hidden_size, N))
+        nothing = np.zeros((len(top.states), top.hidden_size, N), dlogits.dtype)
+        learns_input = isinstance(self.encoder, Embedding)
+        for index in reversed(range(len(self.layers))):
+            assert dy is not None
+            dy = self.dropouts[index].backward(dy)
+            wanted = index > 0 or learns_input
+            dy, _ = self.layers[index].backward(dy, nothing, input_gradient=wanted)
+        self.encoder.backward(dy)
