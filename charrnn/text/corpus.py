@@ -11,8 +11,9 @@ import numpy as np
 
 from charrnn.errors import CorpusError
 from charrnn.text import cache, files
-from charrnn.text.decoding import Findings, Newlines, TextDecoder, TextOptions, binary_kind
+from charrnn.text.decoding import Findings, Newlines, TextDecoder, TextOptions
 from charrnn.text.files import Source, find_files, hash_file, open_source, show_path
+from charrnn.text.guessing import binary_kind
 from charrnn.text.vocabulary import Codes, Normalize, Unit, to_text
 
 

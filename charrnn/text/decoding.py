@@ -9,48 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.errors import ConfigError, CorpusError
+from charrnn.text.guessing import (
+    BOMS,
+    HANGUL,
+    is_mostly_utf8,
+    looks_binary,
+    suggest_encodings,
+    surrogate_at,
+    wide_pattern,
+)
 from charrnn.text.vocabulary import Codes, Normalize, Normalizer, Unit, to_codes
 
 Newlines = Literal["keep", "lf"]
 
-_BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 _CUT_SHORT = {"unexpected end of data", "truncated data", "incomplete multibyte sequence"}
-
-_HANGUL, _KANA, _HAN = (0xAC00, 0xD7A3), (0x3041, 0x30FE), (0x4E00, 0x9FFF)
-_LATIN, _CYRILLIC = (0xC0, 0x24F), (0x410, 0x451)
-# Encodings to suggest, the likelier of two equals first: the script that each is used for, its
-# companion script with a lower weight, and the character set that holds what is really in use.
-_CANDIDATES: dict[str, tuple[tuple[int, int], tuple[int, int] | None, str]] = {
-    "cp949": (_HANGUL, None, "euc_kr"),
-    "euc-kr": (_HANGUL, None, "euc_kr"),
-    "shift_jis": (_KANA, _HAN, "shift_jis"),
-    "euc-jp": (_KANA, _HAN, "euc_jp"),
-    "gb18030": (_HAN, None, "gb2312"),
-    "big5": (_HAN, None, "big5"),
-    "cp1251": (_CYRILLIC, None, "cp1251"),
-    "latin-1": (_LATIN, None, "latin-1"),
-    "cp1252": (_LATIN, None, "cp1252"),
-}
-_FREQUENT_HAN = frozenset("的一是不了在人有我他这這中大来來上国國个個到说說们們为為")
-_CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\b\x1b") + b"\x7f"
-_SIGNATURES = (
-    (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a zip archive (perhaps .docx, .odt or .epub)"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"\x1f\x8b\x08", "a gzip archive inside another"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"\x7fELF", "a program"),
-)
-_TYPOGRAPHY = frozenset("‘’“”–—…•«»¿¡°§€£")  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -132,7 +105,7 @@ class Findings:
     def note_forms(self, codes: Codes) -> None:
         """Look for composed letters and for sequences that could be composed."""
         if not self.composed:
-            ranges = ((0xC0, 0x1FFF), (0x304C, 0x30FE), _HANGUL)
+            ranges = ((0xC0, 0x1FFF), (0x304C, 0x30FE), HANGUL)
             found = np.unique(codes[np.flatnonzero(_within(codes, *ranges))[:10_000]])
             self.composed = any(len(unicodedata.normalize("NFD", chr(c))) > 1 for c in found)
         if not self.decomposed and codes.itemsize > 1:
@@ -230,9 +203,9 @@ class TextDecoder:
 
     def _choose_codec(self, head: bytes) -> str:
         asked = self._options.encoding
-        marked = next((codec for bom, codec in _BOMS if head.startswith(bom)), None)
+        marked = next((codec for bom, codec in BOMS if head.startswith(bom)), None)
         if asked == "utf-8":
-            wide = None if marked else _wide_pattern(head)
+            wide = None if marked else wide_pattern(head)
             if wide is not None:
                 raise CorpusError(
                     f"{self._name} is full of NUL bytes and reads as {wide}: add --encoding {wide}"
@@ -243,7 +216,7 @@ class TextDecoder:
         if asked in ("utf-16", "utf-32"):
             if marked is not None and marked.startswith(asked):
                 return marked
-            wide = _wide_pattern(head)
+            wide = wide_pattern(head)
             chosen = wide if wide and wide.startswith(asked) else f"{asked}-le"
             self._findings.add(f"has no byte-order mark: read as {chosen}", self._name)
             return chosen
@@ -298,7 +271,7 @@ class TextDecoder:
         line = 1 + self._ends.total + before.total
         where = f"byte {self._bytes - pending + start} (line {line})"
         shown = self._codec.upper() if self._codec.startswith("utf") else self._codec
-        surrogate = _surrogate_at(data, start, self._codec)
+        surrogate = surrogate_at(data, start, self._codec)
         if surrogate is not None:
             return (
                 f"{self._name}: {where} is a lone surrogate (U+{surrogate:04X}), half of a pair: "
@@ -316,7 +289,7 @@ class TextDecoder:
                 f"get the whole file, or remove its last {rest} byte{'s' if rest > 1 else ''}"
                 + ("" if self._not_ascii else other)
             )
-        if self._codec == "utf-8" and (self._not_ascii or _mostly_utf8(data, start)):
+        if self._codec == "utf-8" and (self._not_ascii or is_mostly_utf8(data, start)):
             return (
                 f"{self._name}: {where} is not UTF-8, though the text around it is: repair or "
                 "remove the damaged bytes, or train with --unit byte"
@@ -328,131 +301,3 @@ class TextDecoder:
             return f"{wrong}; the file reads as {' or '.join(fits)}: add --encoding {fits[0]}"
         what = "it looks like binary data" if looks_binary(data) else "no common encoding fits"
         return f"{wrong}; {what}: name a text file, or train on its bytes with --unit byte"
-
-
-def _surrogate_at(data: bytes, start: int, codec: str) -> int | None:
-    """Return the lone surrogate that `data` spells at `start`, if it is one."""
-    if codec == "utf-8" and data[start : start + 1] == b"\xed" and len(data) >= start + 3:
-        code = 0xD000 | (data[start + 1] & 0x3F) << 6 | (data[start + 2] & 0x3F)
-    elif codec in ("utf-16-le", "utf-16-be") and len(data) >= start + 2:
-        code = int.from_bytes(data[start : start + 2], "little" if codec[-2] == "l" else "big")
-    elif codec in ("utf-32-le", "utf-32-be") and len(data) >= start + 4:
-        code = int.from_bytes(data[start : start + 4], "little" if codec[-2] == "l" else "big")
-    else:
-        return None
-    return code if 0xD800 <= code <= 0xDFFF else None
-
-
-def _mostly_utf8(data: bytes, start: int) -> bool:
-    text = data[max(0, start - 32_768) : start + 32_768].decode("utf-8", "replace")
-    bad = text.count("\ufffd")
-    good = sum(character >= "\x80" for character in text) - bad
-    return good >= 4 * bad
-
-
-def _wide_pattern(head: bytes) -> str | None:
-    """Recognise UTF-16 and UTF-32 without a mark by where their NUL bytes lie."""
-    head = head[: len(head) // 4 * 4]
-    if len(head) < 8 or b"\0" not in head:
-        return None
-    nul = (np.frombuffer(head, np.uint8).reshape(-1, 4) == 0).mean(axis=0)
-    if nul[2] > 0.8 and nul[3] == 1 and nul[0] < 0.2:
-        return "utf-32-le"
-    if nul[0] == 1 and nul[1] > 0.8 and nul[3] < 0.2:
-        return "utf-32-be"
-    even, odd = (nul[0] + nul[2]) / 2, (nul[1] + nul[3]) / 2
-    if odd >= 0.4 and even == 0:
-        return "utf-16-le"
-    return "utf-16-be" if even >= 0.4 and odd == 0 else None
-
-
-def binary_kind(head: bytes) -> str | None:
-    """Name the kind of a well-known file that is not text, from its first 300 bytes."""
-    if head[257:262] == b"ustar":
-        return "a tar archive"
-    return next((kind for start, kind in _SIGNATURES if head.startswith(start)), None)
-
-
-def looks_binary(head: bytes) -> bool:
-    """Whether `head`, the beginning of a file, is hardly that of a text."""
-    if binary_kind(head):
-        return True
-    if _wide_pattern(head) or any(head.startswith(bom) for bom, _ in _BOMS):
-        return False
-    controls = len(head) - len(head.translate(None, _CONTROLS))
-    return controls > 0.05 * len(head)
-
-
-def suggest_encodings(sample: bytes, data: bytes, failed: str, final: bool) -> list[str]:
-    """Return at most three encodings that `sample` reads well in, the most plausible first.
-
-    `data` is the chunk that `sample` ends, with its start aligned for UTF-16; `final` says that
-    the file ends with it; `failed` is the encoding that did not fit.
-    """
-    scores: dict[str, float] = {}
-    texts: set[str] = set()
-    for name in ("utf-8", "utf-16-le", "utf-16-be", *_CANDIDATES):
-        if codecs.lookup(name).name == codecs.lookup(failed).name:
-            continue
-        wide = name.startswith("utf-16")
-        if wide and b"\0" not in data:
-            continue
-        try:
-            decoder = codecs.getincrementaldecoder(name)()
-            text = decoder.decode(data if wide else sample, final)[:65_536]
-        except UnicodeError:
-            continue
-        score = _plausibility(text, name)
-        if score >= 0.35 and text not in texts:
-            texts.add(text)
-            scores[name] = score
-    ranked = sorted(scores, key=lambda name: -scores[name])
-    return [name for name in ranked if scores[name] >= 0.75 * scores[ranked[0]]][:3]
-
-
-def _plausibility(text: str, name: str) -> float:
-    """Score how much `text` looks like what people write in the encoding `name`: 0 to 2."""
-    if name == "utf-8":
-        return 2.0
-    strange = [character for character in text if character >= "\x80"]
-    if name.startswith("utf-16"):
-        usual = sum(
-            any(low <= ord(character) <= high for low, high in (_HANGUL, _KANA, _HAN, _LATIN))
-            for character in strange
-        )
-        plain = sum(" " <= character <= "~" or character in "\r\n\t" for character in text)
-        return 1.5 if text and (usual + plain) / len(text) > 0.9 else 0.0
-    # East Asian punctuation is the same in all of these encodings: it decides nothing.
-    strange = [c for c in strange if not (0x3000 <= ord(c) <= 0x303F or 0xFF00 <= ord(c) <= 0xFF60)]
-    if not strange:
-        return 0.0
-    script, companion, charset = _CANDIDATES[name]
-    strange = strange[:4000]
-    letters = sum(character.isascii() and character.isalpha() for character in text[:8000])
-    score = sum(_weight(c, script, companion, charset) for c in strange) / len(strange)
-    if companion is not None and not any(_KANA[0] <= ord(c) <= _KANA[1] for c in strange):
-        score *= 0.5  # Japanese without any kana
-    # Accents are rare in a Latin text, and Latin letters are rare in a Cyrillic one.
-    unlikely = {_LATIN: len(strange) > letters, _CYRILLIC: len(strange) <= letters}
-    return score * (0.3 if unlikely.get(script, False) else 1.0)
-
-
-def _weight(
-    character: str, script: tuple[int, int], companion: tuple[int, int] | None, charset: str
-) -> float:
-    code = ord(character)
-    if character in _TYPOGRAPHY:
-        return 0.8 if script == _LATIN else 0.1
-    in_script = script[0] <= code <= script[1]
-    in_companion = companion is not None and companion[0] <= code <= companion[1]
-    if not in_script and not in_companion:
-        return 0.0
-    try:
-        rare = len(character.encode(charset)) > 2  # EUC-KR spells rare syllables out in 8 bytes
-    except UnicodeError:
-        rare = True
-    if rare:
-        return 0.2
-    if script == _HAN:
-        return 1.0 if character in _FREQUENT_HAN else 0.7
-    return 1.0 if in_script else 0.7

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from charrnn.errors import CorpusError
-from charrnn.text.decoding import Findings, binary_kind, looks_binary
+from charrnn.text.decoding import Findings
+from charrnn.text.guessing import binary_kind, looks_binary
 
 CHUNK = 1 << 18
 """Bytes read at once: few enough to stay in the processor's cache."""
