@@ -18,10 +18,10 @@ from typing import Any, Literal
 import numpy as np
 
 from charrnn.config import ModelConfig, SampleConfig
+from charrnn.machine import available_cores
 from charrnn.nn.model import CharModel
 from charrnn.nn.products import blas_kernel
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.parallel.cores import available_cores
 from charrnn.parallel.sharding import deal, shard_columns
 from charrnn.parallel.team import Team, shared_zeros
 from charrnn.sampling import Drawer, DrawingWorker, begin

@@ -5,25 +5,23 @@ every name, type, shape and size is checked before memory is asked for, so nothi
 code, and its arrays take no more memory than the file is long.
 """
 
-import contextlib
-import io
 import json
-import os
 import re
-import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite, prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.machine import installed_memory
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array
+from charrnn.storage import RegularFile, write_whole
 from charrnn.text import Source, Split, Vocabulary
 
 FORMAT = 1
@@ -33,7 +31,7 @@ META_LIMIT = 2**26
 META_LISTS, META_VALUES = 2**21, 2**23
 """Lists and values that this JSON may have: each takes many times its bytes in memory."""
 DIRECTORY_LIMIT = 2**19
-"""Bytes of the list of arrays; 16 members of 64 layers take 0.3 MB."""
+"""Bytes of the list of arrays; 16 members of 64 layers take 0.2 MB."""
 COUNT_LIMIT = 2**46
 """No run makes as many steps, and products with a window's length still fit 64 bits."""
 PATH_LIMIT = 2**15
@@ -171,71 +169,6 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let ``write(file)`` make the new content of ``path``; all of it arrives there, or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        try:
-            temporary.unlink(missing_ok=True)  # left by a process that had the same number
-            with temporary.open("xb") as file:  # a new file, never through a link
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not every file system can sync a folder
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except OSError as error:
-        reason, gone = error.strerror or str(error), isinstance(error, FileNotFoundError)
-        what = "its folder is gone: put it back" if gone else "what was saved is intact: make room"
-        advice = f"{what} and go on with --resume, or choose another folder with --out"
-        raise CheckpointError(f"{path} could not be written ({reason}); {advice}") from error
-
-
-class RegularFile(io.FileIO):
-    """A file from anyone, open for reading: never a pipe or device, which may not end or begin.
-
-    Attributes
-    ----------
-    size : int
-        Its bytes.
-    limit : int
-        The most bytes that are read at once; asking for more is an error.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.limit = DIRECTORY_LIMIT
-        _refuse_special(path.stat().st_mode)
-        # Should a pipe have taken the file's place meanwhile, opening it must not wait.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        super().__init__(os.open(path, flags | getattr(os, "O_CLOEXEC", 0)))
-        status = os.fstat(self.fileno())
-        self.size = status.st_size
-        try:
-            _refuse_special(status.st_mode)
-        except CheckpointError:
-            self.close()
-            raise
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most ``size`` bytes."""
-        if size is not None and size > self.limit:
-            raise CheckpointError("it announces more than it holds")
-        return super().read(-1 if size is None else size) or b""
-
-
-def _refuse_special(mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise CheckpointError(f"it is {kind}, not a file")
-
-
 def load(path: str | Path) -> Checkpoint:
     """Read and check a checkpoint.
 
@@ -245,7 +178,7 @@ def load(path: str | Path) -> Checkpoint:
         If the file is missing, damaged, of another format or not a checkpoint at all.
     """
     try:
-        with RegularFile(Path(path)) as file, zipfile.ZipFile(file) as archive:
+        with RegularFile(Path(path), DIRECTORY_LIMIT) as file, zipfile.ZipFile(file) as archive:
             file.limit = file.size
             return _read(archive, file.size)
     except CharrnnError as error:
@@ -283,7 +216,8 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
             f"{memory / 1e9:,.0f} GB"
         )
     meta = _read_meta(archive, members)
-    model_config = ModelConfig.from_json(meta["model"])
+    one = {"members": 1}  # of before there were several
+    model_config = ModelConfig.from_json({**one, **meta["model"]})
     train_config = TrainConfig.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
     sizes = model_config.num_layers, model_config.hidden_size, model_config.dropout
@@ -446,11 +380,3 @@ def _read_member(
     if fortran == "True":
         raise CheckpointError("its arrays are in column order")
     return shape, dtype, data
-
-
-def installed_memory() -> int | None:
-    """Return the bytes of memory that this machine has; None where that is not known."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None

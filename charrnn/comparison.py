@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.baselines import baselines
-from charrnn.checkpoint import Checkpoint, RegularFile, write_whole
+from charrnn.checkpoint import Checkpoint
 from charrnn.errors import CharrnnError
+from charrnn.storage import RegularFile, write_whole
 from charrnn.text import Vocabulary, fingerprint
 from charrnn.text.vocabulary import Codes, Normalizer, to_text
 
@@ -160,8 +161,7 @@ def _read(cache: Path | None) -> dict[str, list[tuple[str, float]]]:
     if cache is None:
         return {}
     try:
-        with RegularFile(cache) as file:
-            file.limit = CACHE_LIMIT
+        with RegularFile(cache, CACHE_LIMIT) as file:
             if file.size > CACHE_LIMIT:
                 return {}
             data = json.loads(file.read(CACHE_LIMIT))

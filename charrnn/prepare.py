@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from charrnn import runs
-from charrnn.checkpoint import Checkpoint, History, installed_memory, load
+from charrnn.checkpoint import Checkpoint, History, load
 from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import (
     CheckpointError,
@@ -18,13 +18,15 @@ from charrnn.errors import (
     RunError,
     VocabularyError,
 )
+from charrnn.machine import installed_memory
 from charrnn.nn.model import CharModel
 from charrnn.parallel.team import shared_zeros
+from charrnn.plan import Parts, memory_of
 from charrnn.recipe import Recipe, complete
 from charrnn.text import Corpus, Split, Vocabulary, check_sources, fingerprint, read_corpus
 from charrnn.text.lines import LINE_END, as_lines, lines_from_end, steps_of
 from charrnn.text.vocabulary import Codes
-from charrnn.training import Parts, Run, done_after, memory_of
+from charrnn.training import Run, done_after
 
 LONGEST_LINE = 10_000
 """Characters of a line that is learned whole, with the memory that this takes."""
@@ -184,7 +186,8 @@ def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
     if installed is not None and needed > installed:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "
-            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --batch-size or --seq-len"
+            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --members, --batch-size "
+            "or --seq-len"
         )
 
 
@@ -199,7 +202,6 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
 
     What is dropped is not of the shape: it follows from the new text, if it was not given.
     """
-    old = dataclasses.replace(old, members=old.members or 1)  # files of before there were several
     for name in ("cell", "nonlinearity", "members", "num_layers", "hidden_size", "embedding_size"):
         wanted = getattr(new, name)
         has = getattr(old, name)

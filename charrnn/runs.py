@@ -13,8 +13,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint import Checkpoint, RegularFile, load, write_whole
+from charrnn.checkpoint import Checkpoint, load
 from charrnn.errors import CheckpointError, RunError
+from charrnn.storage import RegularFile, write_whole
 
 try:
     import fcntl
@@ -34,6 +35,7 @@ class RunSummary:
     name: str
     path: str
     cell: str
+    members: int
     num_layers: int
     hidden_size: int
     step: int
@@ -264,7 +266,7 @@ def _summary(directory: Path) -> RunSummary:
         checkpoint = load(files[0])
     except CheckpointError:
         return RunSummary(
-            directory.name, str(directory), "", 0, 0, 0, None, 0, size, modified, "damaged"
+            directory.name, str(directory), "", 0, 0, 0, 0, None, 0, size, modified, "damaged"
         )
     config, history = checkpoint.model_config, checkpoint.history
     state = "running" if is_running(directory) else history.finished or "interrupted"
@@ -272,6 +274,7 @@ def _summary(directory: Path) -> RunSummary:
         name=directory.name,
         path=str(directory),
         cell=config.cell or "",
+        members=config.members or 1,
         num_layers=config.num_layers or 0,
         hidden_size=config.hidden_size or 0,
         step=history.step,

@@ -1,4 +1,4 @@
-"""A run: planned, trained as a stream of events, saved so that it can go on from any save.
+"""A run: trained as a stream of events, saved so that it can go on from any save.
 
 ``Run.train`` yields events and writes the run directory:
 ``best.npz`` (lowest validation loss), ``last.npz`` (all that exact resumption needs) and
@@ -10,26 +10,24 @@ import dataclasses
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from math import isfinite, log
 from pathlib import Path
 from typing import Any
 
 from charrnn import runs, verdict
-from charrnn.checkpoint import Checkpoint, History, save
-from charrnn.config import SampleConfig, TextConfig, TrainConfig
+from charrnn.checkpoint import Checkpoint, save
+from charrnn.config import SampleConfig, TrainConfig
 from charrnn.errors import CheckpointError
 from charrnn.events import Event, Finished, Notice, Progress, Sampled, Saved, Validated
-from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS, learning_rate_factor
-from charrnn.recipe import Recipe
+from charrnn.plan import Parts, plan_of
 from charrnn.sampling import generate
 from charrnn.scoring import AnyScorer, ColdScorer, Scorer
-from charrnn.text import Corpus, Split, Vocabulary
+from charrnn.text import Split, Vocabulary
 from charrnn.text.lines import Items, as_lines
 from charrnn.text.vocabulary import Codes
 from charrnn.text.windows import Batches, Streams
-from charrnn.trainer import Trainer, training_memory
+from charrnn.trainer import Trainer
 
 PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
@@ -42,72 +40,6 @@ VALIDATED_MOST = 500_000
 """Characters of the held-out part that a validation scores."""
 PLATEAU_PATIENCE = 2
 """Validations without improvement after which the plateau schedule halves the learning rate."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run will do. ``steps`` is None where the minutes alone end it."""
-
-    sources: tuple[str, ...]
-    characters: int
-    num_bytes: int
-    distinct: int
-    train_characters: int
-    val_characters: int
-    split_mode: str
-    cell: str
-    members: int
-    num_layers: int
-    hidden_size: int
-    embedding_size: int | None
-    dropout: float
-    weight_dropout: float
-    parameters: int
-    batch_size: int
-    seq_len: int
-    optimizer: str
-    learning_rate: float
-    weight_decay: float
-    schedule: str
-    validations: int
-    reset: float
-    lines: bool
-    steps: int | None
-    minutes: float | None
-    epochs: float | None
-    memory_mb: float
-    threads: int
-    resumed_at: int | None
-    reasons: dict[str, str]
-
-
-@dataclass
-class Parts:
-    """What a run is made of, new or resumed."""
-
-    text: TextConfig
-    recipe: Recipe
-    corpus: Corpus
-    vocabulary: Vocabulary
-    model: CharModel
-    history: History
-    notices: list[str]
-    same_shape: bool = False
-    """Whether the shape is that of a model from which the run starts."""
-
-
-def memory_of(recipe: Recipe, vocab_size: int, threads: int) -> int:
-    """Return about how many bytes a run takes beside its text."""
-    train = recipe.train
-    assert train.batch_size and train.seq_len
-    return training_memory(
-        recipe.model,
-        vocab_size,
-        batch_size=train.batch_size,
-        seq_len=train.seq_len,
-        slots=len(OPTIMIZERS[train.optimizer].slots),
-        threads=threads,
-    )
 
 
 def done_after(train: TrainConfig, step: float, seconds: float) -> float:
@@ -200,7 +132,13 @@ class Run:
         self._trainer.step_count = self._history.step
         if training is not None:
             self._restore(training)
-        self.plan = self._make_plan(threads)
+        self.plan = plan_of(
+            parts,
+            per_step=self._trainer.batches.symbols_per_step,
+            threads=threads,
+            workers=self._trainer.team.size,
+            resumed_at=self._history.step if lock else None,
+        )
 
     def _restore(self, training: Any) -> None:
         vectors = self._training_arrays()
@@ -213,47 +151,6 @@ class Run:
 
     def _training_arrays(self) -> dict[str, Any]:
         return {**self._trainer.optimizer.state, "state": self._trainer.state}
-
-    def _make_plan(self, threads: int) -> Plan:
-        parts, train, model = self._parts, self._train, self._parts.recipe.model
-        length = len(parts.corpus) - parts.recipe.held_out
-        epochs = train.steps and train.steps * self._trainer.batches.symbols_per_step / length
-        assert model.cell and model.num_layers and model.hidden_size
-        assert model.dropout is not None
-        assert train.learning_rate and train.batch_size and train.seq_len
-        return Plan(
-            sources=tuple(source.path for source in parts.corpus.sources),
-            characters=len(parts.corpus),
-            num_bytes=parts.corpus.num_bytes,
-            distinct=len(parts.vocabulary),
-            train_characters=length,
-            val_characters=parts.recipe.held_out,
-            split_mode=train.split_mode,
-            cell=model.cell,
-            members=model.members or 1,
-            num_layers=model.num_layers,
-            hidden_size=model.hidden_size,
-            embedding_size=model.embedding_size,
-            dropout=model.dropout,
-            weight_dropout=model.weight_dropout or 0.0,
-            parameters=parts.model.num_parameters,
-            batch_size=train.batch_size,
-            seq_len=train.seq_len,
-            optimizer=train.optimizer,
-            learning_rate=train.learning_rate,
-            weight_decay=train.weight_decay or 0.0,
-            schedule=train.schedule,
-            validations=train.validations or 0,
-            reset=train.reset or 0.0,
-            lines=train.lines,
-            steps=train.steps,
-            minutes=train.minutes,
-            epochs=epochs or None,
-            memory_mb=round(memory_of(parts.recipe, len(parts.vocabulary), threads) / 1e6, 1),
-            threads=self._trainer.team.size,
-            resumed_at=self._history.step if self._lock else None,
-            reasons=parts.recipe.reasons,
-        )
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""

@@ -17,7 +17,7 @@ from fuzz import checkpoints as fuzz
 from scores import score_ids
 
 from charrnn import checkpoint as module
-from charrnn.checkpoint import load, save, write_whole
+from charrnn.checkpoint import load, save
 from charrnn.config import SampleConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.sampling import generate
@@ -119,44 +119,6 @@ def test_what_could_not_be_read_is_not_written(last, monkeypatch):
         save(last, checkpoint)
     assert last.read_bytes() == before
     assert os.listdir(last.parent) == ["last.npz"]  # noqa: PTH208
-
-
-# All arrives, or nothing
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path):
-    path = tmp_path / "a.npz"
-    path.write_bytes(b"before")
-
-    def fail(file):
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(CheckpointError, match=r"No space left on device\); what was saved is int"):
-        write_whole(path, fail)
-    assert path.read_bytes() == b"before"
-
-    def interrupt(file):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, interrupt)
-    assert [item.name for item in tmp_path.iterdir()] == ["a.npz"]
-    with pytest.raises(CheckpointError, match="its folder is gone"):
-        write_whole(tmp_path / "gone" / "a.npz", fail)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
-def test_a_write_goes_through_no_link(tmp_path):
-    victim = tmp_path / "victim"
-    victim.write_bytes(b"precious")
-    path = tmp_path / "a.npz"
-    path.symlink_to(victim)
-    path.with_name(f".a.npz.{os.getpid()}.tmp").symlink_to(victim)
-    write_whole(path, lambda file: file.write(b"new"))
-    assert victim.read_bytes() == b"precious"
-    assert path.read_bytes() == b"new"
-    assert not path.is_symlink()
 
 
 # What is not a file

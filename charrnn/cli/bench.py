@@ -7,6 +7,7 @@ import typer
 
 from charrnn.cli.console import write_json, write_table
 from charrnn.cli.options import MachineConfig, pick, takes
+from charrnn.cli.words import shape
 from charrnn.config import BenchConfig, ModelConfig
 
 
@@ -43,12 +44,10 @@ def command(
     if as_json:
         write_json(result.to_json())
         return
-    members = f"{result.members} x " if result.members > 1 else ""
-    size = f"{result.cell} {members}{result.num_layers}x{result.hidden_size}"
     write_table(
         (),
         [
-            ("job", f"{config.job} {size}, {result.parameters:,} parameters"),
+            ("job", f"{config.job} {shape(result)}, {result.parameters:,} parameters"),
             ("streams", f"{result.batch_size}"),
             ("window", f"{result.seq_len} characters" if config.job == "train" else "1 character"),
             ("threads", f"{result.threads}" + ("" if machine.threads else ", the best here")),

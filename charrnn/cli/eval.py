@@ -9,6 +9,7 @@ import typer
 from charrnn.cli.console import say, write, write_json, write_table
 from charrnn.cli.options import MachineConfig, Model, Unknown, given, pick, takes
 from charrnn.cli.text import visible_line
+from charrnn.cli.words import shape
 from charrnn.config import EvalConfig, TextConfig, option_name
 from charrnn.errors import ConfigError
 from charrnn.verdict import of_model
@@ -107,9 +108,7 @@ def command(
     else:
         _write(evaluation)
         if baselines:
-            shape = checkpoint.model_config
-            name = f"this model ({shape.cell} {shape.num_layers}x{shape.hidden_size})"
-            _write_baselines(evaluation, name)
+            _write_baselines(evaluation, f"this model ({shape(checkpoint.model_config)})")
 
 
 def _say_if_useless(evaluation: "Evaluation", guessing: float, files: list[str] | None) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from charrnn.cli.console import write, write_json, write_table
 from charrnn.cli.text import visible_line
-from charrnn.cli.words import bits, clock, count, loss, size, sparkline
+from charrnn.cli.words import bits, clock, count, long_shape, loss, size, sparkline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,14 +63,12 @@ def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
 
 def _write(path: "Path", checkpoint: "Checkpoint") -> None:
     model, history = checkpoint.model_config, checkpoint.history
-    layers = count(model.num_layers or 0, "layer")
-    members = f"{model.members} members of " if (model.members or 1) > 1 else ""
     held_out = count(checkpoint.held_out, "character")
     write_table(
         (),
         [
             ("file", f"{path}, {size(path.stat().st_size)}"),
-            ("model", f"{model.cell}, {members}{layers} of {model.hidden_size}"),
+            ("model", long_shape(model)),
             ("parameters", f"{checkpoint.num_parameters:,}"),
             ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),
             ("best validation", loss(history.best_nats)),

@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.console import say, write, write_table
-from charrnn.cli.words import clock, count, minutes
+from charrnn.cli.words import clock, count, long_shape, minutes
 
 if TYPE_CHECKING:
-    from charrnn.training import Plan, Run
+    from charrnn.plan import Plan
+    from charrnn.training import Run
 
 
 def say_plan(run: "Run") -> None:
@@ -54,7 +55,6 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         else "nothing held out"
     )
     weights = f", weight dropout {plan.weight_dropout:g}" if plan.weight_dropout else ""
-    members = f"{plan.members} members of " if plan.members > 1 else ""
     encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
     batch = (
         f"{count(plan.batch_size, 'line')}, each whole"
@@ -70,8 +70,8 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
         (
             "model",
-            f"{plan.cell}, {members}{count(plan.num_layers, 'layer')} of {plan.hidden_size}"
-            f"{encoder}, dropout {plan.dropout:g}{weights}: {count(plan.parameters, 'parameter')}",
+            f"{long_shape(plan)}{encoder}, dropout {plan.dropout:g}{weights}: "
+            f"{count(plan.parameters, 'parameter')}",
         ),
         (
             "steps",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cli.console import say, write_json, write_table
-from charrnn.cli.words import age, short, size
+from charrnn.cli.words import age, shape, short, size
 
 
 def command(
@@ -41,7 +41,7 @@ def command(
         [
             (
                 run.name,
-                f"{run.cell} {run.num_layers}x{run.hidden_size}" if run.cell else "?",
+                shape(run) if run.cell else "?",
                 f"{run.num_parameters:,}",
                 f"{run.step:,}",
                 "-" if run.best_nats is None else short(run.best_nats),

@@ -146,7 +146,7 @@ class WeightDropout:
 
 
 class Linear:
-    """The layer above the stack: ``logits = W @ [1; y]``, with ``W = [b Wy]`` (F, 1 + D)."""
+    """Above the recurrent layers: ``logits = W @ [1; y]``, with ``W = [b Wy]`` (F, 1 + D)."""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         self.input_size = input_size
