@@ -160,7 +160,7 @@ class _Setting:
         if self.job == "sample":
             return forward
         # Backward costs the same for the weights and again for what is below them.
-        lowest = [stack.layers[0].Wx.size for stack in model.members.values()]
+        lowest = [stack.layers[0].Wx.size for stack in model.stacks.values()]
         return 3 * forward - 2 * (0 if self.config.embedding_size else sum(lowest))
 
     def rates(self, threads: int, seconds: float) -> tuple[list[float], float, int]:

@@ -65,11 +65,7 @@ def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, wi
             state = model.zero_state(1)
             for first in range(start, min(start + stretch, len(train) - 1), window):
                 ids = vocabulary.encode(train[first : first + window + 1])[:, np.newaxis]
-                size = len(ids) - 1
-                logits, state = model.forward(ids[:-1], state)
-                _, dlogits = cross_entropy_(logits, ids[1:].reshape(-1))
-                dlogits *= 1 / size
-                model.backward(dlogits)
+                _, state = _read(model, ids, state)
                 total += model.grads.vector * model.grads.vector
                 count += 1
     total /= max(1, count)
@@ -106,15 +102,22 @@ def dynamic_nats(
     with Team([model]), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for first in range(0, len(ids) - 1, window):
             piece = ids[first : first + window + 1, np.newaxis]
-            size = len(piece) - 1
-            logits, state = model.forward(piece[:-1], state)
-            nats[first + 1 : first + 1 + size], dlogits = cross_entropy_(
-                logits, piece[1:].reshape(-1)
-            )
-            dlogits *= 1 / size
-            model.backward(dlogits)
+            nats[first + 1 : first + len(piece)], state = _read(model, piece, state)
             for block in blocks(slice(0, len(theta))):
                 grad[block] *= steps[block]
                 theta[block] -= grad[block]
                 theta[block] += pull[block] * (trained[block] - theta[block])
     return nats
+
+
+def _read(model: CharModel, ids: Ids, state: Array) -> tuple[Array, Array]:
+    """Predict each of ids (T + 1, 1) but the first; fill the gradients of the mean loss.
+
+    Returns the nats (T,) and the state after. The loss is that of what is predicted, which for
+    several members is not the one that they learned by.
+    """
+    logits, state = model.forward(ids[:-1], state)
+    nats, dlogits = cross_entropy_(logits, ids[1:].reshape(-1))
+    dlogits *= 1 / len(nats)
+    model.backward(dlogits)
+    return nats, state

@@ -9,7 +9,7 @@ README.md has the runs behind the numbers.
 
 import dataclasses
 from dataclasses import dataclass, field
-from math import ceil, log2
+from math import ceil, log2, sqrt
 from typing import TypeVar
 
 from charrnn.config import Cell, ModelConfig, TrainConfig, option_name
@@ -25,8 +25,8 @@ DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
-SEVERAL_FROM, SEVERAL = 3.0, 2
-"""Doublings of what leaves a model unharmed from which several members learn more, and how many."""
+SEVERAL, SEVERAL_FROM = 2, 4.0
+"""How many members learn more than one, from so many doublings beyond what leaves it unharmed."""
 CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train a GRU of 256 units on."""
 WEIGHTS_AT_THAT_SPEED = 264_000
@@ -77,8 +77,7 @@ def complete(
     choices = _Choices()
     held_out = _held_out(train, characters, choices)
     length = characters - held_out
-    tiny = length < SMALL_CORPUS
-    train = _batched(train, choices, length=length, tiny=tiny)
+    train = _batched(train, length, choices)
     assert train.batch_size and train.seq_len
     per_step = train.batch_size * (line_length or train.seq_len)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
@@ -86,14 +85,14 @@ def complete(
         length=length,
         distinct=distinct,
         lines=train.lines,
-        tiny=tiny,
+        per_step=per_step,
         asked=asked,
         minutes=train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES,
     )
     model = _shaped(model, task, choices)
     model = _regularised(model, task, choices)
-    train = _optimised(train, choices, model=model, per_step=per_step, tiny=tiny)
-    train = _timed(train, choices, per_step=per_step, length=length, held_out=held_out, tiny=tiny)
+    train = _optimised(train, model, task, choices)
+    train = _timed(train, task, held_out, choices)
     if train.split_mode == "strided":  # every stream gives as many
         held_out = _enough(held_out - held_out % train.split_parts, characters, choices)
     if train.schedule == "plateau" and not held_out:
@@ -113,12 +112,18 @@ class _Task:
     length: int
     distinct: int
     lines: bool
-    tiny: bool
+    per_step: float
     asked: float
     minutes: float
 
+    @property
+    def tiny(self) -> bool:
+        """Whether the text is too short for most of these rules."""
+        return _is_tiny(self.length)
+
     def readings(self, model: ModelConfig) -> tuple[float, float]:
-        """Return how often the text will be read, and by how many weights a character."""
+        """Return how often the text will be read, and by how many weights of each member to a
+        character."""
         weights = CharModel.size_of(model, self.distinct)
         members = model.members or 1
         multiplied = weights - members * self.distinct * (model.embedding_size or 0)
@@ -166,11 +171,17 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
 
 
 def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
-    """Choose cell and sizes, and several smaller members where one would learn by heart."""
-    one = _sized(dataclasses.replace(model, members=model.members or 1), task, _Choices())
-    several = not task.asked and task.doublings(one) >= SEVERAL_FROM
-    why = "would learn the text by heart" if several else "learns as much as several in this time"
-    members = choices.of("members", model.members, SEVERAL if several else 1, f"one {why}")
+    """Choose cell and sizes, and several members where one would learn by heart."""
+    members, why = 1, "one learns as much in this time"
+    if model.hidden_size:
+        why = "one, of the size that was given"
+    elif task.asked:
+        why = "several would take longer for as many characters"
+    elif task.tiny:
+        why = "so short a text needs no more"
+    elif task.doublings(_sized(model, task, _Choices())) >= SEVERAL_FROM:
+        members, why = SEVERAL, "one would learn the text by heart"
+    members = choices.of("members", model.members, members, why)
     return _sized(dataclasses.replace(model, members=members), task, choices)
 
 
@@ -178,7 +189,7 @@ def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
     members = model.members or 1
     minutes = task.minutes / (1 if task.asked else members)
     size = next(size for limit, size in SIZES if minutes <= limit)
-    why = f"learns most in {minutes:.3g} minutes" + " each" * (members > 1)
+    why = f"learns most in {round(minutes, 2):g} minutes" + " each" * (members > 1)
     if task.tiny:
         size, why = 128, "so short a text needs no more"
     elif task.asked:
@@ -205,9 +216,13 @@ def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
     )
 
 
-def _batched(train: TrainConfig, choices: _Choices, *, length: int, tiny: bool) -> TrainConfig:
+def _is_tiny(length: int) -> bool:
+    return length < SMALL_CORPUS
+
+
+def _batched(train: TrainConfig, length: int, choices: _Choices) -> TrainConfig:
     seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
-    streams = OPTIMIZERS["sgd" if tiny else train.optimizer].default_streams
+    streams = OPTIMIZERS["sgd" if _is_tiny(length) else train.optimizer].default_streams
     batch_size = choices.of("batch_size", train.batch_size, streams, "few streams learn faster")
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))
@@ -229,12 +244,14 @@ def _regularised(model: ModelConfig, task: _Task, choices: _Choices) -> ModelCon
     doublings = task.doublings(model)
     why = f"for a text read about {_number(epochs)} times "
     why += "" if task.asked else "(usual on two cores) "
-    why += f"by {_number(share)} weights a character"
+    why += f"by {_number(share)} weights a character" + " each" * ((model.members or 1) > 1)
     why += ", as separate lines" if task.lines else ""
     if task.tiny:
         why = "so short a text is learned by heart"
+    apart = sqrt(model.members or 1)  # the mean of several members needs less
     rates = {
-        name: round(min(each * doublings, most), 2) for name, (each, most) in PER_DOUBLING.items()
+        name: round(min(each * doublings, most) / apart, 2)
+        for name, (each, most) in PER_DOUBLING.items()
     }
     return dataclasses.replace(
         model,
@@ -250,13 +267,13 @@ def _number(value: float) -> str:
 
 
 def _optimised(
-    train: TrainConfig, choices: _Choices, *, model: ModelConfig, per_step: float, tiny: bool
+    train: TrainConfig, model: ModelConfig, task: _Task, choices: _Choices
 ) -> TrainConfig:
     assert model.hidden_size
     optimizer = OPTIMIZERS[train.optimizer]
     rate = optimizer.default_learning_rate * 256 / max(model.hidden_size, 256)
     if train.optimizer == "muon":  # fewer characters a step tell the direction less well
-        rate *= min(1, per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
+        rate *= min(1, task.per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
     elif model.cell == "rnn":
         rate *= 0.5
     return dataclasses.replace(
@@ -271,26 +288,18 @@ def _optimised(
             "weight_decay", train.weight_decay, optimizer.default_weight_decay, "of this optimizer"
         ),
         reset=choices.of(
-            "reset", train.reset, 0.1 if tiny else 0.01, "texts are also begun, when drawn"
+            "reset", train.reset, 0.1 if task.tiny else 0.01, "texts are also begun, when drawn"
         ),
     )
 
 
-def _timed(
-    train: TrainConfig,
-    choices: _Choices,
-    *,
-    per_step: float,
-    length: int,
-    held_out: int,
-    tiny: bool,
-) -> TrainConfig:
+def _timed(train: TrainConfig, task: _Task, held_out: int, choices: _Choices) -> TrainConfig:
     steps, minutes = train.steps, train.minutes
     if train.epochs is not None:
-        steps = max(1, ceil(train.epochs * length / per_step))
+        steps = max(1, ceil(train.epochs * task.length / task.per_step))
     elif steps is None and minutes is None:
-        if tiny:
-            steps = max(600, min(6000, int(40 * length / per_step)))
+        if task.tiny:
+            steps = max(600, min(6000, int(40 * task.length / task.per_step)))
             choices.reasons["steps"] = "enough to learn so short a text"
         else:
             minutes = DEFAULT_MINUTES

@@ -1,8 +1,8 @@
 """The training step: truncated backpropagation through time over shards of streams.
 
 Dimensions
-    T steps of the window, N parallel streams, L layers, S state arrays, H hidden units,
-    P parameters.
+    T steps of the window, N parallel streams, L layers of all members, S state arrays,
+    H hidden units, P parameters.
 
 The batch is cut into shards of streams. Each shard has its own state and its own gradient; a worker
 of the team does some shards and then some parts of the parameters. How the work is cut follows from
@@ -184,7 +184,7 @@ class Trainer:
         The windows of the training text.
     optimizer : type of Optimizer
     max_grad_norm : float
-        Clipping by global norm; 0 for none.
+        Clipping by global norm, of several members by the quadratic mean of theirs; 0 for none.
     weight_decay : float
     random_seed : int
         Numbers the dropout masks and resets.
@@ -266,7 +266,7 @@ class Trainer:
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
         loss = collect(losses) / self.batches.symbols(number)
-        norm = sqrt(collect(self.team.call("reduce")))
+        norm = sqrt(collect(self.team.call("reduce")) / len(self.model.stacks))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
             scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0

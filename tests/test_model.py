@@ -82,7 +82,7 @@ def test_dropout_is_between_the_layers_and_below_the_head(kind):
     again, _ = model.forward(ids, model.zero_state(2))
     assert (plain == again).all()
     model.forward(ids, model.zero_state(2), np.random.default_rng(0))
-    masks = [dropout.mask for dropout in model.members[""].dropouts]
+    masks = [dropout.mask for dropout in model.stacks[""].dropouts]
     assert [mask.shape for mask in masks] == [(40, 2), (40, 2)]
     assert (masks[0] != masks[1]).any()
     y = model.layers[0].h[1:] * masks[0]

@@ -152,7 +152,7 @@ def test_lines_count_by_their_mean_length():
 
 
 def test_reasons_say_numbers_as_people_do():
-    for train in ({"minutes": 120.0}, {"minutes": 1.0}, {"steps": 1}, {"epochs": 300.0}):
+    for train in ({"minutes": 120.0}, {"minutes": 1440.0}, {"steps": 1}, {"epochs": 300.0}):
         reasons = recipe(10**6, model={"num_layers": 2}, train=train).reasons
         assert not any("e+" in why or "e-" in why for why in reasons.values())
     long = recipe(10**8, train={"minutes": 120.0}).reasons
@@ -218,9 +218,20 @@ def test_several_members_where_one_would_learn_by_heart():
     assert members(10**6, minutes=25.0) == members(300_000, minutes=5.0) == 2
     assert members(1000) == 1  # a tiny text: nothing more to be had
     assert members(10**6, epochs=1000.0) == 1  # so many readings take one member's time
-    assert recipe(10**6, train={"minutes": 25.0}).reasons["members"] == (
-        "one would learn the text by heart"
-    )
+    assert members(10**6, minutes=8.0) == 1
+
+
+def test_the_number_of_members_has_its_reason():
+    def why(characters=10**6, *, minutes=25.0, size=None, **train):
+        model = {"hidden_size": size}
+        train = train or {"minutes": minutes}
+        return recipe(characters, model=model, train=train).reasons["members"]
+
+    assert why() == "one would learn the text by heart"
+    assert why(minutes=8.0) == "one learns as much in this time"
+    assert why(1000) == "so short a text needs no more"
+    assert why(epochs=100.0) == "several would take longer for as many characters"
+    assert why(size=512) == "one, of the size that was given"
 
 
 def test_members_share_the_time():

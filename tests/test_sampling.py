@@ -279,7 +279,7 @@ def test_a_sample_is_the_same_among_others():
 def test_dropout_takes_no_part():
     model = random_model()
     drawn = texts(model, LETTERS, length=50, temperature=0)
-    model.members[""].dropouts[0].rate = 0.0
+    model.stacks[""].dropouts[0].rate = 0.0
     assert texts(model, LETTERS, length=50, temperature=0) == drawn
 
 

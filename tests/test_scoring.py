@@ -143,7 +143,7 @@ def test_dropout_takes_no_part(cell):
     kept = model.parameters.vector.copy()
     assert score_ids(model, ids) == score_ids(model, ids)
     assert (model.parameters.vector == kept).all()
-    model.members[""].dropouts[0].rate = 0.0
+    model.stacks[""].dropouts[0].rate = 0.0
     assert score_ids(model, ids) == pytest.approx(naive_score(model, ids), rel=1e-10)
 
 

@@ -156,9 +156,7 @@ def test_masks_differ_from_step_to_step_and_from_shard_to_shard(monkeypatch):
 
     def spy(model, grads):
         masks.extend(
-            dropout.mask.copy()
-            for dropout in model.members[""].dropouts
-            if hasattr(dropout, "mask")
+            dropout.mask.copy() for dropout in model.stacks[""].dropouts if hasattr(dropout, "mask")
         )
         bind(model, grads)
 

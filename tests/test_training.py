@@ -595,8 +595,9 @@ NO_STEP = {"steps": 1, "learning_rate": 1e-30, "optimizer": "sgd"}
 
 
 @EACH_CELL
-def test_init_from_starts_with_those_weights(here, cell):
-    go(new(here / "old", model=model_config(cell=cell, embedding_size=4)))
+@pytest.mark.parametrize("members", [1, 2])
+def test_init_from_starts_with_those_weights(here, cell, members):
+    go(new(here / "old", model=model_config(cell=cell, members=members, embedding_size=4)))
     for start in (here / "old", here / "old" / "best.npz", here / "old" / "last.npz"):
         out = here / f"new-{start.name}"
         go(new(out, model=ModelConfig(), train=train_config(**NO_STEP), init_from=start))
@@ -662,7 +663,7 @@ def test_a_resumed_run_says_from_where(here):
 def test_a_run_of_lines_begins_at_the_frequencies_in_its_lines(here):
     (here / "lines.txt").write_text("ab\n\n\n\nabb\n\n\n" * 60)
     run = new(here / "run", corpus="lines.txt", train=train_config(lines=True, seq_len=None))
-    bias = run._parts.model.members[""].head.b
+    bias = run._parts.model.stacks[""].head.b
     a, b, end = (bias[run._parts.vocabulary.encode_text(c)[0]] for c in "ab\n")
     assert a == pytest.approx(end, abs=1e-2)  # as many ends as lines, each with one a
     assert b - a == pytest.approx(log(1.5), abs=1e-2)

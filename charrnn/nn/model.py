@@ -6,7 +6,6 @@ Dimensions
 """
 
 from collections.abc import Callable
-from functools import reduce
 from math import prod
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import DTypeLike, NDArray
 from charrnn.config import ModelConfig
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Ids, Parameters
-from charrnn.nn.recurrent import Recurrent
 from charrnn.nn.stack import Stack
 
 Zeros = Callable[[int, np.dtype[np.floating]], Array]
@@ -26,7 +24,7 @@ class CharModel:
 
     Its members are stacks of one shape (one-hot or embedding, recurrent layers, linear), usually
     one. Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of its own from
-    other first weights, and the mean of their logits predicts, better than any of them.
+    other first weights, and the mean of their logits predicts, usually better than any of them.
 
     Parameters
     ----------
@@ -47,8 +45,10 @@ class CharModel:
     ----------
     parameters, grads : Parameters
         All weights and their gradients, as named views of one flat vector each.
-    members : dict of str to Stack
-        By what the names of their weights begin with: ``""`` where there is one.
+    stacks : dict of str to Stack
+        The members, by what the names of their weights begin with: ``""`` where there is one.
+    layers : list of Recurrent
+        Those of all members.
     """
 
     def __init__(
@@ -64,11 +64,9 @@ class CharModel:
         self.config = config
         self.vocab_size = vocab_size
         self._zeros = zeros
-        self.members = _members(config, vocab_size)
-        self.layers: list[Recurrent] = [
-            layer for stack in self.members.values() for layer in stack.layers
-        ]
-        shapes = _shapes(self.members)
+        self.stacks = _stacks(config, vocab_size)
+        self.layers = [layer for stack in self.stacks.values() for layer in stack.layers]
+        shapes = _shapes(self.stacks)
         self.dtype: np.dtype[np.floating] = np.dtype(  # type: ignore[assignment]
             dtype if parameters is None else parameters.vector.dtype
         )
@@ -79,13 +77,13 @@ class CharModel:
     def bind(self, grads: Parameters) -> None:
         """Put gradients there from now on."""
         self.grads = grads
-        for prefix, stack in self.members.items():
+        for prefix, stack in self.stacks.items():
             stack.bind(self.parameters, grads, prefix)
 
     @staticmethod
     def shapes_of(config: ModelConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of such a model without making it."""
-        return _shapes(_members(config, vocab_size))
+        return _shapes(_stacks(config, vocab_size))
 
     @staticmethod
     def size_of(config: ModelConfig, vocab_size: int) -> int:
@@ -95,15 +93,16 @@ class CharModel:
     @staticmethod
     def floats_per_character(config: ModelConfig, vocab_size: int) -> int:
         """Return about how many numbers the buffers hold for one step of one stream."""
-        stacks = _members(config, vocab_size).values()
+        stacks = _stacks(config, vocab_size).values()
         layers = [layer.floats_per_character for stack in stacks for layer in stack.layers]
         kept, passing = zip(*layers, strict=True)
-        return int(sum(kept) + max(passing) + 3 * vocab_size)
+        heads = sum(1 + 2 * layer.input_size for layer in (stack.head for stack in stacks))
+        return int(sum(kept) + heads + max(passing) + 3 * vocab_size)
 
     @staticmethod
     def floats_of_copies(config: ModelConfig, vocab_size: int) -> int:
         """Return about how many numbers one worker's copies of weights have."""
-        stacks = _members(config, vocab_size).values()
+        stacks = _stacks(config, vocab_size).values()
         return sum(layer.floats_of_weights for stack in stacks for layer in stack.layers)
 
     @property
@@ -111,7 +110,7 @@ class CharModel:
         """Matrices by name, with the columns that read learned features."""
         return {
             f"{prefix}{name}": columns
-            for prefix, stack in self.members.items()
+            for prefix, stack in self.stacks.items()
             for name, columns in stack.hidden_columns.items()
         }
 
@@ -129,7 +128,7 @@ class CharModel:
         their frequency and not uniform: the first steps need not learn that. One is added to
         each, so that a symbol that does not occur stays possible.
         """
-        for stack in self.members.values():
+        for stack in self.stacks.values():
             stack.initialise(rng, counts)
 
     def replica(self) -> "CharModel":
@@ -179,21 +178,21 @@ class CharModel:
         state : (L, S, H, N) array
             The state after the window.
         """
-        stacks = list(self.members.values())
+        stacks = list(self.stacks.values())
         if len(stacks) == 1:
             return stacks[0].forward(ids, state, rng)
-        each = [
-            stack.forward(ids, before, rng)
-            for stack, before in zip(stacks, self._dealt(state), strict=True)
-        ]
-        logits = reduce(np.add, (its for its, _ in each)) / len(each)
-        return logits, np.concatenate([after for _, after in each])
+        total, states = np.zeros((), self.dtype), []
+        for stack, before in zip(stacks, self._dealt(state), strict=True):
+            logits, after = stack.forward(ids, before, rng)
+            total = total + logits
+            states.append(after)
+        return total / len(stacks), np.concatenate(states)
 
     def backward(self, dlogits: Array) -> None:
         """Fill ``grads`` from dlogits (V, T*N); the gradient ends at the start of the window."""
-        if len(self.members) > 1:
-            dlogits = dlogits / len(self.members)
-        for stack in self.members.values():
+        if len(self.stacks) > 1:
+            dlogits = dlogits / len(self.stacks)
+        for stack in self.stacks.values():
             stack.backward(dlogits)
 
     def loss_and_gradient(
@@ -214,7 +213,7 @@ class CharModel:
         its own loss, and the mean of these losses is returned.
         """
         total, states = 0.0, []
-        for stack, before in zip(self.members.values(), self._dealt(state), strict=True):
+        for stack, before in zip(self.stacks.values(), self._dealt(state), strict=True):
             logits, after = stack.forward(ids, before, rng)
             nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
             if scored is not None:
@@ -228,10 +227,10 @@ class CharModel:
 
     def _dealt(self, state: Array) -> list[Array]:
         """Return each member's layers of a state (L, S, H, N)."""
-        return np.split(state, len(self.members))
+        return np.split(state, len(self.stacks))
 
 
-def _members(config: ModelConfig, vocab_size: int) -> dict[str, Stack]:
+def _stacks(config: ModelConfig, vocab_size: int) -> dict[str, Stack]:
     """Return the stacks, without weights."""
     workspace: dict[str, Array] = {}
     count = config.members or 1
@@ -239,9 +238,9 @@ def _members(config: ModelConfig, vocab_size: int) -> dict[str, Stack]:
     return {prefix: Stack(config, vocab_size, workspace) for prefix in prefixes}
 
 
-def _shapes(members: dict[str, Stack]) -> dict[str, tuple[int, ...]]:
+def _shapes(stacks: dict[str, Stack]) -> dict[str, tuple[int, ...]]:
     return {
         f"{prefix}{name}": shape
-        for prefix, stack in members.items()
+        for prefix, stack in stacks.items()
         for name, shape in stack.shapes().items()
     }

@@ -43,6 +43,7 @@ SHAPES = {
     "rnn": (ModelConfig(cell="rnn", num_layers=1, hidden_size=5), "sgd"),
     "lstm": (ModelConfig(cell="lstm", num_layers=2, hidden_size=4), "adamw"),
     "gru": (ModelConfig(cell="gru", num_layers=1, hidden_size=6, embedding_size=3), "momentum"),
+    "members": (ModelConfig(cell="gru", members=2, num_layers=1, hidden_size=3), "muon"),
 }
 SECONDS_ALLOWED = 10
 NUMBERS = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
@@ -255,7 +256,7 @@ def change_members(members: list[Member], rng: random.Random) -> None:
     elif kind == 4:
         members.append(Member(rng.randbytes(rng.randrange(300)), b""))
     elif kind == 5:
-        members += [Member(b"%d.npy" % i, b"") for i in range(rng.choice([300, 3000]))]
+        members += [Member(b"%d.npy" % i, b"") for i in range(rng.choice([300, 12_000]))]
     elif kind == 6:
         shift = rng.randrange(1, len(members))
         members[:] = members[shift:] + members[:shift]
