@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, Ids, swap_time
+from charrnn.nn.parameters import Array, Ids, Workspace, swap_time
 
 
 class OneHot:
@@ -152,7 +152,7 @@ class Linear:
         self.input_size = input_size
         self.output_size = output_size
         self.columns: Array = np.empty((0, 0))
-        self.dy: Array = np.empty((0, 0, 0))
+        self.workspace = Workspace()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of the weights, the bias in the first column."""
@@ -183,6 +183,4 @@ class Linear:
         T, D, N = shape
         np.matmul(dlogits, self.columns.T, out=self.dW)
         dy = np.matmul(self.W[:, 1:].T, dlogits, out=self.columns[1:])  # y has served
-        if self.dy.shape != shape:
-            self.dy = np.empty(shape, dy.dtype)
-        return swap_time(dy.reshape(D, T, N), self.dy)
+        return swap_time(dy.reshape(D, T, N), self.workspace.array("dx", shape, dy.dtype))

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.nn.loss import cross_entropy_
-from charrnn.nn.parameters import Array, Ids, Parameters
+from charrnn.nn.parameters import Array, Ids, Parameters, Workspace
 from charrnn.nn.stack import Stack
 
 Zeros = Callable[[int, np.dtype[np.floating]], Array]
@@ -96,7 +96,7 @@ class CharModel:
         stacks = _stacks(config, vocab_size).values()
         layers = [layer.floats_per_character for stack in stacks for layer in stack.layers]
         kept, passing = zip(*layers, strict=True)
-        heads = sum(1 + 2 * layer.input_size for layer in (stack.head for stack in stacks))
+        heads = sum(1 + layer.input_size for layer in (stack.head for stack in stacks))
         return int(sum(kept) + heads + max(passing) + 3 * vocab_size)
 
     @staticmethod
@@ -232,7 +232,7 @@ class CharModel:
 
 def _stacks(config: ModelConfig, vocab_size: int) -> dict[str, Stack]:
     """Return the stacks, without weights."""
-    workspace: dict[str, Array] = {}
+    workspace = Workspace()
     count = config.members or 1
     prefixes = [f"members.{index}." for index in range(count)] if count > 1 else [""]
     return {prefix: Stack(config, vocab_size, workspace) for prefix in prefixes}

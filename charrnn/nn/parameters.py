@@ -14,6 +14,21 @@ Array = NDArray[np.floating]
 Ids = NDArray[np.integer]
 
 
+class Workspace:
+    """Buffers by name, which grow to what is asked for; each has what was last put there."""
+
+    def __init__(self) -> None:
+        self._flat: dict[str, Array] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
+        """Return the buffer of a name in this shape."""
+        size = prod(shape)
+        flat = self._flat.get(name)
+        if flat is None or flat.size < size:
+            flat = self._flat[name] = np.empty(size, dtype)
+        return flat[:size].reshape(shape)
+
+
 class Parameters(Mapping[str, Array]):
     """Named arrays that share one flat vector.
 

@@ -15,13 +15,12 @@ so ``backward`` belongs to the ``forward`` just before it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from math import prod
 from typing import ClassVar
 
 import numpy as np
 
 from charrnn.nn.layers import WeightDropout
-from charrnn.nn.parameters import Array, orthogonal, swap_time
+from charrnn.nn.parameters import Array, Workspace, orthogonal, swap_time
 
 CACHE_BYTES = 2**18
 """What fits beside other buffers into the second-level cache of a core."""
@@ -56,9 +55,8 @@ class Recurrent(ABC):
         ``Wh (G*H, H)`` are views of it and have PyTorch's shapes.
     used : (G*H, D + 1 + H) array
         ``W`` as the last ``forward`` used it: with dropped weights, or itself.
-    workspace : dict of str to array
-        Flat buffers of ``backward``, which grow to what is asked for. Layers that work one after
-        another may have the same.
+    workspace : Workspace
+        Of ``backward``. Layers that work one after another may have the same.
     """
 
     gates: ClassVar[int]
@@ -70,7 +68,7 @@ class Recurrent(ABC):
         self.hidden_size = hidden_size
         self.weight_dropout = WeightDropout(weight_dropout)
         self.window = self._window_back = (0, 0)
-        self.workspace: dict[str, Array] = {}
+        self.workspace = Workspace()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each weight, by name."""
@@ -226,12 +224,7 @@ class Recurrent(ABC):
         return np.empty(shape, self.W.dtype)
 
     def _workspace(self, name: str, *shape: int) -> Array:
-        """Return a buffer of ``backward`` alone: layers with one workspace share it."""
-        size = prod(shape)
-        flat = self.workspace.get(name)
-        if flat is None or flat.size < size:
-            flat = self.workspace[name] = self._new(size)
-        return flat[:size].reshape(shape)
+        return self.workspace.array(name, shape, self.W.dtype)
 
     def _steps_at_once(self, bytes_per_step: int) -> int:
         """Return how many steps of a buffer fit into the part of the cache that is theirs."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
-from charrnn.nn.parameters import Array, Ids, Parameters
+from charrnn.nn.parameters import Array, Ids, Parameters, Workspace
 from charrnn.nn.recurrent import Recurrent
 from charrnn.nn.rnn import TimeRNN
 
@@ -27,11 +27,11 @@ class Stack:
         Every size given.
     vocab_size : int
         V.
-    workspace : dict of str to array
-        Buffers of ``backward``; stacks that work one after another may have the same.
+    workspace : Workspace
+        Of ``backward``; stacks that work one after another may have the same.
     """
 
-    def __init__(self, config: ModelConfig, vocab_size: int, workspace: dict[str, Array]) -> None:
+    def __init__(self, config: ModelConfig, vocab_size: int, workspace: Workspace) -> None:
         assert config.cell and config.num_layers and config.hidden_size
         self.encoder: Any = (
             Embedding(vocab_size, config.embedding_size)
@@ -49,6 +49,7 @@ class Stack:
             self.layers.append(layer)
         self.dropouts = [Dropout(config.dropout or 0.0) for _ in self.layers]
         self.head = Linear(config.hidden_size, vocab_size)
+        self.head.workspace = workspace
 
     @property
     def parts(self) -> dict[str, Any]:
