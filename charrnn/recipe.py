@@ -250,7 +250,7 @@ def _regularised(model: ModelConfig, task: _Task, choices: _Choices) -> ModelCon
         why = "so short a text is learned by heart"
     apart = sqrt(model.members or 1)  # the mean of several members needs less
     rates = {
-        name: round(min(each * doublings, most) / apart, 2)
+        name: round(min(each * doublings / apart, most), 2)
         for name, (each, most) in PER_DOUBLING.items()
     }
     return dataclasses.replace(
