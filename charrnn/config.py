@@ -152,7 +152,7 @@ class ModelConfig(Settings):
         "Networks that learn side by side; the mean of their logits predicts.",
         low=1,
         high=16,
-        auto="1, or 2 where one would learn the text by heart",
+        auto="2 where one would learn the text by heart in the minutes, or 1",
     )
     embedding_size: int | None = setting(
         None,

@@ -171,6 +171,18 @@ def _mean_line(codes: Codes) -> float:
     return len(codes) / max(1, int(np.count_nonzero(codes == LINE_END)))
 
 
+def _check_best(directory: Path, history: History) -> list[str]:
+    """Forget a best state whose file is gone, so that another takes its place; say so."""
+    if history.best_nats is None:
+        return []
+    try:
+        load(directory / runs.BEST)
+    except CheckpointError as error:
+        history.best_nats = history.best_step = None
+        return [f"the best state is lost, and the next validation begins another: {error}"]
+    return []
+
+
 def _steps_of_epochs(epochs: float, train: TrainConfig, codes: Codes) -> int:
     """Return the steps of so many passes over a training part."""
     assert train.seq_len and train.batch_size
@@ -186,8 +198,8 @@ def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
     if installed is not None and needed > installed:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "
-            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --members, --batch-size "
-            "or --seq-len"
+            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --num-layers, "
+            "--members, --batch-size or --seq-len"
         )
 
 
@@ -207,8 +219,8 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
         has = getattr(old, name)
         if wanted not in (None, has):
             raise CheckpointError(
-                f"--init-from a model with {name.replace('_', ' ')} {has or 'none'} "
-                f"cannot become one with {wanted}: leave the option out"
+                f"--init-from a model of {option_name(name)} {has or 'none'}, which cannot become "
+                f"{wanted}: leave the option out, or start without --init-from"
             )
     return dataclasses.replace(old, dropout=new.dropout, weight_dropout=new.weight_dropout)
 
@@ -276,11 +288,14 @@ def resume(
                 f"{path} is finished ({last.history.finished}): "
                 "to train it longer, give --minutes, --epochs or --steps for the whole of it"
             )
+        notices = _check_best(path, last.history)
         model = CharModel(last.model_config, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
         recipe = Recipe(last.model_config, train, last.held_out, {}, ())
         _check_memory(recipe, len(last.vocabulary), threads)
-        parts = Parts(last.text_config, recipe, corpus, last.vocabulary, model, last.history, [])
+        parts = Parts(
+            last.text_config, recipe, corpus, last.vocabulary, model, last.history, notices
+        )
         return Run(parts, directory=path, threads=threads, lock=lock, training=last.training)
     except BaseException:
         lock.release()

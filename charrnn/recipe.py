@@ -25,8 +25,9 @@ DEFAULT_MINUTES = 8.0
 SMALL_CORPUS = 20_000
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
-SEVERAL, SEVERAL_FROM = 2, 4.0
-"""How many members learn more than one, from so many doublings beyond what leaves it unharmed."""
+SEVERAL, SEVERAL_FROM, SEVERAL_MINUTES = 2, 3.5, 2.0
+"""How many members learn more than one, from so many doublings beyond what leaves it unharmed and
+so much time: in less, one learns too little to be hindered."""
 CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train a GRU of 256 units on."""
 WEIGHTS_AT_THAT_SPEED = 264_000
@@ -179,7 +180,9 @@ def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
         why = "several would take longer for as many characters"
     elif task.tiny:
         why = "so short a text needs no more"
-    elif task.doublings(_sized(model, task, _Choices())) >= SEVERAL_FROM:
+    elif task.minutes >= SEVERAL_MINUTES and (
+        task.doublings(_sized(model, task, _Choices())) >= SEVERAL_FROM
+    ):
         members, why = SEVERAL, "one would learn the text by heart"
     members = choices.of("members", model.members, members, why)
     return _sized(dataclasses.replace(model, members=members), task, choices)
@@ -189,7 +192,7 @@ def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
     members = model.members or 1
     minutes = task.minutes / (1 if task.asked else members)
     size = next(size for limit, size in SIZES if minutes <= limit)
-    why = f"learns most in {round(minutes, 2):g} minutes" + " each" * (members > 1)
+    why = f"learns most in {round(minutes, 2):g} min" + " each" * (members > 1)
     if task.tiny:
         size, why = 128, "so short a text needs no more"
     elif task.asked:

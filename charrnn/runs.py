@@ -225,7 +225,11 @@ def find_model(model: str | Path | None) -> Path:
             if candidate.is_dir():
                 if (candidate / BEST).exists():
                     return candidate / BEST
-                raise RunError(f"{candidate} holds no {BEST}: the run has not saved a model yet")
+                raise RunError(
+                    f"{candidate} holds no {BEST}, which the first validation writes: "
+                    f"go on with charrnn train --resume {candidate}"
+                    + (f", or give {candidate / LAST}" if (candidate / LAST).exists() else "")
+                )
             if candidate.is_file():
                 return candidate
     raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")

@@ -156,9 +156,9 @@ def test_reasons_say_numbers_as_people_do():
         reasons = recipe(10**6, model={"num_layers": 2}, train=train).reasons
         assert not any("e+" in why or "e-" in why for why in reasons.values())
     long = recipe(10**8, train={"minutes": 120.0}).reasons
-    assert long["hidden_size"] == "learns most in 120 minutes"
+    assert long["hidden_size"] == "learns most in 120 min"
     shared = recipe(train={"minutes": 120.0}).reasons
-    assert shared["hidden_size"] == "learns most in 60 minutes each"
+    assert shared["hidden_size"] == "learns most in 60 min each"
     asked = recipe(train={"steps": 1}).reasons
     assert asked["hidden_size"] == "learns most from 1,536 characters"
     assert asked["dropout"].startswith("for a text read about 0.0017 times by")
@@ -216,6 +216,8 @@ def test_several_members_where_one_would_learn_by_heart():
 
     assert members(10**6, minutes=1.0) == members(10**8, minutes=60.0) == 1
     assert members(10**6, minutes=25.0) == members(300_000, minutes=5.0) == 2
+    assert members(60_000, minutes=1.0) == 1  # too little is learned to be hindered
+    assert members(60_000, minutes=2.0) == 2
     assert members(1000) == 1  # a tiny text: nothing more to be had
     assert members(10**6, epochs=1000.0) == 1  # so many readings take one member's time
     assert members(10**6, minutes=8.0) == 1

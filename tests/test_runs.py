@@ -105,7 +105,7 @@ def test_finding_a_model(here):
     assert runs.find_model(run) == run / runs.BEST
     make_run(here / "runs" / "new", runs.LAST)
     assert runs.find_model(None) == best
-    with pytest.raises(RunError, match="has not saved"):
+    with pytest.raises(RunError, match="which the first validation writes"):
         runs.find_model("new")
     for name in ("missing", "x" * 5000, "a\0b", "", "/dev/zero"):
         with pytest.raises(RunError):

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import asdict
 from math import log
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -646,6 +647,21 @@ def test_init_from_notices_a_default_that_was_asked_for(here):
     for wanted in ({"cell": "gru"}, {"nonlinearity": "tanh"}):
         with pytest.raises(CheckpointError, match="leave the option out"):
             new(here / "new", model=ModelConfig(**wanted), init_from=here / "old")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PK")])
+def test_a_best_state_that_is_lost_is_told_and_replaced(here, damage):
+    go(new(here / "run", train=train_config(steps=20)), stop_after=12)
+    damage(here / "run" / "best.npz")
+    run = resume(here / "run")
+    assert "the best state is lost" in run.notices[0]
+    go(run)
+    best = load(here / "run" / "best.npz")
+    assert best.history.best_step > 12
+    assert best.history.best_nats == load(here / "run" / "last.npz").history.best_nats
+    again = resume(here / "run", length=TrainConfig(steps=22))
+    assert again.notices == []
+    again.close()
 
 
 def test_a_resumed_run_says_from_where(here):

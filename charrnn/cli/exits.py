@@ -13,7 +13,9 @@ import typer
 from charrnn.cli.console import say
 from charrnn.errors import CharrnnError, ConfigError
 
-MEMORY_ADVICE = "make --hidden-size, --batch-size or --seq-len smaller, or free memory"
+MEMORY_ADVICE = (
+    "make --hidden-size, --num-layers, --members, --batch-size or --seq-len smaller, or free memory"
+)
 
 
 class ExitCode(IntEnum):

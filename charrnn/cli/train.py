@@ -112,7 +112,7 @@ def _resume(name: str, new_run: bool, threads: int, settings: Any) -> "Run":
     if asked:
         raise ConfigError(
             f"{option_name(asked[0])} cannot change in a run that goes on: leave it out, or start "
-            f"a new run with --init-from {name}"
+            f"a new run, with --init-from {name} if the model keeps its shape"
         )
     length = pick(TrainConfig, settings)
     from charrnn.prepare import resume
