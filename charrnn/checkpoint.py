@@ -216,8 +216,7 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
             f"{memory / 1e9:,.0f} GB"
         )
     meta = _read_meta(archive, members)
-    one = {"members": 1}  # of before there were several
-    model_config = ModelConfig.from_json({**one, **meta["model"]})
+    model_config = ModelConfig.from_json({"members": 1, **meta["model"]})
     train_config = TrainConfig.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
     sizes = model_config.num_layers, model_config.hidden_size, model_config.dropout

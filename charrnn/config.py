@@ -235,7 +235,10 @@ class TrainConfig(Settings):
         auto="from optimizer",
     )
     max_grad_norm: float = setting(
-        1.0, "Clip gradients to this global norm; 0 clips nothing.", low=0, high=1e12
+        1.0,
+        "Clip gradients to this global norm, for each member; 0 clips nothing.",
+        low=0,
+        high=1e12,
     )
     schedule: ScheduleName = setting("cosine", "Learning rate over the run.")
     warmup: float = setting(

@@ -28,8 +28,9 @@ class Progress(Event):
     """The state of the run after some steps.
 
     ``nats`` is the mean training loss per character since the last such event, ``grad_norm`` the
-    last global norm before clipping; ``done`` goes from 0 to 1; ``seconds`` counts training time
-    over all sittings of the run, ``seconds_left`` is an estimate.
+    last norm before clipping (of several members the quadratic mean of theirs); ``done`` goes from
+    0 to 1; ``seconds`` counts training time over all sittings of the run, ``seconds_left`` is an
+    estimate.
     """
 
     kind: ClassVar[str] = "progress"

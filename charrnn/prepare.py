@@ -172,14 +172,27 @@ def _mean_line(codes: Codes) -> float:
 
 
 def _check_best(directory: Path, history: History) -> list[str]:
-    """Forget a best state whose file is gone, so that another takes its place; say so."""
+    """Forget a best state whose file is missing or damaged, so that another takes its place.
+
+    Returns a notice of it, if it is so. What is damaged is kept under another name.
+    """
     if history.best_nats is None:
         return []
+    best = directory / runs.BEST
     try:
-        load(directory / runs.BEST)
+        load(best)
     except CheckpointError as error:
+        cause = error.__cause__
+        passing = isinstance(cause, (OSError, MemoryError))
+        if passing and not isinstance(cause, FileNotFoundError):
+            raise
         history.best_nats = history.best_step = None
-        return [f"the best state is lost, and the next validation begins another: {error}"]
+        if best.exists():
+            best.replace(best.with_name(f"{best.name}.damaged"))
+        return [
+            f"the best state is lost ({error}); that of step {history.step:,} takes its place "
+            "until the next validation"
+        ]
     return []
 
 

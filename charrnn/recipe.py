@@ -27,7 +27,7 @@ SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
 SEVERAL, SEVERAL_FROM, SEVERAL_MINUTES = 2, 3.5, 2.0
 """How many members learn more than one, from so many doublings beyond what leaves it unharmed and
-so much time: in less, one learns too little to be hindered."""
+so much time: in less, what several gain is not worth the time that each character then takes."""
 CHARACTERS_A_MINUTE = 4_000_000
 """What two cores train a GRU of 256 units on."""
 WEIGHTS_AT_THAT_SPEED = 264_000
@@ -173,7 +173,7 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
 
 def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
     """Choose cell and sizes, and several members where one would learn by heart."""
-    members, why = 1, "one learns as much in this time"
+    members, why = 1, "several learn hardly more in this time"
     if model.hidden_size:
         why = "one, of the size that was given"
     elif task.asked:
@@ -192,7 +192,7 @@ def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
     members = model.members or 1
     minutes = task.minutes / (1 if task.asked else members)
     size = next(size for limit, size in SIZES if minutes <= limit)
-    why = f"learns most in {round(minutes, 2):g} min" + " each" * (members > 1)
+    why = f"learns most in {_number(minutes)} min" + " each" * (members > 1)
     if task.tiny:
         size, why = 128, "so short a text needs no more"
     elif task.asked:

@@ -225,11 +225,9 @@ def find_model(model: str | Path | None) -> Path:
             if candidate.is_dir():
                 if (candidate / BEST).exists():
                     return candidate / BEST
-                raise RunError(
-                    f"{candidate} holds no {BEST}, which the first validation writes: "
-                    f"go on with charrnn train --resume {candidate}"
-                    + (f", or give {candidate / LAST}" if (candidate / LAST).exists() else "")
-                )
+                last = candidate / LAST
+                advice = f"give {last}" if last.exists() else "charrnn runs lists what is here"
+                raise RunError(f"{candidate} holds no {BEST}: {advice}")
             if candidate.is_file():
                 return candidate
     raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")

@@ -105,8 +105,11 @@ def test_finding_a_model(here):
     assert runs.find_model(run) == run / runs.BEST
     make_run(here / "runs" / "new", runs.LAST)
     assert runs.find_model(None) == best
-    with pytest.raises(RunError, match="which the first validation writes"):
+    with pytest.raises(RunError, match=r"holds no best\.npz: give runs/new/last\.npz"):
         runs.find_model("new")
+    (here / "empty").mkdir()
+    with pytest.raises(RunError, match=r"holds no best\.npz: charrnn runs lists"):
+        runs.find_model("empty")
     for name in ("missing", "x" * 5000, "a\0b", "", "/dev/zero"):
         with pytest.raises(RunError):
             runs.find_model(name or "gone/")

@@ -62,7 +62,8 @@ def make(
     model = CharModel(config, V, zeros=shared_zeros)
     rng = np.random.default_rng(0)
     model.initialise(rng)
-    model.parameters["head.W"][...] = 0.1 * rng.standard_normal(model.parameters["head.W"].shape)
+    for stack in model.stacks.values():
+        stack.head.W[...] = 0.1 * rng.standard_normal(stack.head.W.shape)
     return Trainer(
         model,
         Streams(CODES, Vocabulary.from_codes(CODES), batch_size, seq_len),
@@ -213,6 +214,17 @@ def test_clipping_by_the_global_norm(threads, limit, clips):
     assert result.grad_norm > 1e-2
     norm = sqrt((moved.astype(np.float64) ** 2).sum())
     assert norm == pytest.approx(limit if clips else result.grad_norm, rel=1e-2)
+
+
+@pytest.mark.parametrize("limit", [1e-3, 0])
+def test_several_members_are_clipped_by_the_quadratic_mean_of_their_norms(limit):
+    settings = {"optimizer": "sgd", "weight_decay": 0.0, "dropout": 0.0, "members": 2}
+    trainer = make(max_grad_norm=limit, **settings)
+    before = trainer.model.parameters.vector.copy()
+    result = trainer.step(1.0)
+    moved = (trainer.model.parameters.vector - before).astype(np.float64)
+    trainer.close()
+    assert sqrt((moved**2).sum() / 2) == pytest.approx(limit or result.grad_norm, rel=1e-2)
 
 
 def test_learning_lowers_the_loss():

@@ -178,7 +178,7 @@ class Linear:
     def backward(self, dlogits: Array, shape: tuple[int, int, int]) -> Array:
         """Fill ``dW`` from dlogits (F, T*N) and return dy of ``shape`` (T, D, N).
 
-        It lies in a buffer that the next ``backward`` overwrites.
+        It lies in a buffer that the next ``backward`` with this workspace overwrites.
         """
         T, D, N = shape
         np.matmul(dlogits, self.columns.T, out=self.dW)

@@ -96,7 +96,7 @@ class CharModel:
         stacks = _stacks(config, vocab_size).values()
         layers = [layer.floats_per_character for stack in stacks for layer in stack.layers]
         kept, passing = zip(*layers, strict=True)
-        heads = sum(1 + layer.input_size for layer in (stack.head for stack in stacks))
+        heads = sum(1 + stack.head.input_size for stack in stacks)
         return int(sum(kept) + heads + max(passing) + 3 * vocab_size)
 
     @staticmethod

@@ -15,7 +15,7 @@ Ids = NDArray[np.integer]
 
 
 class Workspace:
-    """Buffers by name, which grow to what is asked for; each has what was last put there."""
+    """Buffers by name, which grow to what is asked for; whoever asks again overwrites it."""
 
     def __init__(self) -> None:
         self._flat: dict[str, Array] = {}

@@ -157,7 +157,7 @@ class Recurrent(ABC):
         Parameters
         ----------
         dy : (T, H, N) array
-            The gradient of each step's output.
+            The gradient of each step's output; it may lie in the buffer of ``dx``.
         dstate : (S, H, N) array
             The gradient of the state after the window: zeros where backpropagation is truncated.
         input_gradient : bool
@@ -166,7 +166,8 @@ class Recurrent(ABC):
         Returns
         -------
         dx : (T, D, N) array or None
-            The gradient of the input, in a buffer that the next ``backward`` overwrites.
+            The gradient of the input, in a buffer that the next ``backward`` with this workspace
+            overwrites.
         dstate : (S, H, N) array
             The gradient of the state before the window.
         """
