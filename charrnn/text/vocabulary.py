@@ -174,7 +174,8 @@ class Vocabulary:
             chunk = codes[start : start + CHUNK]
             if chunk.max() >= CODE_POINTS:
                 raise VocabularyError("the text holds numbers that are no code points")
-            seen[chunk] = True
+            # Few are new, and take is twice as fast as an index.
+            seen[chunk[~seen.take(chunk, mode="clip")]] = True
         return cls(np.flatnonzero(seen).astype(np.uint32), unit, normalize)
 
     def __len__(self) -> int:
