@@ -123,8 +123,7 @@ class _Task:
         return _is_tiny(self.length)
 
     def readings(self, model: ModelConfig) -> tuple[float, float]:
-        """Return how often the text will be read, and by how many weights of each member to a
-        character."""
+        """Return how often the text will be read, and a member's weights for each character."""
         weights = CharModel.size_of(model, self.distinct)
         members = model.members or 1
         multiplied = weights - members * self.distinct * (model.embedding_size or 0)

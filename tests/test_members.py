@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from gradcheck import check_gradients
+from test_checkpoint import with_meta
 from test_model import EACH_KIND, config, make, random_ids, random_state
 
 from charrnn.checkpoint import load, save
@@ -162,6 +163,21 @@ def test_no_other_number_of_them_can_start_from_these(tmp_path):
     trained(tmp_path, "first", members=2)
     with pytest.raises(CharrnnError, match="of --members 2, which cannot become 3"):
         trained(tmp_path, "no", members=3, init_from=tmp_path / "first")
+
+
+def test_every_member_has_buffers():
+    kept = sum(layer.floats_per_character[0] for layer in make().layers)
+    two, three = (CharModel.floats_per_character(config(members=n), 5) for n in (2, 3))
+    assert three - two >= kept + 1 + config().hidden_size
+
+
+def test_a_file_from_before_there_were_members_has_one(tmp_path):
+    last = trained(tmp_path, "run", members=1)
+    model = dataclasses.replace(last.model_config, members=None)
+    save(tmp_path / "old.npz", dataclasses.replace(last, model_config=model))
+    data = (tmp_path / "old.npz").read_bytes()
+    (tmp_path / "old.npz").write_bytes(with_meta(data, lambda meta: meta["model"].pop("members")))
+    assert load(tmp_path / "old.npz").model_config.members == 1
 
 
 def test_the_most_that_there_may_be_can_be_loaded(tmp_path):

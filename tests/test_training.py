@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scores import score_ids
 
+from charrnn import prepare as prepare_module
 from charrnn import runs, training
 from charrnn.checkpoint import load, save
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
@@ -666,6 +667,26 @@ def test_a_best_state_that_is_lost_is_told_and_replaced(here, damage):
     again = resume(here / "run", length=TrainConfig(steps=22))
     assert again.notices == []
     again.close()
+
+
+def test_a_best_state_that_is_damaged_is_kept_and_one_that_only_cannot_be_read_is_not_lost(
+    here, monkeypatch
+):
+    go(new(here / "run", train=train_config(steps=20)), stop_after=12)
+    best = here / "run" / "best.npz"
+    sound = best.read_bytes()
+
+    def busy(path):
+        raise CheckpointError(f"{path}: no") from OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(prepare_module, "load", busy)
+        with pytest.raises(CheckpointError, match="best"):
+            resume(here / "run")
+    assert best.read_bytes() == sound
+    best.write_bytes(b"PK")
+    resume(here / "run").close()
+    assert (here / "run" / "best.npz.damaged").read_bytes() == b"PK"
 
 
 def test_a_resumed_run_says_from_where(here):
