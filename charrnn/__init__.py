@@ -5,31 +5,75 @@ The names below are what a program uses; each is loaded when it is first asked f
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
+    from charrnn.errors import CharrnnError
+    from charrnn.evaluation import Evaluation, evaluate_checkpoint
+    from charrnn.nn.model import CharModel
+    from charrnn.runs import load_model as load
+    from charrnn.sampling import generate
+    from charrnn.starting import prepare, resume
+    from charrnn.text import Vocabulary, read_corpus
+    from charrnn.training import Run
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CharModel",
+    "CharrnnError",
+    "Checkpoint",
+    "EvalConfig",
+    "Evaluation",
+    "ModelConfig",
+    "Run",
+    "SampleConfig",
+    "TextConfig",
+    "TrainConfig",
+    "Vocabulary",
+    "__version__",
+    "evaluate_checkpoint",
+    "generate",
+    "load",
+    "prepare",
+    "read_corpus",
+    "resume",
+]
 
 _HOMES = {
     "CharModel": "charrnn.nn.model",
     "CharrnnError": "charrnn.errors",
     "Checkpoint": "charrnn.checkpoint",
+    "EvalConfig": "charrnn.config",
+    "Evaluation": "charrnn.evaluation",
     "ModelConfig": "charrnn.config",
+    "Run": "charrnn.training",
     "SampleConfig": "charrnn.config",
     "TextConfig": "charrnn.config",
     "TrainConfig": "charrnn.config",
     "Vocabulary": "charrnn.text",
     "evaluate_checkpoint": "charrnn.evaluation",
     "generate": "charrnn.sampling",
-    "load": "charrnn.checkpoint",
-    "prepare": "charrnn.prepare",
+    "load": "charrnn.runs:load_model",
+    "prepare": "charrnn.starting",
     "read_corpus": "charrnn.text",
-    "resume": "charrnn.prepare",
+    "resume": "charrnn.starting",
 }
+"""The module of each name and, behind a colon, what it is called there if that differs.
 
-__all__ = ["__version__", *_HOMES]
+No module may have one of these names: once imported, it would take the name's place.
+"""
+
+if not TYPE_CHECKING:  # a checker would take any name for one that is here
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            module, _, attribute = _HOMES[name].partition(":")
+            return getattr(importlib.import_module(module), attribute or name)
+        raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -233,6 +233,43 @@ def find_model(model: str | Path | None) -> Path:
     raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")
 
 
+def open_model(model: str | Path | None = None) -> tuple[Path, Checkpoint]:
+    """Return the file that a name stands for, and the checkpoint in it.
+
+    Parameters
+    ----------
+    model : str, optional
+        As for ``find_model``.
+
+    Raises
+    ------
+    RunError
+        If there is no such thing.
+    CheckpointError
+        If the file is damaged or no checkpoint.
+    """
+    path = find_model(model)
+    return path, load(path)
+
+
+def load_model(model: str | Path | None = None) -> Checkpoint:
+    """Return the checkpoint that a name stands for; ``charrnn.load`` is this function.
+
+    Parameters
+    ----------
+    model : str, optional
+        An .npz file, a run's directory or its name under ./runs; the newest run if left out.
+
+    Raises
+    ------
+    RunError
+        If there is no such thing.
+    CheckpointError
+        If the file is damaged or no checkpoint.
+    """
+    return open_model(model)[1]
+
+
 def _directories() -> list[Path]:
     """Return the directories under ./runs that hold a run, the newest model first."""
 

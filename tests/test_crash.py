@@ -15,7 +15,7 @@ from soak import crash
 
 from charrnn import runs
 from charrnn.checkpoint import load
-from charrnn.prepare import resume
+from charrnn.starting import resume
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux shows them")
 

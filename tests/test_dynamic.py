@@ -17,7 +17,7 @@ from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.prepare import prepare
+from charrnn.starting import prepare
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
 

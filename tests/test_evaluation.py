@@ -17,8 +17,8 @@ from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError, CorpusError, VocabularyError
 from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.model import CharModel
-from charrnn.prepare import prepare
 from charrnn.scoring import ColdScorer
+from charrnn.starting import prepare
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
 

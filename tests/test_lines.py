@@ -18,9 +18,9 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.team import shared_zeros
-from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
 from charrnn.scoring import ColdScorer
+from charrnn.starting import prepare, resume
 from charrnn.text import Vocabulary
 from charrnn.text.lines import Items, as_lines, lines_from_end, steps_of
 from charrnn.text.vocabulary import to_codes, to_text

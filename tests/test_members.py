@@ -13,8 +13,8 @@ from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
 from charrnn.errors import CharrnnError
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.prepare import prepare
 from charrnn.sampling import generate
+from charrnn.starting import prepare
 
 K = 3
 EACH_INPUT = pytest.mark.parametrize("embedding_size", [None, 3])

@@ -16,8 +16,8 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.prepare import prepare, resume
 from charrnn.scoring import ColdScorer, score
+from charrnn.starting import prepare, resume
 from charrnn.text import Split
 
 WORDS = ["the", "garden", "grows", "slowly", "under", "rain", "and", "wind"]

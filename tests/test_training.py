@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 from scores import score_ids
 
-from charrnn import prepare as prepare_module
-from charrnn import runs, training
+from charrnn import runs, starting, training
 from charrnn.checkpoint import load, save
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
 from charrnn.errors import CheckpointError, CorpusError, RunError, VocabularyError
 from charrnn.events import Finished, Notice, Progress, Sampled, Saved, Validated
 from charrnn.nn.cells import CELLS
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
+from charrnn.starting import prepare, resume
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "and", "a", "big", "hat"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 450).tolist())
@@ -680,7 +679,7 @@ def test_a_best_state_that_is_damaged_is_kept_and_one_that_only_cannot_be_read_i
         raise CheckpointError(f"{path}: no") from OSError(24, "Too many open files")
 
     with monkeypatch.context() as patched:
-        patched.setattr(prepare_module, "load", busy)
+        patched.setattr(starting, "load", busy)
         with pytest.raises(CheckpointError, match="best"):
             resume(here / "run")
     assert best.read_bytes() == sound

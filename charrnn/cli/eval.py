@@ -77,13 +77,11 @@ def command(
             "the run's own text is read as it was in training"
         )
     threads = pick(MachineConfig, settings).count
-    from charrnn.checkpoint import load
     from charrnn.comparison import CACHE
     from charrnn.evaluation import evaluate_checkpoint
-    from charrnn.runs import cache_directory, find_model
+    from charrnn.runs import cache_directory, open_model
 
-    path = find_model(model)
-    checkpoint = load(path)
+    path, checkpoint = open_model(model)
     say(f"model: {path}", dim=True)
     evaluation = evaluate_checkpoint(
         checkpoint,

@@ -34,11 +34,9 @@ def command(
 
     Its shapes and parameters, its settings and vocabulary, its corpus and history.
     """
-    from charrnn.checkpoint import load
-    from charrnn.runs import find_model
+    from charrnn.runs import open_model
 
-    path = find_model(model)
-    checkpoint = load(path)
+    path, checkpoint = open_model(model)
     if as_json:
         write_json(_to_json(path, checkpoint))
     else:

@@ -57,12 +57,10 @@ def command(
     threads = pick(MachineConfig, settings).count
     if seed == "-":
         seed = _read_seed()
-    from charrnn.checkpoint import load
-    from charrnn.runs import find_model
+    from charrnn.runs import open_model
     from charrnn.sampling import encode_seed, generate
 
-    path = find_model(model)
-    checkpoint = load(path)
+    path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
     lines = checkpoint.train_config.lines
     if novel and not lines:

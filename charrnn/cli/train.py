@@ -85,7 +85,7 @@ def _prepare(
 ) -> "Run":
     text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
     train = pick(TrainConfig, settings)
-    from charrnn.prepare import prepare
+    from charrnn.starting import prepare
 
     return prepare(
         corpus,
@@ -115,7 +115,7 @@ def _resume(name: str, new_run: bool, threads: int, settings: Any) -> "Run":
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
     length = pick(TrainConfig, settings)
-    from charrnn.prepare import resume
+    from charrnn.starting import resume
 
     return resume(name, length=length, threads=threads)
 

@@ -35,8 +35,8 @@ import numpy as np
 from charrnn.checkpoint import Checkpoint, load
 from charrnn.config import ModelConfig, SampleConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
-from charrnn.prepare import prepare, resume
 from charrnn.sampling import generate
+from charrnn.starting import prepare, resume
 
 TEXT = "pack my box with five dozen liquor jugs\n" * 30
 SHAPES = {

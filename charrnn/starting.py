@@ -80,7 +80,7 @@ def prepare(
     if train.lines:
         text = _text_of_lines(text, train)
     cache_dir = runs.cache_directory() if cache else None
-    start = load(runs.find_model(init_from)) if init_from is not None else None
+    start = runs.load_model(init_from) if init_from is not None else None
     if start is not None:
         known = start.vocabulary
         for name in ("unit", "normalize"):
