@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite, prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
@@ -133,13 +134,23 @@ class Checkpoint:
         return sum(weight.size for weight in self.weights.values())
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
+def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
     """Write a checkpoint in one piece: to a temporary file beside it, synced, then renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which may exist.
+    checkpoint : Checkpoint
+        What to write.
+    verify : bool
+        Whether the file is read back before it takes the place of the one that was there.
 
     Raises
     ------
     CheckpointError
-        If that fails (disk full, folder gone, no permission); the file that was there is intact.
+        If that fails (disk full, folder gone, no permission), or ``load`` would refuse the file;
+        the file that was there is intact.
     """
     meta = {
         "format": FORMAT,
@@ -161,12 +172,30 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         **{f"training.{name}": array for name, array in checkpoint.training.items()},
     }
     for name, array in arrays.items():
-        if name != "meta" and not np.isfinite(array).all():
+        if name == "meta":
+            continue
+        if array.dtype != np.float32:
+            raise CheckpointError(
+                f"{path} was not written: {name} is {array.dtype} and a checkpoint holds float32: "
+                "make the model with dtype=numpy.float32"
+            )
+        if not np.isfinite(array).all():
             raise CheckpointError(
                 f"{path} was not written: {name} holds values that are not finite; what was saved "
                 "before is intact: train with a lower --learning-rate"
             )
-    write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+    def check(written: Path) -> None:
+        try:
+            load(written)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{path} was not written: what was written cannot be read back "
+                f"({_short(error.__cause__ or error)}); what was saved before is intact: check the "
+                "disk, and install charrnn and NumPy again"
+            ) from error
+
+    write_whole(path, lambda file: _write_arrays(file, arrays), check if verify else None)
 
 
 def load(path: str | Path) -> Checkpoint:
@@ -191,7 +220,7 @@ def load(path: str | Path) -> Checkpoint:
         ) from error
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     """Return the message of an error on a file from anyone: one line, and not a long one."""
     words = str(error)[: 2 * MESSAGE_LIMIT].split()
     shown = " ".join(words) or type(error).__name__
@@ -365,7 +394,8 @@ def _read_member(
 ) -> tuple[tuple[int, ...], str, bytes]:
     """Return shape, dtype and bytes of an array.
 
-    The header is matched as text; NumPy's own reader evaluates it as a Python expression.
+    The header is matched as text. NumPy's own reader parses it as a Python literal, and a long or
+    deeply nested one can exhaust memory there.
     """
     with archive.open(member) as file:
         if file.read(8) != b"\x93NUMPY\x01\x00":
@@ -379,3 +409,16 @@ def _read_member(
     if fortran == "True":
         raise CheckpointError("its arrays are in column order")
     return shape, dtype, data
+
+
+def _write_arrays(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write what ``_read_member`` reads: stored members ``NAME.npy``, version 1.0, in row order.
+
+    ``np.savez`` writes the same bytes, but before NumPy 2.2 it cannot be told to refuse a pickle.
+    """
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            # A ZipInfo has a fixed date of its own, so the same arrays give the same bytes.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                data = np.asarray(array, order="C")
+                np.lib.format.write_array(member, data, version=(1, 0), allow_pickle=False)

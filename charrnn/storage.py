@@ -11,8 +11,13 @@ from typing import IO, Any
 from charrnn.errors import CheckpointError
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let ``write(file)`` make the new content of ``path``; all of it arrives there, or nothing."""
+def write_whole(
+    path: Path, write: Callable[[IO[bytes]], Any], check: Callable[[Path], Any] | None = None
+) -> None:
+    """Let ``write(file)`` make the new content of ``path``; all of it arrives there, or nothing.
+
+    ``check(temporary)`` may look at the whole file, and raise, before it takes its place.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
@@ -21,6 +26,8 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
+            if check is not None:
+                check(temporary)
             temporary.replace(path)
         finally:
             with contextlib.suppress(OSError):

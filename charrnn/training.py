@@ -104,6 +104,7 @@ class Run:
         self.notices = parts.notices
         self._train, self._history = parts.recipe.train, parts.history
         self._stopping = False
+        self._verified: set[str] = set()
         train, codes = self._train, parts.corpus.codes
         assert train.weight_decay is not None
         split = Split(len(codes), parts.recipe.held_out, train.split_parts)
@@ -368,15 +369,21 @@ class Run:
 
     def _save(self) -> Iterator[Event]:
         assert self.directory
-        path = self.directory / runs.LAST
-        save(path, self._checkpoint(training=True))
+        path = self._write(runs.LAST, self._checkpoint(training=True))
         if self._history.step and not (self.directory / runs.BEST).exists():
             self._save_best()
         yield Saved(self._history.step, str(path))
 
     def _save_best(self) -> None:
+        self._write(runs.BEST, self._checkpoint(training=False))
+
+    def _write(self, name: str, checkpoint: Checkpoint) -> Path:
+        """Save a checkpoint. The first of each name is read back: a later one has the same form."""
         assert self.directory
-        save(self.directory / runs.BEST, self._checkpoint(training=False))
+        path = self.directory / name
+        save(path, checkpoint, verify=name not in self._verified)
+        self._verified.add(name)
+        return path
 
     def _log(self, event: Event, **more: float) -> Event:
         assert self.directory

@@ -20,6 +20,7 @@ from charrnn import checkpoint as module
 from charrnn.checkpoint import load, save
 from charrnn.config import SampleConfig
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.nn.model import CharModel
 from charrnn.sampling import generate
 
 DATA = Path(__file__).parent / "data"
@@ -119,6 +120,50 @@ def test_what_could_not_be_read_is_not_written(last, monkeypatch):
         save(last, checkpoint)
     assert last.read_bytes() == before
     assert os.listdir(last.parent) == ["last.npz"]  # noqa: PTH208
+
+
+def test_what_has_another_type_is_not_written(last):
+    checkpoint = load(last)
+    before = last.read_bytes()
+    model = CharModel(checkpoint.model_config, len(checkpoint.vocabulary), dtype=np.float64)
+    model.parameters.fill(checkpoint.weights)
+    with pytest.raises(CheckpointError, match=r"is float64 and a checkpoint holds float32: make"):
+        save(last, replace(checkpoint, weights=model.parameters))
+    state = {**checkpoint.training, "state": checkpoint.training["state"].astype("f2")}
+    with pytest.raises(CheckpointError, match=r"training\.state is float16"):
+        save(last, replace(checkpoint, training=state))
+    assert last.read_bytes() == before
+
+
+def test_the_bytes_are_those_of_numpy(last, tmp_path):
+    """And so they follow from the arrays alone, on every day and with every NumPy."""
+    with np.load(last) as archive:
+        np.savez(tmp_path / "numpy.npz", **archive)
+    assert (tmp_path / "numpy.npz").read_bytes() == last.read_bytes()
+
+
+def test_an_array_may_lie_in_any_order(last, tmp_path):
+    checkpoint = load(last)
+    turned = {name: np.asfortranarray(array) for name, array in checkpoint.weights.items()}
+    striped = {name: np.repeat(array, 2, 0)[::2] for name, array in checkpoint.training.items()}
+    save(tmp_path / "a.npz", replace(checkpoint, weights=turned, training=striped))
+    assert (tmp_path / "a.npz").read_bytes() == last.read_bytes()
+
+
+def test_what_cannot_be_read_back_takes_no_files_place(last, monkeypatch):
+    checkpoint, before = load(last), last.read_bytes()
+    write = module._write_arrays
+
+    def with_one_more(file, arrays):  # as np.savez(..., allow_pickle=False) before NumPy 2.2
+        write(file, {**arrays, "allow_pickle": np.array(False)})
+
+    monkeypatch.setattr(module, "_write_arrays", with_one_more)
+    with pytest.raises(CheckpointError, match=r"cannot be read back \(its arrays are not those of"):
+        save(last, checkpoint, verify=True)
+    assert last.read_bytes() == before
+    assert os.listdir(last.parent) == ["last.npz"]  # noqa: PTH208
+    save(last, checkpoint)
+    assert "not those of its model" in error_of(last)
 
 
 # What is not a file

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scores import score_ids
 
+from charrnn import checkpoint as checkpoint_module
 from charrnn import runs, starting, training
 from charrnn.checkpoint import load, save
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
@@ -492,6 +493,39 @@ def test_the_log_is_json_even_after_an_explosion(here):
 
     for line in (here / "run" / "log.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=refuse)
+
+
+def test_what_a_run_cannot_read_back_it_does_not_call_saved(here, monkeypatch):
+    write = checkpoint_module._write_arrays
+
+    def damaged(file, arrays):
+        write(file, {**arrays, "more": np.zeros(1, np.float32)})
+
+    go(new(here / "old"), stop_after=3)
+    before = (here / "old" / "last.npz").read_bytes()
+    monkeypatch.setattr(checkpoint_module, "_write_arrays", damaged)
+    for run in (new(here / "run"), resume(here / "old")):
+        events = []
+        with pytest.raises(CheckpointError, match=r"last\.npz was not written.*read back"):
+            events.extend(run.train())
+        assert not of_kind(events, Saved)
+    assert not (here / "run" / "last.npz").exists()
+    assert (here / "old" / "last.npz").read_bytes() == before
+
+
+def test_a_run_reads_back_the_first_of_its_files(here, monkeypatch):
+    read = []
+
+    def count(path):
+        read.append(path.name.split(".")[1])
+        return load(path)
+
+    monkeypatch.setattr(checkpoint_module, "load", count)
+    run = new(here / "run", train=train_config(steps=12, validations=6, save_every=1e-9))
+    assert len(of_kind(go(run, stop_after=6), Saved)) > 3
+    assert sorted(read) == ["best", "last"]
+    assert len(of_kind(go(resume(here / "run")), Saved)) > 3
+    assert sorted(read) == ["best", "best", "last", "last"]
 
 
 # The best, and the end
