@@ -2,8 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+FLOORS := .venv-floors
+FLOORS_READY := $(FLOORS)/.ready
 
-.PHONY: help install demo test check lint types imports format corpora soak fuzz bench clean
+.PHONY: help install demo test check floors lint types imports format corpora soak fuzz bench clean
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -26,6 +28,20 @@ test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -q
 
 check: lint types imports test ## All that must hold before a commit
+
+# NumPy 2.0 has no wheels beyond Python 3.12: give an older one there, make floors PYTHON=...
+$(FLOORS_READY): pyproject.toml tests/floors.py
+	rm -rf $(FLOORS)
+	$(PYTHON) -m venv $(FLOORS)
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	requirements="$$($(FLOORS)/bin/python tests/floors.py)" && \
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --editable . $$requirements
+	@touch $@
+
+floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
+	$(FLOORS)/bin/python tests/floors.py --check
+	$(FLOORS)/bin/python -m pytest -q -p no:cacheprovider \
+		--ignore tests/test_crash.py --ignore tests/test_cli_process.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -56,4 +72,4 @@ bench: $(READY) ## Compare the speed with PyTorch's: make bench TORCH_PYTHON=env
 	$(BIN)/python -m tests.bench.ratios --torch-python $(TORCH_PYTHON)
 
 clean: ## Remove what was made here, but no run
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt
+	rm -rf $(VENV) $(FLOORS) .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

@@ -67,6 +67,18 @@ def test_every_setting_is_in_the_help(command):
             assert " ".join(first_words) in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("train", "CORPUS Files, folders or patterns;"),
+        ("eval", "FILE Texts to score; without one,"),
+        ("info", "CKPT|RUN An .npz, or a run's name or folder. [default: the newest"),
+    ],
+)
+def test_the_help_of_a_command_says_what_its_argument_is(command, said):
+    assert said in " ".join(run(command, "--help").stdout.split())
+
+
 def test_eval_takes_how_the_text_is_read():
     text = run("eval", "--help").stdout
     assert all(option in text for option in ("--encoding", "--newlines", "--normalize"))
