@@ -13,6 +13,7 @@ from charrnn.config import SampleConfig
 from charrnn.errors import CharrnnError
 from charrnn.sampling import generate
 from charrnn.text import check_sources, read_corpus
+from charrnn.text.lines import line_end_id
 
 ROUNDS = 50
 """How often a model is asked for more items that are new before that is given up."""
@@ -21,14 +22,14 @@ LEAST_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Item:
-    """An item that was drawn; ``new`` is None where the training text is gone."""
+    """An item that was drawn; ``new`` is None where the text of the model is gone."""
 
     text: str
     new: bool | None
 
 
 def known_items(checkpoint: Checkpoint) -> set[str]:
-    """Return the lines of the text that a model learned from.
+    """Return the lines of a model's text: what it learned from, and what was held out.
 
     Raises
     ------
@@ -38,8 +39,8 @@ def known_items(checkpoint: Checkpoint) -> set[str]:
     check_sources(checkpoint.sources, "put it back to see which items are new")
     paths = [source.path for source in checkpoint.sources]
     codes = read_corpus(paths, **checkpoint.text_config.to_json()).codes
-    train = checkpoint.split.learned(codes)
-    return set(text_bytes(train, checkpoint.vocabulary).decode("utf-8", "replace").split("\n"))
+    text = text_bytes(codes, checkpoint.vocabulary).decode("utf-8", "replace")
+    return set(text.split("\n")) - {""}
 
 
 def draw_items(
@@ -111,17 +112,20 @@ def _draw(
 ) -> list[str]:
     """Return items without their line ends."""
     parts: list[list[str]] = [[] for _ in range(config.num_samples)]
+    vocabulary = checkpoint.vocabulary
+    begun = len(vocabulary.encode_known(vocabulary.text_to_codes(seed))[0]) > 0
     pieces = generate(
         checkpoint.model(),
-        checkpoint.vocabulary,
+        vocabulary,
         replace(config, stop="\n"),
         seed="\n" + seed,
         unknown=unknown,
+        never_first=None if begun else line_end_id(vocabulary),  # no item is empty
         threads=threads,
     )
     for number, text in pieces:
         parts[number].append(text)
     texts = [seed + "".join(part).removesuffix("\n") for part in parts]
-    if checkpoint.vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
+    if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
         texts = [unicodedata.normalize("NFC", text) for text in texts]
     return texts

@@ -111,6 +111,15 @@ def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
     return logits[:, -1:], state
 
 
+def rule_out(logits: Array, symbol: int) -> Array:
+    """Return logits (V, N) with one row that cannot be drawn, unless there is no other."""
+    if len(logits) == 1:
+        return logits
+    left = logits.copy()
+    left[symbol] = -np.inf
+    return left
+
+
 class Drawer:
     """Some of the samples: their state, their generators, the ids drawn last."""
 
@@ -209,6 +218,7 @@ def generate(
     *,
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
+    never_first: int | None = None,
     threads: int = 1,
 ) -> Iterator[tuple[int, str]]:
     """Draw samples in parallel and yield their text as it comes.
@@ -225,6 +235,8 @@ def generate(
         The text to begin with.
     unknown : "error" or "skip"
         What to do with characters of the seed that the model does not know.
+    never_first : int, optional
+        The id of a symbol that is not drawn right after the seed, at any temperature.
     threads : int
         Workers for many samples; no effect on the text.
 
@@ -245,6 +257,8 @@ def generate(
     shards = [range(config.num_samples)[columns] for columns in shard_columns(config.num_samples)]
     dealt = deal(range(len(shards)), threads)
     begun = begin(model, ids)
+    if never_first is not None:
+        begun = rule_out(begun[0], never_first), begun[1]
     workers = [
         DrawingWorker([Drawer(model, config, begun, shards[shard], random_seed) for shard in mine])
         for mine in dealt

@@ -24,7 +24,7 @@ from charrnn.plan import Parts, plan_of
 from charrnn.sampling import generate
 from charrnn.scoring import AnyScorer, ColdScorer, Scorer
 from charrnn.text import Split, Vocabulary
-from charrnn.text.lines import Items, as_lines
+from charrnn.text.lines import Items, as_lines, line_end_id
 from charrnn.text.vocabulary import Codes
 from charrnn.text.windows import Batches, Streams
 from charrnn.trainer import Trainer
@@ -68,7 +68,7 @@ def _scorer(
         scorer = ColdScorer.of_tails([ids for ids, _ in known])
         return (scorer if scorer.characters else None), unknown
     ids, left_out = vocabulary.encode_known(split.held(codes)[:most])
-    line_end = vocabulary.encode_text("\n")[0] if lines else None
+    line_end = line_end_id(vocabulary) if lines else None
     if line_end is not None:
         ids = as_lines(ids, line_end)
     if not len(ids):
@@ -344,11 +344,14 @@ class Run:
             yield self._log(Notice(message), step=self._history.step)
 
     def _sample(self) -> str:
+        model, vocabulary = self._parts.model, self._parts.vocabulary
         config = SampleConfig(length=SAMPLE_LENGTH, temperature=0.8, random_seed=0)
+        never_first = None
         if self._train.lines:
             config = dataclasses.replace(config, num_samples=SAMPLE_LINES, stop="\n")
+            never_first = line_end_id(vocabulary)
         texts = [""] * config.num_samples
-        for number, text in generate(self._parts.model, self._parts.vocabulary, config):
+        for number, text in generate(model, vocabulary, config, never_first=never_first):
             texts[number] += text
         return "".join(texts)
 

@@ -446,6 +446,13 @@ def test_what_a_terminal_obeys_is_escaped():
     assert visible(harmless) == harmless
 
 
+def test_a_long_list_is_cut():
+    assert words.listing([]) == ""
+    assert words.listing(["a", "b"]) == "a, b"
+    assert words.listing(list("abcdefghij")) == "a, b, c, d, e, f, g, h, i, j"
+    assert words.listing(["a"] * 3011, most=2) == "a, a and 3,009 more"
+
+
 def test_numbers_in_words():
     assert words.loss(None) == "-"
     assert words.loss(0.6931471805599453) == "0.693 nats 1.000 bits"

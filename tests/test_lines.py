@@ -1,6 +1,7 @@
 """Lines as items: batches, masks, scores, whole runs, and what is drawn."""
 
 import json
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -245,7 +246,7 @@ def test_whole_lines_are_held_out(folder):
     checkpoint = load(folder / "run" / "best.npz")
     assert checkpoint.train_config.lines
     assert checkpoint.held_out == len("\n".join(NAMES[160:]) + "\n")
-    assert known_items(checkpoint) == {*NAMES[:160], ""}
+    assert known_items(checkpoint) == set(NAMES)  # what is held out is the user's own too
     found = evaluate_checkpoint(checkpoint, baselines=True)
     assert found.nats_per_char == pytest.approx(checkpoint.history.best_nats, rel=1e-6)
     assert found.characters == found.num_bytes == checkpoint.held_out
@@ -338,11 +339,27 @@ def test_items_are_whole_and_said_to_be_new_or_not(folder):
     assert len(drawn) == 40
     texts = [""] * 40
     options = SampleConfig(num_samples=40, random_seed=0, stop="\n")
-    for number, text in generate(checkpoint.model(), checkpoint.vocabulary, options, seed="\n"):
+    for number, text in generate(
+        checkpoint.model(), checkpoint.vocabulary, options, seed="\n", never_first=0
+    ):
         texts[number] += text
     assert [item.text + "\n" for item in drawn] == texts
-    assert all(item.new == (item.text not in {*NAMES[:160], ""}) for item in drawn)
+    assert all(item.new == (item.text not in NAMES) for item in drawn)
     assert {item.new for item in draw_items(checkpoint, config, known=None)} == {None}
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, 1, 3])
+def test_no_item_is_empty(folder, temperature):
+    checkpoint = load(folder / "run" / "best.npz")
+    config = SampleConfig(num_samples=100, random_seed=0, temperature=temperature)
+    # Weights that are sure of a line end, wherever it can be drawn.
+    head = checkpoint.weights["head.W"].copy()
+    head[checkpoint.vocabulary.encode_text("\n")[0], 0] += 200  # the bias is the first column
+    sure = replace(checkpoint, weights={**checkpoint.weights, "head.W": head})
+    for seed, length in (("", 1), ("a", 1), ("Z", 2)):  # Z is not known, and so begins nothing
+        drawn = list(draw_items(sure, config, known=None, seed=seed, unknown="skip"))
+        assert {len(item.text) for item in drawn} == {length}
+        assert all(item.text.startswith(seed) for item in drawn)
 
 
 def test_novel_items_are_new_and_distinct(folder):
@@ -364,7 +381,7 @@ def test_items_are_known_as_they_are_written(tmp_path, text):
     list(new(tmp_path / "run", tmp_path / "ko.txt", text=text, **settings).train())
     checkpoint = load(tmp_path / "run" / "best.npz")
     known = known_items(checkpoint)
-    assert known == {"한국", "각막", ""}
+    assert known == {"한국", "각막"}
     config = SampleConfig(num_samples=20, temperature=0.3, random_seed=0)
     assert any(not item.new for item in draw_items(checkpoint, config, known=known))
     # Of jamo, the next one drawn may complete the syllable.
@@ -386,7 +403,13 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     assert "of 20 new" in result.stderr
     rows = [json.loads(row) for row in run("sample", "-n", "5", "--json").stdout.splitlines()]
     assert [row["sample"] for row in rows] == [1, 2, 3, 4, 5]
-    assert all(row["new"] is (row["text"] not in {*NAMES[:180], ""}) for row in rows)
+    assert all(row["new"] is (row["text"] not in NAMES) for row in rows)
+    result = run("sample", "-n", "3000", "--random-seed", "1", "--temperature", "1.2")
+    line = next(line for line in result.stderr.splitlines() if "of 3,000 new" in line)
+    old = dict.fromkeys(text for text in result.stdout.splitlines() if text in NAMES)
+    assert len(old) > 10
+    listed = ", ".join(list(old)[:10])
+    assert line.endswith(f"; in the text: {listed} and {len(old) - 10:,} more")
     result = run("sample", "-n", "3", "--novel", "--seed", "ab")
     assert all(line.startswith("ab") for line in result.stdout.splitlines())
     assert run("sample", "--stop", "a").exit_code == 2

@@ -51,12 +51,18 @@ def cycle(symbols, vocabulary):
     return bigrams(logits)
 
 
-def texts(model, vocabulary, *, threads=1, seed="", unknown="error", **settings):
+def texts(model, vocabulary, *, threads=1, seed="", unknown="error", never_first=None, **settings):
     """What is generated, sample by sample."""
     config = SampleConfig(**{"random_seed": 0, **settings})
     parts = [""] * config.num_samples
     for number, text in generate(
-        model, vocabulary, config, seed=seed, unknown=unknown, threads=threads
+        model,
+        vocabulary,
+        config,
+        seed=seed,
+        unknown=unknown,
+        never_first=never_first,
+        threads=threads,
     ):
         assert text
         parts[number] += text
@@ -323,6 +329,36 @@ def test_without_a_seed_it_begins_as_after_a_line_end():
     assert texts(model, vocabulary, length=5, seed="Z", unknown="skip") == ["ca\tb\n"]
     assert texts(cycle("caebd", LETTERS), LETTERS, length=5) == ["ebdca"]  # after the first symbol
     assert encode_seed(vocabulary, "").tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{}, {"temperature": 0}, {"temperature": 0.1}, {"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}],
+)
+@pytest.mark.parametrize("num_samples", [1, 70])
+@pytest.mark.parametrize("seed", ["", "ab"])
+def test_a_symbol_that_is_never_first_may_be_second(rule, num_samples, seed):
+    model = constant([0.04, 0.9, 0.03, 0.02, 0.01])
+    config = {"num_samples": num_samples, "length": 10, "seed": seed, **rule}
+    free = texts(model, LETTERS, **config)
+    drawn = texts(model, LETTERS, never_first=1, threads=2, **config)
+    assert "b" in {text[0] for text in free}
+    assert "b" not in {text[0] for text in drawn}
+    assert all("b" in text[1:] for text in drawn)
+    if rule:  # the rules apply to what is left
+        assert {text[0] for text in drawn} <= ({"a", "c", "d"} if "temperature" in rule else {"a"})
+
+
+def test_the_first_symbol_is_drawn_from_what_is_left():
+    model = constant(P)
+    drawn = texts(model, LETTERS, length=1, num_samples=5000, never_first=0)
+    counts = np.array([drawn.count(letter) for letter in "abcde"])
+    assert_drawn_from(counts, np.array([0, *P[1:]]) / P[1:].sum())
+
+
+def test_a_single_symbol_may_be_first():
+    vocabulary = Vocabulary.from_codes(to_codes("\n"))
+    assert texts(constant([1.0]), vocabulary, length=3, never_first=0) == ["\n\n\n"]
 
 
 def test_a_lone_surrogate_in_the_seed_is_an_error():

@@ -222,6 +222,19 @@ def test_samples_on_the_way_change_no_weight(here, monkeypatch):
     assert_same_run(here / "silent", here / "talking")
 
 
+def test_a_sample_on_the_way_has_no_empty_line(here, monkeypatch):
+    (here / "lines.txt").write_text("a\nb\nab\n" * 60)  # an end is likelier than any letter
+    monkeypatch.setattr(training, "SAMPLE_EVERY", 0.0)
+    train = train_config(lines=True, seq_len=None, steps=3, learning_rate=1e-6)
+    events = list(new(here / "run", corpus="lines.txt", train=train).train(samples=True))
+    samples = [event.text for event in of_kind(events, Sampled)]
+    assert len(samples) == 2
+    for text in samples:
+        lines = text.removesuffix("\n").split("\n")
+        assert len(lines) == training.SAMPLE_LINES
+        assert all(lines)
+
+
 def test_threads_change_nothing(here):
     settings = {
         "model": model_config(dropout=0.3),

@@ -9,7 +9,7 @@ import typer
 from charrnn.cli.console import say, write, write_json, write_table
 from charrnn.cli.options import MachineConfig, Model, Unknown, given, pick, takes
 from charrnn.cli.text import visible_line
-from charrnn.cli.words import shape
+from charrnn.cli.words import listing, shape
 from charrnn.config import EvalConfig, TextConfig, option_name
 from charrnn.errors import ConfigError
 from charrnn.verdict import of_model
@@ -17,9 +17,6 @@ from charrnn.verdict import of_model
 if TYPE_CHECKING:
     from charrnn.comparison import Cost
     from charrnn.evaluation import Evaluation
-
-LISTED = 10
-"""Unknown characters that the table names."""
 
 
 @takes(
@@ -125,8 +122,7 @@ def _say_if_useless(evaluation: "Evaluation", guessing: float, files: list[str] 
 
 def _write(evaluation: "Evaluation") -> None:
     unknown = sorted(evaluation.unknown.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{name} {number:,}" for name, number in unknown[:LISTED])
-    more = f" and {len(unknown) - LISTED:,} more" if len(unknown) > LISTED else ""
+    listed = listing([f"{name} {number:,}" for name, number in unknown])
     static = evaluation.static
     gain = [] if static is None else [("without learning", f"{static.nats_per_char:.4f} nats")]
     rows = [
@@ -139,7 +135,7 @@ def _write(evaluation: "Evaluation") -> None:
         ("bytes", f"{evaluation.num_bytes:,}"),
         (
             "unknown characters",
-            f"{sum(evaluation.unknown.values()):,}" + (f": {listed}{more}" if listed else ""),
+            f"{sum(evaluation.unknown.values()):,}" + (f": {listed}" if listed else ""),
         ),
         ("protocol", evaluation.protocol),
     ]

@@ -10,6 +10,7 @@ import typer
 
 from charrnn.cli.console import is_terminal, say, write, write_json
 from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
+from charrnn.cli.words import listing
 from charrnn.config import SampleConfig
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.verdict import of_model
@@ -44,7 +45,7 @@ def command(
         bool,
         typer.Option(
             "--novel",
-            help="Of a model of lines, only lines that are not in its training text.",
+            help="Of a model of lines, only lines that are not in its text.",
         ),
     ] = False,
     **settings: Any,
@@ -120,7 +121,7 @@ def _write_lines(
         new += item.new is True
         old += [item.text] if item.new is False else []
     if known is not None:
-        words = f"in the training text: {', '.join(dict.fromkeys(old))}" if old else "all are new"
+        words = f"in the text: {listing(list(dict.fromkeys(old)))}" if old else "all are new"
         say(f"{new:,} of {config.num_samples:,} new; {words}", dim=True)
 
 

@@ -41,6 +41,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def listing(names: Sequence[str], most: int = 10) -> str:
+    """Return ``a, b, c``; beyond so many names, ``a, b, c and 5 more``."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def shape(model: Shape) -> str:
     """Return ``gru 1x256``, ``gru 2 x 1x256``."""
     members = f"{model.members} x " if model.members and model.members > 1 else ""

@@ -34,6 +34,11 @@ def as_lines(codes: Codes, line_end: int = LINE_END) -> Codes:
     return np.append(kept, kept.dtype.type(line_end))
 
 
+def line_end_id(vocabulary: Vocabulary) -> int:
+    """Return the id of the line end."""
+    return int(vocabulary.encode(np.array([LINE_END], np.uint8))[0])
+
+
 def lines_from_end(codes: Codes, fraction: float) -> int:
     """Return how many characters the last lines take that are this fraction of all lines."""
     ends = codes == LINE_END
@@ -67,7 +72,7 @@ class Items:
         self._starts = np.concatenate([[0], ends[:-1] + 1])
         self.lengths = ends - self._starts
         self.seq_len = steps_of(int(self.lengths.max(initial=0)))
-        self._line_end = vocabulary.encode(np.array([LINE_END], np.uint8))[0]
+        self._line_end = line_end_id(vocabulary)
         self.steps_per_epoch = -(-len(ends) // batch_size)
         self._epoch = lru_cache(maxsize=1)(self._shuffle)
 
