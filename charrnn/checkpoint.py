@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import ModelConfig, TextConfig, TrainConfig
+from charrnn.config import ModelConfig, TextConfig, TrainConfig, codec_name
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.machine import installed_memory
 from charrnn.nn.model import CharModel
@@ -342,7 +342,10 @@ def _training_shapes(data: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _sources(data: Any) -> tuple[Source, ...]:
-    sources = tuple(Source(item["path"], item["sha256"], item["size"]) for item in data)
+    sources = tuple(
+        Source(item["path"], item["sha256"], item["size"], item.get("encoding", ""))
+        for item in data
+    )
     for source in sources:
         if not (
             isinstance(source.path, str)
@@ -351,6 +354,8 @@ def _sources(data: Any) -> tuple[Source, ...]:
             and isinstance(source.sha256, str)
             and re.fullmatch("[0-9a-f]{64}", source.sha256)
             and _is_count(source.size)
+            and isinstance(source.encoding, str)
+            and (not source.encoding or codec_name(source.encoding) != "auto")
         ):
             raise CheckpointError("its list of corpus files is malformed")
     if not sources:

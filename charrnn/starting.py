@@ -75,6 +75,7 @@ def prepare(
         If the corpus, the checkpoint or the settings do not allow it.
     """
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
+    text.check_new()
     if out is not None:
         runs.check_unused(out)  # before a long text is read
     if train.lines:
@@ -90,7 +91,10 @@ def prepare(
                     f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
                     "leave the option out"
                 )
-        text = dataclasses.replace(text, unit=known.unit, normalize=known.normalize)
+        newlines = "keep" if known.unit == "byte" else text.newlines
+        text = dataclasses.replace(
+            text, unit=known.unit, normalize=known.normalize, newlines=newlines
+        )
     corpus = _read(paths, text, cache_dir, stdin)
     if start is not None:
         model = _same_shape(start.model_config, model)

@@ -19,6 +19,7 @@ from charrnn.config import (
     ScheduleName,
     TextConfig,
     TrainConfig,
+    codec_name,
     option_name,
     range_text,
 )
@@ -151,6 +152,7 @@ def test_words(group, item):
         (ModelConfig, "nonlinearity", ("tanh", "relu")),
         (TrainConfig, "optimizer", get_args(OptimizerName)),
         (TrainConfig, "schedule", get_args(ScheduleName)),
+        (TextConfig, "errors", ("strict", "replace", "skip")),
         (TextConfig, "newlines", ("keep", "lf")),
         (TextConfig, "normalize", ("none", "nfc", "nfd", "nfkc")),
         (TextConfig, "unit", ("char", "byte")),
@@ -165,6 +167,36 @@ def test_choices(group, name, choices):
             group(**{name: wrong})
         assert option_name(name) in str(caught.value)
         assert all(choice in str(caught.value) for choice in choices)
+
+
+def test_line_ends_follow_the_unit():
+    assert TextConfig().newlines == "lf"
+    assert TextConfig(unit="byte").newlines == "keep"
+    assert TextConfig(newlines="keep").newlines == "keep"
+
+
+def test_bytes_are_not_changed_in_a_new_corpus():
+    old = TextConfig(unit="byte", newlines="lf")  # an old checkpoint may say so
+    with pytest.raises(ConfigError, match=r"--newlines lf and --unit byte .* never changed"):
+        old.check_new()
+    TextConfig(unit="byte").check_new()
+    TextConfig().check_new()
+    with pytest.raises(ConfigError, match="--normalize nfc needs characters"):
+        TextConfig(unit="byte", normalize="nfc")
+
+
+def test_an_old_checkpoint_keeps_its_meaning():
+    old = {"encoding": "utf-8", "newlines": "keep", "normalize": "none", "unit": "char"}
+    config = TextConfig.from_json(old)
+    assert (config.encoding, config.errors, config.newlines) == ("utf-8", "strict", "keep")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("UTF8", "utf-8"), ("Latin1", "latin-1"), ("EUC-KR", "euc-kr"), ("auto", "auto")],
+)
+def test_an_encoding_has_one_name(given, name):
+    assert TextConfig(encoding=given).encoding == codec_name(given) == name
 
 
 def test_choices_are_what_is_registered():
@@ -193,7 +225,7 @@ def test_defaults_are_valid_and_go_to_json_and_back(group):
 
 def test_settings_go_to_json_and_back():
     for config in (
-        TextConfig(encoding="cp949", newlines="lf", normalize="nfd", unit="byte"),
+        TextConfig(encoding="cp949", newlines="keep", normalize="nfd"),
         ModelConfig(cell="rnn", nonlinearity="relu", num_layers=3, dropout=0.25),
         TrainConfig(epochs=2.5, learning_rate=1e-5, random_seed=2**63 - 1, patience=0),
         SampleConfig(stop="\n\x00한", top_k=5, top_p=1.0, min_p=0.0, random_seed=0),

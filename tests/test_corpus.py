@@ -20,8 +20,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.text import cache, check_sources, corpus, files, fingerprint, read_corpus, remove_cache
-from charrnn.text.guessing import suggest_encodings, wide_pattern
+from charrnn.text import cache, corpus, files, fingerprint, inputs, read_corpus, remove_cache
+from charrnn.text.guessing import wide_pattern
+from charrnn.text.surveying import survey
 
 KOREAN = (
     "동해 물과 백두산이 마르고 닳도록\n하느님이 보우하사 우리나라 만세\n무궁화 삼천리 화려 강산\n"
@@ -66,6 +67,69 @@ GOOD = {
     "UTF-16 BE mark": (b"\xfe\xff" + KOREAN.encode("utf-16-be"), {}, KOREAN, "utf-16-be"),
     "UTF-32 LE mark": ("\ufeffhi 😀".encode("utf-32-le"), {}, "hi 😀", "utf-32-le"),
     "UTF-32 BE mark": ("\ufeffhi 😀".encode("utf-32-be"), {}, "hi 😀", "utf-32-be"),
+    "UTF-16 unmarked": (
+        "hello there\n".encode("utf-16-le"),
+        {},
+        "hello there\n",
+        "has no byte-order mark: read as utf-16-le",
+    ),
+    "UTF-32 unmarked": ("hello".encode("utf-32-be"), {}, "hello", "read as utf-32-be"),
+    "Korean UTF-16 unmarked": (KOREAN.encode("utf-16-be"), {}, KOREAN, "read as utf-16-be"),
+    "cp949 unasked": (KOREAN.encode("cp949"), {}, KOREAN, "not UTF-8; read as cp949"),
+    "Shift-JIS unasked": (JAPANESE.encode("shift_jis"), {}, JAPANESE, "read as shift_jis"),
+    "EUC-JP unasked": (JAPANESE.encode("euc-jp"), {}, JAPANESE, "not UTF-8; read as euc-jp"),
+    "GB 18030 unasked": (CHINESE.encode("gb18030"), {}, CHINESE, "not UTF-8; read as gb18030"),
+    "cp1252 unasked": ("“It’s a café”\n".encode("cp1252"), {}, "“It’s a café”\n", "as cp1252"),
+    "Latin-1 unasked": (FRENCH.encode("latin-1"), {}, FRENCH, "not UTF-8; read as cp1252"),
+    "cp1251 unasked": (RUSSIAN.encode("cp1251"), {}, RUSSIAN, "not UTF-8; read as cp1251"),
+    "KOI8-R unasked": (RUSSIAN.encode("koi8-r"), {}, RUSSIAN, "not UTF-8; read as koi8-r"),
+    "cp866 unasked": (RUSSIAN.encode("cp866"), {}, RUSSIAN, "not UTF-8; read as cp866"),
+    "one strange byte": (b"one\ntwo\nth\xffree\n", {}, "one\ntwo\nthÿree\n", "as cp1252"),
+    "Latin-1 that looks cut": (b"un caf\xe9", {}, "un café", "not UTF-8; read as cp1252"),
+    "UTF-8 asked": (KOREAN.encode(), {"encoding": "UTF8"}, KOREAN, None),
+    "UTF-8 read as Latin-1": (
+        "é\n".encode(),
+        {"encoding": "latin-1"},
+        "Ã©\n",
+        "is valid UTF-8 but read as latin-1; leave out --encoding",
+    ),
+    "ASCII read as Latin-1": (b"plain\n", {"encoding": "latin-1"}, "plain\n", None),
+    "damaged, replaced": (
+        b"caf\xc3\xa9 \xff\xe2\x82 caf\xc3\xa9 \xef\xbf\xbd\n",
+        {"errors": "replace"},
+        "café \ufffd\ufffd café \ufffd\n",
+        "3 bytes that are not UTF-8 were replaced by U+FFFD",
+    ),
+    "damaged, left out": (
+        b"caf\xc3\xa9 \xff\xe2\x82 caf\xc3\xa9 \xef\xbf\xbd\n",
+        {"errors": "skip"},
+        "café  café \ufffd\n",
+        "3 bytes that are not UTF-8 were left out",
+    ),
+    "cut, left out": (
+        KOREAN.encode()[:-2],
+        {"errors": "skip"},
+        KOREAN[:-2],
+        "2 bytes that are not UTF-8 were left out",
+    ),
+    "asked, damaged, replaced": (
+        KOREAN.encode("cp949") + b"\xff\n",
+        {"encoding": "cp949", "errors": "replace"},
+        KOREAN + "\ufffd\n",
+        "1 byte that is not cp949 was replaced by U+FFFD",
+    ),
+    "UTF-7 with half a pair": (
+        b"ab+2D0-c",
+        {"encoding": "utf-7", "errors": "skip"},
+        "abc",
+        "left out",
+    ),
+    "another encoding that fits, with errors allowed": (
+        FRENCH.encode("latin-1"),
+        {"errors": "replace"},
+        FRENCH,
+        "not UTF-8; read as cp1252",
+    ),
     "UTF-16 asked, mark": (KOREAN.encode("utf-16"), {"encoding": "utf-16"}, KOREAN, None),
     "UTF-16 asked, no mark": (
         "hi there".encode("utf-16-be"),
@@ -91,16 +155,16 @@ GOOD = {
     ),
     "mixed line ends": (
         b"a\r\nb\nc\rd\n\re",
-        {},
+        {"newlines": "keep"},
         "a\r\nb\nc\rd\n\re",
         "1 CR LF, 2 LF, 2 CR; --newlines lf",
     ),
-    "CR only": (b"a\rb\r", {}, "a\rb\r", "2 CR; --newlines lf"),
+    "CR only": (b"a\rb\r", {"newlines": "keep"}, "a\rb\r", "2 CR; --newlines lf"),
     "mixed line ends to LF": (
         b"a\r\nb\nc\rd\n\re\r",
-        {"newlines": "lf"},
+        {},
         "a\nb\nc\nd\n\ne\n",
-        None,
+        "line ends: 1 CR LF and 3 CR read as LF; --newlines keep keeps them",
     ),
     "NFC and NFD mixed": ("é e\u0301".encode(), {}, "é e\u0301", "--normalize nfc"),
     "Hangul mixed": ("한 \u1112\u1161\u11ab".encode(), {}, "한 \u1112\u1161\u11ab", "normalize"),
@@ -115,7 +179,8 @@ GOOD = {
     "xz named .txt": (lzma.compress(b"hello"), {}, "hello", "compressed with xz"),
     "two gzip members": (gzip.compress(b"a") + gzip.compress(b"b"), {}, "ab", "gzip"),
     "a text that begins with BZh": (b"BZh9 is a word", {}, "BZh9 is a word", None),
-    "bytes": ("é\r\n".encode() + b"\xff", {"unit": "byte"}, "é\r\n\ufffd", "1 CR LF"),
+    "bytes": ("é\r\n".encode() + b"\xff", {"unit": "byte"}, "é\r\n\ufffd", None),
+    "bytes of an old run": (b"a\r\n\xff", {"unit": "byte", "newlines": "lf"}, "a\n\ufffd", "CR LF"),
     "bytes, a mark is kept": (b"\xef\xbb\xbfa", {"unit": "byte"}, "\ufeffa", None),
 }
 
@@ -127,6 +192,8 @@ def test_texts_that_are_read(write, case):
     result = read_corpus([path], **options)
     assert text_of(result) == text
     unit_codes = data if options.get("unit") == "byte" else None
+    if "newlines" in options and unit_codes is not None:
+        unit_codes = data.replace(b"\r\n", b"\n")
     if unit_codes is not None:
         assert result.codes.tobytes() == unit_codes
         assert result.num_bytes == len(unit_codes)
@@ -136,7 +203,10 @@ def test_texts_that_are_read(write, case):
     widest = int(result.codes.max())
     assert result.codes.itemsize == (1 if widest < 256 else 2 if widest < 65536 else 4)
     digest = hashlib.sha256(data).hexdigest()
-    assert result.sources == (corpus.Source(str(path), digest, len(data)),)
+    (source,) = result.sources
+    assert source == corpus.Source(str(path), digest, len(data), source.encoding)
+    assert bool(source.encoding) == (unit_codes is None)
+    assert result.stdin is None
     assert len(result.notices) == (notice is not None)
     assert all(notice in line for line in result.notices)
 
@@ -146,29 +216,35 @@ BAD = {
     "empty": (b"", {}, "notes.txt is empty: there is no text in it"),
     "only a mark": (b"\xef\xbb\xbf", {}, "notes.txt is empty: there is no text in it"),
     "empty gzip": (gzip.compress(b""), {}, "notes.txt is empty: there is no text in it"),
-    "invalid UTF-8": (
-        b"one\ntwo\nth\xffree\n",
-        {},
-        "notes.txt: byte 10 (line 3) is not UTF-8; the file reads as latin-1: "
-        "add --encoding latin-1",
-    ),
     "one damaged byte": (
         KOREAN.encode() + b"\xff" + KOREAN.encode(),
         {},
-        f"notes.txt: byte {len(KOREAN.encode())} (line 4) is not UTF-8, though the text around it "
-        "is: repair or remove the damaged bytes, or train with --unit byte",
+        f"notes.txt: byte {len(KOREAN.encode())} (line 4) is not UTF-8, though other parts of the "
+        "file are: repair or remove the damaged bytes, or read it with --errors replace, "
+        "--errors skip or --unit byte",
+    ),
+    "a UTF-8 mark, then another encoding": (
+        b"\xef\xbb\xbf" + FRENCH.encode("cp1252"),
+        {},
+        "notes.txt: byte 5 (line 1) is not UTF-8",
+    ),
+    "half UTF-8, half cp1252": (
+        FRENCH.encode() + FRENCH.encode("cp1252"),
+        {},
+        "is not UTF-8, though other parts of the file are",
     ),
     "UTF-8 cut": (
         KOREAN.encode()[:-2],
         {},
         f"notes.txt: the file ends in the middle of a UTF-8 character at byte "
-        f"{len(KOREAN[:-2].encode())} (line 3): get the whole file, or remove its last 2 bytes",
+        f"{len(KOREAN[:-2].encode())} (line 3): get the whole file, remove its last 2 bytes, or "
+        "read it with --errors replace, --errors skip or --unit byte",
     ),
-    "Latin-1 that looks cut": (
-        b"un caf\xe9",
+    "cp949 with a damaged byte": (
+        KOREAN.encode("cp949") * 9 + b"\xff",
         {},
-        "notes.txt: the file ends in the middle of a UTF-8 character at byte 6 (line 1): get the "
-        "whole file, or remove its last 1 byte; if it is latin-1, add --encoding latin-1",
+        "notes.txt: byte 0 (line 1) is not UTF-8; the file reads as cp949, but for a few damaged "
+        "bytes: repair them, or read it with --encoding cp949 --errors replace",
     ),
     "UTF-16 cut": (
         b"\xff\xfea\0\nb"[:-1] + b"\0x",
@@ -179,7 +255,7 @@ BAD = {
         b"ab\n\xed\xa0\xbd",
         {},
         "notes.txt: byte 3 (line 2) is a lone surrogate (U+D83D), half of a pair: repair the "
-        "text, or train with --unit byte",
+        "text, or read it with --errors replace, --errors skip or --unit byte",
     ),
     "surrogate in UTF-16": (
         b"\xff\xfea\0\x3d\xd8b\0",
@@ -191,25 +267,29 @@ BAD = {
         {"encoding": "utf-7"},
         "notes.txt: ",
     ),
-    "UTF-16 unmarked": (
+    "UTF-16 unmarked, UTF-8 asked": (
         "hello there".encode("utf-16-le"),
-        {},
-        "notes.txt is full of NUL bytes and reads as utf-16-le: add --encoding utf-16-le",
+        {"encoding": "utf-8"},
+        "notes.txt is full of NUL bytes and reads as utf-16-le: leave out --encoding, or give "
+        "--encoding utf-16-le",
     ),
-    "UTF-32 unmarked": ("hello".encode("utf-32-be"), {}, "reads as utf-32-be"),
-    "Korean UTF-16 unmarked": (KOREAN.encode("utf-16-be"), {}, "reads as utf-16-be: add"),
-    "cp949": (KOREAN.encode("cp949"), {}, "byte 0 (line 1) is not UTF-8; the file reads as cp949"),
-    "Shift-JIS": (JAPANESE.encode("shift_jis"), {}, "the file reads as shift_jis: add"),
-    "EUC-JP": (JAPANESE.encode("euc-jp"), {}, "the file reads as euc-jp"),
-    "GB 18030": (CHINESE.encode("gb18030"), {}, "the file reads as gb18030"),
-    "cp1252": ("“It’s a café”\n".encode("cp1252"), {}, "the file reads as cp1252: add"),
-    "cp1251": (RUSSIAN.encode("cp1251"), {}, "the file reads as cp1251"),
+    "cp949, UTF-8 asked": (
+        KOREAN.encode("cp949"),
+        {"encoding": "utf-8"},
+        "notes.txt: byte 0 (line 1) is not UTF-8; the file reads as cp949: leave out --encoding, "
+        "or give --encoding cp949",
+    ),
+    "cp1251, cp949 asked": (RUSSIAN.encode("cp1251"), {"encoding": "cp949"}, "reads as cp1251"),
     "UTF-8 read as cp949": (
         KOREAN.encode(),
         {"encoding": "cp949"},
         "is not cp949; the file reads as UTF-8: leave out --encoding",
     ),
-    "noise": (bytes(range(256)) * 9, {}, "it looks like binary data: name a text file, or"),
+    "noise": (
+        bytes(range(256)) * 9,
+        {},
+        "it looks like binary data: name a text file or its --encoding, or read it with --errors",
+    ),
     "a PDF": (b"%PDF-1.7\n", {}, "notes.txt holds a PDF, not text"),
     "a zip": (b"PK\x03\x04abc", {}, "notes.txt holds a zip archive"),
     "a tar in a gzip": (gzip.compress(b"a" * 257 + b"ustar"), {}, "holds a tar archive"),
@@ -234,10 +314,14 @@ def test_texts_that_are_refused(write, case):
 
 def test_a_late_error_names_byte_and_line(write, monkeypatch):
     monkeypatch.setattr(files, "CHUNK", 1000)
-    data = b"line\r\n" * 5000 + "한국어".encode("cp949") + b"\n"
-    write(data)
-    with pytest.raises(CorpusError, match=r"byte 30000 \(line 5001\) is not UTF-8.* cp949: add"):
-        read_corpus(["notes.txt"])
+    korean = "한국어".encode("cp949") + b"\n"
+    write(b"line\r\n" * 5000 + korean)
+    with pytest.raises(CorpusError, match=r"byte 30000 \(line 5001\) is not UTF-8.* cp949: leave"):
+        read_corpus(["notes.txt"], encoding="utf-8")
+    result = read_corpus(["notes.txt"])
+    assert text_of(result) == "line\n" * 5000 + "한국어\n"
+    assert result.notices[0] == "notes.txt: not UTF-8; read as cp949"
+    assert len(result.notices) == 2
 
 
 def test_surrogates_from_a_lax_codec(write):
@@ -255,16 +339,59 @@ def test_surrogates_from_a_lax_codec(write):
         (JAPANESE, "shift_jis"),
         (JAPANESE, "euc-jp"),
         (CHINESE, "gb18030"),
-        (FRENCH, "latin-1"),
+        ("Le mot 한국어.\n" * 2 + "plain words\n" * 50_000, "cp949"),
+        ("plain words\n" * 50_000 + FRENCH + "plain words\n" * 50_000, "cp1252"),
+        ("“quoted”\n" * 20 + FRENCH * 20, "cp1252"),
+        (FRENCH, "cp1252"),
         (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8-r"),
+        (RUSSIAN, "cp866"),
         (RUSSIAN, "utf-8"),
     ],
 )
 def test_the_right_encoding_is_suggested_first(text, encoding):
     data = text.encode(encoding)
-    fits = suggest_encodings(data, data, "ascii", True)
-    assert fits[0] == encoding
-    assert len(fits) <= 3
+    chunks = [data[start : start + 4096] for start in range(0, len(data), 4096)]
+    found = survey(chunks)
+    assert found.fits[0] == encoding
+    assert len(found.fits) <= 3
+    assert not found.mixed
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Zażółć gęślą jaźń, wyłącz światło, łódź\n", "cp1250"),
+        ("من خلال استخدام الهوائي ثنائي القطب المعدل\n", "cp1256"),
+        ("โลกอาจจะน่าโมโหและดูไร้สาระ\n", "cp874"),
+        ("Все счастливые семьи похожи\n", "iso8859-5"),
+    ],
+)
+def test_an_encoding_that_is_not_a_candidate_is_not_taken_for_one(text, encoding):
+    assert survey([text.encode(encoding)]).fits == []
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (CHINESE.replace("\n", "") * 9000, "gb18030"),  # one line, without a space
+        (JAPANESE.replace("\n", "") * 9000, "shift_jis"),
+        (JAPANESE * 900 + "①②\n" + JAPANESE * 900, "cp932"),  # Shift-JIS but for these
+        ("a" * 5000 + FRENCH.replace("\n", " ") * 900, "cp1252"),
+    ],
+)
+def test_long_lines_and_rare_characters(text, encoding):
+    data = text.encode(encoding)
+    found = survey([data[start : start + 65_536] for start in range(0, len(data), 65_536)])
+    assert found.fits[0] == encoding
+
+
+def test_many_bad_bytes_are_not_all_counted():
+    data = (KOREAN * 3000).encode("cp949")
+    chunks = [data[start : start + 65_536] for start in range(0, len(data), 65_536)]
+    assert survey(chunks).fits[0] == "cp949"
+    damaged = (KOREAN * 3000).encode() + b"\xff" * 9
+    assert survey([damaged]).mixed
 
 
 @pytest.mark.parametrize(
@@ -280,6 +407,7 @@ def test_unknown_encoding(write, encoding):
     "options",
     [
         {"newlines": "crlf"},
+        {"errors": "ignore"},
         {"normalize": "NFC"},
         {"unit": "word"},
         {"unit": "byte", "normalize": "nfc"},
@@ -308,7 +436,8 @@ def test_files_are_joined_in_the_order_given(write):
 
 def test_no_newline_is_added_after_one(write):
     write(b"a\r", "a.txt"), write(b"b\r\n", "b.txt"), write(b"\nc", "c.txt")
-    assert text_of(read_corpus(["a.txt", "b.txt", "c.txt"])) == "a\rb\r\n\nc"
+    assert text_of(read_corpus(["a.txt", "b.txt", "c.txt"], newlines="keep")) == "a\rb\r\n\nc"
+    assert text_of(read_corpus(["a.txt", "b.txt", "c.txt"])) == "a\nb\n\nc"
 
 
 def test_a_folder_gives_its_texts_in_order(write):
@@ -361,7 +490,10 @@ def test_standard_input(write):
     data = gzip.compress(b"piped")
     result = read_corpus(["-", "a.txt"], stdin=io.BytesIO(data))
     assert text_of(result) == "piped\nfile"
-    assert result.sources[0] == corpus.Source("-", hashlib.sha256(data).hexdigest(), len(data))
+    digest = hashlib.sha256(data).hexdigest()
+    assert result.sources[0] == corpus.Source("-", digest, len(data), "utf-8")
+    assert result.stdin.read() == data
+    assert result.file_bytes == len(b"piped") + len(b"file")
     with pytest.raises(CorpusError, match="standard input is empty"):
         read_corpus(["-"], stdin=io.BytesIO())
     with pytest.raises(CorpusError, match="named twice"):
@@ -382,7 +514,7 @@ def test_standard_input_in_dribs():
                 return 1
             return 0
 
-    assert text_of(read_corpus(["-"], stdin=Dribble())) == "hé\r\n"
+    assert text_of(read_corpus(["-"], stdin=Dribble())) == "hé\n"
 
 
 def test_what_is_no_file(tmp_path, monkeypatch):
@@ -480,7 +612,7 @@ ENCODINGS = ("utf-8", "utf-16-le", "utf-16", "utf-32-be", "gb18030", "cp949", "s
 )
 def test_chunk_borders_change_nothing(tmp_path_factory, text, encoding, newlines, normalize, chunk):
     data = text.encode(encoding, "ignore")
-    assume(encoding != "utf-8" or not wide_pattern(data))  # taken for another encoding: refused
+    assume(encoding != "utf-8" or not wide_pattern(data))  # refused: it is another encoding
     expected = data.decode("utf-16-le" if encoding == "utf-16" else encoding).removeprefix("\ufeff")
     if newlines == "lf":
         expected = expected.replace("\r\n", "\n").replace("\r", "\n")
@@ -514,8 +646,12 @@ def test_any_bytes_are_read_or_refused_at_the_right_byte(tmp_path_factory, data,
         text, wrong = None, error.start
     if result is not None and unit:
         assert result.codes.tobytes() == data
-    elif result is not None and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
-        assert text_of(result) == text
+    elif result is not None:
+        (source,) = result.sources
+        assert text is None or source.encoding == "utf-8" or wide_pattern(data)
+        assert text_of(result) == data.decode(source.encoding).removeprefix("\ufeff").replace(
+            "\r\n", "\n"
+        ).replace("\r", "\n")
     elif " UTF-8" in message or "surrogate" in message:
         assert f"byte {wrong} (line " in message
     elif result is None:
@@ -558,7 +694,7 @@ def test_a_large_corpus_is_mapped_and_used_again(write, small_memory, monkeypatc
     plain = read_corpus([path])
     assert not cached(plain)
     assert (plain.codes.dtype, plain.num_bytes) == (first.codes.dtype, first.num_bytes)
-    monkeypatch.setattr(corpus, "_decode", None)  # it must not be decoded again
+    monkeypatch.setattr(corpus, "TextDecoder", None)  # it must not be decoded again
     again = read_corpus([path], cache_dir=Path("cache"))
     assert cached(again)
     assert text_of(again) == text
@@ -583,9 +719,9 @@ def test_the_cache_follows_the_content_not_the_clock(write, small_memory):
 def test_the_cache_follows_the_options(write, small_memory):
     path = write(b"a\r\n" * 100)
     folder = Path("cache")
-    assert len(read_corpus([path], cache_dir=folder)) == 300
-    assert len(read_corpus([path], cache_dir=folder, newlines="lf")) == 200
-    assert len(read_corpus([path], cache_dir=folder)) == 300
+    assert len(read_corpus([path], cache_dir=folder, newlines="keep")) == 300
+    assert len(read_corpus([path], cache_dir=folder)) == 200
+    assert len(read_corpus([path], cache_dir=folder, newlines="keep")) == 300
     assert len(list(folder.iterdir())) == 4
 
 
@@ -620,7 +756,7 @@ def test_a_damaged_cache_is_made_again(write, small_memory, damage):
 def test_an_error_leaves_nothing_behind(write, small_memory):
     path = write(b"a" * 500 + b"\xff")
     with pytest.raises(CorpusError, match="byte 500"):
-        read_corpus([path], cache_dir=Path("cache"))
+        read_corpus([path], cache_dir=Path("cache"), encoding="utf-8")
     assert list(Path("cache").iterdir()) == []
 
 
@@ -653,6 +789,108 @@ def test_remove_cache_deletes_only_the_cache(write, small_memory):
     assert remove_cache(folder) == remove_cache("nowhere") == 0
 
 
+def test_each_file_of_a_folder_is_read_as_what_it_is(write):
+    write(b"plain words\n" * 20, "mix/a.txt")
+    write("crème brûlée, café noir\r\n".encode("cp1252") * 20, "mix/b.txt")
+    write("un thé glacé, naïve\n".encode() * 20, "mix/c.txt")
+    write("한국어\n".encode("cp949") * 20, "mix/d.txt")
+    write("\ufeffhé\n".encode("utf-16-le"), "mix/e.txt")
+    result = read_corpus(["mix"])
+    assert text_of(result) == (
+        "plain words\n" * 20
+        + "crème brûlée, café noir\n" * 20
+        + "un thé glacé, naïve\n" * 20
+        + "한국어\n" * 20
+        + "hé\n"
+    )
+    encodings = ["utf-8", "cp1252", "utf-8", "cp949", "utf-16-le"]
+    assert [source.encoding for source in result.sources] == encodings
+    assert result.notices == (
+        "mix/b.txt: not UTF-8; read as cp1252",
+        "mix/d.txt: not UTF-8; read as cp949",
+        "mix/e.txt: has a byte-order mark: read as utf-16-le",
+        "line ends: 20 CR LF read as LF; --newlines keep keeps them",
+    )
+    asked = read_corpus(["mix"], encoding="latin-1")
+    assert "mix/c.txt: is valid UTF-8 but read as latin-1; leave out" in asked.notices[0]
+    assert not any("a.txt" in notice for notice in asked.notices)
+
+
+def test_a_rival_that_gives_another_text_is_named(write):
+    write("〜から、まで。\n".encode("shift_jis") * 9)
+    result = read_corpus(["notes.txt"])
+    assert result.notices == (
+        "notes.txt: not UTF-8; read as shift_jis (it may be cp932: --encoding cp932)",
+    )
+    assert result.text(0, 3) == "〜から"
+
+
+@pytest.mark.parametrize("first", ["", "plain\n" * 30, KOREAN * 9, EMOJI * 9])
+@pytest.mark.parametrize("folder", [None, Path("cache")])
+def test_what_was_read_wrongly_is_forgotten(write, small_memory, monkeypatch, first, folder):
+    write((first or "\n").encode(), "a.txt")
+    before = "plain " * 60 + "\n"
+    write((before + "한국어\n" * 5).encode("cp949"), "b.txt")
+    write(b"the end", "c.txt")
+    result = read_corpus(["a.txt", "b.txt", "c.txt"], cache_dir=folder)
+    assert text_of(result) == (first or "\n") + before + "한국어\n" * 5 + "the end"
+    assert result.num_bytes == len(text_of(result).encode())
+    assert result.file_bytes == sum(source.size for source in result.sources)
+    assert cached(result) == (folder is not None)
+
+
+def test_a_writer_forgets_to_the_width_that_it_had():
+    with cache.CodesWriter(None) as writer:
+        writer.append(np.array([1, 2], np.uint8))
+        mark = writer.mark()
+        writer.append(np.array([60_000], np.uint16))
+        writer.rewind(mark)
+        writer.append(np.array([3], np.uint8))
+        assert (writer.gather().tolist(), writer.gather().dtype) == ([1, 2, 3], np.uint8)
+        assert writer.count == 3
+
+
+def test_bytes_of_archives_are_counted_unpacked(write):
+    write(gzip.compress(b"hello\r\n" * 9), "a.gz")
+    result = read_corpus(["a.gz"])
+    assert (result.file_bytes, result.num_bytes, len(result)) == (63, 54, 54)
+
+
+def test_standard_input_that_is_not_utf8(write):
+    data = FRENCH.encode("cp1252")
+    result = read_corpus(["-"], stdin=io.BytesIO(data))
+    assert text_of(result) == FRENCH
+    assert result.notices == ("standard input: not UTF-8; read as cp1252",)
+    assert result.stdin.read() == data
+
+
+def test_much_standard_input_goes_to_a_file(monkeypatch):
+    monkeypatch.setattr(inputs, "STDIN_MEMORY", 100)
+    result = read_corpus(["-"], stdin=io.BytesIO(b"a" * 500))
+    assert result.stdin.read() == b"a" * 500
+
+
+def test_standard_input_that_cannot_be_kept(monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(inputs.shutil, "copyfileobj", fail)
+    with pytest.raises(CorpusError, match=r"^standard input cannot be .*No space left.*free some"):
+        read_corpus(["-"], stdin=io.BytesIO(b"a"))
+
+
+def test_another_encoding_needs_little_memory_too(write, monkeypatch):
+    monkeypatch.setattr(cache, "MEMORY_LIMIT", 1 << 20)
+    path = write(("한국어 " * 1_000_000).encode("cp949"))
+    read_corpus([write("한국어\n".encode("cp949"), "warm.txt")])
+    tracemalloc.start()
+    result = read_corpus([path], cache_dir=Path("cache"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(result) == 4_000_000
+    assert peak < 8 << 20
+
+
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_streaming_needs_little_memory(write, monkeypatch, compress):
     monkeypatch.setattr(cache, "MEMORY_LIMIT", 1 << 20)
@@ -676,21 +914,3 @@ def test_fingerprint_follows_content_and_order(write):
     assert fingerprint(both) != fingerprint(both[::-1])
     moved = write(b"a", "elsewhere/c")
     assert fingerprint(read_corpus([moved, b]).sources) == fingerprint(both)
-
-
-def test_check_sources(write):
-    path = write(b"some text", "corpus.txt")
-    sources = read_corpus([path]).sources
-    check_sources(sources)
-    path.write_bytes(b"same size")
-    advice = "name the file to score, as in: charrnn eval FILE"
-    with pytest.raises(CorpusError) as caught:
-        check_sources(sources)
-    changed = "corpus.txt has changed since this run was trained (SHA-256 differs)"
-    assert str(caught.value) == f"{changed}: {advice}"
-    path.unlink()
-    with pytest.raises(CorpusError, match=r"corpus.txt, which .*, is gone: get it back"):
-        check_sources(sources, "get it back")
-    piped = read_corpus(["-"], stdin=io.BytesIO(b"x")).sources
-    with pytest.raises(CorpusError, match="standard input, which is gone"):
-        check_sources(piped)

@@ -1,5 +1,6 @@
 """The split: every character is learned from or held out, and the same in training as in eval."""
 
+from hashlib import blake2b
 from math import log
 
 import numpy as np
@@ -18,7 +19,9 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.scoring import ColdScorer, score
 from charrnn.starting import prepare, resume
-from charrnn.text import Split
+from charrnn.text import HashedSplit, Split, split
+from charrnn.text.lines import as_lines
+from charrnn.text.vocabulary import to_codes, to_text
 
 WORDS = ["the", "garden", "grows", "slowly", "under", "rain", "and", "wind"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 900).tolist())
@@ -124,3 +127,85 @@ def test_tails_of_unknown_characters_alone_are_no_validation(tmp_path):
     )
     assert any("validation" in say and ": 200 of" in say for say in run.notices)
     assert [e.best_nats for e in run.train() if type(e).__name__ == "Finished"] == [None]
+
+
+# Lines, by what they say
+
+
+def lines_of(codes):
+    return to_text(codes).splitlines()
+
+
+PINNED = ["anna", "bob", "dora"]
+ITEMS = [f"item {number}, 한국 é {number * 7919 % 1000}" for number in range(2000)]
+
+
+def hashed(items, fraction=0.1, key=5):
+    codes = to_codes("\n".join(items))
+    return HashedSplit.of(codes, fraction, key), codes
+
+
+def test_the_hash_is_the_same_everywhere():
+    split, codes = hashed(
+        ["anna", "bob", "한국", "", "dora", "é", "zoe"], fraction=0.5, key=2**63 + 1
+    )
+    assert lines_of(split.held(codes)) == PINNED
+    assert split == HashedSplit(len(codes), sum(len(x) + 1 for x in PINNED), 0.5, 2**63 + 1)
+    digest = blake2b("한국".encode(), digest_size=8, key=(2**63 + 1).to_bytes(8, "little")).digest()
+    assert ("한국" in PINNED) == (int.from_bytes(digest, "little") < 2**63)
+
+
+@given(st.lists(st.sampled_from([*ITEMS[:40], ""]), max_size=60), st.floats(0, 0.99))
+@settings(deadline=None)
+def test_every_line_is_on_one_side_and_in_order(items, fraction):
+    split, codes = hashed(items, fraction)
+    learned, held = split.learned(codes), split.held(codes)
+    assert [side.tolist() for side in split.both(codes)] == [learned.tolist(), held.tolist()]
+    assert split.held_out == len(held)
+    assert split.characters == len(codes)
+    assert len(learned) + len(held) == len(as_lines(codes))
+    sides = lines_of(learned), lines_of(held)
+    assert not set(sides[0]) & set(sides[1])
+    for side in sides:
+        assert side == [item for item in items if item and item in set(side)]
+
+
+def test_a_list_that_grows_keeps_its_split(monkeypatch):
+    split, codes = hashed(ITEMS[:1000])
+    held = set(lines_of(split.held(codes)))
+    assert 60 < len(held) < 140
+    more, longer = hashed(ITEMS[::-1] + ITEMS)
+    assert set(lines_of(more.held(longer))) & set(ITEMS[:1000]) == held
+    other, codes = hashed(ITEMS[:1000], key=6)
+    assert set(lines_of(other.held(codes))) != held
+
+
+def test_lines_of_bytes_are_hashed_as_they_are():
+    data = "\n".join(ITEMS).encode()
+    of_bytes = HashedSplit.of(np.frombuffer(data, np.uint8), 0.1, 5, "byte")
+    split, codes = hashed(ITEMS)
+    held = of_bytes.held(np.frombuffer(data, np.uint8)).tobytes()
+    assert held == to_text(split.held(codes)).encode()
+    broken = np.frombuffer(b"\xff\n\xfe\n", np.uint8)
+    half = HashedSplit.of(broken, 0.5, 1, "byte")
+    assert len(half.held(broken)) + len(half.learned(broken)) == 4
+
+
+def test_nothing_is_held_out_of_nothing():
+    split, codes = hashed(ITEMS, fraction=0.0)
+    assert split.held_out == len(split.held(codes)) == 0
+    assert split.parts == 1
+    empty = to_codes("")
+    assert HashedSplit.of(empty, 0.5, 0).held_out == len(split.learned(empty)) == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100])
+def test_the_chunks_of_lines_change_nothing(monkeypatch, size):
+    expected, codes = hashed([*ITEMS[:50], "", "", "x" * 300])
+    held = expected.held(codes).tolist()
+    whole = split.chunks_of_lines
+    monkeypatch.setattr(split, "chunks_of_lines", lambda codes: whole(codes, size))
+    again, codes = hashed([*ITEMS[:50], "", "", "x" * 300])
+    assert again == expected
+    assert again.held(codes).tolist() == held
+    assert np.concatenate(list(whole(codes, size))).tolist() == as_lines(codes).tolist()

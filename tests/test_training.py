@@ -770,7 +770,7 @@ def test_init_from_text_with_unknown_characters_is_an_error_before_training(here
     go(new(here / "old"))
     (here / "other.txt").write_text("the cat sat on a hat " * 60 + "Zebra" + "the cat " * 200)
     with pytest.raises(
-        VocabularyError, match=r"--init-from: the model does not know .*'Z'.* first at 1,260"
+        VocabularyError, match=r"--init-from: the model does not know .*'Z'.* column 1,261:"
     ):
         new(here / "new", corpus="other.txt", init_from=here / "old")
 

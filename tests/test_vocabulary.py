@@ -61,7 +61,9 @@ def test_long_texts_are_taken_in_chunks(monkeypatch):
     out = np.zeros(len(codes), np.uint16)
     assert vocab.encode(codes, out) is out
     assert (out == ids).all()
-    with pytest.raises(VocabularyError, match=r"'!' \(U\+0021\) 2 times, first at 80;"):
+    with pytest.raises(
+        VocabularyError, match=r"'!' \(U\+0021\) 2 times, first at line 1, column 81;"
+    ):
         vocab.encode(to_codes("the quick brown fox " * 4 + "!a!"))
 
 
@@ -80,14 +82,32 @@ def test_unknown_characters_are_named():
     with pytest.raises(VocabularyError) as caught:
         vocab.encode_text("a\nb한\n\x1b")
     assert str(caught.value) == (
-        "the model does not know 3 characters of the text: '\\n' (U+000A) 2 times, first at 1; "
-        "'한' (U+D55C) 1 time, first at 3; '\\x1b' (U+001B) 1 time, first at 5: "
+        "the model does not know 3 characters of the text: "
+        "'\\n' (U+000A) 2 times, first at line 1, column 2; "
+        "'한' (U+D55C) 1 time, first at line 2, column 2; "
+        "'\\x1b' (U+001B) 1 time, first at line 3, column 1: "
         "remove or replace them, or use a model that was trained on them"
     )
     with pytest.raises(
         VocabularyError, match=r"does not know 26 char.*'J'.* time, .*; and 16 more"
     ):
         vocab.encode_text("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def test_the_line_and_column_of_an_unknown_character(monkeypatch):
+    monkeypatch.setattr(vocabulary, "CHUNK", 5)
+    text = "".join(f"line {number}\n" for number in range(1, 1235)) + "ab?\n\nc?!"
+    known = make(text.replace("?", "").replace("!", ""))
+    where = r"'\?' \(.*\) 2 times, first at line 1,235, column 3; '!' .* line 1,237, column 3:"
+    with pytest.raises(VocabularyError, match=where):
+        known.encode_text(text)
+
+
+def test_unknown_symbols_are_counted_without_ids(monkeypatch):
+    monkeypatch.setattr(vocabulary, "CHUNK", 3)
+    codes = to_codes("xaxbyc\U0001f600")
+    assert make("abc").unknown(codes) == {ord("x"): 2, ord("y"): 1, 0x1F600: 1}
+    assert make("abc").unknown(to_codes("abcabc")) == make("abc").unknown(codes[:0]) == {}
 
 
 def test_unknown_characters_can_be_dropped():
@@ -186,6 +206,12 @@ def test_bad_json_is_refused(data):
 
 
 # Bytes
+
+
+def test_a_vocabulary_of_bytes_has_every_byte():
+    vocab = Vocabulary.from_codes(np.frombuffer(b"abc", np.uint8), unit="byte")
+    assert vocab.symbols.tolist() == list(range(256))
+    assert vocab.unknown(vocab.text_to_codes("한국어\r\n")) == {}
 
 
 @given(st.text(min_size=1))

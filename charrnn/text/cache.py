@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import numpy as np
 
 from charrnn.errors import CorpusError
 from charrnn.text.vocabulary import Codes
 
-FORMAT = 1
+FORMAT = 2
 MEMORY_LIMIT = 64 << 20
 """Bytes of codes that are kept in memory; more go to the cache, where there is one."""
 BLOCK = 1 << 20
@@ -38,8 +38,19 @@ class Header:
     dtype: str
     count: int
     num_bytes: int
+    file_bytes: int
     notices: list[str]
     format: int = FORMAT
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """What is counted in the whole of it."""
+        return self.count, self.num_bytes, self.file_bytes
+
+    @property
+    def encodings(self) -> list[str]:
+        """What each source was decoded with."""
+        return [source["encoding"] for source in self.sources]
 
     @property
     def sizes(self) -> list[int]:
@@ -54,7 +65,8 @@ class Header:
             valid = (
                 header.format == FORMAT
                 and header.dtype in ("uint8", "uint16", "uint32")
-                and all(type(n) is int and n > 0 for n in (header.count, header.num_bytes))
+                and all(type(n) is int and n > 0 for n in header.counts)
+                and all(type(source["encoding"]) is str for source in header.sources)
                 and all(type(size) is int for size in header.sizes)
                 and all(isinstance(notice, str) for notice in header.notices)
             )
@@ -106,6 +118,14 @@ def remove_cache(cache_dir: str | Path) -> int:
     return freed
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A place in what a ``CodesWriter`` has collected."""
+
+    count: int
+    width: np.dtype[Any]
+
+
 class CodesWriter:
     """Collects pieces of codes, in memory at first and in a file of `folder` when they are many.
 
@@ -150,6 +170,28 @@ class CodesWriter:
                 self._file = self._create(self.folder)
                 self._write(self.gather())
             self._buffer = bytearray()
+
+    def mark(self) -> "Mark":
+        """Return what ``rewind`` needs to forget all that is appended from now on."""
+        return Mark(self.count, self._width)
+
+    def rewind(self, mark: "Mark") -> None:
+        """Forget what was appended since `mark` was taken."""
+        self.count = mark.count
+        if self._file is None:
+            kept = self.gather()[: mark.count].astype(mark.width)
+            self._width, self._buffer = mark.width, bytearray(kept.tobytes())
+            return
+        runs, left, size = [], mark.count, 0
+        for dtype, count in self._runs:
+            count = min(count, left)
+            if count:
+                runs.append((dtype, count))
+            left, size = left - count, size + count * dtype.itemsize
+        self._runs = runs
+        with _explained(cast(Path, self.folder)):
+            self._file.seek(size)
+            self._file.truncate()
 
     @property
     def in_memory(self) -> bool:

@@ -1,20 +1,26 @@
 """Reading the text that a model is trained on, whatever shape it comes in."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
+from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
 from charrnn.text import cache, files
-from charrnn.text.decoding import Findings, Newlines, TextDecoder, TextOptions
-from charrnn.text.files import Source, find_files, hash_file, open_source, show_path
+from charrnn.text.choosing import Utf8Watch, explain, first_codec, next_codec
+from charrnn.text.decoding import Findings, Misfit, TextDecoder
+from charrnn.text.files import Source, find_files, show_path
 from charrnn.text.guessing import binary_kind
+from charrnn.text.inputs import Input, spool
+from charrnn.text.lines import LINE_END
+from charrnn.text.surveying import Survey, survey
 from charrnn.text.vocabulary import Codes, Normalize, Unit, to_text
+
+Newlines = Literal["keep", "lf"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +38,22 @@ class Corpus:
         What the user should be told, one line each.
     num_bytes : int
         UTF-8 bytes of the text as trained on, or its bytes for unit "byte".
+    file_bytes : int
+        Bytes of the files, decompressed but not decoded.
     unit : "char" or "byte"
     normalize : "none", "nfc", "nfd" or "nfkc"
+    stdin : binary file, optional
+        The bytes that came from standard input, from their beginning, if it was read.
     """
 
     codes: Codes
     sources: tuple[Source, ...]
     notices: tuple[str, ...]
     num_bytes: int
+    file_bytes: int
     unit: Unit = "char"
     normalize: Normalize = "none"
+    stdin: BinaryIO | None = None
 
     def __len__(self) -> int:
         """Return n, the number of characters or bytes."""
@@ -58,8 +70,9 @@ class Corpus:
 def read_corpus(
     paths: Sequence[str | Path],
     *,
-    encoding: str = "utf-8",
-    newlines: Newlines = "keep",
+    encoding: str = "auto",
+    errors: Literal["strict", "replace", "skip"] = "strict",
+    newlines: Newlines | None = None,
     normalize: Normalize = "none",
     unit: Unit = "char",
     cache_dir: str | Path | None = None,
@@ -77,18 +90,24 @@ def read_corpus(
         Files; folders, of which hidden files and what is no text are left out; patterns with
         `*`, `?`, `[...]` and `**`; "-" for standard input.
     encoding : str
-        Of every file. A byte-order mark overrules the default.
-    newlines : "keep" or "lf"
-        "lf" makes CR LF and CR a single LF.
+        Of every file. "auto" decides for each: what a byte-order mark says, UTF-8, UTF-16 or
+        UTF-32 by their NUL bytes, else the most plausible encoding in which all of it can be read.
+        What is not UTF-8 is reported. A byte-order mark overrules "utf-8" too.
+    errors : "strict", "replace" or "skip"
+        Whether bytes that do not fit are an error, become U+FFFD, or are left out; the latter two
+        are counted and reported.
+    newlines : "keep" or "lf", optional
+        "lf" makes CR LF and CR a single LF. The default is "lf", and "keep" for bytes.
     normalize : "none", "nfc", "nfd" or "nfkc"
         Unicode normal form that the text is brought into.
     unit : "char" or "byte"
-        "byte" takes the bytes as they are: `encoding` does not matter.
+        "byte" takes the bytes as they are: `encoding` and `errors` do not matter.
     cache_dir : Path, optional
         Where codes of more than `cache.MEMORY_LIMIT` bytes go, to be mapped and, while options
         and content stay the same, used again.
     stdin : binary file, optional
-        What "-" reads, instead of the standard input of the process.
+        What "-" reads, instead of the standard input of the process; also the ``stdin`` of
+        another corpus.
 
     Raises
     ------
@@ -97,36 +116,51 @@ def read_corpus(
     ConfigError
         If an option is unknown.
     """
-    options = TextOptions(encoding, newlines, normalize, unit)
+    options = TextConfig(
+        encoding=encoding, errors=errors, newlines=newlines, normalize=normalize, unit=unit
+    )
     findings = Findings()
     found = find_files(paths, options.encoding, findings)
+    kept = spool(stdin) if "-" in found else None
+    try:
+        inputs = [Input(path, stdin=kept if path == "-" else None) for path in found]
+        corpus = read_inputs(inputs, options, findings, cache_dir)
+    except BaseException:
+        if kept is not None and kept is not stdin:
+            kept.close()
+        raise
+    if kept is not None:
+        kept.seek(0)
+    return replace(corpus, stdin=kept)
+
+
+def read_inputs(
+    inputs: Sequence[Input],
+    options: TextConfig,
+    findings: Findings,
+    cache_dir: str | Path | None = None,
+) -> Corpus:
+    """Read files that have been found as one text; errors as for ``read_corpus``."""
     folder = None if cache_dir is None else Path(cache_dir)
-    if folder is not None and "-" not in found:
-        cached = _read_cache(found, options, folder)
+    if folder is not None:
+        cached = _read_cache(inputs, options, folder)
         if cached is not None:
             return cached
-    sources = []
-    num_bytes = 0
+    sources: list[Source] = []
+    num_bytes = file_bytes = 0
     with cache.CodesWriter(folder) as writer:
-        last = ord("\n")
-        for path in found:
+        last = LINE_END
+        for file in inputs:
             start = writer.count
-            with open_source(path, stdin) as raw:
-                for codes in _decode(raw, options, findings):
-                    if not len(codes):
-                        continue
-                    if writer.count == start and last not in b"\r\n":
-                        findings.add("begins after a newline that was added", show_path(path))
-                        writer.append(np.array([ord("\n")], np.uint8))
-                        num_bytes += 1
-                    writer.append(codes)
-                    num_bytes += len(codes) if unit == "byte" else _utf8_length(codes)
-                    last = int(codes[-1])
-                sources.append(raw.finish())
-            if writer.count == start and len(found) > 1:
-                findings.add("is empty: left out", show_path(path))
+            added = _Reading(file, options, writer, last).read(findings)
+            sources.append(added.source)
+            num_bytes += added.num_bytes
+            file_bytes += added.file_bytes
+            last = added.last
+            if writer.count == start and len(inputs) > 1:
+                findings.add("is empty: left out", show_path(file.path))
         if not writer.count:
-            name = show_path(found[0]) if len(found) == 1 else f"each of {len(found)} files"
+            name = show_path(inputs[0].path) if len(inputs) == 1 else f"each of {len(inputs)} files"
             raise CorpusError(f"{name} is empty: there is no text in it")
         notices = findings.lines(options)
         if writer.in_memory:
@@ -135,12 +169,115 @@ def read_corpus(
         else:
             header = {
                 "sources": [asdict(source) for source in sources],
-                "options": asdict(options),
+                "options": options.to_json(),
                 "num_bytes": num_bytes,
+                "file_bytes": file_bytes,
                 "notices": list(notices),
             }
-            codes = writer.store(_key(sources, options), header)
-    return Corpus(codes, tuple(sources), notices, num_bytes, unit, normalize)
+            recorded = [file.encoding for file in inputs]
+            codes = writer.store(_key(sources, options, recorded), header)
+    return Corpus(
+        codes, tuple(sources), notices, num_bytes, file_bytes, options.unit, options.normalize
+    )
+
+
+class _Reading:
+    """One file, read to the end of what was collected before.
+
+    Parameters
+    ----------
+    file : Input
+    options : TextConfig
+    writer : CodesWriter
+        Takes the codes.
+    last : int
+        The code before the file's first; a newline is added behind what is no line end.
+    """
+
+    def __init__(
+        self, file: Input, options: TextConfig, writer: cache.CodesWriter, last: int
+    ) -> None:
+        self._file, self._options, self._writer = file, options, writer
+        self._before = last
+        self._mark = writer.mark()
+
+    def read(self, findings: Findings) -> "_Added":
+        """Read the file in the encoding that fits; `findings` are told of what is in it."""
+        found = Findings()
+        try:
+            added = self._attempt(None, found)
+        except Misfit as misfit:
+            surveyed = self._survey()
+            if self._is_sure:
+                raise explain(misfit, surveyed, self._options) from None
+            found = Findings()
+            codec = next_codec(misfit, surveyed, self._options, found)
+            self._writer.rewind(self._mark)
+            added = self._attempt(codec, found)
+        findings.merge(found)
+        return added
+
+    def _attempt(self, codec: str | None, findings: Findings) -> "_Added":
+        """Read all of the file as `codec`, or as what its beginning says."""
+        options, writer = self._options, self._writer
+        start, last = writer.count, self._before
+        num_bytes = 0
+        with self._file.open() as raw:
+            content = files.Content(raw, findings)
+            head = content.read(files.HEAD)
+            kind = binary_kind(head)
+            if kind is not None and options.unit == "char":
+                raise CorpusError(
+                    f"{raw.name} holds {kind}, not text: take the text out of it first"
+                )
+            strict = False
+            self._is_sure = True
+            if options.unit == "byte":
+                codec = ""
+            elif codec is None and self._file.encoding:
+                codec = self._file.encoding
+            elif codec is None:
+                codec, self._is_sure = first_codec(raw.name, head, options, findings)
+                strict = not self._is_sure
+            watch = Utf8Watch(raw.name, codec, options, findings)
+            decoder = TextDecoder(raw.name, codec, options, findings, strict=strict)
+            for data, final in _pieces(head, content):
+                codes = decoder.feed(data, final)
+                watch.feed(data, final)
+                if not len(codes):
+                    continue
+                if writer.count == start and last not in b"\r\n":
+                    findings.add("begins after a newline that was added", raw.name)
+                    writer.append(np.array([LINE_END], np.uint8))
+                    num_bytes += 1
+                writer.append(codes)
+                num_bytes += len(codes) if options.unit == "byte" else _utf8_length(codes)
+                last = int(codes[-1])
+            source = replace(self._file.checked(raw.finish()), encoding=codec)
+        return _Added(source, num_bytes, content.size, last)
+
+    def _survey(self) -> Survey:
+        with self._file.open() as raw:
+            content = files.Content(raw)
+            return survey(iter(lambda: content.read(files.CHUNK), b""))
+
+
+class _Added(NamedTuple):
+    """What reading a file has added to the text, and its last code."""
+
+    source: Source
+    num_bytes: int
+    file_bytes: int
+    last: int
+
+
+def _pieces(head: bytes, content: files.Content) -> Iterator[tuple[bytes, bool]]:
+    """Return the bytes of a file in chunks, each with whether it is the last, an empty one."""
+    for start in range(0, len(head), files.CHUNK):
+        yield head[start : start + files.CHUNK], False
+    while data := content.read(files.CHUNK):
+        yield data, False
+    yield b"", True
 
 
 def fingerprint(sources: Iterable[Source]) -> str:
@@ -151,64 +288,45 @@ def fingerprint(sources: Iterable[Source]) -> str:
     return digest.hexdigest()
 
 
-def check_sources(
-    sources: Iterable[Source],
-    advice: str = "name the file to score, as in: charrnn eval FILE",
-) -> None:
-    """Make sure that recorded sources are still there, byte for byte.
-
-    Raises
-    ------
-    CorpusError
-        If one is gone or has changed; the message ends with `advice`.
-    """
-    for source in sources:
-        if source.path == "-":
-            raise CorpusError(f"this run was trained on standard input, which is gone: {advice}")
-        name = show_path(source.path)
-        if not os.path.exists(source.path):  # noqa: PTH110 - False for a name that is too long
-            raise CorpusError(f"{name}, which this run was trained on, is gone: {advice}")
-        found = hash_file(source.path)
-        if (found.sha256, found.size) != (source.sha256, source.size):
-            what = "SHA-256 differs" if found.size == source.size else "its size differs"
-            raise CorpusError(f"{name} has changed since this run was trained ({what}): {advice}")
-
-
-def _key(sources: Iterable[Source], options: TextOptions) -> str:
-    parts = (cache.FORMAT, fingerprint(sources), sorted(asdict(options).items()))
+def _key(sources: Iterable[Source], options: TextConfig, recorded: Sequence[str]) -> str:
+    parts = [cache.FORMAT, fingerprint(sources), sorted(options.to_json().items())]
+    if any(recorded):
+        parts.append(recorded)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _read_cache(found: list[str], options: TextOptions, cache_dir: Path) -> Corpus | None:
+def _read_cache(inputs: Sequence[Input], options: TextConfig, folder: Path) -> Corpus | None:
     try:
-        sizes = [Path(path).stat().st_size for path in found]
+        sizes = [file.size() for file in inputs]
     except OSError:
         return None  # reading the file will say what is wrong
-    if not cache.may_hold(cache_dir, asdict(options), sizes):
+    if not cache.may_hold(folder, options.to_json(), sizes):
         return None
-    sources = tuple(hash_file(path) for path in found)
-    entry = cache.load(cache_dir, _key(sources, options))
-    if entry is None:
-        return None
-    codes, header = entry
-    notices = tuple(header.notices)
-    return Corpus(codes, sources, notices, header.num_bytes, options.unit, options.normalize)
+    sources = [file.hash() for file in inputs]
+    recorded = [file.encoding for file in inputs]
+    for encodings in ([], recorded):  # what was decided at first is mostly what was recorded
+        entry = cache.load(folder, _key(sources, options, encodings))
+        if entry is None:
+            continue
+        codes, header = entry
+        if any(was and was != has for was, has in zip(recorded, header.encodings, strict=True)):
+            continue
+        read = (
+            replace(source, encoding=encoding)
+            for source, encoding in zip(sources, header.encodings, strict=True)
+        )
+        return Corpus(
+            codes,
+            tuple(read),
+            tuple(header.notices),
+            header.num_bytes,
+            header.file_bytes,
+            options.unit,
+            options.normalize,
+        )
+    return None
 
 
 def _utf8_length(codes: Codes) -> int:
     longer = [limit for limit in (0x80, 0x800, 0x10000) if limit <= np.iinfo(codes.dtype).max]
     return len(codes) + sum(int(np.count_nonzero(codes >= limit)) for limit in longer)
-
-
-def _decode(raw: files.RawFile, options: TextOptions, findings: Findings) -> Iterator[Codes]:
-    content = files.Content(raw, findings)
-    head = content.read(files.HEAD)
-    kind = binary_kind(head)
-    if kind is not None and options.unit == "char":
-        raise CorpusError(f"{raw.name} holds {kind}, not text: take the text out of it first")
-    decoder = TextDecoder(raw.name, head, options, findings)
-    for start in range(0, len(head), files.CHUNK):
-        yield decoder.feed(head[start : start + files.CHUNK])
-    while data := content.read(files.CHUNK):
-        yield decoder.feed(data)
-    yield decoder.feed(b"", final=True)

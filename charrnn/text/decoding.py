@@ -1,70 +1,21 @@
-"""From the bytes of a file to code points, chunk by chunk: encodings, marks, line ends."""
+"""From the bytes of a file to code points, chunk by chunk: one encoding, marks, line ends."""
 
 import codecs
+import re
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.errors import ConfigError, CorpusError
-from charrnn.text.guessing import (
-    BOMS,
-    HANGUL,
-    is_mostly_utf8,
-    looks_binary,
-    suggest_encodings,
-    surrogate_at,
-    wide_pattern,
-)
-from charrnn.text.vocabulary import Codes, Normalize, Normalizer, Unit, to_codes
+from charrnn.config import TextConfig
+from charrnn.errors import CorpusError
+from charrnn.text.guessing import HANGUL, surrogate_at
+from charrnn.text.marking import FIRST_BAD, MARK_BAD, NEXT_BAD
+from charrnn.text.vocabulary import Codes, Normalizer, to_codes
 
-Newlines = Literal["keep", "lf"]
-
-_NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 _CUT_SHORT = {"unexpected end of data", "truncated data", "incomplete multibyte sequence"}
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """How bytes become the text that is trained on; `read_corpus` explains each field.
-
-    Raises
-    ------
-    ConfigError
-        If a value is unknown or two of them contradict each other.
-    """
-
-    encoding: str = "utf-8"
-    newlines: Newlines = "keep"
-    normalize: Normalize = "none"
-    unit: Unit = "char"
-
-    def __post_init__(self) -> None:
-        for name, choices in (("newlines", Newlines), ("normalize", Normalize), ("unit", Unit)):
-            value = getattr(self, name)
-            if value not in get_args(choices):
-                known = ", ".join(get_args(choices))
-                raise ConfigError(f"--{name} {value!r} is unknown: choose one of {known}")
-        if self.unit == "byte" and self.normalize != "none":
-            raise ConfigError(f"--normalize {self.normalize} needs characters: use --unit char")
-        # One name for each codec, so that UTF8 and utf-8 share a cache.
-        object.__setattr__(self, "encoding", _codec_name(self.encoding))
-
-
-def _codec_name(encoding: str) -> str:
-    try:
-        codec = codecs.lookup(encoding)
-        usable = codec._is_text_encoding and codec.name not in _NOT_FOR_FILES
-    except (LookupError, ValueError):
-        usable = False
-    if not usable:
-        raise ConfigError(
-            f"--encoding {encoding!r} is unknown: common ones are utf-8, utf-16, cp949, euc-kr, "
-            "shift_jis, gb18030, big5, latin-1, cp1252"
-        )
-    return codec.name
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
@@ -83,13 +34,26 @@ class Findings:
         """Note `message` about the file `name`; equal messages become one line."""
         self._named.setdefault(message, []).append(name)
 
-    def lines(self, options: TextOptions) -> tuple[str, ...]:
+    def merge(self, other: "Findings") -> None:
+        """Add what was found in another file."""
+        for name in ("crlf", "lf", "cr", "nul"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.composed |= other.composed
+        self.decomposed |= other.decomposed
+        for message, names in other._named.items():
+            self._named.setdefault(message, []).extend(names)
+
+    def lines(self, options: TextConfig) -> tuple[str, ...]:
         """All that was found, one line each."""
         lines = []
         for message, names in self._named.items():
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             lines.append(f"{names[0]}{more}: {message}")
-        if (self.crlf or self.cr) and options.newlines == "keep":
+        if options.newlines == "lf" and (self.crlf or self.cr):
+            changed = (("CR LF", self.crlf), ("CR", self.cr))
+            counts = " and ".join(f"{count:,} {name}" for name, count in changed if count)
+            lines.append(f"line ends: {counts} read as LF; --newlines keep keeps them")
+        elif (self.crlf or self.cr) and options.unit == "char":
             ends = (("CR LF", self.crlf), ("LF", self.lf), ("CR", self.cr))
             counts = ", ".join(f"{count:,} {name}" for name, count in ends if count)
             lines.append(f"line ends: {counts}; --newlines lf makes every one a single LF")
@@ -152,6 +116,35 @@ class LineEnds:
         return text.replace("\r\n", "\n").replace("\r", "\n") if self._lf else text
 
 
+class Misfit(CorpusError):
+    """Bytes that are not in the encoding that a file is read in.
+
+    Attributes
+    ----------
+    name : str
+        The file, as messages show it.
+    where : str
+        Byte (from 0) and line (from 1).
+    codec : str
+    rest : int
+        Bytes of an incomplete character at the end of the file; 0 elsewhere.
+    surrogate : int, optional
+        The lone surrogate that the bytes spell, if it is one.
+    """
+
+    def __init__(
+        self, name: str, where: str, codec: str, rest: int = 0, surrogate: int | None = None
+    ) -> None:
+        self.name, self.where, self.codec = name, where, codec
+        self.rest, self.surrogate = rest, surrogate
+        super().__init__(f"{name}: {where} is not {show_codec(codec)}")
+
+
+def show_codec(codec: str) -> str:
+    """Return the name of an encoding as sentences show it."""
+    return codec.upper() if codec.startswith("utf") else codec
+
+
 class TextDecoder:
     """Turns the bytes of one file into code points, chunk by chunk.
 
@@ -159,32 +152,44 @@ class TextDecoder:
     ----------
     name : str
         The file, as messages show it.
-    head : bytes
-        Its first few thousand bytes, which decide what a byte-order mark says.
-    options : TextOptions
+    codec : str
+        The encoding; for unit "byte" it does not matter.
+    options : TextConfig
     findings : Findings
         Collects what the user should be told.
+    strict : bool
+        Whether bytes that do not fit are an error, whatever the options say.
     """
 
-    def __init__(self, name: str, head: bytes, options: TextOptions, findings: Findings) -> None:
+    def __init__(
+        self,
+        name: str,
+        codec: str,
+        options: TextConfig,
+        findings: Findings,
+        *,
+        strict: bool = False,
+    ) -> None:
         self._name, self._options, self._findings = name, options, findings
-        self._codec = "latin-1" if options.unit == "byte" else self._choose_codec(head)
-        self._decoder = codecs.getincrementaldecoder(self._codec)()
+        self._codec = "latin-1" if options.unit == "byte" else codec
+        self._strict = strict or options.errors == "strict"
+        errors = "strict" if self._strict else MARK_BAD
+        self._decoder = codecs.getincrementaldecoder(self._codec)(errors)
         self._ends = LineEnds(options.newlines == "lf")
         form = options.normalize
         self._normalizer = None if form == "none" else Normalizer(form)
-        self._bytes = self._characters = 0
-        self._at_start, self._not_ascii = True, False
-        self._previous = b""
+        self._bytes = self._characters = self._bad = 0
+        self._at_start = True
 
     def feed(self, data: bytes, final: bool = False) -> Codes:
         """Return the code points that are certain by now; `final` with the last bytes.
 
         Raises
         ------
+        Misfit
+            If `data` is not in the encoding, and that is to be an error.
         CorpusError
-            If `data` is not in the encoding; names the byte (from 0), the line (from 1) and
-            the encodings that would fit.
+            If a codec makes half of a character of it.
         """
         text = self._decode(data, final)
         if self._at_start and text:
@@ -196,65 +201,57 @@ class TextDecoder:
             text = self._normalizer.feed(text) + (self._normalizer.flush() if final else "")
         codes = self._to_codes(text)
         if final:
-            self._findings.crlf += self._ends.crlf_count
-            self._findings.lf += self._ends.lf_count
-            self._findings.cr += self._ends.cr_count
+            self._conclude()
         return codes
 
-    def _choose_codec(self, head: bytes) -> str:
-        asked = self._options.encoding
-        marked = next((codec for bom, codec in BOMS if head.startswith(bom)), None)
-        if asked == "utf-8":
-            wide = None if marked else wide_pattern(head)
-            if wide is not None:
-                raise CorpusError(
-                    f"{self._name} is full of NUL bytes and reads as {wide}: add --encoding {wide}"
-                )
-            if marked not in (None, "utf-8"):
-                self._findings.add(f"has a byte-order mark: read as {marked}", self._name)
-            return marked or asked
-        if asked in ("utf-16", "utf-32"):
-            if marked is not None and marked.startswith(asked):
-                return marked
-            wide = wide_pattern(head)
-            chosen = wide if wide and wide.startswith(asked) else f"{asked}-le"
-            self._findings.add(f"has no byte-order mark: read as {chosen}", self._name)
-            return chosen
-        if marked is not None and not asked.startswith(("utf", "gb18030")):
+    def _conclude(self) -> None:
+        """Tell the findings what was counted in the file."""
+        self._findings.crlf += self._ends.crlf_count
+        self._findings.lf += self._ends.lf_count
+        self._findings.cr += self._ends.cr_count
+        if self._bad:
+            many = self._bad > 1
+            what = f"{self._bad:,} byte{'s' * many} that {'are' if many else 'is'} not "
+            done = "replaced by U+FFFD" if self._options.errors == "replace" else "left out"
             self._findings.add(
-                f"begins with the byte-order mark of {marked} but is read as {asked}; "
-                "leave out --encoding to follow the mark",
-                self._name,
+                f"{what}{show_codec(self._codec)} {'were' if many else 'was'} {done}", self._name
             )
-        return asked
 
     def _decode(self, data: bytes, final: bool) -> str:
-        pending = self._decoder.getstate()[0]
+        pending = self._decoder.getstate()[0] if self._strict else b""
         try:
             text = self._decoder.decode(data, final)
         except UnicodeError as error:
-            raise CorpusError(self._explain(pending + data, error, final, len(pending))) from None
+            raise self._misfit(pending + data, error, final, len(pending)) from None
         self._bytes += len(data)
-        self._previous = data
-        self._not_ascii = self._not_ascii or not text.isascii()
+        if not self._strict and not text.isascii() and FIRST_BAD in text:
+            self._bad += text.count(FIRST_BAD) + text.count(NEXT_BAD)
+            # One U+FFFD for one sequence of bytes, as everybody does.
+            mark = "\ufffd" if self._options.errors == "replace" else ""
+            text = text.replace(FIRST_BAD, mark).replace(NEXT_BAD, "")
         return text
 
     def _drop_bom(self, text: str) -> str:
         self._at_start = False
         if not text.startswith("\ufeff"):
             return text
-        if self._codec == self._options.encoding:  # otherwise the mark has been spoken of
+        if self._codec == self._options.encoding or self._codec == "utf-8":
+            # otherwise the mark has been spoken of
             self._findings.add("byte-order mark (BOM) removed", self._name)
         return text[1:]
 
     def _to_codes(self, text: str) -> Codes:
         try:
             codes = to_codes(text)
-        except UnicodeEncodeError as error:
+        except UnicodeEncodeError as error:  # UTF-7 spells halves of characters
+            if not self._strict:
+                mark = "\ufffd" if self._options.errors == "replace" else ""
+                self._bad += len(_SURROGATES.findall(text))
+                return self._to_codes(_SURROGATES.sub(mark, text))
             where, code = self._characters + error.start, ord(text[error.start])
             raise CorpusError(
                 f"{self._name}: character {where:,} is a lone surrogate (U+{code:04X}), half of a "
-                "pair: repair the text"
+                "pair: repair the text, or read it with --errors replace or --errors skip"
             ) from None
         self._characters += len(codes)
         plain = self._options.unit == "byte" or self._options.normalize != "none"
@@ -262,42 +259,17 @@ class TextDecoder:
             self._findings.note_forms(codes)
         return codes
 
-    def _explain(self, data: bytes, error: UnicodeError, final: bool, pending: int) -> str:
-        """Say in one line where `data`, of which `pending` bytes came earlier, went wrong."""
+    def _misfit(self, data: bytes, error: UnicodeError, final: bool, pending: int) -> Misfit:
+        """Say where `data`, of which `pending` bytes came earlier, went wrong."""
         start = getattr(error, "start", 0)
         reason = getattr(error, "reason", str(error))
         before = LineEnds(lf=False)
         before.feed(self._ends.held + data[:start].decode(self._codec, "replace"), final=True)
         line = 1 + self._ends.total + before.total
-        where = f"byte {self._bytes - pending + start} (line {line})"
-        shown = self._codec.upper() if self._codec.startswith("utf") else self._codec
-        surrogate = surrogate_at(data, start, self._codec)
-        if surrogate is not None:
-            return (
-                f"{self._name}: {where} is a lone surrogate (U+{surrogate:04X}), half of a pair: "
-                "repair the text, or train with --unit byte"
-            )
-        context = self._previous[: len(self._previous) - pending]
-        data, start = context + data, len(context) + start
-        line_start = max(data.rfind(b"\n", 0, start), data.rfind(b"\r", 0, start)) + 1
-        fits = suggest_encodings(data[line_start:], data, self._codec, final)
-        if final and reason in _CUT_SHORT:
-            rest = len(data) - start
-            other = f"; if it is {fits[0]}, add --encoding {fits[0]}" if fits else ""
-            return (
-                f"{self._name}: the file ends in the middle of a {shown} character at {where}: "
-                f"get the whole file, or remove its last {rest} byte{'s' if rest > 1 else ''}"
-                + ("" if self._not_ascii else other)
-            )
-        if self._codec == "utf-8" and (self._not_ascii or is_mostly_utf8(data, start)):
-            return (
-                f"{self._name}: {where} is not UTF-8, though the text around it is: repair or "
-                "remove the damaged bytes, or train with --unit byte"
-            )
-        wrong = f"{self._name}: {where} is not {shown}"
-        if fits and fits[0] == "utf-8":
-            return f"{wrong}; the file reads as UTF-8: leave out --encoding"
-        if fits:
-            return f"{wrong}; the file reads as {' or '.join(fits)}: add --encoding {fits[0]}"
-        what = "it looks like binary data" if looks_binary(data) else "no common encoding fits"
-        return f"{wrong}; {what}: name a text file, or train on its bytes with --unit byte"
+        return Misfit(
+            self._name,
+            f"byte {self._bytes - pending + start} (line {line})",
+            self._codec,
+            rest=len(data) - start if final and reason in _CUT_SHORT else 0,
+            surrogate=surrogate_at(data, start, self._codec),
+        )

@@ -7,7 +7,6 @@ import io
 import lzma
 import os
 import stat
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,11 +42,15 @@ class Source:
         Of the bytes as they lie on disk, compressed or not, in hexadecimal.
     size : int
         Number of these bytes.
+    encoding : str
+        What its text was decoded with; "" where that is unknown, as in an old record, or where
+        bytes were taken as they are.
     """
 
     path: str
     sha256: str
     size: int
+    encoding: str = ""
 
 
 def show_path(path: str | Path) -> str:
@@ -59,6 +62,21 @@ def show_path(path: str | Path) -> str:
     if text.startswith(here + os.sep):
         text = text[len(here) + 1 :]
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def portable_name(path: str) -> str:
+    """Return a path that says nothing of the machine, to be stored where others may read it.
+
+    That is the path from the working folder if it lies inside it, else its last component; "-"
+    stays.
+    """
+    if path == "-":
+        return path
+    full = Path(_absolute(path))
+    try:
+        return full.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return full.name
 
 
 def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -> list[str]:
@@ -134,10 +152,28 @@ def _texts_among(paths: Iterable[str], where: str, encoding: str, findings: Find
 
 
 class RawFile:
-    """The bytes of a file as they lie on disk, counted and hashed as they pass."""
+    """The bytes of a file as they lie on disk, counted and hashed as they pass.
 
-    def __init__(self, file: BinaryIO | io.FileIO, path: str, before: os.stat_result | None):
-        self._file, self._path, self._before = file, path, before
+    Parameters
+    ----------
+    file : binary file
+    path : str
+    before : stat_result, optional
+        What the file was when it was opened; it must be the same at the end.
+    limit : int, optional
+        Only so many bytes are read, and what comes after them may change.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO | io.FileIO,
+        path: str,
+        before: os.stat_result | None,
+        limit: int | None = None,
+    ) -> None:
+        self._file, self._path = file, path
+        self._before = before if limit is None else None
+        self._left = limit
         self.name = show_path(path)
         self._ahead = b""
         self._sha256 = hashlib.sha256()
@@ -145,21 +181,34 @@ class RawFile:
 
     def peek(self, size: int) -> bytes:
         """Return the first `size` bytes, without taking them; before any `read`."""
-        while len(self._ahead) < size and (more := self._file.read(size - len(self._ahead))):
+        while len(self._ahead) < size and (more := self._take(size - len(self._ahead))):
             self._ahead += more
         return self._ahead
+
+    def _take(self, size: int) -> bytes:
+        if self._left is None:
+            return self._file.read(size) or b""
+        data = self._file.read(min(size, self._left)) or b""
+        self._left -= len(data)
+        return data
 
     def read(self, size: int) -> bytes:
         """Return at most `size` bytes, none at the end."""
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
         else:
-            data = self._file.read(size) or b""
+            data = self._take(size)
         self._sha256.update(data)
         self._size += len(data)
         if self._before is not None and self._size > self._before.st_size:
             raise CorpusError(self._changed())  # at once: it may grow faster than it is read
         return data
+
+    def digest_at(self, size: int) -> str:
+        """Read on to byte `size`, and return the SHA-256 of all bytes before it."""
+        while self._size < size and self.read(min(CHUNK, size - self._size)):
+            pass
+        return self._sha256.hexdigest()
 
     def finish(self) -> Source:
         """Read what is left, and make sure that the file is the one that was opened."""
@@ -178,13 +227,16 @@ class RawFile:
 
 
 @contextmanager
-def open_source(path: str, stdin: BinaryIO | None = None) -> Iterator[RawFile]:
-    """Open a regular file, or standard input, for reading; say clearly what else it is."""
+def open_source(
+    path: str, stdin: BinaryIO | None = None, limit: int | None = None
+) -> Iterator[RawFile]:
+    """Open a regular file for reading, or what came from standard input; say what else it is.
+
+    With `limit`, only so many bytes of a file are read.
+    """
     try:
-        if path == "-":
-            if stdin is None and (sys.stdin is None or sys.stdin.closed):
-                raise CorpusError("standard input (-) is closed: name a file")
-            yield RawFile(stdin or sys.stdin.buffer, path, None)
+        if stdin is not None:
+            yield RawFile(stdin, path, None)
             return
         _refuse_special(path, Path(path).stat().st_mode)
         # Should a pipe have taken the file's place meanwhile, opening it must not wait.
@@ -192,7 +244,7 @@ def open_source(path: str, stdin: BinaryIO | None = None) -> Iterator[RawFile]:
         with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
             before = os.fstat(file.fileno())
             _refuse_special(path, before.st_mode)
-            yield RawFile(file, path, before)
+            yield RawFile(file, path, before, limit)
     except OSError as error:
         raise CorpusError(_os_message(path, error)) from None
 
@@ -218,9 +270,9 @@ def _os_message(path: str, error: OSError) -> str:
     return f"{show_path(path)} cannot be read ({reason}): check the name and its permissions"
 
 
-def hash_file(path: str) -> Source:
-    """Return a file's size and SHA-256; CorpusError if it cannot be read."""
-    with open_source(path) as raw:
+def hash_file(path: str, limit: int | None = None) -> Source:
+    """Return a file's size and SHA-256, or those of its first bytes; CorpusError if unreadable."""
+    with open_source(path, limit=limit) as raw:
         return raw.finish()
 
 
@@ -228,7 +280,8 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def _compression(head: bytes) -> str | None:
+def compression(head: bytes) -> str | None:
+    """Name what a file is compressed with, from its first bytes."""
     if head.startswith(b"\x1f\x8b\x08"):
         return "gzip"
     if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS:
@@ -237,11 +290,18 @@ def _compression(head: bytes) -> str | None:
 
 
 class Content:
-    """What a file holds, decompressed as it is read."""
+    """What a file holds, decompressed as it is read.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that were read so far.
+    """
 
     def __init__(self, raw: RawFile, findings: Findings | None = None) -> None:
         self._name = raw.name
-        self._kind = _compression(raw.peek(HEAD))
+        self._kind = compression(raw.peek(HEAD))
+        self.size = 0
         expected = _SUFFIXES.get(Path(raw.name).suffix.lower())
         if expected is not None and self._kind is None:
             raise CorpusError(
@@ -262,7 +322,7 @@ class Content:
     def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer only before the end."""
         try:
-            return self._file.read(size)
+            data = self._file.read(size)
         except EOFError:
             raise CorpusError(
                 f"{self._name}: the {self._kind} archive is cut short: get the whole file"
@@ -273,3 +333,5 @@ class Content:
             raise CorpusError(
                 f"{self._name}: the {self._kind} archive is damaged ({error}): get it again"
             ) from None
+        self.size += len(data)
+        return data

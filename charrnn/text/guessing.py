@@ -1,6 +1,7 @@
 """What bytes of unknown kind look like: which encoding, or no text at all."""
 
 import codecs
+import re
 
 import numpy as np
 
@@ -16,17 +17,24 @@ HANGUL, _KANA, _HAN = (0xAC00, 0xD7A3), (0x3041, 0x30FE), (0x4E00, 0x9FFF)
 _LATIN, _CYRILLIC = (0xC0, 0x24F), (0x410, 0x451)
 # Encodings to suggest, the likelier of two equals first: the script that each is used for, its
 # companion script with a lower weight, and the character set that holds what is really in use.
-_CANDIDATES: dict[str, tuple[tuple[int, int], tuple[int, int] | None, str]] = {
+CANDIDATES: dict[str, tuple[tuple[int, int], tuple[int, int] | None, str]] = {
     "cp949": (HANGUL, None, "euc_kr"),
     "euc-kr": (HANGUL, None, "euc_kr"),
     "shift_jis": (_KANA, _HAN, "shift_jis"),
+    "cp932": (_KANA, _HAN, "cp932"),
     "euc-jp": (_KANA, _HAN, "euc_jp"),
     "gb18030": (_HAN, None, "gb2312"),
     "big5": (_HAN, None, "big5"),
     "cp1251": (_CYRILLIC, None, "cp1251"),
-    "latin-1": (_LATIN, None, "latin-1"),
+    "koi8-r": (_CYRILLIC, None, "cp1251"),
+    "cp866": (_CYRILLIC, None, "cp1251"),
     "cp1252": (_LATIN, None, "cp1252"),
+    "latin-1": (_LATIN, None, "latin-1"),  # accepts every byte, so it comes last
 }
+_CYRILLIC_PAIR = re.compile("[\u0410-\u0451](?=[\u0410-\u0451])")
+_INNER_CAPITAL = re.compile("[\u0430-\u0451](?=[\u0410-\u042f])")
+_STRANGE = re.compile("[\x80-\U0010ffff]")
+_INNER_SYMBOL = re.compile("(?<=[a-z])[\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7](?=[a-z])")
 _FREQUENT_HAN = frozenset("的一是不了在人有我他这這中大来來上国國个個到说說们們为為")
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\b\x1b") + b"\x7f"
 _SIGNATURES = (
@@ -53,14 +61,6 @@ def surrogate_at(data: bytes, start: int, codec: str) -> int | None:
     else:
         return None
     return code if 0xD800 <= code <= 0xDFFF else None
-
-
-def is_mostly_utf8(data: bytes, start: int) -> bool:
-    """Whether what is around `start` reads as UTF-8 but for a few bytes."""
-    text = data[max(0, start - 32_768) : start + 32_768].decode("utf-8", "replace")
-    bad = text.count("\ufffd")
-    good = sum(character >= "\x80" for character in text) - bad
-    return good >= 4 * bad
 
 
 def wide_pattern(head: bytes) -> str | None:
@@ -96,37 +96,18 @@ def looks_binary(head: bytes) -> bool:
     return controls > 0.05 * len(head)
 
 
-def suggest_encodings(sample: bytes, data: bytes, failed: str, final: bool) -> list[str]:
-    """Return at most three encodings that `sample` reads well in, the most plausible first.
-
-    `data` is the chunk that `sample` ends, with its start aligned for UTF-16; `final` says that
-    the file ends with it; `failed` is the encoding that did not fit.
-    """
-    scores: dict[str, float] = {}
-    texts: set[str] = set()
-    for name in ("utf-8", "utf-16-le", "utf-16-be", *_CANDIDATES):
-        if codecs.lookup(name).name == codecs.lookup(failed).name:
-            continue
-        wide = name.startswith("utf-16")
-        if wide and b"\0" not in data:
-            continue
-        try:
-            decoder = codecs.getincrementaldecoder(name)()
-            text = decoder.decode(data if wide else sample, final)[:65_536]
-        except UnicodeError:
-            continue
-        score = _plausibility(text, name)
-        if score >= 0.35 and text not in texts:
-            texts.add(text)
-            scores[name] = score
-    ranked = sorted(scores, key=lambda name: -scores[name])
-    return [name for name in ranked if scores[name] >= 0.75 * scores[ranked[0]]][:3]
+_PLAUSIBLE, _PLAUSIBLE_ALPHABET = 0.35, 0.6
+"""The least score of an encoding that is believed; more where every byte is some letter."""
 
 
-def _plausibility(text: str, name: str) -> float:
+def is_believed(score: float, name: str) -> bool:
+    """Return whether a text that reads so well in an encoding may be taken for one in it."""
+    alphabet = name in CANDIDATES and CANDIDATES[name][0] in (_LATIN, _CYRILLIC)
+    return score >= (_PLAUSIBLE_ALPHABET if alphabet else _PLAUSIBLE)
+
+
+def plausibility(text: str, name: str) -> float:
     """Score how much `text` looks like what people write in the encoding `name`: 0 to 2."""
-    if name == "utf-8":
-        return 2.0
     strange = [character for character in text if character >= "\x80"]
     if name.startswith("utf-16"):
         usual = sum(
@@ -139,15 +120,30 @@ def _plausibility(text: str, name: str) -> float:
     strange = [c for c in strange if not (0x3000 <= ord(c) <= 0x303F or 0xFF00 <= ord(c) <= 0xFF60)]
     if not strange:
         return 0.0
-    script, companion, charset = _CANDIDATES[name]
-    strange = strange[:4000]
-    letters = sum(character.isascii() and character.isalpha() for character in text[:8000])
+    script, companion, charset = CANDIDATES[name]
+    share = len(strange)
+    letters = sum(character.isascii() and character.isalpha() for character in text)
+    strange = strange[:: 1 + len(strange) // 4000]  # from all over the sample
     score = sum(_weight(c, script, companion, charset) for c in strange) / len(strange)
     if companion is not None and not any(_KANA[0] <= ord(c) <= _KANA[1] for c in strange):
         score *= 0.5  # Japanese without any kana
+    score *= 0.3 ** _is_mojibake(text, strange, script)
     # Accents are rare in a Latin text, and Latin letters are rare in a Cyrillic one.
-    unlikely = {_LATIN: len(strange) > letters, _CYRILLIC: len(strange) <= letters}
+    unlikely = {_LATIN: share > letters, _CYRILLIC: share <= letters}
     return score * (0.3 if unlikely.get(script, False) else 1.0)
+
+
+def _is_mojibake(text: str, strange: list[str], script: tuple[int, int]) -> bool:
+    """Whether a text has what no text has, but one that was decoded wrongly."""
+    if any("\x80" <= character <= "\x9f" for character in strange):  # control characters
+        return True
+    if script == _CYRILLIC:
+        wrong, all_of = _INNER_CAPITAL, _CYRILLIC_PAIR
+    elif script == _LATIN:
+        wrong, all_of = _INNER_SYMBOL, _STRANGE
+    else:
+        return False
+    return len(wrong.findall(text)) > 0.05 * len(all_of.findall(text))
 
 
 def _weight(
@@ -166,6 +162,8 @@ def _weight(
         rare = True
     if rare:
         return 0.2
+    if script == _CYRILLIC:  # capitals are rare; two encodings differ in the case alone
+        return 1.0 if character.islower() else 0.5
     if script == _HAN:
         return 1.0 if character in _FREQUENT_HAN else 0.7
     return 1.0 if in_script else 0.7

@@ -7,6 +7,7 @@ An item is read from a zero state: a line end is its start symbol, and its own l
 predicted too, ends it. Empty lines are no items.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -32,6 +33,20 @@ def as_lines(codes: Codes, line_end: int = LINE_END) -> Codes:
     if not len(kept) or kept[-1] == line_end:
         return kept
     return np.append(kept, kept.dtype.type(line_end))
+
+
+def chunks_of_lines(codes: Codes, size: int = 1 << 20) -> Iterator[Codes]:
+    """Return a text as ``as_lines`` does, in chunks of whole lines of about so many characters."""
+    start = 0
+    while start < len(codes):
+        stop = min(start + size, len(codes))
+        while stop < len(codes) and codes[stop - 1] != LINE_END:  # to the end of its last line
+            ends = np.flatnonzero(codes[stop : stop + size] == LINE_END)
+            stop = stop + int(ends[0]) + 1 if len(ends) else min(stop + size, len(codes))
+        lines = as_lines(np.asarray(codes[start:stop]))
+        if len(lines):
+            yield lines
+        start = stop
 
 
 def line_end_id(vocabulary: Vocabulary) -> int:

@@ -168,7 +168,12 @@ class Vocabulary:
     def from_codes(
         cls, codes: Codes, *, unit: Unit = "char", normalize: Normalize = "none"
     ) -> "Vocabulary":
-        """Collect the distinct symbols of a text, `codes (n,)`, which may be a memory map."""
+        """Collect the distinct symbols of a text, `codes (n,)`, which may be a memory map.
+
+        Bytes are all 256, whatever the text: so a model of bytes reads every text.
+        """
+        if unit == "byte":
+            return cls(np.arange(256, dtype=np.uint32), unit, normalize)
         seen = np.zeros(CODE_POINTS, np.bool_)
         for start in range(0, len(codes), CHUNK):
             chunk = codes[start : start + CHUNK]
@@ -209,7 +214,8 @@ class Vocabulary:
         Raises
         ------
         VocabularyError
-            If some are unknown: names them with their counts and where each comes first.
+            If some are unknown: names them with their counts, and the line and the column, from
+            1, where each comes first.
         """
         ids: Ids = np.empty(len(codes), self.dtype) if out is None else out
         for start in range(0, len(codes), CHUNK):
@@ -231,6 +237,16 @@ class Vocabulary:
             left_out.update(chunk[~known].tolist())
         ids = np.concatenate(pieces) if pieces else np.empty(0, self.dtype)
         return ids, dict(sorted(left_out.items()))
+
+    def unknown(self, codes: Codes) -> dict[int, int]:
+        """Return how often each symbol of `codes (n,)` that is not known occurs; builds no ids."""
+        counts: Counter[int] = Counter()
+        for start in range(0, len(codes), CHUNK):
+            chunk = codes[start : start + CHUNK]
+            missing = self._table.take(chunk, mode="clip") == len(self)
+            if missing.any():
+                counts.update(chunk[missing].tolist())
+        return dict(sorted(counts.items()))
 
     def count(self, codes: Codes) -> npt.NDArray[np.int64]:
         """Return how often each symbol occurs in `codes (n,)`, as (V,)."""
@@ -321,10 +337,12 @@ class Vocabulary:
         ]
         where = np.concatenate(places)
         unknown, first, counts = np.unique(codes[where], return_index=True, return_counts=True)
+        shown = np.argsort(first)[:LISTED]
+        lines = _places(codes, where[first[shown]].tolist())
         listed = [
             f"{self.show(int(unknown[i]))} {counts[i]:,} time{'s' if counts[i] > 1 else ''}, "
-            f"first at {where[first[i]]:,}"
-            for i in np.argsort(first)[:LISTED]
+            f"first at line {line:,}, column {column:,}"
+            for i, (line, column) in zip(shown, lines, strict=True)
         ]
         more = f"; and {len(unknown) - LISTED:,} more" if len(unknown) > LISTED else ""
         return (
@@ -341,6 +359,21 @@ class Vocabulary:
         if self.unit == "byte":
             return f"byte 0x{code:02X}"
         return show_character(code) if code < CODE_POINTS else f"number {code}"
+
+
+def _places(codes: Codes, where: list[int]) -> list[tuple[int, int]]:
+    """Return line and column, from 1, of some characters of a text, given in ascending order."""
+    places = []
+    done = line = line_start = 0
+    for place in where:
+        for start in range(done, place, CHUNK):
+            chunk = codes[start : min(start + CHUNK, place)]
+            ends = np.flatnonzero(chunk == ord("\n"))
+            if len(ends):
+                line, line_start = line + len(ends), start + int(ends[-1]) + 1
+        done = place
+        places.append((line + 1, place - line_start + 1))
+    return places
 
 
 def _form(normalize: str) -> Any:

@@ -1,0 +1,133 @@
+"""What a corpus is read from: a file, the beginning of one, or standard input, more than once."""
+
+import gzip
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from charrnn.errors import CorpusError
+from charrnn.text.files import CHUNK, RawFile, Source, open_source
+
+STDIN_MEMORY = 64 << 20
+"""Bytes of standard input that are kept in memory; more go to a temporary file."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that can be opened again.
+
+    Attributes
+    ----------
+    path : str
+        Absolute, or "-" for standard input.
+    encoding : str
+        What it was decoded with before, and must be again; "" where that is to be decided.
+    limit : int, optional
+        Only so many bytes are read.
+    stdin : binary file, optional
+        What "-" reads, from its beginning; it can be rewound.
+    kept : Path, optional
+        The gzip file that holds what came from standard input.
+    expected : Source, optional
+        What it was; it must be the same when it is read.
+    """
+
+    path: str
+    encoding: str = ""
+    limit: int | None = None
+    stdin: BinaryIO | None = None
+    kept: Path | None = None
+    expected: Source | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[RawFile]:
+        """Open it at its beginning."""
+        if self.kept is not None:
+            with open_source(str(self.kept)) as outer:
+                yield RawFile(cast(BinaryIO, _Unpacked(outer)), self.path, None)
+            return
+        if self.stdin is not None:
+            self.stdin.seek(0)
+        with open_source(self.path, self.stdin, self.limit) as raw:
+            yield raw
+
+    def size(self) -> int:
+        """Return its bytes; OSError if that cannot be known."""
+        if self.expected is not None:
+            return self.expected.size
+        if self.stdin is not None:
+            return self.stdin.seek(0, 2)
+        return Path(self.path).stat().st_size
+
+    def hash(self) -> Source:
+        """Return its size and SHA-256."""
+        with self.open() as raw:
+            return self.checked(raw.finish())
+
+    def checked(self, source: Source) -> Source:
+        """Return what was read; CorpusError if that is not what was expected."""
+        was = self.expected
+        if was is not None and (was.size, was.sha256) != (source.size, source.sha256):
+            raise CorpusError(
+                "the corpus changed while it was read: run again when nothing writes to it"
+            )
+        return source
+
+
+class _Unpacked:
+    """The content of a gzip file, as a file that ``RawFile`` can read."""
+
+    def __init__(self, outer: RawFile) -> None:
+        self._name = outer.name
+        self._file = gzip.GzipFile(fileobj=cast(BinaryIO, outer), mode="rb")
+
+    def read(self, size: int) -> bytes:
+        """Return at most `size` bytes, none at the end."""
+        try:
+            return self._file.read(size)
+        except (EOFError, OSError, zlib.error) as error:
+            raise CorpusError(
+                f"{self._name}, the copy of standard input, is damaged ({error}): take another "
+                "copy of the run, or train a new one"
+            ) from None
+
+
+class KeptInput(tempfile.SpooledTemporaryFile[bytes]):
+    """What came from standard input; it goes when nobody needs it any more, without a warning."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def spool(stdin: BinaryIO | None) -> BinaryIO:
+    """Take all that comes from standard input, so that it can be read more than once.
+
+    What was taken before is returned as it is.
+    """
+    if isinstance(stdin, KeptInput):
+        return cast(BinaryIO, stdin)
+    if stdin is None:
+        if sys.stdin is None or sys.stdin.closed:
+            raise CorpusError("standard input (-) is closed: name a file")
+        stdin = sys.stdin.buffer
+    kept = KeptInput(max_size=STDIN_MEMORY)
+    try:
+        shutil.copyfileobj(stdin, kept, CHUNK)
+        kept.seek(0)
+    except OSError as error:
+        kept.close()
+        reason = error.strerror or str(error)
+        raise CorpusError(
+            f"standard input cannot be read or kept ({reason}): free some space in "
+            f"{tempfile.gettempdir()}, or name a file"
+        ) from None
+    except BaseException:
+        kept.close()
+        raise
+    return cast(BinaryIO, kept)

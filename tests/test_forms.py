@@ -1,0 +1,125 @@
+"""The same text in another form: tried before a character is reported as unknown."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from charrnn.config import TextConfig
+from charrnn.text import Vocabulary, fitting_corpus, fitting_text, read_corpus
+from charrnn.text.vocabulary import to_codes
+
+FRENCH = "l'été à la forêt, un élève rêve déjà\n"
+
+
+def form(name, text=FRENCH):
+    return unicodedata.normalize(name, text)
+
+
+def knows(text, **options):
+    return Vocabulary.from_codes(to_codes(text), **options)
+
+
+@pytest.mark.parametrize(
+    ("known", "newlines", "text", "used", "option"),
+    [
+        ("ab\n", "keep", "a\nb", "a\nb", ""),
+        ("ab\n", "lf", "a\r\nb\r", "a\nb\n", ""),
+        ("ab\n", "keep", "a\r\nb", "a\nb", "--newlines lf"),
+        ("ab\r\n", "keep", "a\r\nb", "a\r\nb", ""),
+        ("ab\r", "keep", "a\nb", "a\rb", "CR line ends"),
+        (form("NFD"), "lf", "é", "e\u0301", "--normalize nfd"),
+        (form("NFC"), "lf", "e\u0301", "é", "--normalize nfc"),
+        (form("NFC"), "keep", "e\u0301\r\n", "é\n", "--normalize nfc --newlines lf"),
+        (form("NFD"), "keep", "é\r\n", "e\u0301\n", "--normalize nfd --newlines lf"),
+        ("ab", "lf", "aé", "aé", ""),
+        ("ab", "lf", "a\r\nx", "a\nx", ""),
+        ("ab", "lf", "a\ud800", "a\ud800", ""),
+        ("ab", "lf", "", "", ""),
+    ],
+)
+def test_the_form_of_a_seed_that_the_model_knows(known, newlines, text, used, option):
+    assert fitting_text(text, knows(known), newlines) == (used, option)
+
+
+def test_a_model_with_a_form_of_its_own_needs_no_other():
+    jamo = Vocabulary.from_codes(to_codes(form("NFD")), normalize="nfd")
+    assert fitting_text("é", jamo, "lf") == ("é", "")
+
+
+class Reader:
+    """Reads a file, and remembers how."""
+
+    def __init__(self, path):
+        self.path, self.configs = path, []
+
+    def __call__(self, config):
+        self.configs.append(config)
+        return read_corpus([self.path], **config.to_json())
+
+
+@pytest.fixture
+def reader(tmp_path):
+    def write(text):
+        path = Path(tmp_path, "text.txt")
+        path.write_bytes(text.encode())
+        return Reader(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("known", "text", "changes", "notice"),
+    [
+        (form("NFD"), form("NFC"), {"normalize": "nfd"}, "--normalize nfd"),
+        (form("NFC"), form("NFD"), {"normalize": "nfc"}, "--normalize nfc"),
+        ("fi\n", "\ufb01\n", {"normalize": "nfkc"}, "--normalize nfkc"),
+        ("ab\n", "a\r\nb\r\n", {"newlines": "lf"}, "--newlines lf"),
+        (
+            form("NFD"),
+            form("NFC").replace("\n", "\r\n"),
+            {"normalize": "nfd", "newlines": "lf"},
+            "--normalize nfd --newlines lf",
+        ),
+    ],
+)
+def test_the_form_of_a_file_that_the_model_knows(reader, known, text, changes, notice):
+    read = reader(text)
+    before = TextConfig(newlines="keep")
+    corpus, config = fitting_corpus(read, before, (), knows(known))
+    assert knows(known).unknown(corpus.codes) == {}
+    assert corpus.notices[-1] == f"read with {notice}, the form that the model knows"
+    assert {name: getattr(config, name) for name in changes} == changes
+    assert config == read.configs[-1]
+
+
+def test_a_text_that_is_known_is_read_once(reader):
+    read = reader("ab\n")
+    corpus, config = fitting_corpus(read, TextConfig(), (), knows("ab\n"))
+    assert (read.configs, config, corpus.notices) == ([TextConfig()], TextConfig(), ())
+
+
+def test_what_the_user_asked_for_is_not_changed(reader):
+    read = reader(form("NFC"))
+    corpus, config = fitting_corpus(read, TextConfig(), ("normalize",), knows(form("NFD")))
+    assert (len(read.configs), config) == (1, TextConfig())
+    read = reader("a\r\n")
+    config = TextConfig(newlines="keep")
+    assert fitting_corpus(read, config, ("newlines",), knows("a\n"))[1] == config
+    assert corpus.text() == form("NFC")
+
+
+def test_no_form_helps(reader):
+    read = reader("é ж\n")
+    corpus, config = fitting_corpus(read, TextConfig(), (), knows(form("NFD")))
+    assert config == TextConfig()
+    assert corpus.text() == "é ж\n"
+    assert corpus.notices == ()
+
+
+def test_bytes_have_no_forms(reader):
+    read = reader("é\r\n")
+    only = Vocabulary([97], unit="byte")
+    config = TextConfig(unit="byte")
+    assert fitting_corpus(read, config, (), only)[1] == config
+    assert len(read.configs) == 1

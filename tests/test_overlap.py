@@ -1,0 +1,144 @@
+"""How much of the held-out part is in the training part, and whether the end is like the rest."""
+
+import random
+import string
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from charrnn.text import end_is_unlike, likeness, overlap, overlap_of_items
+from charrnn.text.overlap import BLOCK, spread
+from charrnn.text.vocabulary import to_codes
+
+overlap_module = import_module("charrnn.text.overlap")  # the function has the same name
+
+WORDS = ["kettle", "garden", "slowly", "under", "rain", "and", "wind", "the", "sings", "of"]
+
+
+def prose(count, seed, words=WORDS):
+    """Return lines of random words: each with its own order."""
+    rng = random.Random(seed)
+    lines = [" ".join(rng.choices(words, k=rng.randint(4, 11))) for _ in range(count)]
+    return "\n".join(lines) + "\n"
+
+
+def noise(count, seed, kind=np.uint8):
+    return np.random.default_rng(seed).integers(32, 127, count).astype(kind)
+
+
+def cut(text):
+    codes = to_codes(text)
+    at = len(codes) * 9 // 10
+    return codes[:at], codes[at:]
+
+
+def test_a_text_that_comes_four_times_is_its_own_copy():
+    train, held = cut(prose(600, 2) * 4)
+    assert overlap(train, held) > 0.99
+
+
+def test_a_text_without_repeats_has_none():
+    train, held = noise(50_000, 0), noise(5_000, 1)
+    assert overlap(train, held) == 0
+    assert overlap(train[:10], held) == overlap(train, held[:10]) == 0
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
+def test_the_share_that_is_repeated(kind):
+    train, held = noise(50_000, 0, kind), noise(1_000, 1, kind)
+    held[300:400] = train[12_345:12_445]
+    assert 0.1 - 2 * (BLOCK - 1) / 1000 <= overlap(train, held) <= 0.1
+    held[300:400] = train[32 * 300 : 32 * 300 + 100]  # whole blocks, and 4 characters
+    assert overlap(train, held) == pytest.approx(0.096)
+
+
+@pytest.mark.parametrize("start", range(0, 32, 3))
+def test_every_repeat_of_63_is_found_and_none_of_31(start):
+    train, held = noise(5_000, 0), noise(200, 1)
+    held[50:113] = train[1000 + start : 1063 + start]
+    assert 32 / 200 <= overlap(train, held) <= 63 / 200
+    held = noise(200, 1)
+    held[50:81] = train[1000 + start : 1031 + start]
+    assert overlap(train, held) == 0
+
+
+def test_chunks_and_samples_change_little(monkeypatch):
+    train, held = noise(20_000, 0), noise(9_000, 1)
+    held[:3000] = train[5000:8000]
+    whole = overlap(train, held)
+    monkeypatch.setattr(overlap_module, "CHUNK", 320)
+    assert overlap(train, held) == whole
+    monkeypatch.setattr(overlap_module, "SAMPLE", 4_000)
+    assert overlap(train, held) == pytest.approx(whole, abs=0.1)
+
+
+def test_pieces_are_spread_over_all_of_a_text():
+    codes = np.arange(1000)
+    pieces = spread(codes, 100, 5)
+    assert [len(piece) for piece in pieces] == [20] * 5
+    assert pieces[0][0] == 0
+    assert pieces[-1][-1] == 999
+    assert spread(codes, 1000, 5)[0] is codes
+
+
+def test_items_that_are_learned_too():
+    train = to_codes("anna\nbob\n\nzoe\n한국\n")
+    assert overlap_of_items(train, to_codes("bob\nann\n한국\n\nbob")) == 0.75
+    assert overlap_of_items(train, to_codes("\n\n")) == 0
+    assert overlap_of_items(train[:0], to_codes("bob")) == 0
+
+
+C_CODE = "".join(
+    f"static int f{n}(const char *s, size_t n{n}) {{\n    return s[{n}] == 0 ? -{n} : n{n};\n}}\n"
+    for n in range(60)
+)
+FRENCH = ["l'été", "forêt", "près", "château", "où", "garçon", "déjà", "élève", "qu'il", "à"]
+
+
+def log(form, count):
+    rng = random.Random(0)
+    return "".join(form.format(rng.randrange(10, 60), rng.randrange(999)) for _ in range(count))
+
+
+TABLE = "".join(f"{n * n * n};{n * 77 % 1000};{n % 7}\n" for n in range(90, 200))
+
+UNLIKE = {
+    "code behind prose": prose(900, 0) + C_CODE,
+    "another language behind prose": prose(900, 0) + prose(100, 1, FRENCH),
+    "sorted names": "\n".join(
+        sorted("".join(random.Random(n).choices(string.ascii_lowercase, k=6)) for n in range(2000))
+    ),
+    "a log that changes": log("12:{0}:07 INFO request {1} done\n", 900)
+    + log('{{"at":{0},"level":"info","id":{1}}}\n', 80),
+}
+LIKE = {
+    "prose": prose(900, 0),
+    "short prose": prose(60, 0),
+    "prose in two languages": prose(30, 0) + prose(30, 1, FRENCH) * 2 + prose(40, 2),
+    "a log in order": "".join(
+        sorted(log("12:{0}:07 INFO request {1} done\n", 900).splitlines(True))
+    ),
+    "rare characters": "".join(map(chr, random.Random(0).choices(range(0x4E00, 0x5200), k=5000))),
+    # The end costs more than the average piece, and less than the strangest one.
+    "tables among prose": prose(40, 0) + TABLE[:300] + prose(60, 1) + TABLE[300:420] + prose(8, 2),
+    "a single character": "a" * 5000,
+    "too short to tell": prose(9, 0) + C_CODE[:40],
+}
+
+
+@pytest.mark.parametrize("case", UNLIKE)
+def test_an_end_that_is_unlike_the_rest(case):
+    assert end_is_unlike(*cut(UNLIKE[case]))
+
+
+@pytest.mark.parametrize("case", LIKE)
+def test_an_end_that_is_like_the_rest(case):
+    assert not end_is_unlike(*cut(LIKE[case]))
+
+
+def test_a_long_text_is_sampled(monkeypatch):
+    monkeypatch.setattr(likeness, "SAMPLE", 20_000)
+    monkeypatch.setattr(likeness, "PIECE", 1_000)
+    assert end_is_unlike(*cut(prose(3000, 0) + C_CODE * 4))
+    assert not end_is_unlike(*cut(prose(3000, 0)))
