@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 Ids: TypeAlias = npt.NDArray[np.integer[Any]]
 Floats: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 MAX_CONTEXT = 16
 """The longest n-gram context tried; most texts stop gaining, and so the search, before 10."""
@@ -64,7 +65,9 @@ def baselines(
     list of (str, float)
         The opponent's name and the nats it needs for the whole held-out text, from the most
         ignorant to the compressors. The n-gram's context is chosen without the held-out text,
-        by `choose_context`; a compressor's bytes are counted as 8 ln 2 nats each.
+        by `choose_context`; a compressor's bytes are counted as 8 ln 2 nats each. Of a text that
+        repeats the training text, a compressor may pack both into no more bytes than the one:
+        that is no cost of a text, and it is left out.
     """
     fitted = train_ids[-MAX_NGRAM_SYMBOLS:]
     context = choose_context(fitted, vocab_size)
@@ -77,7 +80,8 @@ def baselines(
         (ngram, float(kneser_ney(fitted, held_out_ids, vocab_size, max_context=context)[-1])),
     ]
     added = compressed_bytes_given(train_bytes, held_out_bytes)
-    return scores + [(name, count * 8 * math.log(2)) for name, count in added.items()]
+    costs = [(name, count * 8 * math.log(2)) for name, count in added.items() if count > 0]
+    return scores + costs
 
 
 def uniform(vocab_size: int, m: int) -> float:
@@ -105,9 +109,15 @@ def unigram(train: Ids, held_out: Ids, vocab_size: int) -> float:
         Nats for the whole held-out text.
     """
     _check_range(train, held_out, vocab_size)
-    weights = np.bincount(train, minlength=vocab_size) + 0.5
+    counts = (np.bincount(ids, minlength=vocab_size) for ids in (train, held_out))
+    return unigram_of_counts(*counts)
+
+
+def unigram_of_counts(train: Counts, held_out: Counts) -> float:
+    """Score a text of which only the counts (V,) of its symbols are known; see ``unigram``."""
+    weights = train + 0.5
     nats = np.log(weights.sum()) - np.log(weights)
-    return float(nats @ np.bincount(held_out, minlength=vocab_size))
+    return float(nats @ held_out)
 
 
 def kneser_ney(

@@ -22,11 +22,16 @@ from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.machine import installed_memory
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array
+from charrnn.splitting import AnySplit, split_of
 from charrnn.storage import RegularFile, write_whole
-from charrnn.text import Source, Split, Vocabulary
+from charrnn.text import Source, Vocabulary
 
-FORMAT = 1
-"""Goes up when a checkpoint is no longer what an older charrnn expects."""
+FORMAT = 2
+"""Goes up when a checkpoint is no longer what an older charrnn expects.
+
+1: no counts, no encoding of a source; lines are held out from the end.
+2: counts of the training part, hashed splits, the encoding of each source.
+"""
 META_LIMIT = 2**26
 """Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
 META_LISTS, META_VALUES = 2**21, 2**23
@@ -35,7 +40,10 @@ DIRECTORY_LIMIT = 2**19
 """Bytes of the list of arrays; 16 members of 64 layers take 0.2 MB."""
 COUNT_LIMIT = 2**46
 """No run makes as many steps, and products with a window's length still fit 64 bits."""
+STRAY = "allow_pickle.npy"
+"""A member that NumPy 2.0 and 2.1 made of an argument that they did not know; nobody reads it."""
 PATH_LIMIT = 2**15
+SOURCE_FIELDS = [item.name for item in fields(Source)]
 MESSAGE_LIMIT = 300
 """Characters of an error: a hostile file may bring long ones."""
 
@@ -49,7 +57,12 @@ class History:
     """How far a run has come: all that decides its course, beside the arrays.
 
     ``nats_sum`` and ``nats_steps`` make up the mean training loss since the last validation,
-    ``rows`` are (step, training nats, validation nats) of every validation.
+    ``rows`` are (step, training nats, validation nats) of every validation. ``best_interval`` is
+    the half-width of the 95 % interval of ``best_nats``, 0 where the whole held-out part was
+    scored. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
+    characters that validations scored, and ``next_pass`` says after how many passes the next early
+    validation is due, if there are any. Time in which the process was stopped is not in
+    ``seconds``, but in ``stopped``.
     """
 
     step: int = 0
@@ -64,16 +77,25 @@ class History:
     failures: int = 0
     finished: str = ""
     rows: list[tuple[int, float, float | None]] = field(default_factory=list)
+    best_interval: float = 0.0
+    overhead: float = 0.0
+    scored: int = 0
+    next_pass: float | None = None
+    stopped: float = 0.0
 
     @classmethod
     def from_json(cls, data: Any) -> "History":
         """Check and read what ``asdict`` wrote."""
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
-        for name in ("step", "nats_steps", "without_improvement", "validations", "failures"):
+        counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
+        for name in counts:
             _check(_is_count(getattr(new, name)), name)
-        for name in ("seconds", "nats_sum", "rate_factor"):
-            _check(_is_number(getattr(new, name)) and isfinite(getattr(new, name)), name)
-        _check(new.best_nats is None or _is_number(new.best_nats), "best_nats")
+        for name in ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped"):
+            value = getattr(new, name)
+            _check(_is_number(value) and isfinite(value) and value >= 0, name)
+        for name in ("best_nats", "next_pass"):
+            value = getattr(new, name)
+            _check(value is None or (_is_number(value) and isfinite(value)), name)
         _check(new.best_step is None or _is_count(new.best_step), "best_step")
         _check(isinstance(new.finished, str) and len(new.finished) <= 100, "finished")
         _check(isinstance(new.rows, list), "rows")
@@ -99,11 +121,15 @@ class Checkpoint:
     characters, held_out : int
         Length of the corpus and of what is held out of it.
     history : History
+    counts : (V,) int64 array, optional
+        How often each symbol occurs in what the model learned from; None in files of format 1.
     weights : dict of str to array
         By name, as in ``CharModel.parameters``.
     training : dict of str to array
         What a resume needs beside the weights: the optimizer's vectors and the streams' state.
         Empty in ``best.npz``.
+    folder : Path, optional
+        Where it was loaded from: the corpus may lie beside it.
     """
 
     text_config: TextConfig
@@ -116,6 +142,8 @@ class Checkpoint:
     history: History
     weights: Mapping[str, Array]
     training: Mapping[str, Array] = field(default_factory=dict)
+    counts: NDArray[np.int64] | None = None
+    folder: Path | None = None
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
@@ -124,9 +152,14 @@ class Checkpoint:
         return model
 
     @property
-    def split(self) -> Split:
+    def split(self) -> AnySplit:
         """Which characters of the corpus were learned from."""
-        return Split(self.characters, self.held_out, self.train_config.split_parts)
+        return split_of(self.train_config, self.text_config, self.characters, self.held_out)
+
+    @property
+    def unseen(self) -> NDArray[np.bool_] | None:
+        """Which symbols (V,) the training part does not have; None where that is not known."""
+        return None if self.counts is None else self.counts == 0
 
     @property
     def num_parameters(self) -> int:
@@ -161,6 +194,7 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
         "held_out": checkpoint.held_out,
+        "counts": None if checkpoint.counts is None else checkpoint.counts.tolist(),
         "history": asdict(checkpoint.history),
         "training": {name: list(array.shape) for name, array in checkpoint.training.items()},
     }
@@ -209,7 +243,9 @@ def load(path: str | Path) -> Checkpoint:
     try:
         with RegularFile(Path(path), DIRECTORY_LIMIT) as file, zipfile.ZipFile(file) as archive:
             file.limit = file.size
-            return _read(archive, file.size)
+            checkpoint = _read(archive, file.size)
+            checkpoint.folder = Path(path).parent
+            return checkpoint
     except CharrnnError as error:
         raise CheckpointError(f"{path} is no usable checkpoint: {_short(error)}") from error
     except Exception as error:  # it is the file that is wrong, in one of countless ways
@@ -245,7 +281,7 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
             f"{memory / 1e9:,.0f} GB"
         )
     meta = _read_meta(archive, members)
-    model_config = ModelConfig.from_json({"members": 1, **meta["model"]})
+    model_config = ModelConfig.from_json(meta["model"])
     train_config = TrainConfig.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
     sizes = model_config.num_layers, model_config.hidden_size, model_config.dropout
@@ -259,11 +295,15 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
         train_config.learning_rate,
         train_config.weight_decay,
         train_config.validations,
+        train_config.val_characters,
+        train_config.max_epochs,
+        train_config.split_mode,
         train_config.steps or train_config.minutes,
     ):
         raise CheckpointError("its settings leave open how its training goes on")
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
     expected |= {f"training.{name}": shape for name, shape in training.items()}
+    members.pop(STRAY, None)
     if set(members) != {f"{name}.npy" for name in expected} | {"meta.npy"}:
         raise CheckpointError("its arrays are not those of its model")
     characters, held_out = meta["characters"], meta["held_out"]
@@ -284,6 +324,7 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
         held_out=held_out,
         history=History.from_json(meta["history"]),
         weights={},
+        counts=_counts(meta["counts"], len(vocabulary)),
     )
     arrays = {
         name: _read_array(archive, members[f"{name}.npy"], shape)
@@ -307,12 +348,40 @@ def _read_meta(
     _check_meta_size(data)
     meta = json.loads(data.decode("ascii"))
     number = meta.get("format") if isinstance(meta, dict) else None
-    if type(number) is not int or number != FORMAT:
+    if type(number) is not int or not 1 <= number <= FORMAT:
         raise CheckpointError(
-            f"its format is {number!r:.40} and this charrnn reads {FORMAT}: "
-            "use the charrnn that wrote it"
+            f"its format is {number!r:.40} and this charrnn reads 1 to {FORMAT}: "
+            "use a newer charrnn"
         )
-    return meta  # type: ignore[no-any-return]
+    return _from_format_1(meta) if number == 1 else meta
+
+
+def _from_format_1(meta: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file of format 1 says in the terms of format 2."""
+    train = {
+        "max_epochs": 0.0,
+        "split_mode": "contiguous",
+        "split_key": None,
+        "val_characters": 500_000,
+        **meta["train"],
+    }
+    return {
+        **meta,
+        "text": {"errors": "strict", **meta["text"]},
+        "model": {**meta["model"], "members": meta["model"].get("members", 1)},
+        "train": train,
+        "sources": [{"encoding": "", **source} for source in meta["sources"]],
+        "counts": None,
+        "history": {**asdict(History()), **meta["history"]},
+    }
+
+
+def _counts(data: Any, symbols: int) -> NDArray[np.int64] | None:
+    if data is None:
+        return None
+    if not isinstance(data, list) or len(data) != symbols or not all(map(_is_count, data)):
+        raise CheckpointError("its counts are not those of its vocabulary")
+    return np.array(data, np.int64)
 
 
 def _check_meta_size(text: bytes) -> None:
@@ -342,10 +411,7 @@ def _training_shapes(data: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _sources(data: Any) -> tuple[Source, ...]:
-    sources = tuple(
-        Source(item["path"], item["sha256"], item["size"], item.get("encoding", ""))
-        for item in data
-    )
+    sources = tuple(Source(*(item[name] for name in SOURCE_FIELDS)) for item in data)
     for source in sources:
         if not (
             isinstance(source.path, str)

@@ -22,7 +22,7 @@ from charrnn.text import Vocabulary, fingerprint
 from charrnn.text.vocabulary import Codes, Normalizer, to_text
 
 CACHE = "baselines.json"
-VERSION = 1
+VERSION = 2
 """Goes up when an opponent changes what it says of the same text."""
 KEPT = 32
 """Results that a cache holds; the oldest make room."""
@@ -32,6 +32,8 @@ TRAINED_ON = 2**26
 """Characters that the opponents learn from, the last ones: all that a compressor can look back
 to, and what fits in memory."""
 PIECE = 2**16
+COUNTING = ("uniform", "unigram")
+"""Opponents that have the vocabulary of the model; the n-gram, whose name says its length, too."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,14 @@ def text_bytes(codes: Codes, vocabulary: Vocabulary) -> bytes:
 
 
 def opponents(
-    checkpoint: Checkpoint, train: Codes, scored: Codes, *, cache: Path | None = None
+    checkpoint: Checkpoint,
+    train: Codes,
+    scored: Codes,
+    *,
+    unknown_nats: float = 0.0,
+    whole: Codes | None = None,
+    size: tuple[int, int] | None = None,
+    cache: Path | None = None,
 ) -> tuple[Opponent, ...]:
     """Score a text with every baseline, the best first.
 
@@ -121,12 +130,19 @@ def opponents(
         The training part of that corpus.
     scored : (m,) int array
         The text to score, without characters that the model does not know.
+    unknown_nats : float
+        What such characters cost the model: the counting models are charged the same.
+    whole : (k,) int array, optional
+        The text with such characters, which compressors read, where they count.
+    size : (int, int), optional
+        Characters and bytes that the totals are divided by; those of ``whole`` if left out.
     cache : Path, optional
         The file that keeps what was found; a missing, broken or foreign one is ignored.
     """
     vocabulary = checkpoint.vocabulary
-    held_out_bytes = text_bytes(scored, vocabulary)
-    key = _key(checkpoint, scored)
+    whole = scored if whole is None else whole
+    held_out_bytes = text_bytes(whole, vocabulary)
+    key = _key(checkpoint, whole)
     totals = _read(cache).get(key)
     if totals is None:
         train = train[-TRAINED_ON:]
@@ -138,7 +154,16 @@ def opponents(
             held_out_bytes,
         )
         _write(cache, key, totals)
-    found = [Opponent(nats, len(scored), len(held_out_bytes), name) for name, nats in totals]
+    characters, num_bytes = size or (len(whole), len(held_out_bytes))
+    found = [
+        Opponent(
+            nats + (unknown_nats if name in COUNTING or "gram" in name else 0.0),
+            characters,
+            num_bytes,
+            name,
+        )
+        for name, nats in totals
+    ]
     return tuple(sorted(found, key=lambda opponent: opponent.total_nats))
 
 

@@ -18,6 +18,7 @@ Cell = Literal["rnn", "lstm", "gru"]
 OptimizerName = Literal[
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"
 ]
+SplitMode = Literal["contiguous", "strided", "hashed"]
 ScheduleName = Literal["constant", "step", "cosine", "plateau"]
 
 
@@ -214,7 +215,7 @@ class ModelConfig(Settings):
         "Networks that learn side by side; the mean of their logits predicts.",
         low=1,
         high=16,
-        auto="2 where one would learn the text by heart in the minutes, or 1",
+        auto="2 where one would memorize the text in the minutes, 3 for a short text, or 1",
     )
     embedding_size: int | None = setting(
         None,
@@ -253,7 +254,14 @@ class TrainConfig(Settings):
     )
     steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
     minutes: float | None = setting(
-        None, "Length of the run in minutes.", above=0, high=1e6, auto="8, less for a tiny text"
+        None, "Length of the run in minutes.", above=0, high=1e6, auto="8"
+    )
+    max_epochs: float | None = setting(
+        None,
+        "End after this many passes, however long the run was to be; 0 for no such end.",
+        low=0,
+        high=1e9,
+        auto="100, or 600 where nothing is held out",
     )
     batch_size: int | None = setting(
         None,
@@ -271,15 +279,15 @@ class TrainConfig(Settings):
     )
     reset: float | None = setting(
         None,
-        "Share of the windows that begin from a zero state, to learn to begin.",
+        "Share of the windows that begin from a zero state, so that the model also learns how "
+        "texts begin.",
         low=0,
         high=1,
-        auto="0.01, more for a tiny text",
+        auto="0.01",
     )
     lines: bool = setting(
         False,
-        "Take every line for an item of its own, such as a name: shuffled, read from zero; the "
-        "last lines are held out.",
+        "Treat each line as an item of its own, such as a name: shuffled, each from a zero state.",
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
@@ -294,7 +302,7 @@ class TrainConfig(Settings):
         "Decay of the weights (decoupled for adamw and muon).",
         low=0,
         high=1e3,
-        auto="from optimizer",
+        auto="from optimizer, length of the text and time",
     )
     max_grad_norm: float = setting(
         1.0,
@@ -306,23 +314,45 @@ class TrainConfig(Settings):
     warmup: float = setting(
         0.03, "Share of the run over which the learning rate rises.", low=0, below=1
     )
-    val_fraction: float = setting(0.1, "Share of the text held out for validation.", low=0, below=1)
-    split_mode: Literal["contiguous", "strided"] = setting(
-        "contiguous",
-        "Hold out the end of the text or, as char-rnn does, of each stream (loads all of it).",
+    val_fraction: float | None = setting(
+        None, "Share of the text held out for validation.", low=0, below=1, auto="0.1"
+    )
+    split_mode: SplitMode | None = setting(
+        None,
+        "Hold out the end of the text, the end of each stream as char-rnn does (loads all of it), "
+        "or the lines whose hash is low.",
+        auto="contiguous; hashed with --lines",
+    )
+    split_key: int | None = setting(
+        None,
+        "Key of the hash that chooses which lines are held out.",
+        low=0,
+        high=2**63 - 1,
+        auto="0",
     )
     validations: int | None = setting(
         None,
-        "How often the held-out part is scored in a run.",
+        "How often the held-out part is scored, evenly over the run.",
         low=1,
         high=10**6,
-        auto="1 to 40, by length",
+        auto="up to 20 in 3 % of the time, and some after the first passes",
+    )
+    val_characters: int | None = setting(
+        None,
+        "Held-out characters that a validation scores, spread over all of them.",
+        low=1,
+        high=10**12,
+        auto="all, or what that time is enough for",
     )
     patience: int = setting(
         10, "Stop after this many validations without a better one; 0 never.", low=0, high=10**6
     )
     save_every: float = setting(
-        1.0, "Minutes between saves of all that a resume needs.", above=0, high=1e6
+        1.0,
+        "Minutes between saves of all that a resume needs; from 1 on, more where saves would take "
+        "over 1 % of the time.",
+        above=0,
+        high=1e6,
     )
     random_seed: int = setting(0, "Seed of all that is random.", low=0, high=2**63 - 1)
 
@@ -334,7 +364,9 @@ class TrainConfig(Settings):
                 f"--{given[0]} and --{given[1]} both set the length of the run: give one of them"
             )
         if self.lines and self.split_mode == "strided":
-            raise ConfigError("--lines holds out whole lines from the end: leave out --split-mode")
+            raise ConfigError("--lines holds out whole lines: leave out --split-mode strided")
+        if self.split_mode == "hashed" and not self.lines:
+            raise ConfigError("--split-mode hashed holds out whole lines: it needs --lines")
 
     @property
     def split_parts(self) -> int:
@@ -368,6 +400,11 @@ class SampleConfig(Settings):
 class EvalConfig(Settings):
     """How a text is scored."""
 
+    unknown: Literal["error", "skip", "score"] = setting(
+        "score",
+        "Characters that the model does not know: an error, left out, or charged the share of "
+        "new symbols in its training text.",
+    )
     exact: bool = setting(
         False, "Score in one stream, not in parallel ones that are warmed up before."
     )

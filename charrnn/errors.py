@@ -2,7 +2,7 @@
 
 
 class CharrnnError(Exception):
-    """Base of every error that a user can mend.
+    """Base of every error that a user can fix.
 
     The message is one line: what went wrong, where, and what to do. The command line shows it
     and exits with 1; a program catches this class, or the child that it can handle::

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,8 +12,8 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.comparison import text_bytes
 from charrnn.config import SampleConfig
 from charrnn.errors import CharrnnError
+from charrnn.own_text import find_own_text
 from charrnn.sampling import generate
-from charrnn.text import check_sources, read_corpus
 from charrnn.text.lines import line_end_id
 
 ROUNDS = 50
@@ -28,18 +29,22 @@ class Item:
     new: bool | None
 
 
-def known_items(checkpoint: Checkpoint) -> set[str]:
+def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> set[str]:
     """Return the lines of a model's text: what it learned from, and what was held out.
+
+    A text too large for memory is kept encoded in ``cache_dir``, where one is given.
 
     Raises
     ------
     CorpusError
         If its corpus is gone or has changed.
     """
-    check_sources(checkpoint.sources, "put it back to see which items are new")
-    paths = [source.path for source in checkpoint.sources]
-    codes = read_corpus(paths, **checkpoint.text_config.to_json()).codes
-    text = text_bytes(codes, checkpoint.vocabulary).decode("utf-8", "replace")
+    own, _ = find_own_text(
+        checkpoint,
+        cache_dir=cache_dir,
+        advice="put it beside the run, or in the working folder, to see which items are new",
+    )
+    text = text_bytes(own.codes, checkpoint.vocabulary).decode("utf-8", "replace")
     return set(text.split("\n")) - {""}
 
 

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.checkpoint import History
 from charrnn.config import TextConfig
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.recipe import Recipe
-from charrnn.text import Corpus, Vocabulary
+from charrnn.splitting import Sides
+from charrnn.text import Corpus, Source, Vocabulary
 from charrnn.trainer import training_memory
 
 
@@ -37,6 +41,11 @@ class Plan:
     weight_decay: float
     schedule: str
     validations: int
+    val_scored: int
+    validation_share: float
+    overlap: float
+    unseen: int
+    max_epochs: float
     reset: float
     lines: bool
     steps: int | None
@@ -44,6 +53,7 @@ class Plan:
     epochs: float | None
     memory_mb: float
     threads: int
+    threads_allowed: int
     resumed_at: int | None
     reasons: dict[str, str]
 
@@ -59,8 +69,16 @@ class Parts:
     model: CharModel
     history: History
     notices: list[str]
+    sides: Sides
+    counts: NDArray[np.int64]
+    """How often each symbol (V,) occurs in what the model learned from: the training part, and
+    that of the model from which the run starts."""
+    sources: tuple[Source, ...]
+    """The files of the corpus as checkpoints name them."""
     same_shape: bool = False
     """Whether the shape is that of a model from which the run starts."""
+    overlap: float = 0.0
+    """Share of the held-out text that the training part has too."""
 
 
 def memory_of(recipe: Recipe, vocab_size: int, threads: int) -> int:
@@ -91,7 +109,7 @@ def plan_of(
     threads, workers : int
         What may be used, and what the work is enough for.
     resumed_at : int, optional
-        The step from which it goes on.
+        The step from which it is resumed.
     """
     train, model = parts.recipe.train, parts.recipe.model
     length = len(parts.corpus) - parts.recipe.held_out
@@ -105,7 +123,7 @@ def plan_of(
         distinct=len(parts.vocabulary),
         train_characters=length,
         val_characters=parts.recipe.held_out,
-        split_mode=train.split_mode,
+        split_mode=train.split_mode or "",
         cell=model.cell,
         members=model.members or 1,
         num_layers=model.num_layers,
@@ -121,6 +139,11 @@ def plan_of(
         weight_decay=train.weight_decay or 0.0,
         schedule=train.schedule,
         validations=train.validations or 0,
+        val_scored=min(train.val_characters or 0, parts.recipe.held_out),
+        validation_share=parts.recipe.validation_share,
+        overlap=parts.overlap,
+        unseen=int(np.count_nonzero(parts.counts == 0)),
+        max_epochs=train.max_epochs or 0.0,
         reset=train.reset or 0.0,
         lines=train.lines,
         steps=train.steps,
@@ -128,6 +151,7 @@ def plan_of(
         epochs=(train.steps or 0) * per_step / length or None,
         memory_mb=round(memory_of(parts.recipe, len(parts.vocabulary), threads) / 1e6, 1),
         threads=workers,
+        threads_allowed=threads,
         resumed_at=resumed_at,
         reasons=parts.recipe.reasons,
     )

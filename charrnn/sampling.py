@@ -20,7 +20,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Array, Ids
 from charrnn.parallel.sharding import deal, shard_columns
 from charrnn.parallel.team import Team
-from charrnn.text import StreamDecoder, Vocabulary
+from charrnn.text import StreamDecoder, Vocabulary, fitting_text
 
 CHARACTERS_PER_CALL = 64
 """Drawn between two results of a worker."""
@@ -192,12 +192,15 @@ def encode_seed(
 ) -> Ids:
     """Return the ids of the text to begin with; without one, of a line end or the first symbol.
 
+    A text with characters that the model knows in another form only, such as decomposed letters
+    or other line ends, is brought into that form.
+
     Raises
     ------
     VocabularyError
         If it has a character that the model does not know and ``unknown`` is "error".
     """
-    codes = vocabulary.text_to_codes(seed)
+    codes = vocabulary.text_to_codes(fitting_text(seed, vocabulary, "keep")[0])
     if unknown == "skip":
         ids, _ = vocabulary.encode_known(codes)
     else:
@@ -248,7 +251,7 @@ def generate(
         Its next piece, character by character if there is a single one.
     """
     ids = encode_seed(vocabulary, seed, unknown)
-    stop = config.stop
+    stop = config.stop and fitting_text(config.stop, vocabulary, "keep")[0]
     if stop and vocabulary.normalize != "none":  # as the text that goes out is
         stop = unicodedata.normalize("NFKC" if vocabulary.normalize == "nfkc" else "NFC", stop)
     random_seed = config.random_seed

@@ -12,9 +12,10 @@ same, bit for bit, for every number of workers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, log, sqrt
+from math import isfinite, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.nn.model import CharModel
@@ -22,7 +23,7 @@ from charrnn.nn.parameters import Array, Parameters
 from charrnn.optimizers import Optimizer, hidden_rows
 from charrnn.parallel.sharding import collect, deal, shard_columns
 from charrnn.parallel.team import Team, shared_zeros
-from charrnn.scoring import AnyScorer
+from charrnn.scoring import AnyScorer, Score, Sums
 from charrnn.text.windows import Batches
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -132,8 +133,8 @@ class Worker:
         return all(is_sound(theta[part]) for part in self.parts)
 
     @QUIET
-    def score(self) -> list[float]:
-        """Return the nats of this worker's shards of the held-out text."""
+    def score(self) -> list[Sums]:
+        """Return the sums of this worker's shards of the held-out text."""
         assert self.scorer is not None
         return [self.scorer.score(self.model, shard) for shard in self.scored]
 
@@ -191,6 +192,9 @@ class Trainer:
     reset : float
         The probability that a stream begins a window from a zero state, so that the model also
         learns to begin (Melis et al. 2018); 1 where windows have nothing to do with each other.
+    new_symbols : (U,) int array, optional
+        Symbols that the text does not have. Their logits keep what they begin with: learned, they
+        would fall without end, and the first one that is met in another text would cost any sum.
     scorer : Scorer, optional
         The held-out text for ``validate``.
     threads : int
@@ -207,10 +211,14 @@ class Trainer:
         weight_decay: float,
         random_seed: int,
         reset: float = 0.0,
+        new_symbols: NDArray[np.integer] | None = None,
         scorer: AnyScorer | None = None,
         threads: int = 1,
     ) -> None:
         self.model, self.batches = model, batches
+        heads = [stack.head.W for stack in model.stacks.values()]
+        self._new_symbols = np.arange(0) if new_symbols is None else new_symbols
+        self._kept = [(W, W[self._new_symbols]) for W in heads if len(self._new_symbols)]
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
         N = batches.batch_size
@@ -265,12 +273,14 @@ class Trainer:
         """
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
-        loss = collect(losses) / self.batches.symbols(number)
-        norm = sqrt(collect(self.team.call("reduce")) / len(self.model.stacks))
+        loss = collect(losses, 0.0) / self.batches.symbols(number)
+        norm = sqrt(collect(self.team.call("reduce"), 0.0) / len(self.model.stacks))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
             scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0
             applied = all(self.team.call("update", learning_rate, number, scale))
+            for W, rows in self._kept:
+                W[self._new_symbols] = rows
         if not applied:
             self.state[...] = 0
         self.step_count = number
@@ -281,11 +291,10 @@ class Trainer:
         """Whether every weight is a number that a model can have."""
         return is_sound(self.model.parameters.vector)
 
-    def validate(self) -> float:
-        """Return the mean nats per character of the held-out text; changes nothing."""
+    def validate(self) -> Score:
+        """Return what the held-out text costs; changes nothing."""
         assert self.scorer is not None
-        nats = self.scorer.uniform * log(self.model.vocab_size) + collect(self.team.call("score"))
-        return nats / self.scorer.characters
+        return self.scorer.result(self.model, collect(self.team.call("score"), np.zeros(4)))
 
     def close(self) -> None:
         """End the workers."""

@@ -13,4 +13,4 @@ def score_ids(model, ids, *, exact=False, cold_windows=None, line_end=None, thre
         scorer = ColdScorer.of_windows(ids, cold_windows)
     else:
         scorer = Scorer(ids, streams=1 if exact else STREAMS)
-    return score(model, scorer, threads=threads)
+    return score(model, scorer, threads=threads).nats

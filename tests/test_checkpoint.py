@@ -154,8 +154,8 @@ def test_what_cannot_be_read_back_takes_no_files_place(last, monkeypatch):
     checkpoint, before = load(last), last.read_bytes()
     write = module._write_arrays
 
-    def with_one_more(file, arrays):  # as np.savez(..., allow_pickle=False) before NumPy 2.2
-        write(file, {**arrays, "allow_pickle": np.array(False)})
+    def with_one_more(file, arrays):
+        write(file, {**arrays, "more": np.array(False)})
 
     monkeypatch.setattr(module, "_write_arrays", with_one_more)
     with pytest.raises(CheckpointError, match=r"cannot be read back \(its arrays are not those of"):
@@ -164,6 +164,19 @@ def test_what_cannot_be_read_back_takes_no_files_place(last, monkeypatch):
     assert os.listdir(last.parent) == ["last.npz"]  # noqa: PTH208
     save(last, checkpoint)
     assert "not those of its model" in error_of(last)
+
+
+def test_what_numpy_2_0_wrote_can_be_read(last, tmp_path):
+    """There, ``np.savez(file, allow_pickle=False, **arrays)`` had one array more."""
+    with zipfile.ZipFile(last) as archive, zipfile.ZipFile(tmp_path / "old.npz", "w") as old:
+        for member in archive.infolist():
+            old.writestr(member, archive.read(member))
+        with old.open("allow_pickle.npy", "w") as file:
+            np.lib.format.write_array(file, np.array(False))
+    again, whole = load(tmp_path / "old.npz"), load(last)
+    assert again.history == whole.history
+    for name, weight in whole.weights.items():
+        assert (again.weights[name] == weight).all()
 
 
 # What is not a file
@@ -262,7 +275,14 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 2": (lambda meta: {**meta, "format": 2}, "its format is 2 and this charrnn reads 1"),
+    "format 3": (
+        lambda meta: {**meta, "format": 3},
+        "its format is 3 and this charrnn reads 1 to 2: use a newer charrnn",
+    ),
+    "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
+    "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),
+    "negative counts": (lambda meta: {**meta, "counts": [-n for n in meta["counts"]]}, "counts"),
+    "counts that are words": (lambda meta: {**meta, "counts": "many"}, "counts"),
     "format True": (lambda meta: {**meta, "format": True}, "format is True"),
     "format 1.0": (lambda meta: {**meta, "format": 1.0}, "format is 1.0"),
     "a long format": (lambda meta: {**meta, "format": "1" * 10_000}, "its format is '111"),

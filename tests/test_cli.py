@@ -149,7 +149,7 @@ def test_numbers_out_of_range_end_with_2_and_name_the_range(
         (["train", "x", "--steps", "5", "--minutes", "1"], "--minutes"),
         (["train", "x", "--encoding", "klingon"], "klingon"),
         (["train", "x", "--frobnicate"], "--frobnicate"),
-        (["train", "x", "--resume", "y"], "--resume"),
+        (["train", "--init-from", "x", "--resume", "y"], "--resume"),
         (["train", "--resume", "y", "--hidden-size", "8"], "--hidden-size"),
         (["train", "--resume", "y", "--steps", "0"], "at least 1"),
         (["sample", "--unknown", "perhaps"], "skip"),
@@ -177,6 +177,8 @@ def test_usage_errors_end_with_2(arguments, said, tmp_path, monkeypatch):
     [
         (["train", "missing.txt"], "missing.txt"),
         (["train", "empty.txt"], "empty"),
+        (["train", "latin.txt", "--encoding", "utf-8"], "leave out --encoding"),
+        (["train", "x", "--resume", "missing"], "missing"),
         (["train", "damaged.txt"], "--errors replace"),
         (["train", "--resume", "missing"], "missing"),
         (["train", "x", "--init-from", "missing"], "missing"),
@@ -192,6 +194,7 @@ def test_usage_errors_end_with_2(arguments, said, tmp_path, monkeypatch):
 def test_errors_end_with_1_in_one_line(arguments, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").write_text(TEXT)
+    (tmp_path / "latin.txt").write_bytes("na\xefve caf\xe9 ".encode("latin-1") * 40)
     (tmp_path / "empty.txt").write_bytes(b"")
     (tmp_path / "damaged.txt").write_bytes("na\xefve caf\xe9 ".encode() * 40 + b"\xff")
     result = run(*arguments)
@@ -213,7 +216,7 @@ def test_three_commands_with_no_options(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
     said = result.stderr
-    for part in ("1,000 characters", "distinct", "parameter", "MB", "held out", "nats", "bits"):
+    for part in ("1,000 characters", "symbols", "parameter", "MB", "held out", "nats", "bits"):
         assert part in said
     assert "charrnn sample" in said
     assert "runs/corpus" in said
@@ -231,7 +234,10 @@ def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "corpus.txt").write_text(TEXT)
     (tmp_path / "other.txt").write_text("dddddrrr\n" * 40)
-    assert run("train", "corpus.txt", *TINY, "--learning-rate", "10").exit_code == 0
+    assert (
+        run("train", "corpus.txt", *TINY, "--learning-rate", "10", "--weight-decay", "0").exit_code
+        == 0
+    )
     for command in (("sample",), ("eval",)):
         done = run(*command)
         assert done.exit_code == 0
@@ -240,7 +246,7 @@ def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch
     run("train", "corpus.txt", *TINY, "--steps", "200")
     assert "not like its training text" in run("eval", "other.txt").stderr
     for command in (("sample",), ("eval",)):
-        assert "notice" not in run(*command).stderr
+        assert "costs this model" not in run(*command).stderr
     assert "a lower --dynamic-rate" in run("eval", "--dynamic", "--dynamic-rate", "1000").stderr
 
 
@@ -378,16 +384,17 @@ def test_the_table(here):
 def test_eval_of_files(here, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("hello XY\r\n")
-    result = run("eval", other)
+    result = run("eval", other, "--unknown", "error")
     assert result.exit_code == 1
-    assert "'X'" in result.stderr
+    assert "'X' (U+0058) 1 time, first at line 1, column 7" in result.stderr
     assert "--unknown skip" in result.stderr
     data = json.loads(run("eval", other, "--unknown", "skip", "--json").stdout)
-    assert data["characters"] == 7
+    assert (data["characters"], data["num_bytes"], data["file_bytes"]) == (7, 7, 10)
     assert sum(data["unknown"].values()) == 2
-    data = json.loads(
-        run("eval", other, "--unknown", "skip", "--json", "--newlines", "keep", "--exact").stdout
-    )
+    data = json.loads(run("eval", other, "--json").stdout)
+    assert (data["characters"], data["num_bytes"]) == (9, 9)
+    kept = ("--unknown", "skip", "--json", "--newlines", "keep", "--exact")
+    data = json.loads(run("eval", other, *kept).stdout)
     assert sum(data["unknown"].values()) == 3
     assert "one stream" in data["protocol"]
     assert run("eval", "-", "--nats", input="hello there\n").exit_code == 0
@@ -483,3 +490,28 @@ def test_json_and_tables_take_any_value(capsys):
 def test_threads_default_to_the_cores():
     assert MachineConfig().count >= 1
     assert MachineConfig(threads=7).count == 7
+
+
+# The plan
+
+
+def test_the_plan_says_how_many_of_the_allowed_cores_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text(TEXT * 20)
+    words = ("train", "corpus.txt", "--plan", "--steps", "20", "--hidden-size", "8")
+    few = run(*words, "--threads", "8", "--batch-size", "64").stdout
+    assert "2 threads of 8 allowed (a larger --batch-size uses more)" in few
+    assert "of 2 allowed" not in run(*words, "--threads", "2", "--batch-size", "64").stdout
+    plan = json.loads(run(*words, "--threads", "8", "--json").stdout)
+    assert (plan["threads"], plan["threads_allowed"]) == (2, 8)
+
+
+def test_the_plan_says_what_validation_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text(TEXT * 20)
+    words = ("train", "corpus.txt", "--plan", "--steps", "300", "--hidden-size", "8")
+    shown = run(*words).stdout
+    plan = json.loads(run(*words, "--json").stdout)
+    assert 0 < plan["validation_share"] <= 0.05
+    assert f"on all {plan['val_characters']:,} characters held out" in shown
+    assert f"about {plan['validation_share']:.1%} of the run" in shown

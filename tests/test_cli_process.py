@@ -15,7 +15,7 @@ import pytest
 CHARRNN = [sys.executable, "-m", "charrnn"]
 PLACE = Path(__file__).parent.parent
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
-TINY = ["--hidden-size", "16", "--num-layers", "1", "--threads", "2"]
+TINY = ["--hidden-size", "16", "--num-layers", "1", "--threads", "2", "--max-epochs", "0"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
@@ -126,6 +126,27 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number, code):
     result = charrnn(tmp_path, "train", "--resume", "runs/corpus", "--steps", step + 10, "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["step"] == step + 10
+
+
+def test_time_spent_stopped_is_no_training_time(tmp_path):
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    words = ["train", "corpus.txt", "--minutes", "0.05", "--patience", "0", *TINY]
+    began = time.monotonic()
+    with start(tmp_path, *words) as process:
+        for line in process.stderr:
+            if line.startswith(b"run "):
+                break
+        time.sleep(1.0)
+        os.killpg(process.pid, signal.SIGSTOP)  # as Ctrl-Z does
+        time.sleep(4.0)
+        os.killpg(process.pid, signal.SIGCONT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert b"notice: the run stood still for " in said
+    assert time.monotonic() - began > 6.9  # 3 s of training and 4 s of standing still
+    last = json.loads((tmp_path / "runs/corpus/log.jsonl").read_text().splitlines()[-1])
+    assert last["event"] == "finished"
+    assert 3.0 <= last["seconds"] < 3.9
 
 
 def test_a_second_run_on_a_busy_run_is_refused(tmp_path):
@@ -290,8 +311,14 @@ def test_help_imports_neither_numpy_nor_rich():
 
 
 @pytest.mark.parametrize(("text", "next_commands"), [("to be or not", 1), (TEXT, 2)])
-def test_a_text_from_stdin_that_is_gone_is_not_named_for_eval(tmp_path, text, next_commands):
+def test_every_next_step_works_for_a_text_from_stdin(tmp_path, text, next_commands):
     done = charrnn(tmp_path, "train", "-", "--steps", "2", *TINY, input=text)
     assert done.returncode == 0
     said = done.stderr[done.stderr.index("next: charrnn sample") :].splitlines()
     assert said == ["next: charrnn sample", "      charrnn eval"][:next_commands]
+    for line in said:
+        words = line.removeprefix("next:").split()[1:]
+        result = charrnn(tmp_path, *words)
+        assert result.returncode == 0, result.stderr
+    result = charrnn(tmp_path, "train", "--resume", "runs/stdin", "--steps", "4", "--json")
+    assert json.loads(result.stdout)["step"] == 4, result.stderr

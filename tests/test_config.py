@@ -225,7 +225,8 @@ def test_defaults_are_valid_and_go_to_json_and_back(group):
 
 def test_settings_go_to_json_and_back():
     for config in (
-        TextConfig(encoding="cp949", newlines="keep", normalize="nfd"),
+        TextConfig(encoding="cp949", newlines="keep", normalize="nfd", errors="skip"),
+        TextConfig(newlines="lf", unit="byte"),
         ModelConfig(cell="rnn", nonlinearity="relu", num_layers=3, dropout=0.25),
         TrainConfig(epochs=2.5, learning_rate=1e-5, random_seed=2**63 - 1, patience=0),
         SampleConfig(stop="\n\x00한", top_k=5, top_p=1.0, min_p=0.0, random_seed=0),

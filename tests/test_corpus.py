@@ -94,6 +94,10 @@ GOOD = {
         "is valid UTF-8 but read as latin-1; leave out --encoding",
     ),
     "ASCII read as Latin-1": (b"plain\n", {"encoding": "latin-1"}, "plain\n", None),
+    "ASCII in UTF-16": ("a\n".encode("utf-16-le"), {"encoding": "utf-16-le"}, "a\n", None),
+    "Korean in UTF-16": (KOREAN.encode("utf-16-be"), {"encoding": "utf-16-be"}, KOREAN, None),
+    "ASCII read as UTF-7": (b"plain\n", {"encoding": "utf-7"}, "plain\n", None),
+    "UTF-8 read as UTF-8 with a mark": ("é\n".encode(), {"encoding": "utf-8-sig"}, "é\n", None),
     "damaged, replaced": (
         b"caf\xc3\xa9 \xff\xe2\x82 caf\xc3\xa9 \xef\xbf\xbd\n",
         {"errors": "replace"},
@@ -814,6 +818,17 @@ def test_each_file_of_a_folder_is_read_as_what_it_is(write):
     asked = read_corpus(["mix"], encoding="latin-1")
     assert "mix/c.txt: is valid UTF-8 but read as latin-1; leave out" in asked.notices[0]
     assert not any("a.txt" in notice for notice in asked.notices)
+
+
+@pytest.mark.parametrize("data", ["été\n".encode(), b"text", b"\xef\xbb\xbfabc"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-le"])
+def test_utf8_that_is_read_as_a_wide_encoding(write, encoding, data):
+    write(data)
+    result = read_corpus(["notes.txt"], encoding=encoding, errors="replace")
+    assert result.notices[-1] == (
+        f"notes.txt: is valid UTF-8 but read as {result.sources[0].encoding}; leave out "
+        "--encoding to read it as UTF-8"
+    )
 
 
 def test_a_rival_that_gives_another_text_is_named(write):

@@ -160,12 +160,13 @@ def test_a_file_is_scored_without_what_the_model_does_not_know(folder, form):
     checkpoint = load(folder / form / "best.npz")
     path = folder / "other.txt"
     path.write_text("the Zcat XsatX on the 각Z mat" * 9)
-    if form == "byte":  # a model of bytes knows them all
+    if form == "byte":  # which knows every text
         assert evaluate_checkpoint(checkpoint, [path]).unknown == {}
         return
-    with pytest.raises(VocabularyError):
-        evaluate_checkpoint(checkpoint, [path], baselines=True)
-    other = evaluate_checkpoint(checkpoint, [path], baselines=True, unknown="skip")
+    with pytest.raises(VocabularyError, match="first at line 1, column 5"):
+        evaluate_checkpoint(checkpoint, [path], config=EvalConfig(unknown="error"))
+    skip = EvalConfig(unknown="skip")
+    other = evaluate_checkpoint(checkpoint, [path], baselines=True, config=skip)
     path.write_text("the cat sat on the 각 mat" * 9)
     same = evaluate_checkpoint(checkpoint, [path], baselines=True)
     assert other.baselines == same.baselines
@@ -294,3 +295,99 @@ def test_eval_with_baselines(folder, monkeypatch):
     result = run("eval", "--model", "char", "--cold-windows", "9", "--nats")
     assert result.exit_code == 0
     assert run("eval", "--model", "char", "--cold-windows", "0").exit_code == 2
+
+
+# Symbols that the model does not know, or has never met
+
+
+def test_an_unknown_symbol_is_charged_what_is_expected_of_new_ones(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    path = folder / "odd.txt"
+    path.write_text("the cat §sat on the mat!" * 9)
+    known = evaluate_checkpoint(checkpoint, [path], config=EvalConfig(unknown="skip"))
+    found = evaluate_checkpoint(checkpoint, [path], baselines=True)
+    assert sum(found.unknown.values()) == 18
+    assert found.characters == known.characters + 18 == 9 * 24
+    assert found.num_bytes == len(path.read_bytes())
+    learned = int(checkpoint.counts.sum())
+    once = max(1, int((checkpoint.counts == 1).sum()))
+    share = once / (learned + 1)
+    assert found.unknown_cost == pytest.approx(-log(share))
+    # The known symbols have the rest: together they are a whole distribution.
+    wanted = known.total_nats - known.characters * log(1 - share) - 18 * log(share)
+    assert found.total_nats == pytest.approx(wanted, rel=1e-9)
+    assert f"any other is charged {found.unknown_cost:.2f} nats" in found.protocol
+    assert "any other" not in known.protocol
+    # Counting opponents are charged the same, and compressors read all of it.
+    extra = found.total_nats - known.total_nats
+    without = evaluate_checkpoint(
+        checkpoint, [path], config=EvalConfig(unknown="skip"), baselines=True
+    )
+    before = {row.name: row for row in without.baselines}
+    for row in found.baselines:
+        assert row.characters == found.characters
+        if row.name in ("uniform", "unigram") or "gram" in row.name:
+            assert row.total_nats == pytest.approx(before[row.name].total_nats + extra)
+        else:
+            assert row.num_bytes == found.num_bytes
+
+
+def test_the_cost_of_new_symbols_is_known_without_counts(folder, tmp_path):
+    checkpoint = load(folder / "char" / "best.npz")
+    checkpoint.counts = None  # a file of format 1
+    (tmp_path / "odd.txt").write_text("the §")
+    found = evaluate_checkpoint(checkpoint, [tmp_path / "odd.txt"])
+    assert found.unknown_cost == pytest.approx(log(checkpoint.characters - checkpoint.held_out + 1))
+    assert found.unseen == 0
+
+
+def test_a_symbol_that_only_the_held_out_part_has_is_part_of_the_loss(tmp_path):
+    (tmp_path / "text.txt").write_text("a line of words\n" * 100 + "Q: §\n" * 30)
+    words = ["train", tmp_path / "text.txt", "--steps", "5", "--out", tmp_path / "run"]
+    assert run(*words, "--hidden-size", "8", "--threads", "1").exit_code == 0
+    found = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"), baselines=True)
+    assert found.unknown == {}
+    assert found.unseen == 3 * 30
+    assert 0 < found.unseen_nats < found.total_nats
+    result = run("eval", "--model", tmp_path / "run")
+    assert f"90 characters, {found.unseen_nats:,.1f} of all {found.total_nats:,.1f} nats" in (
+        result.stdout
+    )
+    assert found.characters == {row.characters for row in found.baselines}.pop()
+
+
+def test_other_line_ends_than_those_that_were_learned_are_noticed(tmp_path):
+    (tmp_path / "crlf.txt").write_bytes(b"some words\r\nand more\r\n" * 60)
+    (tmp_path / "lf.txt").write_bytes(b"some words\nand more\n" * 60)
+    costs = {}
+    for newlines in ("lf", "keep"):
+        run = prepare(
+            [tmp_path / "crlf.txt"],
+            text=TextConfig(newlines=newlines),
+            model=ModelConfig(num_layers=1, hidden_size=8, dropout=0.0),
+            train=TrainConfig(steps=30, batch_size=4, seq_len=8),
+            out=tmp_path / newlines,
+        )
+        list(run.train())
+        found = evaluate_checkpoint(load(tmp_path / newlines / "best.npz"), [tmp_path / "lf.txt"])
+        costs[newlines] = found.nats_per_char
+        assert any("CR LF" in notice for notice in found.notices) == (newlines == "keep")
+    assert costs["lf"] < costs["keep"]
+
+
+# Texts that repeat the training part
+
+
+def test_a_text_that_comes_several_times_is_noticed(tmp_path):
+    rng = np.random.default_rng(2)
+    once = "".join(rng.choice(list("abcdefgh "), 1500).tolist())
+    (tmp_path / "four.txt").write_text(f"{once}\n" * 4)
+    words = ["train", tmp_path / "four.txt", "--steps", "5", "--out", tmp_path / "run"]
+    result = run(*words, "--hidden-size", "8", "--threads", "1")
+    assert "in the training part too" in result.stderr
+    found = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"), baselines=True)
+    assert found.overlap > 0.9
+    assert all(row.total_nats > 0 and row.perplexity > 1 for row in found.baselines)
+    result = run("eval", "--model", tmp_path / "run")
+    assert "also in training" in result.stdout
+    assert "of this text is also in the training part, word for word" in result.stderr

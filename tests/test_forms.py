@@ -4,6 +4,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from charrnn.config import TextConfig
 from charrnn.text import Vocabulary, fitting_corpus, fitting_text, read_corpus
@@ -73,7 +75,10 @@ def reader(tmp_path):
     [
         (form("NFD"), form("NFC"), {"normalize": "nfd"}, "--normalize nfd"),
         (form("NFC"), form("NFD"), {"normalize": "nfc"}, "--normalize nfc"),
-        ("fi\n", "\ufb01\n", {"normalize": "nfkc"}, "--normalize nfkc"),
+        ("한글 각\n", form("NFD", "한글 각\n"), {"normalize": "nfc"}, "--normalize nfc"),
+        ("ệ\n", "ê\u0323\n", {"normalize": "nfc"}, "--normalize nfc"),
+        ("Å\n", "\u212b\n", {"normalize": "nfc"}, "--normalize nfc"),
+        (form("NFD", "한글 각\n"), "한글 각\n", {"normalize": "nfd"}, "--normalize nfd"),
         ("ab\n", "a\r\nb\r\n", {"newlines": "lf"}, "--newlines lf"),
         (
             form("NFD"),
@@ -115,6 +120,42 @@ def test_no_form_helps(reader):
     assert config == TextConfig()
     assert corpus.text() == "é ж\n"
     assert corpus.notices == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["😀", "❤\ufe0f", "👍\U0001f3fd", "é 😀\r\n", "e\u0301 😀", "é\u0489", "…", "\ufb01", "ж"],
+)
+@pytest.mark.parametrize("name", ["NFC", "NFD"])
+def test_nothing_is_read_again_for_what_no_form_makes_known(reader, name, text):
+    read = reader(text)
+    corpus, config = fitting_corpus(read, TextConfig(newlines="keep"), (), knows(form(name)))
+    assert len(read.configs) == 1
+    assert config.normalize == "none"
+    assert corpus.text() == text
+
+
+def test_a_line_end_that_the_model_does_not_know_either(reader):
+    read = reader("a\r\n")
+    fitting_corpus(read, TextConfig(newlines="keep"), (), knows("a"))
+    assert len(read.configs) == 1
+
+
+LETTERS = "eêé\u0301\u0302\u0323ệẹ\u212bÅåA\u030a한ᄒ\u1161\u11ab하かが\u3099\u0344\u0308ö…ﬁ😀\r\n"
+
+
+@settings(max_examples=300, deadline=None)
+@given(known=st.text(LETTERS, min_size=1), text=st.text(LETTERS, min_size=1, max_size=6))
+def test_no_form_that_helps_is_passed_over(tmp_path_factory, known, text):
+    path = tmp_path_factory.mktemp("forms") / "text.txt"
+    path.write_bytes(text.encode())
+    vocabulary = knows(known)
+    corpus, _ = fitting_corpus(Reader(path), TextConfig(newlines="keep"), (), vocabulary)
+    crs = "\r" in text and "\r" not in known
+    ends = text.replace("\r\n", "\n").replace("\r", "\n") if crs else text
+    forms = [text, ends, *(form(name, ends) for name in ("NFC", "NFD"))]
+    helps = any(not vocabulary.unknown(to_codes(each)) for each in forms)
+    assert helps == (not vocabulary.unknown(corpus.codes))
 
 
 def test_bytes_have_no_forms(reader):

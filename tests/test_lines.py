@@ -228,7 +228,7 @@ def new(out, corpus, text=None, **settings):
     return prepare(
         [corpus],
         text=text,
-        model=ModelConfig(num_layers=1, hidden_size=16, dropout=0.2),
+        model=ModelConfig(num_layers=1, hidden_size=16, dropout=0.2, weight_dropout=0.0),
         train=TrainConfig(**{**defaults, **settings}),
         out=out,
     )
@@ -245,7 +245,12 @@ def folder(tmp_path_factory):
 def test_whole_lines_are_held_out(folder):
     checkpoint = load(folder / "run" / "best.npz")
     assert checkpoint.train_config.lines
-    assert checkpoint.held_out == len("\n".join(NAMES[160:]) + "\n")
+    held = checkpoint.split.held(to_codes(TEXT))
+    lines = to_text(held).splitlines()
+    assert checkpoint.held_out == len(held)
+    assert 0.1 < len(lines) / len(NAMES) < 0.3
+    assert set(lines) < set(NAMES)
+    assert not set(lines) & set(to_text(checkpoint.split.learned(to_codes(TEXT))).splitlines())
     assert known_items(checkpoint) == set(NAMES)  # what is held out is the user's own too
     found = evaluate_checkpoint(checkpoint, baselines=True)
     assert found.nats_per_char == pytest.approx(checkpoint.history.best_nats, rel=1e-6)
@@ -266,9 +271,11 @@ def test_a_resumed_run_equals_one_that_never_stopped(folder, tmp_path):
 
 
 def test_epochs_count_items(folder, tmp_path):
-    run = new(tmp_path / "run", folder / "names.txt", epochs=2.5)
+    settings = {"split_mode": "contiguous"}
+    run = new(tmp_path / "run", folder / "names.txt", epochs=2.5, **settings)
     assert run.plan.steps == 25
     assert run.plan.seq_len == steps_of(max(map(len, NAMES[:160])))
+    assert run.plan.val_characters == len("\n".join(NAMES[160:]) + "\n")
     list(run.train())
     longer = resume(tmp_path / "run", length=TrainConfig(epochs=3))
     assert longer.plan.steps == 30
@@ -277,7 +284,8 @@ def test_epochs_count_items(folder, tmp_path):
 
 def test_it_learns(tmp_path):
     (tmp_path / "two.txt").write_text("abcde\nedcba\n" * 90)
-    run = new(tmp_path / "run", tmp_path / "two.txt", steps=150, learning_rate=0.02)
+    settings = {"split_mode": "contiguous", "learning_rate": 0.02}
+    run = new(tmp_path / "run", tmp_path / "two.txt", steps=150, **settings)
     list(run.train())
     found = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"))
     assert found.nats_per_char == pytest.approx(log(2) / 6, abs=0.03)
@@ -290,6 +298,12 @@ def test_line_ends_of_windows_and_text_without_a_last_one(tmp_path):
     checkpoint = load(tmp_path / "run" / "best.npz")
     assert checkpoint.text_config.newlines == "lf"
     assert "\r" not in checkpoint.vocabulary.decode(np.arange(len(checkpoint.vocabulary)))
+    found = evaluate_checkpoint(checkpoint)
+    assert found.characters == checkpoint.held_out
+    assert checkpoint.characters == len(TEXT) - 1
+    run = new(tmp_path / "end", tmp_path / "crlf.txt", split_mode="contiguous")
+    list(run.train())
+    checkpoint = load(tmp_path / "end" / "best.npz")
     found = evaluate_checkpoint(checkpoint)
     assert found.characters == checkpoint.held_out + 1  # the end of the last line too
 
@@ -312,9 +326,13 @@ def test_what_is_refused(tmp_path, text, settings, said):
 def test_eval_of_a_file(folder):
     checkpoint = load(folder / "run" / "best.npz")
     (folder / "other.txt").write_text("abc\n\nfeZd")
-    found = evaluate_checkpoint(checkpoint, [folder / "other.txt"], unknown="skip", baselines=True)
+    skip = EvalConfig(unknown="skip")
+    found = evaluate_checkpoint(checkpoint, [folder / "other.txt"], config=skip, baselines=True)
     assert (found.characters, found.num_bytes) == (8, 8)
     assert sum(found.unknown.values()) == 1
+    charged = evaluate_checkpoint(checkpoint, [folder / "other.txt"])
+    assert (charged.characters, charged.num_bytes) == (9, 9)
+    assert charged.total_nats > found.total_nats + charged.unknown_cost
     (folder / "other.txt").write_text("\n\n")
     with pytest.raises(CharrnnError, match="no line"):
         evaluate_checkpoint(checkpoint, [folder / "other.txt"])
@@ -327,6 +345,17 @@ def test_a_checkpoint_from_before_there_were_lines_has_none():
     settings = TrainConfig(steps=1).to_json()
     del settings["lines"]
     assert TrainConfig.from_json(settings).lines is False
+
+
+def test_a_line_of_unknown_symbols_alone_is_charged_and_its_end_is_not(folder):
+    checkpoint = load(folder / "run" / "best.npz")
+    path = folder / "odd.txt"
+    path.write_text("ab\n日\n")
+    skipped = evaluate_checkpoint(checkpoint, [path], config=EvalConfig(unknown="skip"))
+    assert (skipped.characters, skipped.num_bytes) == (3, 3)
+    charged = evaluate_checkpoint(checkpoint, [path], baselines=True)
+    assert (charged.characters, charged.num_bytes) == (4, 6)
+    assert {row.characters for row in charged.baselines} == {4}
 
 
 # What is drawn
@@ -396,7 +425,7 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     tiny = ["--steps", "20", "--hidden-size", "8", "--threads", "1"]
     result = run("train", "names.txt", "--lines", *tiny)
     assert result.exit_code == 0, result.output
-    assert "180 lines, each an item of its own" in result.stderr
+    assert "lines to learn from, each an item of its own" in result.stderr
     result = run("sample", "-n", "20", "--random-seed", "1")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("\n") == 20
@@ -417,7 +446,7 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     (tmp_path / "names.txt").write_text("other\n")
     result = run("sample", "-n", "2")
     assert result.exit_code == 0
-    assert "put it back to see which items are new" in result.stderr
+    assert "to see which items are new" in result.stderr
     assert run("sample", "--novel").exit_code == 1
 
 

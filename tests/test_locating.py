@@ -1,7 +1,10 @@
 """Finding a corpus again: where it was, moved, renamed or grown, and never another text."""
 
 import gzip
+import hashlib
 import io
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,10 @@ from hypothesis import strategies as st
 from charrnn.config import TextConfig
 from charrnn.errors import CheckpointError, CorpusError
 from charrnn.text import (
+    Located,
     Source,
     TrainedOn,
     cache,
-    check_sources,
     corpus,
     files,
     keep_stdin,
@@ -92,7 +95,7 @@ def test_it_has_changed(here, data, what):
     source = source_of(write("a.txt"))
     write("a.txt", data)
     with pytest.raises(CorpusError) as caught:
-        check_sources([source])
+        locate([source])
     assert str(caught.value) == (
         f"a.txt has changed since this run was trained ({what}): "
         "name the file to score, as in: charrnn eval FILE"
@@ -177,6 +180,69 @@ def test_an_archive_that_has_grown_is_another(here):
     write("a.gz", gzip.compress(TEXT) * 2)
     with pytest.raises(CorpusError, match="its size differs"):
         locate([source])
+
+
+def test_a_file_that_begins_like_another_has_not_grown(here):
+    first, second = write("a.txt", TEXT), write("b.txt", TEXT * 2)
+    sources = [source_of(first, "x.txt"), source_of(second, "y.txt")]
+    for named in (["b.txt", "a.txt"], ["a.txt", "b.txt"], ["."]):
+        found = locate(sources, named=named)
+        assert [(each.path, each.grown) for each in found] == [(first, False), (second, False)]
+    # Of those that are named, one that is no source itself is rather what it has become.
+    third = write("c.txt", TEXT * 3)
+    Path(first).unlink()
+    found = locate(sources, named=["b.txt", "c.txt"])
+    assert [(each.path, each.grown) for each in found] == [(third, True), (second, False)]
+    assert locate(sources, named=["b.txt"])[0] == Located(sources[0], second, grown=True)
+
+
+def test_a_copy_that_is_named_too_is_no_error(here):
+    source = source_of(write("a.txt"))
+    write("b.txt")
+    write("c.txt", TEXT + b"more")
+    assert not locate([source], named=["a.txt", "b.txt", "c.txt"])[0].grown
+    empty = source_of_empty(write("e.txt", b""))
+    write("f.txt", b"")
+    assert len(locate([source, empty], named=["a.txt", "e.txt", "f.txt"])) == 2
+
+
+def source_of_empty(path):
+    return Source(path, hashlib.sha256().hexdigest(), 0)
+
+
+@pytest.mark.parametrize("same_size", [False, True])
+@pytest.mark.parametrize("how", ["files", "folder", "folders", "search"])
+def test_each_of_many_files_is_looked_at_a_few_times(here, monkeypatch, how, same_size):
+    number = 300
+    texts = [b"%05d" % n + b"x" * (0 if same_size else n) for n in range(number)]
+    paths = [write(f"data/{n % 30}/{n}.txt", text) for n, text in enumerate(texts)]
+    sources = [source_of(path, f"was/{n}.old") for n, path in enumerate(paths)]
+    where = {
+        "files": {"named": paths[::-1]},
+        "folder": {"named": ["data"]},
+        "folders": {"named": [f"data/{n}" for n in range(30)]},
+        "search": {"folders": [Path("data", str(n)) for n in range(30)]},
+    }[how]
+    calls = Counter()
+
+    def counted(name, real):
+        def call(*args, **more):
+            calls[name] += 1
+            return real(*args, **more)
+
+        return call
+
+    monkeypatch.setattr(Path, "stat", counted("stat", Path.stat))
+    monkeypatch.setattr(locating_module, "hash_file", counted("hash", files.hash_file))
+    monkeypatch.setattr(locating_module, "open_source", counted("hash", files.open_source))
+    monkeypatch.setattr(os, "walk", counted("list", os.walk))
+    monkeypatch.setattr(os, "scandir", counted("list", os.scandir))
+    assert [found.path for found in locate(sources, **where)] == paths
+    assert calls["hash"] == number
+    assert calls["list"] <= 2 * 31
+    # Each may be under its own name in each of the folders to be searched.
+    places = 2 + 2 * len(where.get("folders", ()))
+    assert calls["stat"] <= (5 + places) * number
 
 
 # Reading
@@ -289,8 +355,46 @@ def test_a_damaged_copy_of_standard_input(here):
         with pytest.raises(CorpusError, match=r"^stdin.gz, the copy of standard input, is damaged"):
             read_located(found, TextConfig(), kept_stdin=kept)
     kept.write_bytes(gzip.compress(b"another text"))
-    with pytest.raises(CorpusError, match="changed while it was read"):
-        read_located(found, TextConfig(), kept_stdin=kept)
+    for other in (b"another text", b"\xff", b"", gzip.compress(TEXT)[:-1]):
+        kept.write_bytes(gzip.compress(other))
+        with pytest.raises(CorpusError) as caught:
+            read_located(found, TextConfig(), kept_stdin=kept)
+        assert str(caught.value) == (
+            "stdin.gz, the copy of standard input, is not what this run was trained on: take "
+            "another copy of the run, or name the file"
+        )
+
+
+def test_a_kept_copy_is_not_unpacked_beyond_what_was_recorded(here, monkeypatch):
+    first = read_corpus(["-"], stdin=io.BytesIO(TEXT))
+    Path("stdin.gz").write_bytes(gzip.compress(TEXT + bytes(10_000_000)))
+    sizes = []
+    real = gzip.GzipFile.read
+
+    def count(self, size):
+        data = real(self, size)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(gzip.GzipFile, "read", count)
+    (found,) = locate(first.sources, kept_stdin=Path("stdin.gz"))
+    with pytest.raises(CorpusError, match="is not what this run was trained on: take another"):
+        read_located([found], TextConfig(), kept_stdin=Path("stdin.gz"))
+    assert max(sizes) <= len(TEXT) + 1
+
+
+def test_a_named_file_comes_before_the_kept_copy(here):
+    first = read_corpus(["-"], stdin=io.BytesIO(TEXT))
+    kept = Path("stdin.gz")
+    kept.write_bytes(b"none")
+    path, grown = write("a.txt"), write("b.txt", TEXT + b"more")
+    assert locate(first.sources, named=["a.txt"], kept_stdin=kept)[0].path == path
+    found = locate(first.sources, named=["b.txt", "a.txt"], kept_stdin=kept)
+    assert (found[0].path, found[0].grown) == (path, False)
+    assert locate(first.sources, named=["b.txt"], kept_stdin=kept)[0].path == grown
+    # One that is another source, and begins like it, does not.
+    sources = [*first.sources, source_of(grown)]
+    assert [found.path for found in locate(sources, named=[grown], kept_stdin=kept)] == ["-", grown]
 
 
 def test_nothing_is_kept_in_part(here):
@@ -310,14 +414,13 @@ def test_which_files_a_model_was_trained_on(here, monkeypatch):
     grown = write("d/c.txt", TEXT + b"more")
     same = [source_of(a), Source("x", "0" * 64, 3), Source("e", "0" * 64, 0)]
     found = trained_on(same, ["d"])
-    assert found == TrainedOn(same=(a,), begins=(grown,), others=(b,))
+    assert found == TrainedOn(same=(a,), begins=(grown,))
     assert found
-    assert not found.all_same
-    assert trained_on(same, [a]).all_same
+    assert trained_on(same, [a]) == TrainedOn(same=(a,))
     assert not trained_on(same, [b, "-"])
     archive = write("c.gz", gzip.compress(TEXT))
     longer = write("l.gz", gzip.compress(TEXT) * 2)
-    assert trained_on([source_of(archive)], [longer]) == TrainedOn(others=(longer,))
+    assert trained_on([source_of(archive)], [longer]) == TrainedOn()
 
 
 def test_names_that_say_nothing_of_the_machine(here):

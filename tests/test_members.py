@@ -171,12 +171,17 @@ def test_every_member_has_buffers():
     assert three - two >= kept + 1 + config().hidden_size
 
 
+def in_format_1(meta):
+    meta["model"].pop("members")
+    meta["format"] = 1
+
+
 def test_a_file_from_before_there_were_members_has_one(tmp_path):
     last = trained(tmp_path, "run", members=1)
     model = dataclasses.replace(last.model_config, members=None)
     save(tmp_path / "old.npz", dataclasses.replace(last, model_config=model))
     data = (tmp_path / "old.npz").read_bytes()
-    (tmp_path / "old.npz").write_bytes(with_meta(data, lambda meta: meta["model"].pop("members")))
+    (tmp_path / "old.npz").write_bytes(with_meta(data, in_format_1))
     assert load(tmp_path / "old.npz").model_config.members == 1
 
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.recipe import HELD_OUT_LEAST, ONE_HOT_LIMIT, complete
+from charrnn.recipe import (
+    HELD_OUT_LEAST,
+    MAX_EPOCHS,
+    MEMORIZED,
+    MOST_DECAY,
+    ONE_HOT_LIMIT,
+    UNITS,
+    complete,
+    with_validations,
+)
 
 ANY_LENGTH = [1, 2, 5, 100, 999, 1000, 1001, 20_000, 30_000, 10**6, 10**9]
 
@@ -28,6 +37,8 @@ def recipe(characters=10**6, distinct=65, model=None, train=None):
 def test_nothing_is_left_open(characters, length):
     done = recipe(characters, train=length)
     may_stay_open = {"nonlinearity", "embedding_size", "epochs", "steps", "minutes"}
+    may_stay_open |= {"validations", "val_characters"}  # a run measures first
+    may_stay_open |= {"split_key"}
     for config in (done.model, done.train):
         for item in fields(config):
             assert getattr(config, item.name) is not None or item.name in may_stay_open, item.name
@@ -103,7 +114,11 @@ def test_what_is_given_stays(characters):
         "optimizer": "momentum",
         "learning_rate": 0.123,
         "weight_decay": 0.456,
+        "max_epochs": 0.0,
+        "split_mode": "contiguous",
+        "val_fraction": 0.2,
         "validations": 7,
+        "val_characters": 50,
         "reset": 0.5,
         "patience": 3,
         "schedule": "step",
@@ -192,7 +207,7 @@ def test_the_more_often_a_text_is_read_the_more_is_held_back():
     assert rates[-1] == (0.5, 0.18)
     assert recipe(10**6, train={"minutes": 5.0}).model.dropout > 0.1
     assert recipe(10**8, train={"minutes": 5.0}).model.dropout == 0
-    assert recipe(1000).model.dropout == recipe(1000).model.weight_dropout == 0
+    assert recipe(1000).model.dropout == 0.5
 
 
 def test_the_more_weights_a_character_the_more_is_held_back():
@@ -224,7 +239,8 @@ def test_several_members_where_one_would_learn_by_heart():
     assert members(10**6, minutes=25.0) == members(300_000, minutes=5.0) == 2
     assert members(60_000, minutes=1.0) == 1  # not worth it
     assert members(60_000, minutes=2.0) == 2
-    assert members(1000) == 1  # a tiny text: nothing more to be had
+    assert members(1000) == members(20_000) == members(20_000, minutes=1.0) == 3
+    assert members(20_000, minutes=0.1) == 1
     assert members(10**6, epochs=1000.0) == 1  # so many readings take one member's time
     assert members(10**6, minutes=8.0) == 1
 
@@ -235,9 +251,9 @@ def test_the_number_of_members_has_its_reason():
         train = train or {"minutes": minutes}
         return recipe(characters, model=model, train=train).reasons["members"]
 
-    assert why() == "one would learn the text by heart"
+    assert why() == "one would memorize the text"
     assert why(minutes=8.0) == "several learn hardly more in this time"
-    assert why(1000) == "so short a text needs no more"
+    assert why(1000) == "each can read the text as often as is of use"
     assert why(epochs=100.0) == "several would take longer for as many characters"
     assert why(size=512) == "one, of the size that was given"
 
@@ -271,11 +287,63 @@ def test_epochs_become_steps(epochs):
     assert done.train.steps == max(1, ceil(epochs * 45_000 / 600))
 
 
-def test_a_run_is_of_eight_minutes_if_nothing_is_said_and_the_text_is_not_tiny():
-    assert recipe(10**6).train.minutes == 8
-    tiny = recipe(1000).train
-    assert tiny.minutes is None
-    assert 600 <= tiny.steps <= 6000
+@pytest.mark.parametrize("characters", ANY_LENGTH)
+def test_a_run_is_of_eight_minutes_if_nothing_is_said(characters):
+    assert recipe(characters).train.minutes == 8
+    assert recipe(characters).train.steps is None
+
+
+@pytest.mark.parametrize(
+    ("characters", "most"),
+    [(6, MEMORIZED), (999, MEMORIZED), (1000, MAX_EPOCHS), (10**9, MAX_EPOCHS)],
+)
+def test_a_run_ends_when_the_text_was_read_often_enough(characters, most):
+    done = recipe(characters)
+    assert done.train.max_epochs == most
+    asked = recipe(characters, train={"epochs": 10 * most})
+    assert asked.train.steps * asked.train.batch_size * asked.train.seq_len > 9 * most * (
+        characters - asked.held_out
+    )
+    assert any("--max-epochs 0 reads on" in notice for notice in asked.notices)
+    assert not any(
+        "reads on" in notice for notice in recipe(characters, train={"steps": 1}).notices
+    )
+    free = recipe(characters, train={"epochs": 10 * most, "max_epochs": 0.0})
+    assert not any("reads on" in notice for notice in free.notices)
+    # What it would read beyond that changes no other choice.
+    assert asked.model == recipe(characters, train={"epochs": 11 * most}).model
+
+
+def test_hidden_units_follow_from_the_length_of_a_short_text():
+    lengths = [500, 1000, 5_000, 10_000, 20_000, 50_000, 10**6]
+    sizes = [recipe(length).model.hidden_size for length in lengths]
+    assert sizes == [32, 32, 64, 96, 128, 224, 384]
+    assert all(size % UNITS == 0 for size in sizes)
+    assert recipe(20_000, train={"minutes": 0.1}).model.hidden_size == 128
+
+
+def test_the_fewer_characters_a_weight_has_the_more_it_decays():
+    decays = [recipe(length).train.weight_decay for length in (10**6, 50_000, 5_000)]
+    assert decays == sorted(decays)
+    assert decays[0] == 0.05
+    assert 0.2 < decays[-1] < 0.3
+    assert recipe(5_000, train={"epochs": 1.0}).train.weight_decay == 0.05  # few readings
+    assert recipe(1_000, distinct=900).train.weight_decay == MOST_DECAY
+    # The rule is of Muon alone.
+    assert recipe(5_000, train={"optimizer": "adamw"}).train.weight_decay == 0.01
+
+
+def test_validations_are_chosen_for_a_share_of_the_run():
+    open_ = recipe(10**6)
+    done = with_validations(open_, 480.0, 1e-5)
+    assert (done.train.validations, done.train.val_characters) == (14, 100_000)
+    assert "validations" in done.reasons
+    cheap = with_validations(recipe(5_000), 480.0, 1e-5).train
+    assert (cheap.validations, cheap.val_characters) == (20, 500)
+    given = recipe(10**6, train={"validations": 3, "val_characters": 77})
+    kept = with_validations(given, 480.0, 1e-5)
+    assert (kept.train.validations, kept.train.val_characters) == (3, 77)
+    assert not {"validations", "val_characters"} & set(kept.reasons)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -284,12 +352,6 @@ def test_defaults_of_the_optimizers(optimizer):
     assert done.train.weight_decay == OPTIMIZERS[optimizer].default_weight_decay
     rate = OPTIMIZERS[optimizer].default_learning_rate / 2
     assert done.train.learning_rate == pytest.approx(rate, rel=1e-3)
-
-
-def test_a_short_run_validates_often_unless_that_takes_its_time():
-    assert recipe(5_000, train={"minutes": 0.1}).train.validations == 6
-    assert recipe(10**6, train={"minutes": 0.1}).train.validations == 1
-    assert recipe(10**6, train={"minutes": 1.0}).train.validations == 4
 
 
 def test_smaller_batches_learn_at_a_lower_rate():
@@ -307,7 +369,8 @@ def test_smaller_batches_learn_at_a_lower_rate():
     [
         ("muon", 10**6, "gru", 64, 0.026),
         ("muon", 10**6, "rnn", 64, 0.026),
-        ("muon", 15_000, "gru", 32, 0.026 / sqrt(2)),  # a tiny text
+        ("muon", 15_000, "gru", 64, 0.026),
+        ("muon", 900, "gru", 37, 0.026 * sqrt(37 / 64)),  # a smaller batch
         ("adamw", 10**6, "gru", 32, 0.008),
         ("adam", 10**6, "rnn", 32, 0.004),
         ("sgd", 10**6, "lstm", 32, 4.0),

@@ -66,10 +66,17 @@ def test_no_better_than_frequencies():
     assert says(flat, flat).endswith("Try --minutes 5")
     assert says(flat, flat, learning_rate=1e-7).endswith("Try without --learning-rate 1e-07")
     assert "nothing learned" in says(flat, [None] * 10)
-    words = says(FALLING, [3.31] * 10)
-    assert words.startswith("learned by heart: the training loss fell to 1.500 nats")
-    assert "never below 3.310" in words
-    assert words.endswith("try --split-mode strided")
+    words = says(FALLING, [3.31] * 10, unigram=3.3)
+    assert words.startswith("useless: the best validation loss, 3.310 nats, is not below the 3.300")
+    assert (
+        "The training loss fell to 1.500, so it memorized its training part. Try --dropout 0.3"
+        in words
+    )
+    assert words.endswith("--split-mode strided")
+    words = says(FALLING, [3.31] * 10, unigram=3.3, dropout=0.5)
+    assert "Try --hidden-size 64" in words
+    words = of_run([(5, 3.29, 3.4)], **SETTINGS, unigram=3.35)  # however short the run
+    assert words.endswith("Try --minutes 5, or another --learning-rate")
     assert "nothing learned" not in says([3.35] * 10, FALLING)  # a large dropout
     words = of_run([(5, 3.9, None)], **SETTINGS)
     assert "3.90 nats, above the 3.30 of how frequent" in words
@@ -77,6 +84,18 @@ def test_no_better_than_frequencies():
     assert "115.00 nats, above the 3.30" in says(once, once)  # it fell again, but was lost once
     assert "above" not in says([5.0, *FALLING[1:]], [5.0, *FALLING[1:]])  # from another text
     assert "lower --learning-rate" in words
+
+
+def test_a_run_that_read_its_text_often_enough_asks_for_more_text():
+    words = says([x - 0.2 for x in FALLING], RISING, capped=True)
+    assert words.startswith("as good as this text allows: ")
+    assert "best validation loss, 1.650" in words
+    assert words.endswith("More text of this kind would help most")
+
+
+def test_copies_take_the_place_of_advice():
+    assert says(FALLING, FALLING, shared=0.94).startswith("94% of the held-out text is also")
+    assert "held-out" not in says(FALLING, FALLING, shared=0.3)
 
 
 def test_nothing_is_said_where_nothing_is_known():
@@ -91,10 +110,10 @@ def test_nothing_is_said_where_nothing_is_known():
 
 
 def test_a_model_that_knows_nothing():
-    assert "guessing 4.00" in of_model(5.0, guessing=4.0)
-    assert of_model(3.9, guessing=4.0) == ""
-    assert of_model(None, guessing=4.0) == ""
-    assert of_model(4.0, guessing=4.0) == ""  # a text of one character, which counts as uniform
+    assert "guessing 4.00" in of_model(5.0, uniform=4.0)
+    assert of_model(3.9, uniform=4.0) == ""
+    assert of_model(None, uniform=4.0) == ""
+    assert of_model(4.0, uniform=4.0) == ""  # a text of one character, which counts as uniform
 
 
 def test_against_the_opponents():

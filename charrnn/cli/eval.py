@@ -1,18 +1,16 @@
 """``charrnn eval``: how well a model predicts a text."""
 
-from dataclasses import replace
-from math import log
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cli.console import say, write, write_json, write_table
-from charrnn.cli.options import MachineConfig, Model, Unknown, given, pick, takes
+from charrnn.cli.options import MachineConfig, Model, given, pick, takes
 from charrnn.cli.text import visible_line
 from charrnn.cli.words import listing, shape
 from charrnn.config import EvalConfig, TextConfig, option_name
 from charrnn.errors import ConfigError
-from charrnn.verdict import of_model
+from charrnn.verdict import NOTABLE_OVERLAP, of_model
 
 if TYPE_CHECKING:
     from charrnn.comparison import Cost
@@ -49,7 +47,6 @@ def command(
             help="Compare with an n-gram and compressors that know the same training text.",
         ),
     ] = False,
-    unknown: Unknown = "error",
     model: Model = None,
     **settings: Any,
 ) -> None:
@@ -83,15 +80,17 @@ def command(
     evaluation = evaluate_checkpoint(
         checkpoint,
         files or [],
-        text=replace(checkpoint.text_config, **reading),
+        text=reading,
         config=config,
-        unknown=unknown,
         baselines=baselines,
         threads=threads,
         cache_dir=cache_directory(),
         baselines_cache=path.parent / CACHE,
     )
-    _say_if_useless(evaluation, log(len(checkpoint.vocabulary)), files)
+    for notice in evaluation.notices:
+        say(f"notice: {notice}")
+    _say_of_its_text(evaluation)
+    _say_if_useless(evaluation, files)
     if as_json:
         write_json({"model": str(path), **evaluation.to_json()})
     elif perplexity:
@@ -106,17 +105,33 @@ def command(
             _write_baselines(evaluation, f"this model ({shape(checkpoint.model_config)})")
 
 
-def _say_if_useless(evaluation: "Evaluation", guessing: float, files: list[str] | None) -> None:
+def _say_of_its_text(evaluation: "Evaluation") -> None:
+    """Say what a figure is worth that is of text which the model has learned."""
+    if evaluation.held_out_nats is not None:
+        say(
+            f"notice: {evaluation.nats_per_char:.4f} nats are of a text that it learned; the part "
+            f"that was held out costs {evaluation.held_out_nats:.4f} (charrnn eval without FILE)"
+        )
+    elif evaluation.overlap is not None and evaluation.overlap >= NOTABLE_OVERLAP:
+        say(
+            f"notice: {evaluation.overlap:.0%} of this text is also in the training part, word "
+            "for word, so its loss tells in part how well the model remembers"
+        )
+
+
+def _say_if_useless(evaluation: "Evaluation", files: list[str] | None) -> None:
     """Say that a model knows less than nothing of this text, and what may be the matter."""
-    useless = of_model(evaluation.nats_per_char, guessing=guessing)
+    uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
+    useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram)
     if not useless:
         return
-    if evaluation.static is not None and evaluation.static.nats_per_char < guessing:
+    static = evaluation.static
+    if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
         advice = "try a lower --dynamic-rate"
     elif files:
         advice = "the text is not like its training text"
     else:
-        advice = "train again with a lower --learning-rate"
+        advice = "train again, on more text or with a lower --learning-rate"
     say(f"notice: {useless}: {advice}")
 
 
@@ -125,6 +140,15 @@ def _write(evaluation: "Evaluation") -> None:
     listed = listing([f"{name} {number:,}" for name, number in unknown])
     static = evaluation.static
     gain = [] if static is None else [("without learning", f"{static.nats_per_char:.4f} nats")]
+    other_bytes = also = ""
+    if evaluation.file_bytes not in (None, evaluation.num_bytes):
+        other_bytes = f" as scored, {evaluation.file_bytes:,} in the files"
+    cost = f", {evaluation.unknown_cost:.2f} nats each" if evaluation.unknown_cost else ""
+    unseen = f"{evaluation.unseen:,} characters" if evaluation.unseen != 1 else "1 character"
+    if evaluation.unseen:
+        unseen += f", {evaluation.unseen_nats:,.1f} of all {evaluation.total_nats:,.1f} nats"
+    if evaluation.overlap is not None:
+        also = f"{evaluation.overlap:.1%} of this text, word for word"
     rows = [
         ("nats per character", f"{evaluation.nats_per_char:.4f}"),
         *gain,
@@ -132,11 +156,13 @@ def _write(evaluation: "Evaluation") -> None:
         ("bits per byte", f"{evaluation.bits_per_byte:.4f}"),
         ("perplexity", f"{evaluation.perplexity:.4f}"),
         ("characters", f"{evaluation.characters:,}"),
-        ("bytes", f"{evaluation.num_bytes:,}"),
+        ("bytes", f"{evaluation.num_bytes:,}" + other_bytes),
         (
             "unknown characters",
-            f"{sum(evaluation.unknown.values()):,}" + (f": {listed}" if listed else ""),
+            f"{sum(evaluation.unknown.values()):,}{cost}" + (f": {listed}" if listed else ""),
         ),
+        ("unseen in training", unseen),
+        *([("also in training", also)] if also else []),
         ("protocol", evaluation.protocol),
     ]
     write_table((), rows)

@@ -28,7 +28,7 @@ PANELS = {
     "SampleConfig": "Drawing",
     "EvalConfig": "Scoring",
 }
-UNKNOWN_HELP = "Characters that the model never saw: an error that names them, or left out."
+UNKNOWN_HELP = "Characters that the model does not know: an error that names them, or left out."
 
 Unknown = Annotated[Literal["error", "skip"], typer.Option(help=UNKNOWN_HELP)]
 Model = Annotated[
@@ -45,7 +45,11 @@ class MachineConfig(Settings):
     """What the commands use of this machine; it changes no result."""
 
     threads: int | None = setting(
-        None, "Threads.", low=1, high=1024, auto="the cores this process may use"
+        None,
+        "Threads at most; a batch of few streams makes work for few.",
+        low=1,
+        high=1024,
+        auto="the cores this process may use",
     )
 
     @property

@@ -1,6 +1,7 @@
 """What a run is about to do, in a few lines for people or as JSON."""
 
 from dataclasses import asdict
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.console import say, write, write_table
@@ -48,7 +49,9 @@ def plan_json(run: "Run", speed: float) -> dict[str, Any]:
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     """Return what will be done as pairs of a name and a value."""
     share = plan.val_characters / plan.characters if plan.characters else 0
-    where = ", the end of every stream" if plan.split_mode == "strided" else ""
+    where = {"strided": ", the end of every stream", "hashed": ", lines by their hash"}.get(
+        plan.split_mode, ""
+    )
     held_out = (
         f"{count(plan.val_characters, 'character')} ({share:.0%}{where}) held out for validation"
         if plan.val_characters
@@ -65,7 +68,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         (
             "corpus",
             f"{_names(plan.sources)}: {count(plan.characters, 'character')}, "
-            f"{plan.distinct:,} distinct",
+            f"{plan.distinct:,} symbols",
         ),
         ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
         (
@@ -78,8 +81,29 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
             f"{batch}, {plan.optimizer} at {plan.learning_rate:g}, {plan.schedule}",
         ),
         ("length", _length_words(plan)),
-        ("memory", f"about {plan.memory_mb:,.0f} MB, {count(plan.threads, 'thread')}"),
+        *([("validation", _validation_words(plan))] if plan.val_characters else []),
+        ("memory", f"about {plan.memory_mb:,.0f} MB, {_thread_words(plan)}"),
     ]
+
+
+def _validation_words(plan: "Plan") -> str:
+    """Say how often and on how much a run validates, and what is not new in that."""
+    scored = f"{plan.val_scored:,} of the {plan.val_characters:,} characters held out"
+    if plan.val_scored == plan.val_characters:
+        scored = f"all {plan.val_characters:,} characters held out"
+    share = f", about {plan.validation_share:.1%} of the run" if plan.validation_share else ""
+    words = f"{count(plan.validations, 'time')} and after early passes, on {scored}{share}"
+    if plan.overlap:
+        words += f"; {plan.overlap:.1%} of these are in the training part too"
+    return words
+
+
+def _thread_words(plan: "Plan") -> str:
+    """Say how many cores work, and why not all that might."""
+    words = count(plan.threads, "thread")
+    if plan.threads < plan.threads_allowed:
+        words += f" of {plan.threads_allowed} allowed (a larger --batch-size uses more)"
+    return words
 
 
 def _names(sources: Any) -> str:
@@ -89,17 +113,19 @@ def _names(sources: Any) -> str:
 
 
 def _length_words(plan: "Plan") -> str:
-    onwards = "" if plan.resumed_at is None else f", going on from step {plan.resumed_at:,}"
+    onwards = "" if plan.resumed_at is None else f", resuming from step {plan.resumed_at:,}"
     if plan.steps:
         epochs = f", {plan.epochs:.3g} times through the text" if plan.epochs else ""
         return f"{count(plan.steps, 'step')}{epochs}{onwards}"
-    return f"{minutes(plan.minutes or 0)}{onwards}"
+    most = f", or {plan.max_epochs:g} times through the text" if plan.max_epochs else ""
+    return f"{minutes(plan.minutes or 0)}{most}{onwards}"
 
 
 def _seconds(plan: "Plan", speed: float) -> float:
+    most = plan.max_epochs * plan.train_characters / speed if plan.max_epochs else inf
     if plan.steps:
-        return (plan.epochs or 0) * plan.train_characters / speed
-    return 60 * (plan.minutes or 0)
+        return min(most, (plan.epochs or 0) * plan.train_characters / speed)
+    return min(most, 60 * (plan.minutes or 0))
 
 
 def _time_words(plan: "Plan", speed: float) -> str:

@@ -163,7 +163,8 @@ class LiveDisplay(Display):
             (
                 "validation",
                 loss(scored.nats) + before if scored is not None else "-",
-                f"{progress.chars_per_second:,.0f} characters a second",
+                f"{progress.chars_per_second:,.0f} characters a second, "
+                f"{progress.overhead:.0%} overhead",
             ),
         ]
         table = Table.grid(padding=(0, 2))

@@ -60,6 +60,7 @@ def command(
         seed = _read_seed()
     from charrnn.runs import open_model
     from charrnn.sampling import encode_seed, generate
+    from charrnn.text import fitting_text
 
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
@@ -68,11 +69,14 @@ def command(
         raise ConfigError("--novel draws lines that are new: train with --lines first")
     if lines and config.stop is not None:
         raise ConfigError("--stop has no place here: a line that is drawn ends at its end")
+    seed, helped = fitting_text(seed, vocabulary, checkpoint.text_config.newlines or "keep")
+    if helped:
+        say(f"notice: the seed is read as with {helped}, the form that the model knows")
     if lines and "\n" in seed:
         raise ConfigError("--seed begins each line, so it cannot hold a line end: leave that out")
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
-    if useless := of_model(checkpoint.history.best_nats, guessing=log(len(vocabulary))):
+    if useless := of_model(checkpoint.history.best_nats, uniform=log(len(vocabulary))):
         say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
@@ -102,10 +106,11 @@ def _write_lines(
     """Write items, one a line, and say which of them are new."""
     from charrnn.errors import CorpusError
     from charrnn.lines import draw_items, known_items
+    from charrnn.runs import cache_directory
 
     known = None
     try:
-        known = known_items(checkpoint)
+        known = known_items(checkpoint, cache_dir=cache_directory())
     except CorpusError as error:
         if novel:
             raise

@@ -14,7 +14,7 @@ from charrnn.cli.console import is_terminal, say, write_json
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, given, pick, takes
 from charrnn.cli.signals import StopSignals
-from charrnn.cli.words import command_line, count, duration, loss
+from charrnn.cli.words import command_line, count, duration, loss, short
 from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import ConfigError
 
@@ -45,7 +45,11 @@ def command(
     ] = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Go on with this run; --steps and its kin move its end."),
+        typer.Option(
+            metavar="RUN",
+            help="Resume this run; --steps, --epochs or --minutes set a new total length.  "
+            "CORPUS says where its text is, if that was moved.",
+        ),
     ] = None,
     init_from: Annotated[
         str | None,
@@ -62,13 +66,13 @@ def command(
     """Train a model on a text.
 
     Size, learning rate and the rest follow from the text and the time, unless they are given.
-    Ctrl-C finishes the step and saves: nothing is lost, and --resume goes on.
+    Ctrl-C finishes the step and saves: nothing is lost, and --resume continues.
     """
     threads = pick(MachineConfig, settings).count
     if out == "":
         raise ConfigError("--out needs the name of a folder")
     if resume is not None:
-        run = _resume(resume, bool(corpus or out or init_from), threads, settings)
+        run = _resume(resume, corpus or [], bool(out or init_from), threads, settings)
     elif corpus:
         run = _prepare(corpus, out, init_from, threads, settings)
     else:
@@ -98,11 +102,9 @@ def _prepare(
     )
 
 
-def _resume(name: str, new_run: bool, threads: int, settings: Any) -> "Run":
+def _resume(name: str, corpus: list[str], new_run: bool, threads: int, settings: Any) -> "Run":
     if new_run:
-        raise ConfigError(
-            "--resume goes on with a run as it is: leave out CORPUS, --out and --init-from"
-        )
+        raise ConfigError("--resume continues a run as it is: leave out --out and --init-from")
     asked = [
         setting
         for group in (TextConfig, ModelConfig, TrainConfig)
@@ -111,13 +113,13 @@ def _resume(name: str, new_run: bool, threads: int, settings: Any) -> "Run":
     ]
     if asked:
         raise ConfigError(
-            f"{option_name(asked[0])} cannot change in a run that goes on: leave it out, or start "
+            f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
     length = pick(TrainConfig, settings)
     from charrnn.starting import resume
 
-    return resume(name, length=length, threads=threads)
+    return resume(name, corpus=corpus, length=length, threads=threads)
 
 
 def _show_plan(run: "Run", as_json: bool) -> None:
@@ -185,7 +187,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     if finished.reason == "diverged":
         end(
             f"the training diverged again and again and stopped at step {finished.step:,}; the "
-            f"last good state is in {run.directory}: start anew with a lower --learning-rate",
+            f"last good state is in {run.directory}: train again with a lower --learning-rate",
             ExitCode.ERROR,
         )
     if finished.reason == "interrupted":
@@ -197,19 +199,25 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     if finished.best_nats is None:
         say(f"training loss: {loss(finished.train_nats)} per character; nothing was held out")
     else:
-        say(f"best validation loss: {loss(finished.best_nats)} per character")
+        sample = ""
+        if finished.val_characters < finished.held_out:
+            sample = (
+                f", within {short(finished.best_interval)} nats (95 %), on "
+                f"{finished.val_characters:,} of {finished.held_out:,} characters held out"
+            )
+        say(f"best validation loss: {loss(finished.best_nats)} per character{sample}")
     say(f"run: {run.directory}")
     model = _model_words(run.directory)
     held_out = run.plan.val_characters
     texts = [] if held_out else [show_path(path) for path in run.plan.sources]
     say(f"next: {command_line('charrnn', 'sample', *model)}")
-    if held_out or "-" not in run.plan.sources:  # what came from stdin is gone
+    if held_out or "-" not in run.plan.sources:  # without a held-out part, eval needs a file
         say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
 
 
 def _say_resume(run: "Run") -> None:
     if run.directory is not None:
-        say(f"go on with: {command_line('charrnn', 'train', '--resume', run.directory)}")
+        say(f"resume with: {command_line('charrnn', 'train', '--resume', run.directory)}")
 
 
 def _model_words(directory: Path | None) -> list[str]:

@@ -125,8 +125,8 @@ class CharModel:
         """Draw all weights from one generator.
 
         With ``counts`` (V,), how often each symbol occurs in the text, the first prediction is
-        their frequency and not uniform: the first steps need not learn that. One is added to
-        each, so that a symbol that does not occur stays possible.
+        their frequency and not uniform: the first steps need not learn that. Symbols that do not
+        occur share what Good and Turing expect of new ones.
         """
         for stack in self.stacks.values():
             stack.initialise(rng, counts)

@@ -18,6 +18,19 @@ from charrnn.nn.recurrent import Recurrent
 from charrnn.nn.rnn import TimeRNN
 
 
+def with_new_ones(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return counts (V,) of symbols with a share for those that do not occur.
+
+    All of these together count as often as a new symbol is to be expected, by Good and Turing:
+    as often as there are symbols that occur once.
+    """
+    expected = counts.astype(np.float64)
+    new = counts == 0
+    if new.any():
+        expected[new] = max(1, int(np.count_nonzero(counts == 1))) / int(np.count_nonzero(new))
+    return expected
+
+
 class Stack:
     """One-hot or embedding, recurrent layers with dropout, linear; no weights before ``bind``.
 
@@ -84,7 +97,7 @@ class Stack:
         for part in self.parts.values():
             part.initialise(rng)
         if counts is not None:
-            logits = np.log(counts + 1.0)
+            logits = np.log(with_new_ones(counts))
             self.head.b[...] = logits - logits.mean()
 
     def forward(

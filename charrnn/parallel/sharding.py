@@ -5,6 +5,9 @@ The cut follows from the sizes alone, so that no result depends on the number of
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, TypeVar
+
+Term = TypeVar("Term", bound=Any)
 
 MOST_STREAMS = 32
 SHARD_BYTES = 2**26
@@ -30,11 +33,10 @@ def deal(shards: range, threads: int) -> list[range]:
     return [shards[worker::workers] for worker in range(workers)]
 
 
-def collect(results: Sequence[Sequence[float]]) -> float:
-    """Sum what the workers returned in the order of what was dealt to them like cards."""
-    total = 0.0
+def collect(results: Sequence[Sequence[Term]], total: Term) -> Term:
+    """Add to ``total`` what the workers returned, in the order in which it was dealt to them."""
     for turn in range(max(map(len, results))):
         for result in results:
             if turn < len(result):
-                total += result[turn]
+                total = total + result[turn]
     return total

@@ -8,13 +8,12 @@ from charrnn.text.likeness import end_is_unlike
 from charrnn.text.locating import (
     Located,
     TrainedOn,
-    check_sources,
     keep_stdin,
     locate,
     read_located,
     trained_on,
 )
-from charrnn.text.overlap import overlap, overlap_of_items
+from charrnn.text.repeats import overlap, overlap_of_items
 from charrnn.text.split import HashedSplit, Split
 from charrnn.text.vocabulary import StreamDecoder, Vocabulary, show_character
 
@@ -27,7 +26,6 @@ __all__ = [
     "StreamDecoder",
     "TrainedOn",
     "Vocabulary",
-    "check_sources",
     "end_is_unlike",
     "fingerprint",
     "fitting_corpus",

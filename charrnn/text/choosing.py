@@ -25,7 +25,7 @@ def first_codec(
     options : TextConfig
         What was asked for.
     findings : Findings
-        Is told of a choice that is not what was asked for.
+        Gets a notice of a choice that is not what was asked for.
 
     Returns
     -------
@@ -142,21 +142,24 @@ class Utf8Watch:
         What it is decoded with.
     options : TextConfig
     findings : Findings
-        Is told at the end of the file.
+        Gets the notice at the end of the file.
     """
 
     def __init__(self, name: str, codec: str, options: TextConfig, findings: Findings) -> None:
         self._name, self._codec, self._findings = name, codec, findings
-        watched = options.unit == "char" and options.encoding == codec
-        watched = watched and not codec.startswith("utf")
+        asked = options.encoding  # without an order of bytes, it got one
+        watched = options.unit == "char" and codec in (asked, f"{asked}-le", f"{asked}-be")
+        watched = watched and not codec.startswith("utf-8")
         self._decoder = codecs.getincrementaldecoder("utf-8")() if watched else None
+        self._wide = codec.startswith(("utf-16", "utf-32"))
         self._at_start, self._strange = True, False
 
     def feed(self, data: bytes, final: bool) -> None:
         """Look at more bytes of the file; `final` with the last ones."""
         if self._decoder is None:
             return
-        if self._at_start and data.startswith(codecs.BOM_UTF8):  # which has been spoken of
+        marked = self._at_start and data.startswith(codecs.BOM_UTF8)
+        if marked and not self._wide:  # the mark has a notice of its own
             self._decoder = None
             return
         self._at_start = False
@@ -165,7 +168,11 @@ class Utf8Watch:
         except UnicodeDecodeError:
             self._decoder = None
             return
-        self._strange = self._strange or not text.isascii()
+        if self._wide and "\0" in text:  # no UTF-8, but halves of wide characters
+            self._decoder = None
+            return
+        # Even ASCII becomes another text in a wide encoding.
+        self._strange = self._strange or (bool(text) if self._wide else not text.isascii())
         if final and self._strange:
             self._findings.add(
                 f"is valid UTF-8 but read as {self._codec}; leave out --encoding to read it as "

@@ -202,16 +202,20 @@ class _Reading:
         self._mark = writer.mark()
 
     def read(self, findings: Findings) -> "_Added":
-        """Read the file in the encoding that fits; `findings` are told of what is in it."""
+        """Read the file in the encoding that fits, and add what is in it to `findings`."""
         found = Findings()
         try:
             added = self._attempt(None, found)
-        except Misfit as misfit:
+        except CorpusError as error:
+            if self._file.expected is not None:
+                self._file.hash()  # if the content is another, that is what to say
+            if not isinstance(error, Misfit):
+                raise
             surveyed = self._survey()
             if self._is_sure:
-                raise explain(misfit, surveyed, self._options) from None
+                raise explain(error, surveyed, self._options) from None
             found = Findings()
-            codec = next_codec(misfit, surveyed, self._options, found)
+            codec = next_codec(error, surveyed, self._options, found)
             self._writer.rewind(self._mark)
             added = self._attempt(codec, found)
         findings.merge(found)

@@ -14,7 +14,8 @@ from charrnn.errors import VocabularyError
 from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
-_FORMS: tuple[Literal["nfc", "nfd", "nfkc"], ...] = ("nfc", "nfd", "nfkc")
+_FORMS: tuple[Literal["nfc", "nfd"], ...] = ("nfc", "nfd")
+"""Those that keep the content: NFKC would make three dots of an ellipsis."""
 
 
 def fitting_text(
@@ -67,7 +68,7 @@ def fitting_corpus(
 ) -> tuple[Corpus, TextConfig]:
     """Read a text in the form that a model knows, if it is written in another one.
 
-    It is read again only if it has an unknown character.
+    It is read again only if it has unknown characters and a form may make all of them known.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def fitting_corpus(
     unknown = vocabulary.unknown(corpus.codes)
     if not unknown:
         return corpus, text
-    for other in _other_configs(text, given, unknown):
+    for other in _other_configs(text, given, unknown, vocabulary):
         again = read(other)
         if not vocabulary.unknown(again.codes):
             changed = [
@@ -107,26 +108,39 @@ def fitting_corpus(
 
 
 def _other_configs(
-    text: TextConfig, given: Collection[str], unknown: Collection[int]
+    text: TextConfig, given: Collection[str], unknown: Collection[int], vocabulary: Vocabulary
 ) -> list[TextConfig]:
-    """Return other ways to read a text whose unknown symbols they may change."""
+    """Return other ways to read a text that may make all of its unknown symbols known."""
     if text.unit == "byte":
         return []
+    known = set(map(chr, vocabulary.symbols.tolist()))
+    left = set(map(chr, unknown))
     lf = text
-    if ord("\r") in unknown and "newlines" not in given:  # no normal form makes a CR known
+    if "\r" in left and "\n" in known and "newlines" not in given:
         lf = replace(text, newlines="lf")
-    configs = [lf] if lf != text and set(unknown) == {ord("\r")} else []
-    if "normalize" not in given and text.normalize == "none":
-        configs += [replace(lf, normalize=form) for form in _FORMS if _may_help(form, unknown)]
-    return configs
+        left.remove("\r")
+        if not left:
+            return [lf]
+    if "normalize" in given or text.normalize != "none":
+        return []
+    return [replace(lf, normalize=form) for form in _FORMS if _may_help(form, left, known)]
 
 
-def _may_help(form: str, unknown: Collection[int]) -> bool:
-    """Whether a normal form may change every unknown symbol; NFC and NFKC join it to others."""
-    if form != "nfd":
-        return True
-    texts = map(chr, set(unknown) - {ord("\r")})
-    return all(character not in unicodedata.normalize("NFD", character) for character in texts)
+def _may_help(form: Literal["nfc", "nfd"], unknown: Collection[str], known: set[str]) -> bool:
+    """Whether a normal form may make every unknown character known.
+
+    A large text is not to be read again for nothing, such as an emoji.
+    """
+    if form == "nfd":
+        return all(known.issuperset(unicodedata.normalize("NFD", c)) for c in unknown)
+    # NFC joins a character to others, be it a mark, a first letter or half a syllable: then it
+    # is a part of a letter that is known.
+    parts = {part for c in known for part in unicodedata.normalize("NFD", c) if part != c}
+    return all(
+        c not in unicodedata.normalize("NFC", c)
+        or not parts.isdisjoint(unicodedata.normalize("NFD", c))
+        for c in unknown
+    )
 
 
 def _with_lf(text: str) -> str:

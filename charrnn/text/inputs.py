@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from charrnn.errors import CorpusError
-from charrnn.text.files import CHUNK, RawFile, Source, open_source
+from charrnn.text.files import CHUNK, RawFile, Source, open_source, show_path
 
 STDIN_MEMORY = 64 << 20
 """Bytes of standard input that are kept in memory; more go to a temporary file."""
@@ -50,7 +50,9 @@ class Input:
         """Open it at its beginning."""
         if self.kept is not None:
             with open_source(str(self.kept)) as outer:
-                yield RawFile(cast(BinaryIO, _Unpacked(outer)), self.path, None)
+                most = None if self.expected is None else self.expected.size
+                unpacked = _Unpacked(outer, most)
+                yield RawFile(cast(BinaryIO, unpacked), self.path, None)
             return
         if self.stdin is not None:
             self.stdin.seek(0)
@@ -74,28 +76,53 @@ class Input:
         """Return what was read; CorpusError if that is not what was expected."""
         was = self.expected
         if was is not None and (was.size, was.sha256) != (source.size, source.sha256):
+            if self.kept is not None:
+                raise _another(show_path(self.kept))
             raise CorpusError(
                 "the corpus changed while it was read: run again when nothing writes to it"
             )
         return source
 
 
-class _Unpacked:
-    """The content of a gzip file, as a file that ``RawFile`` can read."""
+def _another(name: str) -> CorpusError:
+    return CorpusError(
+        f"{name}, the copy of standard input, is not what this run was trained on: take another "
+        "copy of the run, or name the file"
+    )
 
-    def __init__(self, outer: RawFile) -> None:
+
+class _Unpacked:
+    """The content of a gzip file, as a file that ``RawFile`` can read.
+
+    Parameters
+    ----------
+    outer : RawFile
+    most : int, optional
+        More bytes than this are an error: the file may come from anyone, and a small one may
+        unpack to more than any disk holds.
+    """
+
+    def __init__(self, outer: RawFile, most: int | None) -> None:
         self._name = outer.name
+        self._left = None if most is None else most + 1
         self._file = gzip.GzipFile(fileobj=cast(BinaryIO, outer), mode="rb")
 
     def read(self, size: int) -> bytes:
         """Return at most `size` bytes, none at the end."""
+        if self._left is not None:
+            size = min(size, self._left)
         try:
-            return self._file.read(size)
+            data = self._file.read(size)
         except (EOFError, OSError, zlib.error) as error:
             raise CorpusError(
                 f"{self._name}, the copy of standard input, is damaged ({error}): take another "
                 "copy of the run, or train a new one"
             ) from None
+        if self._left is not None:
+            self._left -= len(data)
+            if not self._left:
+                raise _another(self._name)
+        return data
 
 
 class KeptInput(tempfile.SpooledTemporaryFile[bytes]):

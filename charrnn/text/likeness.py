@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.text.lines import LINE_END
-from charrnn.text.overlap import spread
+from charrnn.text.repeats import spread
 from charrnn.text.vocabulary import Codes
 
 SAMPLE = 2_000_000

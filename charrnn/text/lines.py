@@ -20,7 +20,7 @@ LINE_END = ord("\n")
 SORTED_BATCHES = 8
 """Batches whose items are sorted by length together, so that few steps are spent on padding."""
 STEPS_MULTIPLE = 4
-"""T is a multiple of this: buffers that keep their shape are not made anew."""
+"""T is a multiple of this: buffers that keep their shape are used again."""
 
 
 def as_lines(codes: Codes, line_end: int = LINE_END) -> Codes:
@@ -106,10 +106,15 @@ class Items:
         items = items[items >= 0]
         return int(self.lengths[items].sum()) + len(items)
 
+    def steps(self, step: int) -> int:
+        """Return T: what the longest item of the batch of a step takes."""
+        items = self._batch(step)
+        return steps_of(int(self.lengths[items[items >= 0]].max()))
+
     def window(self, step: int, columns: slice) -> Window:
         """Return some columns of the batch of a step; behind an item's end nothing is scored."""
         items = self._batch(step)
-        T = steps_of(int(self.lengths[items[items >= 0]].max()))
+        T = self.steps(step)
         items = items[columns]
         lengths = np.where(items >= 0, self.lengths[items], -1)
         steps = np.arange(T)[:, np.newaxis]

@@ -3,11 +3,13 @@
 import gzip
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from shutil import copyfileobj
-from typing import IO
+from typing import IO, Literal
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
@@ -86,18 +88,19 @@ def locate(
         If a source is missing or has changed, or a named file is none of them.
     """
     finder = _Finder(recorded or {}, folders, named, kept_stdin)
-    located = tuple(finder.find(source, advice) for source in sources)
+    # What is still there as it was comes first: it may begin like another source.
+    exact = [finder.find_exact(source) for source in sources]
+    taken = {found.path for found in exact if found is not None}
+    located = tuple(
+        found or finder.find_grown(source, taken, advice)
+        for source, found in zip(sources, exact, strict=True)
+    )
     finder.check_named(sources, located)
     return located
 
 
-def check_sources(sources: Sequence[Source], advice: str = ADVICE) -> None:
-    """Make sure that recorded sources are still there; errors as for ``locate``."""
-    locate(sources, advice=advice)
-
-
 class _Finder:
-    """Looks for one source after another, and hashes nothing twice."""
+    """Looks for one source after another; lists no folder and hashes no file twice."""
 
     def __init__(
         self,
@@ -106,54 +109,81 @@ class _Finder:
         named: Sequence[str | Path],
         kept_stdin: Path | None,
     ) -> None:
-        self._recorded, self._folders, self._kept_stdin = recorded, folders, kept_stdin
-        self._named = [Path(name) for name in named if str(name) != "-"]
-        self._hashes: dict[tuple[str, int], str] = {}
-        self._sizes: dict[str, int] = {}
+        self._recorded, self._folders = recorded, folders
+        self._kept_stdin = kept_stdin is not None and kept_stdin.is_file()
+        self._hashes: dict[tuple[str, int | None], str] = {}
+        self._sizes: dict[str, int | None] = {}
         self._unreadable: dict[str, CorpusError] = {}
+        self._named = [_absolute(name) for name in named if str(name) != "-"]
+        self._named_folders = [Path(name) for name in self._named if Path(name).is_dir()]
+        walked = {str(folder): _walk(folder) for folder in self._named_folders}
+        self._among_named = _Listing(
+            self, (path for name in self._named for path in walked.get(name, [name]))
+        )
+        self._among_folders = {
+            folder: _Listing(self, _files_in(Path(folder))) for folder in map(_absolute, folders)
+        }
 
-    def find(self, source: Source, advice: str) -> Located:
-        """Return where a source is; CorpusError if it is nowhere."""
+    def find_exact(self, source: Source) -> Located | None:
+        """Return where a source is as it was."""
+        path = self._among_named.find(source)
+        if path is None and not (source.path == "-" and self._kept_stdin):
+            path = next((path for path in self._places(source) if self._is(path, source)), None)
+        if path is None and source.path != "-":
+            listings = self._among_folders.values()
+            path = next(filter(None, (listing.find(source) for listing in listings)), None)
+        return None if path is None else Located(source, path)
+
+    def find_grown(self, source: Source, taken: Collection[str], advice: str) -> Located:
+        """Return which file begins with a source that is nowhere as it was, or the kept copy.
+
+        `taken` are files that are other sources as they were: they come last. CorpusError if
+        there is none.
+        """
+        kept = source.path == "-" and self._kept_stdin
+        last = []
+        for path in self._files_named if kept else self._larger(source):
+            if path in taken:
+                last.append(path)
+            elif self._has_grown_from(path, source):
+                return Located(source, path, grown=True)
+        if kept:
+            return Located(source, "-")
+        for path in last:
+            if self._has_grown_from(path, source):
+                return Located(source, path, grown=True)
+        raise self._missing(source, advice)
+
+    def _missing(self, source: Source, advice: str) -> CorpusError:
         if source.path == "-":
-            if self._kept_stdin is not None and self._kept_stdin.is_file():
-                return Located(source, "-")
-            for path in self._places(source):  # what was piped in may have been a file
-                grown = self._same(path, source)
-                if grown is not None:
-                    return Located(source, path, grown)
-            raise CorpusError(f"this run was trained on standard input, which is gone: {advice}")
-        changed = None
-        for path in self._places(source):
-            grown = self._same(path, source)
-            if grown is not None:
-                return Located(source, path, grown)
-            if changed is None and path in self._usual(source):
-                changed = path
+            return CorpusError(f"this run was trained on standard input, which is gone: {advice}")
+        changed = next((path for path in self._usual(source) if self.size(path) is not None), None)
         if changed in self._unreadable:
-            raise self._unreadable[changed]
+            return self._unreadable[changed]
         if changed is not None:
-            size = self._size(changed)
+            size = self.size(changed)
             what = "SHA-256 differs" if size == source.size else "its size differs"
-            raise CorpusError(
+            return CorpusError(
                 f"{show_path(changed)} has changed since this run was trained ({what}): {advice}"
             )
-        raise CorpusError(
+        return CorpusError(
             f"{show_path(source.path)}, which this run was trained on, is gone: {advice}"
         )
 
     def check_named(self, sources: Sequence[Source], located: Sequence[Located]) -> None:
         """Refuse a named file that is none of the sources, or a folder that holds none."""
-        parents = {parent for found in located for parent in Path(found.path).parents}
+        used = {found.path for found in located}
+        used |= {str(parent) for found in located for parent in Path(found.path).parents}
+        by_size = _hashes_by_size(sources)
         for name in self._named:
-            full = _absolute(name)
-            if not os.path.lexists(full):
-                raise CorpusError(f"{show_path(full)}: no such file or folder: check the name")
-            is_one = any(self._same(full, source) is not None for source in sources)
-            if not is_one and Path(full) not in parents:
-                raise CorpusError(
-                    f"{show_path(full)} is not what this run was trained on: leave it out, "
-                    "or train a new run on it with --init-from"
-                )
+            if not os.path.lexists(name):
+                raise CorpusError(f"{show_path(name)}: no such file or folder: check the name")
+            if name in used or (self.size(name) is not None and _kind(name, by_size) is not None):
+                continue
+            raise CorpusError(
+                f"{show_path(name)} is not what this run was trained on: leave it out, "
+                "or train a new run on it with --init-from"
+            )
 
     def _usual(self, source: Source) -> list[str]:
         """Return where a source was."""
@@ -161,62 +191,97 @@ class _Finder:
         return usual if source.path == "-" else [*usual, _absolute(source.path)]
 
     def _places(self, source: Source) -> Iterator[str]:
-        """Return regular files that may be a source, the likeliest first."""
-        seen = set()
-        for path in self._every_place(source):
-            if path not in seen and self._size(path) is not None:
-                seen.add(path)
-                yield path
-
-    def _every_place(self, source: Source) -> Iterator[str]:
-        basename = Path(source.path).name
-        for named in self._named:
-            if named.is_dir():
-                yield from self._of_size(_walk(named), source.size)
-                yield _absolute(named / source.path)
-                yield _absolute(named / basename)
-            else:
-                yield _absolute(named)
+        """Return where a source may be under its own name, the likeliest first."""
+        yield from self._under(self._named_folders, source)
         yield from self._usual(source)
-        if source.path == "-":
-            return
-        for folder in self._folders:
+        if source.path != "-":
+            yield from self._under(self._folders, source)
+
+    def _under(self, folders: Iterable[Path], source: Source) -> Iterator[str]:
+        for folder in folders:
             yield _absolute(folder / source.path)
-            yield _absolute(folder / basename)
-        for folder in self._folders:
-            yield from self._of_size(_files_in(folder), source.size)
+            yield _absolute(folder / Path(source.path).name)
 
-    def _of_size(self, paths: Iterable[str], size: int) -> Iterator[str]:
-        return (path for path in paths if self._size(path) == size)
+    def _larger(self, source: Source) -> Iterator[str]:
+        """Return files that may begin with a source, the likeliest first, perhaps twice."""
+        yield from self._files_by_name.get(Path(source.path).name, ())
+        yield from self._places(source)
+        yield from self._files_named
 
-    def _size(self, path: str) -> int | None:
+    @cached_property
+    def _files_named(self) -> list[str]:
+        return [path for path in self._named if self.size(path) is not None]
+
+    @cached_property
+    def _files_by_name(self) -> dict[str, list[str]]:
+        files: dict[str, list[str]] = {}
+        for path in self._files_named:
+            files.setdefault(Path(path).name, []).append(path)
+        return files
+
+    def size(self, path: str) -> int | None:
         """Return the bytes of a regular file; None if there is none."""
         if path not in self._sizes:
             try:
                 status = Path(path).stat()
+                self._sizes[path] = status.st_size if stat.S_ISREG(status.st_mode) else None
             except (OSError, ValueError):
-                return None
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            self._sizes[path] = status.st_size
+                self._sizes[path] = None
         return self._sizes[path]
 
-    def _same(self, path: str, source: Source) -> bool | None:
-        """Return whether the file has grown since it was the source; None if it is another."""
-        size = self._size(path)
-        if size is None or size < source.size or path in self._unreadable:
-            return None
-        grown = size > source.size
-        key = (path, source.size)
-        try:
-            if grown and (not source.size or _is_compressed(path)):
-                return None
-            if key not in self._hashes:
-                self._hashes[key] = hash_file(path, source.size if grown else None).sha256
-        except CorpusError as error:
-            self._unreadable[path] = error
-            return None
-        return grown if self._hashes[key] == source.sha256 else None
+    def hash(self, path: str, limit: int | None = None) -> str:
+        """Return the SHA-256 of a file or its beginning; "" if it cannot be read."""
+        key = (path, limit)
+        if key not in self._hashes:
+            try:
+                self._hashes[key] = hash_file(path, limit).sha256
+            except CorpusError as error:
+                self._unreadable[path] = error
+                self._hashes[key] = ""
+        return self._hashes[key]
+
+    def _is(self, path: str, source: Source) -> bool:
+        return self.size(path) == source.size and self.hash(path) == source.sha256
+
+    def _has_grown_from(self, path: str, source: Source) -> bool:
+        size = self.size(path)
+        if size is None or not 0 < source.size < size:
+            return False
+        # What follows an archive changes what it unpacks to.
+        return self.hash(path, source.size) == source.sha256 and not _is_compressed(path)
+
+
+class _Listing:
+    """Files by size, listed and hashed when they are needed first.
+
+    Parameters
+    ----------
+    finder : _Finder
+        Knows sizes and hashes.
+    paths : iterable of str
+        The likeliest first.
+    """
+
+    def __init__(self, finder: _Finder, paths: Iterable[str]) -> None:
+        self._finder, self._paths = finder, paths
+        self._hashed: dict[str, str] = {}
+
+    def find(self, source: Source) -> str | None:
+        """Return the first file that is a source, byte for byte."""
+        waiting = self._by_size.get(source.size)
+        while waiting and source.sha256 not in self._hashed:
+            path = waiting.popleft()
+            self._hashed.setdefault(self._finder.hash(path), path)
+        return self._hashed.get(source.sha256)
+
+    @cached_property
+    def _by_size(self) -> dict[int, deque[str]]:
+        by_size: dict[int, deque[str]] = {}
+        for path in self._paths:
+            size = self._finder.size(path)
+            if size is not None:
+                by_size.setdefault(size, deque()).append(path)
+        return by_size
 
 
 def read_located(
@@ -288,21 +353,13 @@ class TrainedOn:
         Absolute paths of files that are one of its sources, byte for byte.
     begins : tuple of str
         Those that begin with one and have grown.
-    others : tuple of str
-        All the rest.
     """
 
     same: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.same or self.begins)
-
-    @property
-    def all_same(self) -> bool:
-        """Whether there is nothing in them that the model was not trained on."""
-        return bool(self.same) and not (self.begins or self.others)
 
 
 def trained_on(sources: Iterable[Source], paths: Sequence[str | Path]) -> TrainedOn:
@@ -317,29 +374,36 @@ def trained_on(sources: Iterable[Source], paths: Sequence[str | Path]) -> Traine
     paths : sequence of str or Path
         Files, folders and patterns, as for ``read_corpus``.
     """
-    recorded: dict[int, set[str]] = {}
-    for source in sources:
-        if source.size:
-            recorded.setdefault(source.size, set()).add(source.sha256)
-    kinds: dict[str, list[str]] = {"same": [], "begins": [], "others": []}
+    recorded = _hashes_by_size(source for source in sources if source.size)
+    found: dict[Literal["same", "begins"], list[str]] = {"same": [], "begins": []}
     for path in find_files(paths, "auto", Findings()):
-        kinds[_kind(path, recorded)].append(path)
-    return TrainedOn(**{name: tuple(found) for name, found in kinds.items()})
+        kind = _kind(path, recorded)
+        if kind is not None:
+            found[kind].append(path)
+    return TrainedOn(tuple(found["same"]), tuple(found["begins"]))
 
 
-def _kind(path: str, recorded: Mapping[int, set[str]]) -> str:
+def _hashes_by_size(sources: Iterable[Source]) -> dict[int, set[str]]:
+    hashes: dict[int, set[str]] = {}
+    for source in sources:
+        hashes.setdefault(source.size, set()).add(source.sha256)
+    return hashes
+
+
+def _kind(path: str, recorded: Mapping[int, set[str]]) -> Literal["same", "begins"] | None:
+    """Return whether a file is one of some sources, or begins with one; it is read once."""
     if path == "-":
-        return "others"
+        return None
     try:
         size = Path(path).stat().st_size
     except OSError:
-        return "others"  # reading it will say what is wrong
-    begins = sorted(at for at in recorded if at < size)
-    if _is_compressed(path):
+        return None  # reading it will say what is wrong
+    begins = sorted(at for at in recorded if 0 < at < size)
+    if begins and _is_compressed(path):
         begins = []  # what follows it changes nothing in what an archive begins with
     if not begins and size not in recorded:
-        return "others"
-    kind = "others"
+        return None
+    kind: Literal["same", "begins"] | None = None
     with open_source(path) as raw:
         for at in begins:
             if raw.digest_at(at) in recorded[at]:

@@ -70,7 +70,7 @@ class Normalizer:
         return "".join(self._pieces(self._held + text, len(self._held)))
 
     def flush(self) -> str:
-        """Return what was held back, and start anew."""
+        """Return what was held back; another text may follow."""
         done, self._held = self._normalize(self._held), ""
         return done
 
@@ -248,6 +248,14 @@ class Vocabulary:
                 counts.update(chunk[missing].tolist())
         return dict(sorted(counts.items()))
 
+    def known(self, codes: Codes) -> Codes:
+        """Return `codes (n,)` without those that are not known; itself, where all of them are."""
+        unknown = self.unknown(codes)
+        if not unknown:
+            return codes
+        kept: Codes = codes[np.isin(codes, list(unknown), invert=True)]
+        return kept
+
     def count(self, codes: Codes) -> npt.NDArray[np.int64]:
         """Return how often each symbol occurs in `codes (n,)`, as (V,)."""
         counts = np.zeros(len(self) + 1, np.int64)  # the last of them: unknown ones
@@ -407,7 +415,7 @@ class StreamDecoder:
         return self._composer.feed(text) if self._vocabulary.normalize == "nfd" else text
 
     def flush(self) -> str:
-        """Return what was held back; the stream may then begin anew."""
+        """Return what was held back; another text may follow."""
         rest = self._utf8.decode(b"", True) + self._composer.flush()
         self._utf8.reset()
         return rest

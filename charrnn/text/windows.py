@@ -51,6 +51,9 @@ class Batches(Protocol):
     def symbols(self, step: int) -> int:
         """Return how many targets the batch of a step has."""
 
+    def steps(self, step: int) -> int:
+        """Return T, the steps of the window of a step of training."""
+
     def window(self, step: int, columns: slice) -> Window:
         """Return some columns of the batch of a step."""
 
@@ -84,6 +87,10 @@ class Streams:
     def symbols(self, step: int) -> int:
         """Return how many targets the batch of a step has: always as many."""
         return self.symbols_per_step
+
+    def steps(self, step: int) -> int:
+        """Return T: always as many."""
+        return self.seq_len
 
     def window(self, step: int, columns: slice) -> Window:
         """Return some columns of the batch of a step; the targets are one character later."""

@@ -43,11 +43,15 @@ def overlap(train: Codes, held_out: Codes) -> float:
     """
     if len(train) < BLOCK or len(held_out) < BLOCK:
         return 0.0
-    blocks = _block_hashes(train)
-    found = characters = 0
-    for piece in spread(held_out, SAMPLE, PIECES):
-        found += int(np.count_nonzero(_covered(piece, blocks)))
+    pieces = spread(held_out, SAMPLE, PIECES)
+    windows, places = np.unique(np.concatenate(list(map(_windows, pieces))), return_inverse=True)
+    matched = _among_blocks(windows, train)[places]
+    found = characters = start = 0
+    for piece in pieces:
+        stop = start + len(piece) - BLOCK + 1
+        found += _covered(matched[start:stop])
         characters += len(piece)
+        start = stop
     return found / characters
 
 
@@ -75,33 +79,38 @@ def spread(codes: Codes, characters: int, pieces: int) -> list[Codes]:
     return [codes[start : start + size] for start in starts.tolist()]
 
 
-def _block_hashes(codes: Codes) -> npt.NDArray[np.uint64]:
-    """Return the hashes (n // B,) of the blocks of a text, sorted."""
-    whole = len(codes) // BLOCK * BLOCK
-    hashes = np.empty(whole // BLOCK, np.uint64)
-    for start in range(0, whole, CHUNK):
-        chunk = np.asarray(codes[start : min(start + CHUNK, whole)])
-        rows = chunk.reshape(-1, BLOCK).astype(np.uint64)
-        hashes[start // BLOCK : start // BLOCK + len(rows)] = rows @ _MULTIPLIERS
-    hashes.sort()
-    return hashes
-
-
-def _covered(codes: Codes, blocks: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Return which characters (m,) lie in a window whose hash is among those of the blocks."""
+def _windows(codes: Codes) -> npt.NDArray[np.uint64]:
+    """Return the hashes (m - B + 1,) of a window at every character of a text."""
     count = len(codes) - BLOCK + 1
-    matched = np.zeros(count, np.bool_)
+    hashes = np.empty(count, np.uint64)
     for start in range(0, count, CHUNK):
         stop = min(start + CHUNK, count)
         piece = np.asarray(codes[start : stop + BLOCK - 1]).astype(np.uint64)
-        hashes = np.lib.stride_tricks.sliding_window_view(piece, BLOCK) @ _MULTIPLIERS
-        order = np.argsort(hashes)  # searched in order, what is compared stays in cache
-        hashes = hashes[order]
-        places = np.minimum(np.searchsorted(blocks, hashes), len(blocks) - 1)
-        matched[start + order] = blocks[places] == hashes
-    # A character is covered if one of the B windows that it lies in is matched.
-    steps = np.zeros(len(codes) + 1, np.int64)
-    steps[:count] += matched
-    steps[BLOCK : BLOCK + count] -= matched
-    covered: npt.NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
-    return covered
+        view = np.lib.stride_tricks.sliding_window_view(piece, BLOCK)
+        hashes[start:stop] = view @ _MULTIPLIERS
+    return hashes
+
+
+def _among_blocks(windows: npt.NDArray[np.uint64], codes: Codes) -> npt.NDArray[np.bool_]:
+    """Return which of some hashes, sorted, are those of blocks of a text.
+
+    The blocks may be many more than the hashes: they pass by, and none is kept.
+    """
+    found = np.zeros(len(windows), np.bool_)
+    rows = len(codes) // BLOCK
+    at_once = CHUNK // BLOCK
+    for row in range(0, rows, at_once):
+        chunk = np.asarray(codes[row * BLOCK : min(row + at_once, rows) * BLOCK])
+        blocks = chunk.reshape(-1, BLOCK).astype(np.uint64) @ _MULTIPLIERS
+        blocks.sort()  # searched in order, what is compared stays in cache
+        places = np.minimum(np.searchsorted(windows, blocks), len(windows) - 1)
+        found[places[windows[places] == blocks]] = True
+    return found
+
+
+def _covered(matched: npt.NDArray[np.bool_]) -> int:
+    """Return how many characters lie in one of the windows (m - B + 1,) that are matched."""
+    steps = np.zeros(len(matched) + BLOCK, np.int64)
+    steps[: len(matched)] += matched
+    steps[BLOCK:] -= matched
+    return int(np.count_nonzero(np.cumsum(steps[:-1]) > 0))

@@ -2,16 +2,14 @@
 
 import random
 import string
-from importlib import import_module
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from charrnn.text import end_is_unlike, likeness, overlap, overlap_of_items
-from charrnn.text.overlap import BLOCK, spread
+from charrnn.text import end_is_unlike, likeness, overlap, overlap_of_items, repeats
+from charrnn.text.repeats import BLOCK, spread
 from charrnn.text.vocabulary import to_codes
-
-overlap_module = import_module("charrnn.text.overlap")  # the function has the same name
 
 WORDS = ["kettle", "garden", "slowly", "under", "rain", "and", "wind", "the", "sings", "of"]
 
@@ -25,6 +23,17 @@ def prose(count, seed, words=WORDS):
 
 def noise(count, seed, kind=np.uint8):
     return np.random.default_rng(seed).integers(32, 127, count).astype(kind)
+
+
+def slow_overlap(train, held):
+    """Return the overlap as it is defined, without hashes."""
+    train, held = train.tobytes(), held.tobytes()
+    blocks = {train[start : start + BLOCK] for start in range(0, len(train) - BLOCK + 1, BLOCK)}
+    covered = set()
+    for start in range(len(held) - BLOCK + 1):
+        if held[start : start + BLOCK] in blocks:
+            covered.update(range(start, start + BLOCK))
+    return len(covered) / len(held)
 
 
 def cut(text):
@@ -67,9 +76,9 @@ def test_chunks_and_samples_change_little(monkeypatch):
     train, held = noise(20_000, 0), noise(9_000, 1)
     held[:3000] = train[5000:8000]
     whole = overlap(train, held)
-    monkeypatch.setattr(overlap_module, "CHUNK", 320)
-    assert overlap(train, held) == whole
-    monkeypatch.setattr(overlap_module, "SAMPLE", 4_000)
+    monkeypatch.setattr(repeats, "CHUNK", 320)
+    assert overlap(train, held) == whole == slow_overlap(train, held)
+    monkeypatch.setattr(repeats, "SAMPLE", 4_000)
     assert overlap(train, held) == pytest.approx(whole, abs=0.1)
 
 
@@ -142,3 +151,40 @@ def test_a_long_text_is_sampled(monkeypatch):
     monkeypatch.setattr(likeness, "PIECE", 1_000)
     assert end_is_unlike(*cut(prose(3000, 0) + C_CODE * 4))
     assert not end_is_unlike(*cut(prose(3000, 0)))
+
+
+def with_boilerplate(seed):
+    """Return lines, of whose characters 40 % are in lines that come again and again."""
+    rng = random.Random(seed)
+    lines = [f"== {' '.join(rng.choices(WORDS, k=10))} ==" for rng in map(random.Random, range(9))]
+    text = []
+    for _ in range(1500):
+        if rng.random() < 0.4:
+            text.append(rng.choice(lines))
+        else:
+            text.append("".join(rng.choices(string.ascii_lowercase, k=60)))
+    return to_codes("\n".join(text) + "\n")
+
+
+def test_boilerplate_counts_once_however_often_it_comes(monkeypatch):
+    train, held = with_boilerplate(1), with_boilerplate(2)
+    whole = overlap(train, held)
+    assert 0.3 < whole < 0.5
+    assert whole == slow_overlap(train, held)
+    monkeypatch.setattr(repeats, "CHUNK", 960)
+    assert overlap(train, held) == whole
+    assert overlap(np.tile(train, 8), held) == pytest.approx(whole, abs=0.02)
+
+
+def test_a_long_text_takes_no_more_memory_than_a_short_one(monkeypatch):
+    monkeypatch.setattr(repeats, "CHUNK", 1 << 14)
+    held = noise(5_000, 1)
+
+    def peak(train):
+        tracemalloc.start()
+        overlap(train, held)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(noise(4_000_000, 0)) < 1.1 * peak(noise(40_000, 0))
