@@ -107,7 +107,7 @@ def test_bytes_keep_their_line_ends(here):
         new("crlf.txt", text=TextConfig(unit="byte", newlines="lf"))
 
 
-# What is said of a text
+# Notices about a text
 
 
 def test_copies_are_noticed(here):
