@@ -8,16 +8,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
     from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
     from charrnn.errors import CharrnnError
-    from charrnn.evaluation import Evaluation, evaluate_checkpoint
+    from charrnn.evaluation.evaluate import Evaluation, evaluate_checkpoint
     from charrnn.nn.model import CharModel
-    from charrnn.runs import load_model as load
-    from charrnn.sampling import generate
-    from charrnn.starting import prepare, resume
+    from charrnn.sampling.drawing import generate
+    from charrnn.storage.checkpoint import Checkpoint
+    from charrnn.storage.folder import load_model as load
     from charrnn.text import Vocabulary, read_corpus
-    from charrnn.training import Run
+    from charrnn.training.run import Run
+    from charrnn.training.starting import prepare, resume
 
 __version__ = "0.1.0"
 
@@ -45,21 +45,21 @@ __all__ = [
 _HOMES = {
     "CharModel": "charrnn.nn.model",
     "CharrnnError": "charrnn.errors",
-    "Checkpoint": "charrnn.checkpoint",
+    "Checkpoint": "charrnn.storage.checkpoint",
     "EvalConfig": "charrnn.config",
-    "Evaluation": "charrnn.evaluation",
+    "Evaluation": "charrnn.evaluation.evaluate",
     "ModelConfig": "charrnn.config",
-    "Run": "charrnn.training",
+    "Run": "charrnn.training.run",
     "SampleConfig": "charrnn.config",
     "TextConfig": "charrnn.config",
     "TrainConfig": "charrnn.config",
     "Vocabulary": "charrnn.text",
-    "evaluate_checkpoint": "charrnn.evaluation",
-    "generate": "charrnn.sampling",
-    "load": "charrnn.runs:load_model",
-    "prepare": "charrnn.starting",
+    "evaluate_checkpoint": "charrnn.evaluation.evaluate",
+    "generate": "charrnn.sampling.drawing",
+    "load": "charrnn.storage.folder:load_model",
+    "prepare": "charrnn.training.starting",
     "read_corpus": "charrnn.text",
-    "resume": "charrnn.starting",
+    "resume": "charrnn.training.starting",
 }
 """The module of each name and, behind a colon, what it is called there if that differs.
 

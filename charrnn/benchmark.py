@@ -17,17 +17,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from charrnn.backend.arrays import shared_zeros
+from charrnn.backend.products import blas_kernel
 from charrnn.config import ModelConfig, SampleConfig
-from charrnn.machine import available_cores
+from charrnn.data.windows import Streams
 from charrnn.nn.model import CharModel
-from charrnn.nn.products import blas_kernel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.sharding import deal, shard_columns
-from charrnn.parallel.team import Team, shared_zeros
-from charrnn.sampling import Drawer, DrawingWorker, begin
+from charrnn.parallel.team import Team
+from charrnn.sampling.drawing import Drawer, DrawingWorker, begin
+from charrnn.system.machine import available_cores
 from charrnn.text import Vocabulary
-from charrnn.text.windows import Streams
-from charrnn.trainer import Trainer
+from charrnn.training.step import Trainer
 
 Job = Literal["train", "sample"]
 TEXT_LENGTH = 200_000

@@ -1,6 +1,6 @@
 """Scores of texts that are cut in one of the ways that there are."""
 
-from charrnn.scoring import STREAMS, ColdScorer, Scorer, score
+from charrnn.evaluation.scorers import STREAMS, ColdScorer, Scorer, score
 
 
 def score_ids(model, ids, *, exact=False, cold_windows=None, line_end=None, threads=1):

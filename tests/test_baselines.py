@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.baselines import (
+from charrnn.evaluation.baselines import (
     baselines,
     choose_context,
     compressed_bytes_given,
@@ -194,14 +194,14 @@ def test_baselines_names_every_opponent_in_order():
 
 def test_a_compressor_that_needs_no_more_bytes_is_left_out(monkeypatch):
     added = {"gzip -9": 5, "bzip2 -9": -3, "xz -9e": 0}
-    monkeypatch.setattr("charrnn.baselines.compressed_bytes_given", lambda *_: added)
+    monkeypatch.setattr("charrnn.evaluation.baselines.compressed_bytes_given", lambda *_: added)
     train = np.arange(40) % 4
     names = [name for name, _ in baselines(train, train, 4, b"", b"")]
     assert names[3:] == ["gzip -9"]
 
 
 def test_the_ngram_of_a_long_text_trains_on_its_end_and_says_so(monkeypatch):
-    monkeypatch.setattr("charrnn.baselines.MAX_NGRAM_SYMBOLS", 1_000)
+    monkeypatch.setattr("charrnn.evaluation.baselines.MAX_NGRAM_SYMBOLS", 1_000)
     text = np.random.default_rng(3).integers(0, 2, 2_100).astype(np.uint8)
     name, nats = baselines(text[:2_000], text[2_000:], 2, b"", b"")[2]
     assert name.endswith(", last 1,000 symbols")

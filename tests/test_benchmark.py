@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from charrnn.benchmark import _Setting, benchmark
 from charrnn.cli.app import app
 from charrnn.config import ModelConfig
-from charrnn.machine import available_cores
+from charrnn.system.machine import available_cores
 
 MODEL = ModelConfig(cell="lstm", num_layers=2, hidden_size=16, dropout=0.0)
 

@@ -16,12 +16,12 @@ import pytest
 from fuzz import checkpoints as fuzz
 from scores import score_ids
 
-from charrnn import checkpoint as module
-from charrnn.checkpoint import load, save
 from charrnn.config import SampleConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.nn.model import CharModel
-from charrnn.sampling import generate
+from charrnn.sampling.drawing import generate
+from charrnn.storage import checkpoint as module
+from charrnn.storage.checkpoint import load, save
 
 DATA = Path(__file__).parent / "data"
 PLACE = Path(__file__).parent.parent
@@ -436,7 +436,7 @@ def test_a_damaged_weight_is_never_loaded(bases, tmp_path):
 
 LIMITED = """
 import os, resource, sys
-from charrnn.checkpoint import load
+from charrnn.storage.checkpoint import load
 from charrnn.errors import CheckpointError
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * os.sysconf("SC_PAGE_SIZE") + 64 * 2**20

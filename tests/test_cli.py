@@ -7,11 +7,11 @@ from dataclasses import fields
 import pytest
 from typer.testing import CliRunner
 
-from charrnn.cli import words
 from charrnn.cli.app import COMMANDS, app, load_command
-from charrnn.cli.console import write_json
 from charrnn.cli.options import MachineConfig
-from charrnn.cli.text import visible, visible_line
+from charrnn.cli.show import words
+from charrnn.cli.show.console import write_json
+from charrnn.cli.show.text import visible, visible_line
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig, option_name
 
 TINY = ["--steps", "20", "--hidden-size", "16", "--num-layers", "1", "--threads", "1"]
@@ -272,7 +272,7 @@ def test_train_as_json_and_elsewhere(tmp_path, monkeypatch):
 
 def test_plan_makes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.cli.train.SPEED_SECONDS", 0.05)
+    monkeypatch.setattr("charrnn.cli.commands.train.SPEED_SECONDS", 0.05)
     (tmp_path / "corpus.txt").write_text(TEXT)
     result = run("train", "corpus.txt", "--plan")
     assert result.exit_code == 0, result.output
@@ -346,11 +346,11 @@ def test_several_samples_come_one_after_another(here):
 
 
 def test_a_final_consonant_completes_the_seed():
-    from charrnn.cli.sample import Output
+    from charrnn.cli.commands.sample import Output
 
     written = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charrnn.cli.sample.write", lambda text, raw: written.append(text))
+        patch.setattr("charrnn.cli.commands.sample.write", lambda text, raw: written.append(text))
         output = Output("한가", raw=False, joined=True)
         output.begin(None)
         output.write("\u11a8다")

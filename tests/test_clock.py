@@ -2,8 +2,8 @@
 
 import pytest
 
-from charrnn import clock as clocks
-from charrnn.clock import Clock, Meter
+from charrnn.training import clock as clocks
+from charrnn.training.clock import Clock, Meter
 
 
 class Hands:

@@ -13,9 +13,9 @@ import time
 import pytest
 from soak import crash
 
-from charrnn import runs
-from charrnn.checkpoint import load
-from charrnn.starting import resume
+from charrnn.storage import folder as runs
+from charrnn.storage.checkpoint import load
+from charrnn.training.starting import resume
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux shows them")
 

@@ -7,19 +7,20 @@ import pytest
 from scores import score_ids
 from typer.testing import CliRunner
 
-from charrnn import dynamic, evaluation
-from charrnn.checkpoint import load
 from charrnn.cli.app import app
 from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
-from charrnn.dynamic import dynamic_nats, usual_gradient
 from charrnn.errors import ConfigError
-from charrnn.evaluation import evaluate_checkpoint
+from charrnn.evaluation import dynamic
+from charrnn.evaluation import evaluate as evaluation
+from charrnn.evaluation.dynamic import dynamic_nats, usual_gradient
+from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.starting import prepare
+from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
+from charrnn.training.starting import prepare
 
 VOCABULARY = Vocabulary.from_codes(to_codes("abcdefg"))
 TRAIN = VOCABULARY.symbols[np.random.default_rng(5).integers(0, 7, 3000)]

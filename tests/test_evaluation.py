@@ -8,19 +8,19 @@ import pytest
 from scores import score_ids
 from typer.testing import CliRunner
 
-from charrnn import comparison
-from charrnn.baselines import baselines
-from charrnn.checkpoint import load
 from charrnn.cli.app import app
-from charrnn.comparison import Cost, text_bytes
 from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError, CorpusError, VocabularyError
-from charrnn.evaluation import evaluate_checkpoint
+from charrnn.evaluation import opponents as comparison
+from charrnn.evaluation.baselines import baselines
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.opponents import Cost, text_bytes
+from charrnn.evaluation.scorers import ColdScorer
 from charrnn.nn.model import CharModel
-from charrnn.scoring import ColdScorer
-from charrnn.starting import prepare
+from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
+from charrnn.training.starting import prepare
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "한국어", "각막", "é"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 1000).tolist())

@@ -5,9 +5,9 @@ import pytest
 from gradcheck import check_gradients, check_recurrent
 
 from charrnn.nn.cells import CELLS
-from charrnn.nn.gru import TimeGRU
-from charrnn.nn.lstm import TimeLSTM
-from charrnn.nn.rnn import TimeRNN
+from charrnn.nn.cells.gru import TimeGRU
+from charrnn.nn.cells.lstm import TimeLSTM
+from charrnn.nn.cells.rnn import TimeRNN
 
 
 def square(array):

@@ -9,23 +9,23 @@ import pytest
 from scores import score_ids
 from typer.testing import CliRunner
 
-from charrnn.checkpoint import load
+from charrnn.backend.arrays import shared_zeros
 from charrnn.cli.app import app
 from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
+from charrnn.data.items import Items, as_lines, lines_from_end, steps_of
 from charrnn.errors import CharrnnError, ConfigError
-from charrnn.evaluation import evaluate_checkpoint
-from charrnn.lines import draw_items, known_items
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.scorers import ColdScorer
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.parallel.team import shared_zeros
-from charrnn.sampling import generate
-from charrnn.scoring import ColdScorer
-from charrnn.starting import prepare, resume
+from charrnn.sampling.drawing import generate
+from charrnn.sampling.items import draw_items, known_items
+from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
-from charrnn.text.lines import Items, as_lines, lines_from_end, steps_of
 from charrnn.text.vocabulary import to_codes, to_text
-from charrnn.trainer import Trainer
+from charrnn.training.starting import prepare, resume
+from charrnn.training.step import Trainer
 
 RNG = np.random.default_rng(0)
 NAMES = ["".join(RNG.choice(list("abcdef"), RNG.integers(1, 12))) for _ in range(200)]

@@ -8,13 +8,13 @@ from gradcheck import check_gradients
 from test_checkpoint import with_meta
 from test_model import EACH_KIND, config, make, random_ids, random_state
 
-from charrnn.checkpoint import load, save
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
 from charrnn.errors import CharrnnError
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
-from charrnn.sampling import generate
-from charrnn.starting import prepare
+from charrnn.sampling.drawing import generate
+from charrnn.storage.checkpoint import load, save
+from charrnn.training.starting import prepare
 
 K = 3
 EACH_INPUT = pytest.mark.parametrize("embedding_size", [None, 3])

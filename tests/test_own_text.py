@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import load
 from charrnn.config import EvalConfig, ModelConfig, TrainConfig
 from charrnn.errors import CorpusError
-from charrnn.evaluation import evaluate_checkpoint
-from charrnn.own_text import SOURCES, STDIN, find_own_text, write_sources
-from charrnn.starting import prepare, resume
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.storage.checkpoint import load
+from charrnn.storage.own_text import SOURCES, STDIN, find_own_text, write_sources
 from charrnn.text import Source
+from charrnn.training.starting import prepare, resume
 
 WORDS = ["sow", "the", "seed", "in", "rows", "and", "wait", "for", "rain", "again"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 400).tolist()) + "\n"

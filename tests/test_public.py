@@ -51,7 +51,7 @@ def test_the_names_are_these():
 
 
 def test_each_name_is_the_same_object_every_time():
-    importlib.import_module("charrnn.cli.train")
+    importlib.import_module("charrnn.cli.commands.train")
     for name in NAMES:
         first, second = getattr(charrnn, name), getattr(charrnn, name)
         assert first is second, name
@@ -63,7 +63,7 @@ def test_each_name_is_the_same_object_every_time():
 def test_no_name_is_that_of_a_submodule():
     # The import of a submodule puts it in the place of the name.
     submodules = {module.name for module in pkgutil.iter_modules(charrnn.__path__)}
-    assert "checkpoint" in submodules
+    assert "storage" in submodules
     assert not submodules & set(NAMES)
 
 

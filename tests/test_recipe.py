@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.recipe import (
+from charrnn.training.recipe import (
     HELD_OUT_LEAST,
     MAX_EPOCHS,
     MEMORIZED,

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from gradcheck import check_recurrent, random_weights
 
-from charrnn.nn import products, recurrent
-from charrnn.nn.cells import CELLS
-from charrnn.nn.gru import TimeGRU, sigmoid_
-from charrnn.nn.lstm import TimeLSTM
-from charrnn.nn.products import in_blocks, rows_per_block
-from charrnn.nn.rnn import TimeRNN
+from charrnn.backend import products
+from charrnn.backend.products import in_blocks, rows_per_block
+from charrnn.nn.cells import CELLS, recurrent
+from charrnn.nn.cells.gru import TimeGRU, sigmoid_
+from charrnn.nn.cells.lstm import TimeLSTM
+from charrnn.nn.cells.rnn import TimeRNN
 
 KINDS = {**CELLS, "relu": lambda D, H: TimeRNN(D, H, relu=True)}
 NAMES = list(KINDS)

@@ -7,8 +7,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from charrnn.text import end_is_unlike, likeness, overlap, overlap_of_items, repeats
-from charrnn.text.repeats import BLOCK, spread
+from charrnn.data import likeness
+from charrnn.data import overlap as repeats
+from charrnn.data.likeness import end_is_unlike
+from charrnn.data.overlap import BLOCK, overlap, overlap_of_items, spread
 from charrnn.text.vocabulary import to_codes
 
 WORDS = ["kettle", "garden", "slowly", "under", "rain", "and", "wind", "the", "sings", "of"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from charrnn import runs
-from charrnn.checkpoint import load, save
 from charrnn.errors import RunError
+from charrnn.storage import folder as runs
+from charrnn.storage.checkpoint import load, save
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1.npz"
 

@@ -11,7 +11,7 @@ from charrnn.errors import VocabularyError
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.parallel import team
-from charrnn.sampling import (
+from charrnn.sampling.drawing import (
     CHARACTERS_PER_CALL,
     draw,
     encode_seed,

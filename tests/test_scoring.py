@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from scores import score_ids
 
-from charrnn import scoring
+from charrnn.backend.arrays import shared_zeros
 from charrnn.config import ModelConfig
+from charrnn.data.windows import Streams
+from charrnn.evaluation import scorers as scoring
+from charrnn.evaluation.scorers import SAMPLE_WARM_UP, STREAMS, WARM_UP, ColdScorer, Scorer, score
 from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel import team
-from charrnn.parallel.team import shared_zeros
-from charrnn.scoring import SAMPLE_WARM_UP, STREAMS, WARM_UP, ColdScorer, Scorer, score
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.text.windows import Streams
-from charrnn.trainer import Trainer
+from charrnn.training.step import Trainer
 
 EACH_CELL = pytest.mark.parametrize("cell", CELLS)
 # One stream becomes two at 2048 characters, and so on; 64 at 65536.

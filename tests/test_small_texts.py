@@ -2,9 +2,9 @@
 
 import pytest
 
-from charrnn.checkpoint import load
 from charrnn.config import TrainConfig
-from charrnn.starting import prepare
+from charrnn.storage.checkpoint import load
+from charrnn.training.starting import prepare
 from tests.soak.small import OURS, WORSE_ALLOWED, best_of, counting, cut
 
 BUDGETS = (0.2, 3, 30, 100, 3_000, 100_000)

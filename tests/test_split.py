@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 from scores import score_ids
 from typer.testing import CliRunner
 
-from charrnn.checkpoint import load
 from charrnn.cli.app import app
 from charrnn.config import EvalConfig, ModelConfig, TrainConfig
+from charrnn.data import splits as split
+from charrnn.data.items import as_lines
+from charrnn.data.splits import HashedSplit, Split
 from charrnn.errors import ConfigError
-from charrnn.evaluation import evaluate_checkpoint
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.scorers import ColdScorer, score
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
-from charrnn.scoring import ColdScorer, score
-from charrnn.starting import prepare, resume
-from charrnn.text import HashedSplit, Split, split
-from charrnn.text.lines import as_lines
+from charrnn.storage.checkpoint import load
 from charrnn.text.vocabulary import to_codes, to_text
+from charrnn.training.starting import prepare, resume
 
 WORDS = ["the", "garden", "grows", "slowly", "under", "rain", "and", "wind"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 900).tolist())

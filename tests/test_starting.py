@@ -6,10 +6,10 @@ import unicodedata
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError
-from charrnn.starting import prepare
+from charrnn.storage.checkpoint import load
+from charrnn.training.starting import prepare
 
 NAMES = [
     "".join(random.Random(n).choices("aeioubdfglmnrst", k=4 + n % 5)).capitalize()

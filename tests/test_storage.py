@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from charrnn.errors import CheckpointError
-from charrnn.storage import write_whole
+from charrnn.system.files import write_whole
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):

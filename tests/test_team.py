@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from charrnn.backend.arrays import shared_zeros
 from charrnn.errors import CharrnnError
 from charrnn.parallel import team
-from charrnn.parallel.team import Team, shared_zeros
+from charrnn.parallel.team import Team
 
 needs_forks = pytest.mark.skipif(not team.FORKS, reason="workers are threads here")
 FLOAT32 = np.dtype(np.float32)

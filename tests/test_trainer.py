@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from scores import score_ids
 
+from charrnn.backend.arrays import shared_zeros
 from charrnn.config import ModelConfig
+from charrnn.data.windows import Streams
 from charrnn.errors import CharrnnError
+from charrnn.evaluation.scorers import Scorer
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel import team
 from charrnn.parallel.sharding import collect, deal, shard_columns
-from charrnn.parallel.team import shared_zeros
-from charrnn.scoring import Scorer
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.text.windows import Streams
-from charrnn.trainer import Trainer, Worker, training_memory
+from charrnn.training.step import Trainer, Worker, training_memory
 
 EACH_CELL = pytest.mark.parametrize("cell", CELLS)
 V = 20

@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 from scores import score_ids
 
-from charrnn import checkpoint as checkpoint_module
-from charrnn import runs, starting, training
-from charrnn.checkpoint import load, save
 from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig
 from charrnn.errors import CheckpointError, CorpusError, RunError, VocabularyError
-from charrnn.evaluation import evaluate_checkpoint
-from charrnn.events import Finished, Notice, Progress, Sampled, Saved, Validated
+from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.sampling import generate
-from charrnn.starting import prepare, resume
+from charrnn.sampling.drawing import generate
+from charrnn.storage import checkpoint as checkpoint_module
+from charrnn.storage import folder as runs
+from charrnn.storage.checkpoint import load, save
+from charrnn.training import run as training
+from charrnn.training import starting
+from charrnn.training.events import Finished, Notice, Progress, Sampled, Saved, Validated
+from charrnn.training.starting import prepare, resume
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "and", "a", "big", "hat"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 450).tolist())

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.scoring import ColdScorer, Scorer
-from charrnn.splitting import Sides
-from charrnn.text import Split, Vocabulary
+from charrnn.data.sides import Sides
+from charrnn.data.splits import Split
+from charrnn.evaluation.scorers import ColdScorer, Scorer
+from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.validation import (
+from charrnn.training.validation import (
     EVEN_SHARE,
     FEW,
     LEAST_CHARACTERS,

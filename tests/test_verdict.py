@@ -1,6 +1,6 @@
 """Words for numbers: over- and underfitting, opponents that win."""
 
-from charrnn.verdict import against, of_model, of_run
+from charrnn.evaluation.verdict import against, of_model, of_run
 
 SETTINGS = {
     "entropy": 3.3,

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charrnn.data.windows import Streams
 from charrnn.errors import VocabularyError
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.text.windows import Streams
 
 ALL = slice(None)
 

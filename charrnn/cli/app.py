@@ -54,7 +54,7 @@ def load_command(name: str) -> Any:
     from charrnn.cli.options import Command
 
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    module = importlib.import_module(f"charrnn.cli.{name}")
+    module = importlib.import_module(f"charrnn.cli.commands.{name}")
     alone.command(name, cls=Command)(module.command)
     return typer.main.get_command(alone)
 

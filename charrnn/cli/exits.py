@@ -10,7 +10,7 @@ from typing import NoReturn, TextIO
 
 import typer
 
-from charrnn.cli.console import say
+from charrnn.cli.show.console import say
 from charrnn.errors import CharrnnError, ConfigError
 
 MEMORY_ADVICE = (

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from charrnn.config import Settings, option_name, range_text, setting
 from charrnn.errors import ConfigError
-from charrnn.machine import available_cores
+from charrnn.system.machine import available_cores
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Group = TypeVar("Group", bound=Settings)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.backend.arrays import Array
 from charrnn.nn.model import CharModel
-from charrnn.nn.parameters import Array
 
 
 def fill_grown(model: CharModel, weights: Mapping[str, Array], places: NDArray[np.integer]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, Ids, Workspace, swap_time
+from charrnn.backend.arrays import Array, Ids, Workspace, swap_time
 
 
 class OneHot:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, Ids
+from charrnn.backend.arrays import Array, Ids
 
 
 def log_softmax_(logits: Array) -> Array:

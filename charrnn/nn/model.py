@@ -11,9 +11,10 @@ from math import prod
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from charrnn.backend.arrays import Array, Ids, Workspace
 from charrnn.config import ModelConfig
 from charrnn.nn.loss import cross_entropy_
-from charrnn.nn.parameters import Array, Ids, Parameters, Workspace
+from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
 
 Zeros = Callable[[int, np.dtype[np.floating]], Array]

@@ -8,25 +8,9 @@ from collections.abc import Iterator, Mapping
 from math import prod
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-Array = NDArray[np.floating]
-Ids = NDArray[np.integer]
-
-
-class Workspace:
-    """Buffers by name, which grow to what is asked for; whoever asks again overwrites it."""
-
-    def __init__(self) -> None:
-        self._flat: dict[str, Array] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
-        """Return the buffer of a name in this shape."""
-        size = prod(shape)
-        flat = self._flat.get(name)
-        if flat is None or flat.size < size:
-            flat = self._flat[name] = np.empty(size, dtype)
-        return flat[:size].reshape(shape)
+from charrnn.backend.arrays import Array
 
 
 class Parameters(Mapping[str, Array]):
@@ -88,21 +72,6 @@ class Parameters(Mapping[str, Array]):
                 if name.startswith(f"{prefix}.")
             }
         return self._below[prefix]
-
-
-def swap_time(x: Array, out: Array | None = None) -> Array:
-    """Return an array (T, F, N) as (F, T, N), or the reverse, copied to ``out`` or new memory.
-
-    The N numbers of a row move as one item: twice as fast as number by number.
-    """
-    if out is None:
-        out = np.empty((x.shape[1], x.shape[0], x.shape[2]), x.dtype)
-    if len(x) == 1:  # as in sampling, where each call counts
-        out[:, 0] = x[0]
-        return out
-    item = np.dtype((np.void, x.shape[-1] * x.itemsize))
-    out.view(item)[..., 0] = x.view(item)[..., 0].T
-    return out
 
 
 def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Array:

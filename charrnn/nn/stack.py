@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.backend.arrays import Array, Ids, Workspace
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
+from charrnn.nn.cells.recurrent import Recurrent
+from charrnn.nn.cells.rnn import TimeRNN
 from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot
-from charrnn.nn.parameters import Array, Ids, Parameters, Workspace
-from charrnn.nn.recurrent import Recurrent
-from charrnn.nn.rnn import TimeRNN
+from charrnn.nn.parameters import Parameters
 
 
 def with_new_ones(counts: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.parameters import Array
+from charrnn.backend.arrays import Array
 from charrnn.optimizers.parts import BLOCK, HiddenRows, blocks
 
 

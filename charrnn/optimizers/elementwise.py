@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from charrnn.nn.parameters import Array
+from charrnn.backend.arrays import Array
 from charrnn.optimizers.base import Optimizer
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charrnn.nn.parameters import Array
+from charrnn.backend.arrays import Array
 from charrnn.optimizers.elementwise import AdamW
 from charrnn.optimizers.parts import HiddenRows, blocks
 

@@ -9,10 +9,8 @@ was there before the fork and share the vectors made by ``shared_zeros``. Where 
 """
 
 import atexit
-import mmap
 import multiprocessing
 import signal
-import sys
 import threading
 import traceback
 import warnings
@@ -23,21 +21,10 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
+from charrnn.backend.arrays import FORKS
 from charrnn.errors import CharrnnError
-from charrnn.nn.parameters import Array
-
-FORKS = sys.platform == "linux" and getattr(sys, "_is_gil_enabled", lambda: True)()
-
-
-def shared_zeros(size: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return a vector of zeros (size,) that processes forked later share."""
-    if size == 0 or not FORKS:
-        return np.zeros(size, dtype)
-    return np.frombuffer(mmap.mmap(-1, size * dtype.itemsize), dtype)
-
 
 STOPS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 

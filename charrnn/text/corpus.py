@@ -16,9 +16,8 @@ from charrnn.text.decoding import Findings, Misfit, TextDecoder
 from charrnn.text.files import Source, find_files, show_path
 from charrnn.text.guessing import binary_kind
 from charrnn.text.inputs import Input, spool
-from charrnn.text.lines import LINE_END
 from charrnn.text.surveying import Survey, survey
-from charrnn.text.vocabulary import Codes, Normalize, Unit, to_text
+from charrnn.text.vocabulary import LINE_END, Codes, Normalize, Unit, to_text
 
 Newlines = Literal["keep", "lf"]
 

@@ -13,7 +13,7 @@ from typing import IO, Literal
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.storage import write_whole
+from charrnn.system.files import write_whole
 from charrnn.text.corpus import Corpus, read_inputs
 from charrnn.text.decoding import Findings
 from charrnn.text.files import (

@@ -19,6 +19,7 @@ Normalize = Literal["none", "nfc", "nfd", "nfkc"]
 Unit = Literal["char", "byte"]
 
 CODE_POINTS = 0x110000
+LINE_END = ord("\n")
 CHUNK = 1 << 16
 """Codes looked up at once: NumPy turns indices into 8 bytes each, which should stay in cache."""
 LISTED = 10

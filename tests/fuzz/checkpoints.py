@@ -32,11 +32,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.checkpoint import Checkpoint, load
 from charrnn.config import ModelConfig, SampleConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
-from charrnn.sampling import generate
-from charrnn.starting import prepare, resume
+from charrnn.sampling.drawing import generate
+from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.training.starting import prepare, resume
 
 TEXT = "pack my box with five dozen liquor jugs\n" * 30
 SHAPES = {

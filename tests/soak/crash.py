@@ -17,8 +17,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from charrnn import runs
-from charrnn.checkpoint import load
+from charrnn.storage import folder as runs
+from charrnn.storage.checkpoint import load
 
 PLACE = Path(__file__).parents[2]
 TEXT = "".join(f"{i} bottles of beer on the wall, {i * i} bottles of beer\n" for i in range(200))

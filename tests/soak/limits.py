@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from charrnn.checkpoint import load
+from charrnn.storage.checkpoint import load
 
 PLACE = Path(__file__).parents[2]
 GIGABYTE = 10**9

@@ -18,10 +18,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.baselines import choose_context, kneser_ney, unigram
 from charrnn.config import TrainConfig
-from charrnn.starting import prepare
-from charrnn.text.lines import as_lines
+from charrnn.data.items import as_lines
+from charrnn.evaluation.baselines import choose_context, kneser_ney, unigram
+from charrnn.training.starting import prepare
 
 PLACE = Path(__file__).parents[2]
 OURS = [PLACE / "corpora" / name for name in ("garden.txt", "madang.txt")]

@@ -1,0 +1,1 @@
+"""The only place that knows BLAS kernels, memory maps and caches."""

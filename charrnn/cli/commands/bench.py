@@ -1,0 +1,66 @@
+"""``charrnn bench``: how fast charrnn is on this machine."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from charrnn.cli.options import MachineConfig, pick, takes
+from charrnn.cli.show.console import write_json, write_table
+from charrnn.cli.show.words import shape
+from charrnn.config import BenchConfig, ModelConfig
+
+
+@takes(ModelConfig, BenchConfig, MachineConfig, defaults={ModelConfig: "see bench"})
+def command(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    **settings: Any,
+) -> None:
+    """Measure how fast charrnn is on this machine, on random text.
+
+    The model is a GRU 2 x 128 with 65 symbols, in 64 streams for training, with Adam, and 1 for
+    sampling, unless the options say otherwise. Paste the table into an issue about speed.
+    """
+    from charrnn.benchmark import benchmark
+
+    model = pick(ModelConfig, settings)
+    config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
+    result = benchmark(
+        config.job,
+        replace(
+            model,
+            cell=model.cell or "gru",
+            num_layers=model.num_layers or 2,
+            hidden_size=model.hidden_size or 128,
+            dropout=model.dropout or 0.0,
+        ),
+        batch_size=config.batch_size or (64 if config.job == "train" else 1),
+        seq_len=config.seq_len,
+        vocab_size=config.vocab_size,
+        threads=machine.threads,
+        seconds=config.seconds,
+    )
+    if as_json:
+        write_json(result.to_json())
+        return
+    write_table(
+        (),
+        [
+            ("job", f"{config.job} {shape(result)}, {result.parameters:,} parameters"),
+            ("streams", f"{result.batch_size}"),
+            ("window", f"{result.seq_len} characters" if config.job == "train" else "1 character"),
+            ("threads", f"{result.threads}" + ("" if machine.threads else ", the best here")),
+            (
+                "characters/s",
+                f"{result.chars_per_second:,} (best round {result.best:,} of {result.rounds})",
+            ),
+            (
+                "GFLOP/s",
+                f"{result.gflops:,.1f}, {result.share_of_peak:.0%} of the "
+                f"{result.peak_gflops:,.0f} of a large product",
+            ),
+            ("memory", f"{result.peak_memory_mb:,.0f} MB"),
+            ("BLAS kernel, NumPy", f"{result.blas_kernel}, {result.numpy}"),
+        ],
+    )

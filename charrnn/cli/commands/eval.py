@@ -1,0 +1,193 @@
+"""``charrnn eval``: how well a model predicts a text."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.options import MachineConfig, Model, given, pick, takes
+from charrnn.cli.show.console import say, write, write_json, write_table
+from charrnn.cli.show.text import visible_line
+from charrnn.cli.show.words import listing, shape
+from charrnn.config import EvalConfig, TextConfig, option_name
+from charrnn.errors import ConfigError
+from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
+
+if TYPE_CHECKING:
+    from charrnn.evaluation.evaluate import Evaluation
+    from charrnn.evaluation.opponents import Cost
+
+
+@takes(
+    EvalConfig, TextConfig, MachineConfig, leave_out=("unit",), defaults={TextConfig: "the run's"}
+)
+def command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Texts to score; without one, the held-out part of the run's own corpus.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    perplexity: Annotated[
+        bool, typer.Option("--perplexity", help="Print the perplexity alone.")
+    ] = False,
+    bits_per_char: Annotated[
+        bool, typer.Option("--bits-per-char", help="Print the bits per character alone.")
+    ] = False,
+    nats: Annotated[
+        bool, typer.Option("--nats", help="Print the nats per character alone.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as one JSON object.")] = False,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help="Compare with an n-gram and compressors that know the same training text.",
+        ),
+    ] = False,
+    model: Model = None,
+    **settings: Any,
+) -> None:
+    """Measure how well a model predicts a text."""
+    asked = {
+        "--perplexity": perplexity,
+        "--bits-per-char": bits_per_char,
+        "--nats": nats,
+        "--json": as_json,
+    }
+    forms = [option for option, wanted in asked.items() if wanted]
+    if len(forms) > 1:
+        raise ConfigError(f"{forms[0]} and {forms[1]} both say what to print: give one of them")
+    if baselines and forms and not as_json:
+        raise ConfigError(f"--baselines prints a table, and {forms[0]} one number: leave one out")
+    config = pick(EvalConfig, settings)
+    reading = given(TextConfig, settings)
+    TextConfig(**reading)  # refuses what is unknown before anything is read
+    if reading and not files:
+        raise ConfigError(
+            f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named: "
+            "the run's own text is read as it was in training"
+        )
+    threads = pick(MachineConfig, settings).count
+    from charrnn.evaluation.evaluate import evaluate_checkpoint
+    from charrnn.evaluation.opponents import CACHE
+    from charrnn.storage.folder import cache_directory, open_model
+
+    path, checkpoint = open_model(model)
+    say(f"model: {path}", dim=True)
+    evaluation = evaluate_checkpoint(
+        checkpoint,
+        files or [],
+        text=reading,
+        config=config,
+        baselines=baselines,
+        threads=threads,
+        cache_dir=cache_directory(),
+        baselines_cache=path.parent / CACHE,
+    )
+    for notice in evaluation.notices:
+        say(f"notice: {notice}")
+    _say_of_its_text(evaluation)
+    _say_if_useless(evaluation, files)
+    if as_json:
+        write_json({"model": str(path), **evaluation.to_json()})
+    elif perplexity:
+        typer.echo(repr(float(evaluation.perplexity)))
+    elif bits_per_char:
+        typer.echo(repr(float(evaluation.bits_per_char)))
+    elif nats:
+        typer.echo(repr(float(evaluation.nats_per_char)))
+    else:
+        _write(evaluation)
+        if baselines:
+            _write_baselines(evaluation, f"this model ({shape(checkpoint.model_config)})")
+
+
+def _say_of_its_text(evaluation: "Evaluation") -> None:
+    """Say what a figure is worth that is of text which the model has learned."""
+    if evaluation.held_out_nats is not None:
+        say(
+            f"notice: {evaluation.nats_per_char:.4f} nats are of a text that it learned; the part "
+            f"that was held out costs {evaluation.held_out_nats:.4f} (charrnn eval without FILE)"
+        )
+    elif evaluation.overlap is not None and evaluation.overlap >= NOTABLE_OVERLAP:
+        say(
+            f"notice: {evaluation.overlap:.0%} of this text is also in the training part, word "
+            "for word, so its loss tells in part how well the model remembers"
+        )
+
+
+def _say_if_useless(evaluation: "Evaluation", files: list[str] | None) -> None:
+    """Say that a model knows less than nothing of this text, and what may be the matter."""
+    uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
+    useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram)
+    if not useless:
+        return
+    static = evaluation.static
+    if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
+        advice = "try a lower --dynamic-rate"
+    elif files:
+        advice = "the text is not like its training text"
+    else:
+        advice = "train again, on more text or with a lower --learning-rate"
+    say(f"notice: {useless}: {advice}")
+
+
+def _write(evaluation: "Evaluation") -> None:
+    unknown = sorted(evaluation.unknown.items(), key=lambda item: -item[1])
+    listed = listing([f"{name} {number:,}" for name, number in unknown])
+    static = evaluation.static
+    gain = [] if static is None else [("without learning", f"{static.nats_per_char:.4f} nats")]
+    other_bytes = also = ""
+    if evaluation.file_bytes not in (None, evaluation.num_bytes):
+        other_bytes = f" as scored, {evaluation.file_bytes:,} in the files"
+    cost = f", {evaluation.unknown_cost:.2f} nats each" if evaluation.unknown_cost else ""
+    unseen = f"{evaluation.unseen:,} characters" if evaluation.unseen != 1 else "1 character"
+    if evaluation.unseen:
+        unseen += f", {evaluation.unseen_nats:,.1f} of all {evaluation.total_nats:,.1f} nats"
+    if evaluation.overlap is not None:
+        also = f"{evaluation.overlap:.1%} of this text, word for word"
+    rows = [
+        ("nats per character", f"{evaluation.nats_per_char:.4f}"),
+        *gain,
+        ("bits per character", f"{evaluation.bits_per_char:.4f}"),
+        ("bits per byte", f"{evaluation.bits_per_byte:.4f}"),
+        ("perplexity", f"{evaluation.perplexity:.4f}"),
+        ("characters", f"{evaluation.characters:,}"),
+        ("bytes", f"{evaluation.num_bytes:,}" + other_bytes),
+        (
+            "unknown characters",
+            f"{sum(evaluation.unknown.values()):,}{cost}" + (f": {listed}" if listed else ""),
+        ),
+        ("unseen in training", unseen),
+        *([("also in training", also)] if also else []),
+        ("protocol", evaluation.protocol),
+    ]
+    write_table((), rows)
+
+
+def _write_baselines(evaluation: "Evaluation", name: str) -> None:
+    rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
+    if evaluation.static is None:
+        rows.append((name, evaluation))
+    else:
+        rows += [(f"{name}, dynamic", evaluation), (name, evaluation.static)]
+    rows.sort(key=lambda row: row[1].total_nats)
+    write("\n")
+    write_table(
+        ("", "nats/char", "bits/char", "bits/byte", "perplexity"),
+        [
+            (
+                name,
+                f"{row.nats_per_char:.4f}",
+                f"{row.bits_per_char:.4f}",
+                f"{row.bits_per_byte:.4f}",
+                f"{row.perplexity:.4f}",
+            )
+            for name, row in rows
+        ],
+        right=(1, 2, 3, 4),
+    )
+    write(f"\n{visible_line(evaluation.comparison)}\n")

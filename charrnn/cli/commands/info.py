@@ -1,0 +1,116 @@
+"""``charrnn info``: what a checkpoint holds."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.show.console import write, write_json, write_table
+from charrnn.cli.show.text import visible_line
+from charrnn.cli.show.words import bits, clock, count, long_shape, loss, size, sparkline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from charrnn.storage.checkpoint import Checkpoint
+
+HISTORY_ROWS = 10
+SYMBOLS_SHOWN = 200
+
+
+def command(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CKPT|RUN",
+            help="An .npz, or a run's name or folder.  [default: the newest run under ./runs]",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
+) -> None:
+    """Show what a model is made of.
+
+    Its shapes and parameters, its settings and vocabulary, its corpus and history.
+    """
+    from charrnn.storage.folder import open_model
+
+    path, checkpoint = open_model(model)
+    if as_json:
+        write_json(_to_json(path, checkpoint))
+    else:
+        _write(path, checkpoint)
+
+
+def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "parameters": checkpoint.num_parameters,
+        "arrays": {name: list(array.shape) for name, array in checkpoint.weights.items()},
+        "model": checkpoint.model_config.to_json(),
+        "training": checkpoint.train_config.to_json(),
+        "text": checkpoint.text_config.to_json(),
+        "vocabulary": checkpoint.vocabulary.to_json(),
+        "sources": [asdict(source) for source in checkpoint.sources],
+        "characters": checkpoint.characters,
+        "held_out": checkpoint.held_out,
+        "history": asdict(checkpoint.history),
+    }
+
+
+def _write(path: "Path", checkpoint: "Checkpoint") -> None:
+    model, history = checkpoint.model_config, checkpoint.history
+    held_out = count(checkpoint.held_out, "character")
+    write_table(
+        (),
+        [
+            ("file", f"{path}, {size(path.stat().st_size)}"),
+            ("model", long_shape(model)),
+            ("parameters", f"{checkpoint.num_parameters:,}"),
+            ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),
+            ("best validation", loss(history.best_nats)),
+            ("corpus", f"{count(checkpoint.characters, 'character')}, {held_out} held out"),
+            *(("source", f"{src.path}, sha256 {src.sha256}") for src in checkpoint.sources),
+            ("vocabulary", _vocabulary_words(checkpoint)),
+        ],
+    )
+    write("\n")
+    write_table(
+        ("array", "shape", "type"),
+        [
+            (name, " x ".join(map(str, array.shape)), str(array.dtype))
+            for name, array in checkpoint.weights.items()
+        ],
+    )
+    write("\n")
+    groups = (model, checkpoint.train_config, checkpoint.text_config)
+    settings = [item for group in groups for item in group.to_json().items() if item[1] is not None]
+    write_table(("setting", "value"), [(name, str(value)) for name, value in settings])
+    _write_history(history.rows)
+
+
+def _vocabulary_words(checkpoint: "Checkpoint") -> str:
+    vocabulary = checkpoint.vocabulary
+    if vocabulary.unit == "byte":
+        return count(len(vocabulary), "byte value")
+    shown = "".join(map(chr, vocabulary.symbols[:SYMBOLS_SHOWN].tolist()))
+    more = " ..." if len(vocabulary) > SYMBOLS_SHOWN else ""
+    return f"{count(len(vocabulary), 'character')}: {visible_line(shown)}{more}"
+
+
+def _write_history(rows: list[tuple[int, float, float | None]]) -> None:
+    scored = [(step, train, val) for step, train, val in rows if val is not None]
+    if not scored:
+        return
+    every = -(-len(scored) // HISTORY_ROWS)
+    write("\n")
+    write_table(
+        ("step", "train nats", "validation nats", "validation bits"),
+        [
+            (f"{step:,}", f"{train:.4f}", f"{val:.4f}", f"{bits(val):.4f}")
+            for step, train, val in scored[::-1][::every][::-1]
+        ],
+        right=(0, 1, 2, 3),
+    )
+    write(f"\nvalidation loss  {sparkline([val for _, _, val in scored])}\n")

@@ -1,0 +1,55 @@
+"""``charrnn runs``: the runs under ./runs."""
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from charrnn.cli.show.console import say, write_json, write_table
+from charrnn.cli.show.words import age, shape, short, size
+
+
+def command(
+    *,
+    clear_cache: Annotated[
+        bool,
+        typer.Option("--clear-cache", help="Delete the encoded copies of large texts; stop."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The table as one JSON list.")] = False,
+) -> None:
+    """List the runs under ./runs, the newest first."""
+    from charrnn.storage.folder import cache_directory, list_runs
+
+    if clear_cache:
+        from charrnn.text import remove_cache
+
+        freed = remove_cache(cache_directory())
+        say(f"{size(freed)} of encoded texts deleted")
+        return
+
+    found = list_runs()
+    if as_json:
+        write_json([asdict(run) for run in found])
+        return
+    if not found:
+        say("there are no runs under ./runs: charrnn train corpus.txt makes one")
+        return
+    now = time.time()
+    write_table(
+        ("run", "model", "parameters", "steps", "best nats", "size", "age", "state"),
+        [
+            (
+                run.name,
+                shape(run) if run.cell else "?",
+                f"{run.num_parameters:,}",
+                f"{run.step:,}",
+                "-" if run.best_nats is None else short(run.best_nats),
+                size(run.size_bytes),
+                age(now - run.modified),
+                run.state,
+            )
+            for run in found
+        ],
+        right=(2, 3, 4, 5, 6),
+    )

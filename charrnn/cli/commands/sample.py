@@ -1,0 +1,225 @@
+"""``charrnn sample``: text drawn from a model."""
+
+import sys
+import unicodedata
+from collections.abc import Iterable
+from math import log
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
+from charrnn.cli.show.console import is_terminal, say, write, write_json
+from charrnn.cli.show.words import listing
+from charrnn.config import SampleConfig
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.evaluation.verdict import of_model
+
+if TYPE_CHECKING:
+    from charrnn.backend.arrays import Ids
+    from charrnn.storage.checkpoint import Checkpoint
+    from charrnn.text import Vocabulary
+
+
+@takes(SampleConfig, MachineConfig)
+def command(
+    *,
+    seed: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Text to begin with; - reads it from stdin, without its last line end.  "
+            "[default: as the corpus goes on after a line end]",
+            show_default=False,
+        ),
+    ] = "",
+    unknown: Unknown = "error",
+    model: Model = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object for each sample, one a line.")
+    ] = False,
+    novel: Annotated[
+        bool,
+        typer.Option(
+            "--novel",
+            help="Of a model of lines, only lines that are not in its text.",
+        ),
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Draw text from a model, character by character.
+
+    The text goes to stdout as it is drawn, after the seed.
+    """
+    config = pick(SampleConfig, settings)
+    threads = pick(MachineConfig, settings).count
+    if seed == "-":
+        seed = _read_seed()
+    from charrnn.sampling.drawing import encode_seed, generate
+    from charrnn.storage.folder import open_model
+    from charrnn.text import fitting_text
+
+    path, checkpoint = open_model(model)
+    vocabulary = checkpoint.vocabulary
+    lines = checkpoint.train_config.lines
+    if novel and not lines:
+        raise ConfigError("--novel draws lines that are new: train with --lines first")
+    if lines and config.stop is not None:
+        raise ConfigError("--stop has no place here: a line that is drawn ends at its end")
+    seed, helped = fitting_text(seed, vocabulary, checkpoint.text_config.newlines or "keep")
+    if helped:
+        say(f"notice: the seed is read as with {helped}, the form that the model knows")
+    if lines and "\n" in seed:
+        raise ConfigError("--seed begins each line, so it cannot hold a line end: leave that out")
+    ids = encode_seed(vocabulary, seed, unknown)
+    say(f"model: {path}", dim=True)
+    if useless := of_model(checkpoint.history.best_nats, uniform=log(len(vocabulary))):
+        say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
+    if unknown == "skip" and seed:
+        seed = _known_part(vocabulary, seed, ids)
+    if lines:
+        options = {"seed": seed, "unknown": unknown, "threads": threads}
+        _write_lines(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
+        return
+    pieces = generate(
+        checkpoint.model(), vocabulary, config, seed=seed, unknown=unknown, threads=threads
+    )
+    if as_json:
+        _write_objects(pieces, config.num_samples, seed)
+    else:
+        joined = vocabulary.normalize == "nfd"
+        _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+
+
+def _write_lines(
+    checkpoint: "Checkpoint",
+    config: SampleConfig,
+    novel: bool,
+    *,
+    raw: bool,
+    as_json: bool,
+    options: dict[str, Any],
+) -> None:
+    """Write items, one a line, and say which of them are new."""
+    from charrnn.errors import CorpusError
+    from charrnn.sampling.items import draw_items, known_items
+    from charrnn.storage.folder import cache_directory
+
+    known = None
+    try:
+        known = known_items(checkpoint, cache_dir=cache_directory())
+    except CorpusError as error:
+        if novel:
+            raise
+        say(f"notice: {error}")
+    new, old = 0, []
+    for number, item in enumerate(
+        draw_items(checkpoint, config, known=known, novel=novel, **options)
+    ):
+        if as_json:
+            write_json({"sample": number + 1, "text": item.text, "new": item.new})
+        else:
+            write(item.text + "\n", raw=raw)
+        new += item.new is True
+        old += [item.text] if item.new is False else []
+    if known is not None:
+        words = f"in the text: {listing(list(dict.fromkeys(old)))}" if old else "all are new"
+        say(f"{new:,} of {config.num_samples:,} new; {words}", dim=True)
+
+
+class Output:
+    """Writes samples, each after its seed.
+
+    Parameters
+    ----------
+    seed : str
+        The text that each begins with.
+    raw : bool
+        Whether a terminal gets control characters as they are.
+    joined : bool
+        Whether the first character drawn may complete the last one of the seed, as a final
+        consonant does a Korean syllable.
+    """
+
+    def __init__(self, seed: str, *, raw: bool, joined: bool) -> None:
+        self._raw, self._held, self._last = raw, "", "\n"
+        self._seed, self._waiting = seed, ""
+        if joined and seed:
+            seed = unicodedata.normalize("NFC", seed)
+            self._seed, self._waiting = seed[:-1], seed[-1]
+
+    def begin(self, number: int | None) -> None:
+        """Begin a sample, under a heading if it has a number."""
+        if number is not None:
+            self.end()
+            self._write(f"--- sample {number} ---\n")
+        self._write(self._seed)
+        self._held = self._waiting
+
+    def write(self, text: str) -> None:
+        """Write what was drawn next."""
+        if self._held:
+            text, self._held = unicodedata.normalize("NFC", self._held + text), ""
+        self._write(text)
+
+    def end(self, line: bool = True) -> None:
+        """Write what is left of a sample and, if ``line``, a line end where there is none."""
+        self._write(self._held)
+        self._held = ""
+        if line and not self._last.endswith("\n"):
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            write(text, raw=self._raw)
+            self._last = text
+
+
+def _read_seed() -> str:
+    if sys.stdin is None:
+        raise ConfigError("--seed - reads the text from stdin, which is closed")
+    try:
+        text = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"stdin: byte {error.start:,} is not UTF-8: convert the seed") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _write_objects(pieces: Iterable[tuple[int, str]], number: int, seed: str) -> None:
+    texts: list[list[str]] = [[] for _ in range(number)]
+    for i, text in pieces:
+        texts[i].append(text)
+    for i, parts in enumerate(texts):
+        write_json({"sample": i + 1, "seed": seed, "text": "".join(parts)})
+
+
+def _write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Output) -> None:
+    """Write the first sample as it is drawn, and then the others, which were drawn beside it."""
+    others: list[list[str]] = [[] for _ in range(1, number)]
+    output.begin(1 if number > 1 else None)
+    for i, text in pieces:
+        if i == 0:
+            output.write(text)
+        else:
+            others[i - 1].append(text)
+    for i, parts in enumerate(others):
+        output.begin(i + 2)
+        output.write("".join(parts))
+    output.end(line=number > 1 or is_terminal(sys.stdout))
+
+
+def _known_part(vocabulary: "Vocabulary", seed: str, ids: "Ids") -> str:
+    """Return the seed without the characters that the model does not know, and say which."""
+    from charrnn.text import show_character
+
+    codes = vocabulary.text_to_codes(seed)
+    _, unknown = vocabulary.encode_known(codes)
+    if not unknown:
+        return seed
+    listed = ", ".join(show_character(code) for code in unknown)
+    say(f"notice: left out of the seed: {listed}")
+    nothing_left = len(unknown) == len(set(codes.tolist()))
+    return "" if nothing_left else vocabulary.decode(ids)

@@ -1,0 +1,232 @@
+"""``charrnn train``: from a text to a trained model."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from signal import SIGINT
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.cli.exits import ExitCode, end, mute
+from charrnn.cli.options import MachineConfig, given, pick, takes
+from charrnn.cli.show.console import is_terminal, say, write_json
+from charrnn.cli.show.words import command_line, count, duration, loss, short
+from charrnn.cli.signals import StopSignals
+from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
+from charrnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charrnn.cli.show.progress import Display
+    from charrnn.training.events import Event, Finished
+    from charrnn.training.run import Run
+
+LENGTHS = ("epochs", "steps", "minutes")
+SPEED_SECONDS = 3.0
+"""How long ``--plan`` measures the speed."""
+
+
+@takes(TextConfig, ModelConfig, TrainConfig, MachineConfig)
+def command(
+    corpus: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Files, folders or patterns; .gz, .bz2 and .xz are read as they are; - is stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Folder of the run.  [default: runs/<corpus name>]"),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Resume this run; --steps, --epochs or --minutes set a new total length.  "
+            "CORPUS says where its text is, if that was moved.",
+        ),
+    ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|FILE", help="Start from the weights of this model."),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be done and how long it takes; stop.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Plan or outcome as one JSON object on stdout.")
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Train a model on a text.
+
+    Size, learning rate and the rest follow from the text and the time, unless they are given.
+    Ctrl-C finishes the step and saves: nothing is lost, and --resume continues.
+    """
+    threads = pick(MachineConfig, settings).count
+    if out == "":
+        raise ConfigError("--out needs the name of a folder")
+    if resume is not None:
+        run = _resume(resume, corpus or [], bool(out or init_from), threads, settings)
+    elif corpus:
+        run = _prepare(corpus, out, init_from, threads, settings)
+    else:
+        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+    with closing(run):
+        if plan:
+            _show_plan(run, as_json)
+        else:
+            _train(run, as_json)
+
+
+def _prepare(
+    corpus: list[str], out: str | None, init_from: str | None, threads: int, settings: Any
+) -> "Run":
+    text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
+    train = pick(TrainConfig, settings)
+    from charrnn.training.starting import prepare
+
+    return prepare(
+        corpus,
+        text=text,
+        model=model,
+        train=train,
+        init_from=init_from,
+        out=None if out is None else Path(out),
+        threads=threads,
+    )
+
+
+def _resume(name: str, corpus: list[str], new_run: bool, threads: int, settings: Any) -> "Run":
+    if new_run:
+        raise ConfigError("--resume continues a run as it is: leave out --out and --init-from")
+    asked = [
+        setting
+        for group in (TextConfig, ModelConfig, TrainConfig)
+        for setting in given(group, settings)
+        if setting not in LENGTHS
+    ]
+    if asked:
+        raise ConfigError(
+            f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
+            f"a new run, with --init-from {name} if the model keeps its shape"
+        )
+    length = pick(TrainConfig, settings)
+    from charrnn.training.starting import resume
+
+    return resume(name, corpus=corpus, length=length, threads=threads)
+
+
+def _show_plan(run: "Run", as_json: bool) -> None:
+    from charrnn.cli.show.plan import plan_json, write_plan
+
+    speed = run.measure_speed(SPEED_SECONDS)
+    if as_json:
+        write_json(plan_json(run, speed))
+    else:
+        write_plan(run, speed)
+
+
+def _train(run: "Run", as_json: bool) -> None:
+    from charrnn.cli.show.plan import say_plan
+    from charrnn.cli.show.progress import LineDisplay, LiveDisplay
+
+    say_plan(run)
+    live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+    with StopSignals(run.stop) as signals:
+        try:
+            events = run.train(samples=live)
+            next(events)  # the run has its folder now
+            say(f"run     {run.directory}")
+            with (LiveDisplay if live else LineDisplay)(run.plan.steps) as display:
+                finished, watched = _follow(events, run, display, signals)
+        except KeyboardInterrupt:
+            say("ended at once: what came after the last save is lost")
+            _say_resume(run)
+            raise typer.Exit(128 + (signals.received or SIGINT)) from None
+    if as_json:
+        write_json({**finished.to_json(), "run": str(run.directory)})
+    _say_end(run, finished)
+    if finished.reason == "interrupted" and signals.received is not None:
+        raise typer.Exit(128 + signals.received)
+    if not watched:
+        raise typer.Exit(ExitCode.CLOSED_PIPE)
+
+
+def _follow(
+    events: Iterator["Event"], run: "Run", display: "Display", signals: StopSignals
+) -> tuple["Finished", bool]:
+    """Show a run to its end; return how it ended, and whether anyone could see it."""
+    from charrnn.training.events import Finished, Notice
+
+    told, watched = False, True
+    for event in events:
+        try:
+            display.show(event)
+            if signals.received is not None and not told:
+                told = True
+                display.show(Notice("finishing the step and saving; the same again ends at once"))
+        except OSError:  # the terminal or the pipe is gone: save, and say no more
+            mute(sys.stderr)
+            run.stop()
+            watched = False
+        if isinstance(event, Finished):
+            return event, watched
+    raise AssertionError("a run ends with Finished")
+
+
+def _say_end(run: "Run", finished: "Finished") -> None:
+    from charrnn.text.files import show_path
+
+    steps, time = count(finished.step, "step"), duration(finished.seconds)
+    if finished.reason == "diverged":
+        end(
+            f"the training diverged again and again and stopped at step {finished.step:,}; the "
+            f"last good state is in {run.directory}: train again with a lower --learning-rate",
+            ExitCode.ERROR,
+        )
+    if finished.reason == "interrupted":
+        say(f"stopped after {steps} ({time}) and saved")
+        _say_resume(run)
+        return
+    why = "no longer improving" if finished.reason == "no longer improving" else "done"
+    say(f"{why}: {steps} in {time}")
+    if finished.best_nats is None:
+        say(f"training loss: {loss(finished.train_nats)} per character; nothing was held out")
+    else:
+        sample = ""
+        if finished.val_characters < finished.held_out:
+            sample = (
+                f", within {short(finished.best_interval)} nats (95 %), on "
+                f"{finished.val_characters:,} of {finished.held_out:,} characters held out"
+            )
+        say(f"best validation loss: {loss(finished.best_nats)} per character{sample}")
+    say(f"run: {run.directory}")
+    model = _model_words(run.directory)
+    held_out = run.plan.val_characters
+    texts = [] if held_out else [show_path(path) for path in run.plan.sources]
+    say(f"next: {command_line('charrnn', 'sample', *model)}")
+    if held_out or "-" not in run.plan.sources:  # without a held-out part, eval needs a file
+        say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
+
+
+def _say_resume(run: "Run") -> None:
+    if run.directory is not None:
+        say(f"resume with: {command_line('charrnn', 'train', '--resume', run.directory)}")
+
+
+def _model_words(directory: Path | None) -> list[str]:
+    """Return the option that names the run, where it is not the one that is found without."""
+    from charrnn.errors import CharrnnError
+    from charrnn.storage.folder import find_model
+
+    try:
+        newest = find_model(None).parent
+    except CharrnnError:
+        newest = None
+    return [] if newest == directory else ["--model", str(directory)]

@@ -1,0 +1,120 @@
+"""Where things are printed: messages on stderr, results on stdout, each safe on a terminal."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from charrnn.cli.show.text import visible, visible_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Say whether ``stream`` is open and shown on a terminal."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def say(message: str, *, dim: bool = False) -> None:
+    """Print a message of one line on stderr."""
+    typer.secho(visible_line(message), dim=dim or None, err=True)
+
+
+def write(text: str, *, raw: bool = False) -> None:
+    """Write text from a model or a file to stdout at once, without a line end.
+
+    On a terminal whatever it might obey is escaped, unless ``raw``; elsewhere it is UTF-8 bytes
+    as they are.
+    """
+    stream = sys.stdout
+    if stream is None:
+        return
+    if is_terminal(stream) and not raw:
+        shown = visible(text)
+        encoding = stream.encoding or "utf-8"
+        stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
+    else:
+        stream.flush()
+        stream.buffer.write(text.encode("utf-8", "surrogatepass"))
+    stream.flush()
+
+
+def write_json(data: Any) -> None:
+    """Write one JSON value as one line to stdout, in ASCII: safe on every terminal.
+
+    Numbers that are not finite, for which JSON has no form, become null.
+    """
+    typer.echo(json.dumps(_finite(data)))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def make_console(*, stderr: bool = False) -> "Console":
+    """Return a rich console that takes no text for markup."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def write_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()
+) -> None:
+    """Write a table to stdout: drawn with rich on a terminal, aligned text elsewhere.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        Empty for a table without them.
+    rows : iterable of sequences of str
+        The cells, from any source: they are shown safely.
+    right : iterable of int
+        Columns that are aligned on the right.
+    """
+    cells = [[visible_line(cell) for cell in row] for row in rows]
+    aligned = set(right)
+    if is_terminal(sys.stdout):
+        _draw_table(headings, cells, aligned)
+        return
+    from rich.cells import cell_len
+
+    lines = [list(headings), *cells] if headings else cells
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = []
+        for i, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            space = " " * (width - cell_len(cell))
+            padded.append(space + cell if i in aligned else cell + space)
+        write("  ".join(padded).rstrip() + "\n")
+
+
+def _draw_table(headings: Sequence[str], cells: list[list[str]], right: set[int]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD if headings else None,
+        show_header=bool(headings),
+        pad_edge=False,
+        header_style="bold",
+    )
+    for i in range(max(map(len, [headings, *cells]))):
+        table.add_column(
+            headings[i] if headings else "",
+            justify="right" if i in right else "left",
+            style="" if i or headings else "bold",
+            overflow="fold",
+        )
+    for row in cells:
+        table.add_row(*map(Text, row))
+    make_console().print(table)

@@ -1,0 +1,136 @@
+"""What a run is about to do, in a few lines for people or as JSON."""
+
+from dataclasses import asdict
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from charrnn.cli.show.console import say, write, write_table
+from charrnn.cli.show.words import clock, count, long_shape, minutes
+
+if TYPE_CHECKING:
+    from charrnn.training.plan import Plan
+    from charrnn.training.run import Run
+
+
+def say_plan(run: "Run") -> None:
+    """Print the plan and the notices on stderr."""
+    rows = plan_rows(run.plan)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        say(f"{name.ljust(width)}  {value}")
+    for notice in run.notices:
+        say(f"notice: {notice}")
+
+
+def write_plan(run: "Run", speed: float) -> None:
+    """Print the plan, the speed, the time and the reasons on stdout, the notices on stderr."""
+    plan = run.plan
+    rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} characters a second, measured")]
+    rows.append(("time", _time_words(plan, speed)))
+    write_table((), rows)
+    if plan.reasons:
+        write("\n")
+        reasons = [(name, str(getattr(plan, name, "")), why) for name, why in plan.reasons.items()]
+        write_table(("setting", "value", "why"), reasons)
+    for notice in run.notices:
+        say(f"notice: {notice}")
+
+
+def plan_json(run: "Run", speed: float) -> dict[str, Any]:
+    """Return the plan, the measured speed and the time as JSON types."""
+    return {
+        **asdict(run.plan),
+        "notices": list(run.notices),
+        "chars_per_second": speed,
+        "seconds": _seconds(run.plan, speed),
+    }
+
+
+def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
+    """Return what will be done as pairs of a name and a value."""
+    share = plan.val_characters / plan.characters if plan.characters else 0
+    where = {"strided": ", the end of every stream", "hashed": ", lines by their hash"}.get(
+        plan.split_mode, ""
+    )
+    held_out = (
+        f"{count(plan.val_characters, 'character')} ({share:.0%}{where}) held out for validation"
+        if plan.val_characters
+        else "nothing held out"
+    )
+    weights = f", weight dropout {plan.weight_dropout:g}" if plan.weight_dropout else ""
+    encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
+    batch = (
+        f"{count(plan.batch_size, 'line')}, each whole"
+        if plan.lines
+        else f"{count(plan.batch_size, 'stream')} x {count(plan.seq_len, 'character')}"
+    )
+    return [
+        (
+            "corpus",
+            f"{_names(plan.sources)}: {count(plan.characters, 'character')}, "
+            f"{plan.distinct:,} symbols",
+        ),
+        ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
+        (
+            "model",
+            f"{long_shape(plan)}{encoder}, dropout {plan.dropout:g}{weights}: "
+            f"{count(plan.parameters, 'parameter')}",
+        ),
+        (
+            "steps",
+            f"{batch}, {plan.optimizer} at {plan.learning_rate:g}, {plan.schedule}",
+        ),
+        ("length", _length_words(plan)),
+        *([("validation", _validation_words(plan))] if plan.val_characters else []),
+        ("memory", f"about {plan.memory_mb:,.0f} MB, {_thread_words(plan)}"),
+    ]
+
+
+def _validation_words(plan: "Plan") -> str:
+    """Say how often and on how much a run validates, and what is not new in that."""
+    scored = f"{plan.val_scored:,} of the {plan.val_characters:,} characters held out"
+    if plan.val_scored == plan.val_characters:
+        scored = f"all {plan.val_characters:,} characters held out"
+    share = f", about {plan.validation_share:.1%} of the run" if plan.validation_share else ""
+    words = f"{count(plan.validations, 'time')} and after early passes, on {scored}{share}"
+    if plan.overlap:
+        words += f"; {plan.overlap:.1%} of these are in the training part too"
+    return words
+
+
+def _thread_words(plan: "Plan") -> str:
+    """Say how many cores work, and why not all that might."""
+    words = count(plan.threads, "thread")
+    if plan.threads < plan.threads_allowed:
+        words += f" of {plan.threads_allowed} allowed (a larger --batch-size uses more)"
+    return words
+
+
+def _names(sources: Any) -> str:
+    names = [str(source) for source in sources]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _length_words(plan: "Plan") -> str:
+    onwards = "" if plan.resumed_at is None else f", resuming from step {plan.resumed_at:,}"
+    if plan.steps:
+        epochs = f", {plan.epochs:.3g} times through the text" if plan.epochs else ""
+        return f"{count(plan.steps, 'step')}{epochs}{onwards}"
+    most = f", or {plan.max_epochs:g} times through the text" if plan.max_epochs else ""
+    return f"{minutes(plan.minutes or 0)}{most}{onwards}"
+
+
+def _seconds(plan: "Plan", speed: float) -> float:
+    most = plan.max_epochs * plan.train_characters / speed if plan.max_epochs else inf
+    if plan.steps:
+        return min(most, (plan.epochs or 0) * plan.train_characters / speed)
+    return min(most, 60 * (plan.minutes or 0))
+
+
+def _time_words(plan: "Plan", speed: float) -> str:
+    seconds = _seconds(plan, speed)
+    if plan.steps:
+        return f"about {clock(seconds)}"
+    epochs = seconds * speed / max(1, plan.train_characters)
+    return f"{clock(seconds)}, about {epochs:.3g} times through the text at that speed"

@@ -1,0 +1,117 @@
+"""How a setting is declared: name, type, default, range and help, once and for all.
+
+The command line makes its options from these declarations, checkpoints store the values, and
+nothing else repeats a default. The folder needs the standard library alone.
+"""
+
+import dataclasses
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import field, fields
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+from charrnn.errors import ConfigError
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    auto: str = "",
+    short: str = "",
+) -> Any:
+    """Declare a field: its range is ``low <= value <= high`` and ``above < value < below``.
+
+    ``auto`` says in a few words where the value comes from when it is left out (``None``),
+    ``short`` is a second, short name of its option.
+    """
+    return field(
+        default=default,
+        metadata={
+            "help": help,
+            "low": low,
+            "high": high,
+            "above": above,
+            "below": below,
+            "auto": auto,
+            "short": short,
+        },
+    )
+
+
+def option_name(name: str) -> str:
+    """Return the command-line option of a field: ``hidden_size`` -> ``--hidden-size``."""
+    return "--" + name.replace("_", "-")
+
+
+def range_text(metadata: Mapping[str, Any]) -> str:
+    """Return a field's range in words: ``at least 1``, ``above 0 and below 1``."""
+    words = {"low": "at least", "above": "above", "high": "at most", "below": "below"}
+    parts = [
+        f"{word} {metadata[key]:g}" for key, word in words.items() if metadata[key] is not None
+    ]
+    return " and ".join(parts)
+
+
+class Settings:
+    """What the groups of settings have in common: checks, and a way to and from JSON."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            object.__setattr__(self, item.name, _checked(item, hints[item.name], value))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a dictionary of JSON types."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Build from a dictionary; raise ConfigError on an unknown name, type or value."""
+        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(map(str, data)) - known)
+        if unknown:
+            raise ConfigError(
+                f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
+        return cls(**data)
+
+
+def _checked(item: Any, hint: Any, value: Any) -> Any:
+    """Return ``value`` if it is of the field's type and in its range; raise ConfigError if not."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return value
+    kind = next(option for option in options if option is not type(None))
+    name, metadata = option_name(item.name), item.metadata
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ConfigError(f"{name} {value!r} is none of {', '.join(map(str, get_args(kind)))}")
+        return value
+    wanted = range_text(metadata)
+    whole = type(value) is int
+    if kind is float and whole and abs(value) <= sys.float_info.max:
+        value = float(value)
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not fits and not (kind is float and whole):
+        note = f": it must be {wanted}" if wanted else ""
+        raise ConfigError(f"{name} {value!r:.40} is not of type {kind.__name__}{note}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        inside = (
+            abs(value) <= sys.float_info.max
+            and (metadata["low"] is None or value >= metadata["low"])
+            and (metadata["high"] is None or value <= metadata["high"])
+            and (metadata["above"] is None or value > metadata["above"])
+            and (metadata["below"] is None or value < metadata["below"])
+        )
+        if not inside:
+            raise ConfigError(
+                f"{name} {value!r:.40} is out of range: it must be {wanted or 'finite'}"
+            )
+    return value

@@ -1,0 +1,1 @@
+"""From text to windows: streams, items, and what of them is held out."""

@@ -1,0 +1,13 @@
+"""The recurrent cells that there are."""
+
+from charrnn.config import Cell
+from charrnn.nn.cells.gru import TimeGRU
+from charrnn.nn.cells.lstm import TimeLSTM
+from charrnn.nn.cells.recurrent import Recurrent
+from charrnn.nn.cells.rnn import TimeRNN
+
+CELLS: dict[Cell, type[Recurrent]] = {
+    "rnn": TimeRNN,
+    "lstm": TimeLSTM,
+    "gru": TimeGRU,
+}

@@ -1,0 +1,282 @@
+"""Drawing text from a model.
+
+Dimensions
+    N samples drawn in parallel, V vocabulary size.
+
+Every sample has a generator of its own, made from the random seed and the sample's number.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.backend.arrays import Array, Ids
+from charrnn.config import SampleConfig
+from charrnn.errors import CheckpointError, VocabularyError
+from charrnn.nn.model import CharModel
+from charrnn.parallel.sharding import deal, shard_columns
+from charrnn.parallel.team import Team
+from charrnn.text import StreamDecoder, Vocabulary, fitting_text
+
+CHARACTERS_PER_CALL = 64
+"""Drawn between two results of a worker."""
+
+
+def top_k_(logits: Array, k: int) -> Array:
+    """Rule out all but the k likeliest rows of each column of logits (V, N)."""
+    if k < len(logits):
+        smallest = np.partition(logits, -k, axis=0)[-k]
+        logits[logits < smallest] = -np.inf
+    return logits
+
+
+def top_p_(logits: Array, p: float) -> Array:
+    """Rule out all but the likeliest rows that together have probability p (Holtzman et al. 2020).
+
+    The row that crosses p stays, so at least one does.
+    """
+    order = np.argsort(-logits, axis=0, kind="stable")
+    ranked = np.take_along_axis(softmax(logits), order, axis=0)
+    before = np.cumsum(ranked, axis=0) - ranked
+    out = np.empty(logits.shape, np.bool_)
+    np.put_along_axis(out, order, before >= p, axis=0)
+    logits[out] = -np.inf
+    return logits
+
+
+def min_p_(logits: Array, p: float) -> Array:
+    """Rule out the rows less than p times as likely as the likeliest (Nguyen et al. 2024)."""
+    if p > 0:
+        logits[logits < logits.max(axis=0) + np.log(p)] = -np.inf
+    return logits
+
+
+def softmax(logits: Array) -> NDArray[np.float64]:
+    """Return the probabilities of logits (V, N), in float64."""
+    odds: NDArray[np.float64] = np.exp(logits - logits.max(axis=0), dtype=np.float64)
+    odds /= odds.sum(axis=0)
+    return odds
+
+
+def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> NDArray[np.intp]:
+    """Return an id (N,) for each column of logits (V, N), by the inverse of the distribution.
+
+    Parameters
+    ----------
+    logits : (V, N) array
+        May be overwritten.
+    uniform : (N,) array
+        Numbers in [0, 1), one a column.
+    config : SampleConfig
+        ``temperature`` divides the logits before ``top_k``, ``min_p`` and ``top_p`` apply, in
+        this order; at temperature 0 the likeliest row is taken.
+    """
+    ids: NDArray[np.intp]
+    if config.temperature == 0:
+        ids = logits.argmax(axis=0)
+        return ids
+    if config.temperature != 1:
+        # Subtracted first, the largest is 0 and no division can overflow to infinity.
+        logits -= logits.max(axis=0)
+        with np.errstate(over="ignore"):
+            logits /= logits.dtype.type(max(config.temperature, 1e-30))
+    if config.top_k is not None:
+        top_k_(logits, config.top_k)
+    if config.min_p is not None:
+        min_p_(logits, config.min_p)
+    if config.top_p is not None:
+        top_p_(logits, config.top_p)
+    # The ufuncs' own methods: half the time of the arrays', where there is one column.
+    steps = np.exp(logits - np.maximum.reduce(logits), dtype=np.float64)
+    np.add.accumulate(steps, out=steps)
+    ids = np.add.reduce(steps <= uniform * steps[-1])
+    return ids
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
+    """Read the text to begin with, the same for all samples: return logits (V, 1) and state."""
+    state = model.zero_state(1)
+    for start in range(0, len(seed), 1024):
+        logits, state = model.forward(seed[start : start + 1024, np.newaxis], state)
+    if not np.isfinite(logits[:, -1]).all():
+        raise CheckpointError(
+            "the model's predictions are not finite, it diverged in training: "
+            "train again with a lower --learning-rate"
+        )
+    return logits[:, -1:], state
+
+
+def rule_out(logits: Array, symbol: int) -> Array:
+    """Return logits (V, N) with one row that cannot be drawn, unless there is no other."""
+    if len(logits) == 1:
+        return logits
+    left = logits.copy()
+    left[symbol] = -np.inf
+    return left
+
+
+class Drawer:
+    """Some of the samples: their state, their generators, the ids drawn last."""
+
+    def __init__(
+        self,
+        model: CharModel,
+        config: SampleConfig,
+        begun: tuple[Array, Array],
+        numbers: range,
+        random_seed: int,
+    ) -> None:
+        self.model = model.replica() if len(numbers) > 1 else model.for_one_stream()
+        self.config, self.numbers = config, numbers
+        self.rngs = [np.random.default_rng([random_seed, number]) for number in numbers]
+        logits, state = begun
+        self.logits = np.repeat(logits, len(numbers), axis=-1)
+        self.state = np.repeat(state, len(numbers), axis=-1)
+
+    def draw(self, count: int) -> NDArray[np.intp]:
+        """Return the next ids (count, N)."""
+        uniform = np.stack([rng.random(count) for rng in self.rngs], axis=1)
+        ids = np.empty((count, len(self.numbers)), np.intp)
+        for step in range(count):
+            ids[step] = draw(self.logits, uniform[step], self.config)
+            self.logits, self.state = self.model.forward(ids[step : step + 1], self.state)
+        return ids
+
+
+class DrawingWorker:
+    """One worker's drawers."""
+
+    def __init__(self, drawers: Sequence[Drawer]) -> None:
+        self.drawers = drawers
+
+    def draw(self, count: int) -> list[NDArray[np.intp]]:
+        """Return the next ids of each drawer."""
+        return [drawer.draw(count) for drawer in self.drawers]
+
+
+@dataclass
+class _Writer:
+    """Turns one sample's ids into text and stops it after the stop text."""
+
+    decoder: StreamDecoder
+    stop: str | None
+    held: str = ""
+    ended: bool = False
+
+    def write(self, ids: NDArray[np.intp], last: bool) -> str:
+        if self.ended:
+            return ""
+        text = self.held + self.decoder.decode(ids) + (self.decoder.flush() if last else "")
+        self.held = ""
+        if self.stop:
+            place = text.find(self.stop)
+            if place >= 0:
+                self.ended = True
+                return text[: place + len(self.stop)]
+            # The end may be the beginning of the stop text: it waits for what follows.
+            keep = 0 if last else min(len(text), len(self.stop) - 1)
+            while keep and not self.stop.startswith(text[len(text) - keep :]):
+                keep -= 1
+            text, self.held = text[: len(text) - keep], text[len(text) - keep :]
+        self.ended = last
+        return text
+
+
+def encode_seed(
+    vocabulary: Vocabulary, seed: str, unknown: Literal["error", "skip"] = "error"
+) -> Ids:
+    """Return the ids of the text to begin with; without one, of a line end or the first symbol.
+
+    A text with characters that the model knows in another form only, such as decomposed letters
+    or other line ends, is brought into that form.
+
+    Raises
+    ------
+    VocabularyError
+        If it has a character that the model does not know and ``unknown`` is "error".
+    """
+    codes = vocabulary.text_to_codes(fitting_text(seed, vocabulary, "keep")[0])
+    if unknown == "skip":
+        ids, _ = vocabulary.encode_known(codes)
+    else:
+        try:
+            ids = vocabulary.encode(codes)
+        except VocabularyError as error:
+            raise VocabularyError(f"{error}; or drop them with --unknown skip") from None
+    if len(ids):
+        return ids
+    ids, _ = vocabulary.encode_known(np.array([ord("\n")], np.uint8))
+    return ids if len(ids) else np.zeros(1, vocabulary.dtype)
+
+
+def generate(
+    model: CharModel,
+    vocabulary: Vocabulary,
+    config: SampleConfig,
+    *,
+    seed: str = "",
+    unknown: Literal["error", "skip"] = "error",
+    never_first: int | None = None,
+    threads: int = 1,
+) -> Iterator[tuple[int, str]]:
+    """Draw samples in parallel and yield their text as it comes.
+
+    Parameters
+    ----------
+    model : CharModel
+        Trained, or not: it draws from what it predicts.
+    vocabulary : Vocabulary
+        The model's.
+    config : SampleConfig
+        ``length`` counts symbols of the vocabulary, without the seed.
+    seed : str
+        The text to begin with.
+    unknown : "error" or "skip"
+        What to do with characters of the seed that the model does not know.
+    never_first : int, optional
+        The id of a symbol that is not drawn right after the seed, at any temperature.
+    threads : int
+        Workers for many samples; no effect on the text.
+
+    Yields
+    ------
+    number : int
+        Which sample, from 0.
+    text : str
+        Its next piece, character by character if there is a single one.
+    """
+    ids = encode_seed(vocabulary, seed, unknown)
+    stop = config.stop and fitting_text(config.stop, vocabulary, "keep")[0]
+    if stop and vocabulary.normalize != "none":  # as the text that goes out is
+        stop = unicodedata.normalize("NFKC" if vocabulary.normalize == "nfkc" else "NFC", stop)
+    random_seed = config.random_seed
+    if random_seed is None:
+        random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
+    shards = [range(config.num_samples)[columns] for columns in shard_columns(config.num_samples)]
+    dealt = deal(range(len(shards)), threads)
+    begun = begin(model, ids)
+    if never_first is not None:
+        begun = rule_out(begun[0], never_first), begun[1]
+    workers = [
+        DrawingWorker([Drawer(model, config, begun, shards[shard], random_seed) for shard in mine])
+        for mine in dealt
+    ]
+    order = [number for mine in dealt for shard in mine for number in shards[shard]]
+    writers = {number: _Writer(vocabulary.decoder(), stop) for number in order}
+    at_once = 1 if config.num_samples == 1 else CHARACTERS_PER_CALL
+    with Team(workers) as team:
+        done = 0
+        while done < config.length and not all(writer.ended for writer in writers.values()):
+            count = min(at_once, config.length - done)
+            done += count
+            results = [drawn for result in team.call("draw", count) for drawn in result]
+            columns = np.concatenate(results, axis=1)
+            for number, column in zip(order, columns.T, strict=True):
+                text = writers[number].write(column, done >= config.length)
+                if text:
+                    yield number, text

@@ -1,0 +1,1 @@
+"""Files from anyone, files written whole, and what the machine has."""

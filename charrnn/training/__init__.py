@@ -1,0 +1,1 @@
+"""A run chosen, made ready and run."""

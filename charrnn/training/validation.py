@@ -1,0 +1,168 @@
+"""Validation: how much of the held-out part it scores, and how often, in a share of the run.
+
+A validation learns nothing, so what all of them take is bounded. A run of some minutes measures
+what scoring costs on this machine; a run of some steps counts characters, so that nothing in it
+depends on the machine.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import frexp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.data.items import as_lines, line_end_id
+from charrnn.data.sides import Sides
+from charrnn.evaluation.scorers import AnyScorer, ColdScorer, Scorer, score
+from charrnn.nn.model import CharModel
+from charrnn.text import Vocabulary
+from charrnn.text.vocabulary import Codes, Ids
+
+MOST_CHARACTERS = 500_000
+"""Held-out characters that one validation scores at most: its interval is small by then."""
+LEAST_CHARACTERS = 2**14
+"""And at least, before fewer validations are the better saving."""
+FEW, MANY = 4, 20
+"""Even validations of a run: at least so many, then more of the text, then at most so many."""
+SHARE = 0.05
+"""Of the time of a run that validations, samples and saves may take together."""
+SHORT_SHARE = 0.1
+"""And of a run of less than a minute, in which a validation costs little to wait for."""
+EVEN_SHARE = 0.03
+"""Of the time that the even validations are chosen to take; early ones and saves have the rest."""
+FORWARD = 1 / 3
+"""What scoring a character costs, in characters trained."""
+PROBE_CHARACTERS = 2**14
+
+
+@dataclass(frozen=True)
+class ValidationPlan:
+    """How often a run validates and on how many characters; ``share`` of the run that takes."""
+
+    times: int
+    characters: int
+    share: float
+
+
+def choose(
+    held_out: int,
+    budget: float,
+    cost: float,
+    *,
+    times: int | None = None,
+    characters: int | None = None,
+) -> ValidationPlan:
+    """Choose how often a run validates, and on how many characters.
+
+    Parameters
+    ----------
+    held_out : int
+        Characters that are held out.
+    budget : float
+        The length of the run, in seconds, or in characters to be read.
+    cost : float
+        What scoring a character takes, in the unit of ``budget``.
+    times, characters : int, optional
+        What is already decided.
+    """
+    if not held_out:
+        return ValidationPlan(times or MANY, characters or 1, 0.0)
+    affordable = EVEN_SHARE * budget / cost  # characters scored in the whole run
+    if characters is None:
+        characters = min(held_out, MOST_CHARACTERS)
+        wanted = times or FEW
+        if affordable < wanted * characters:
+            least = min(characters, LEAST_CHARACTERS)
+            characters = max(least, int(affordable / wanted))
+    if times is None:
+        times = max(1, min(MANY, int(affordable / max(1, characters))))
+    return ValidationPlan(times, characters, times * characters * cost / budget)
+
+
+def next_pass(passes: float) -> float:
+    """Return when the next early validation is due: after 1, 1.5, 2, 3, 4, 6, 8, ... passes."""
+    after = 1.0
+    while after <= passes:
+        is_power_of_two = frexp(after)[0] == 0.5
+        after *= 1.5 if is_power_of_two else 4 / 3
+    return after
+
+
+class EncodedText:
+    """The ids of a text, encoded where they are read: the text may be a memory map of many GB.
+
+    The vocabulary knows every character of it.
+    """
+
+    def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
+        self._codes, self._vocabulary = codes, vocabulary
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __getitem__(self, places: NDArray[np.int64]) -> Ids:
+        codes = np.asarray(self._codes[places])
+        return self._vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
+
+
+def held_out_scorer(
+    sides: Sides,
+    vocabulary: Vocabulary,
+    *,
+    lines: bool,
+    characters: int | None = None,
+    marked: NDArray[np.bool_] | None = None,
+) -> AnyScorer | None:
+    """Return what scores the held-out side of a text, or a sample of it; None for an empty one.
+
+    Parameters
+    ----------
+    sides : Sides
+        What is held out.
+    vocabulary : Vocabulary
+        What it does not know is left out: that of a run of format 1 is of its training part.
+    lines : bool
+        Whether each line is an item of its own.
+    characters : int, optional
+        How many to score, spread over all that is held out.
+    marked : (V,) bool array, optional
+        See ``Scorer``.
+    """
+    if sides.tails:
+        tails = [vocabulary.encode_known(tail)[0] for tail in sides.tails]
+        tails = [tail for tail in tails if len(tail) > 1]
+        if not tails:
+            return None
+        return ColdScorer.of_tails(tails, characters=characters, marked=marked)
+    held = vocabulary.known(sides.held)
+    held = as_lines(held) if lines else held
+    if not len(held):
+        return None
+    if lines:
+        ids, line_end = vocabulary.encode(held), line_end_id(vocabulary)
+        return ColdScorer.of_lines(ids, line_end, characters=characters, marked=marked)
+    return Scorer.of_sample(EncodedText(held, vocabulary), characters or len(held), marked=marked)
+
+
+def scoring_cost(
+    model: CharModel, sample: Callable[[int], AnyScorer | None], threads: int
+) -> float:
+    """Measure the seconds that scoring a character of the held-out part takes here.
+
+    Parameters
+    ----------
+    model : CharModel
+        Its weights do not matter.
+    sample : callable
+        ``sample(n)`` scores about n characters.
+    threads : int
+        Workers, as in the run.
+    """
+    probe = sample(PROBE_CHARACTERS)
+    assert probe is not None
+    score(model, probe, threads=threads)  # the first one makes the buffers
+    start = time.perf_counter()
+    score(model, probe, threads=threads)
+    return (time.perf_counter() - start) / probe.characters
