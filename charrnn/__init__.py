@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.storage.folder import load_model as load
     from charrnn.text import Vocabulary, read_corpus
+    from charrnn.training.new import prepare
+    from charrnn.training.resume import resume
     from charrnn.training.run import Run
-    from charrnn.training.starting import prepare, resume
 
 __version__ = "0.1.0"
 
@@ -57,9 +58,9 @@ _HOMES = {
     "evaluate_checkpoint": "charrnn.evaluation.evaluate",
     "generate": "charrnn.sampling.drawing",
     "load": "charrnn.storage.folder:load_model",
-    "prepare": "charrnn.training.starting",
+    "prepare": "charrnn.training.new",
     "read_corpus": "charrnn.text",
-    "resume": "charrnn.training.starting",
+    "resume": "charrnn.training.resume",
 }
 """The module of each name and, behind a colon, what it is called there if that differs.
 

@@ -19,16 +19,16 @@ import numpy as np
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.backend.products import blas_kernel
-from charrnn.config import ModelConfig, SampleConfig
+from charrnn.config import Architecture, SampleConfig
 from charrnn.data.windows import Streams
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.parallel.sharding import deal, shard_columns
+from charrnn.parallel.sharding import deal, shard_columns, shard_count
 from charrnn.parallel.team import Team
 from charrnn.sampling.drawing import Drawer, DrawingWorker, begin
 from charrnn.system.machine import available_cores
 from charrnn.text import Vocabulary
-from charrnn.training.step import Trainer
+from charrnn.training.step import ShardTrainer
 
 Job = Literal["train", "sample"]
 TEXT_LENGTH = 200_000
@@ -47,10 +47,7 @@ class Benchmark:
     """
 
     job: Job
-    cell: str
-    members: int
-    num_layers: int
-    hidden_size: int
+    model: Architecture
     batch_size: int
     seq_len: int
     vocab_size: int
@@ -73,7 +70,7 @@ class Benchmark:
 
 def benchmark(
     job: Job,
-    model: ModelConfig,
+    model: Architecture,
     *,
     batch_size: int,
     seq_len: int,
@@ -87,8 +84,8 @@ def benchmark(
     ----------
     job : "train" or "sample"
         What to time.
-    model : ModelConfig
-        Every size given.
+    model : Architecture
+        The network.
     batch_size : int
         Streams trained on or drawn in parallel.
     seq_len : int
@@ -115,13 +112,9 @@ def benchmark(
     with Team([_Multiplier() for _ in range(threads)]) as team:
         peak = sum(team.call("gflops", 1.0))
     gflops = rate * setting.flops_per_character() / 1e9
-    assert model.cell and model.num_layers and model.hidden_size
     return Benchmark(
         job=job,
-        cell=model.cell,
-        members=model.members or 1,
-        num_layers=model.num_layers,
-        hidden_size=model.hidden_size,
+        model=model,
         batch_size=batch_size,
         seq_len=seq_len,
         vocab_size=vocab_size,
@@ -142,7 +135,7 @@ def benchmark(
 @dataclass(frozen=True)
 class _Setting:
     job: Job
-    config: ModelConfig
+    config: Architecture
     batch_size: int
     seq_len: int
     vocab_size: int
@@ -172,13 +165,15 @@ class _Setting:
         rng = np.random.default_rng(0)
         codes = rng.integers(self.vocab_size, size=TEXT_LENGTH).astype(np.uint32)
         vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
-        trainer = Trainer(
+        size = CharModel.stream_bytes(self.config, self.vocab_size, self.seq_len)
+        trainer = ShardTrainer(
             self.model(),
             Streams(codes, vocabulary, self.batch_size, self.seq_len),
             optimizer=OPTIMIZERS["adam"],
             max_grad_norm=5.0,
             weight_decay=0.0,
             random_seed=0,
+            shards=shard_count(self.batch_size, size),
             threads=threads,
         )
         try:
@@ -189,7 +184,7 @@ class _Setting:
 
     def _sample(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
         model, config = self.model(), SampleConfig()
-        columns = shard_columns(self.batch_size)
+        columns = shard_columns(self.batch_size, shard_count(self.batch_size))
         numbers = [range(self.batch_size)[part] for part in columns]
         begun = begin(model, np.zeros(1, np.uint8))
         workers = [

@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from charrnn.benchmark import _Setting, benchmark
 from charrnn.cli.app import app
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.system.machine import available_cores
 
-MODEL = ModelConfig(cell="lstm", num_layers=2, hidden_size=16, dropout=0.0)
+MODEL = Architecture(cell="lstm", num_layers=2, hidden_size=16, dropout=0.0)
 
 
 @pytest.mark.parametrize("job", ["train", "sample"])
@@ -65,7 +65,11 @@ def test_the_command_as_json_and_as_a_table():
     said = json.loads(done.stdout)
     asked = ("chars_per_second", "best", "gflops", "peak_gflops", "peak_memory_mb", "threads")
     assert set(asked) <= said.keys()
-    assert (said["cell"], said["num_layers"], said["batch_size"]) == ("gru", 2, 64)
+    assert (said["model"]["cell"], said["model"]["num_layers"], said["batch_size"]) == (
+        "gru",
+        2,
+        64,
+    )
     done = CliRunner().invoke(app, [*arguments, "--job", "sample"])
     assert done.exit_code == 0
     assert "of a large product" in done.stdout

@@ -278,7 +278,7 @@ def test_plan_makes_nothing(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "characters a second" in result.stdout
     plan = json.loads(run("train", "corpus.txt", "--plan", "--json", *TINY).stdout)
-    assert (plan["characters"], plan["distinct"], plan["hidden_size"]) == (1000, 11, 16)
+    assert (plan["characters"], plan["distinct"], plan["model"]["hidden_size"]) == (1000, 11, 16)
     assert plan["chars_per_second"] > 0
     assert plan["seconds"] > 0
     assert not (tmp_path / "runs").exists()
@@ -513,5 +513,5 @@ def test_the_plan_says_what_validation_takes(tmp_path, monkeypatch):
     shown = run(*words).stdout
     plan = json.loads(run(*words, "--json").stdout)
     assert 0 < plan["validation_share"] <= 0.05
-    assert f"on all {plan['val_characters']:,} characters held out" in shown
+    assert f"on all {plan['held_out']:,} characters held out" in shown
     assert f"about {plan['validation_share']:.1%} of the run" in shown

@@ -3,7 +3,8 @@
 import pytest
 
 from charrnn.training import clock as clocks
-from charrnn.training.clock import Clock, Meter
+from charrnn.training.clock import Clock
+from charrnn.training.meter import Meter
 
 
 class Hands:

@@ -8,7 +8,7 @@ from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn.cli.app import app
-from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
+from charrnn.config import Architecture, EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError
 from charrnn.evaluation import dynamic
 from charrnn.evaluation import evaluate as evaluation
@@ -20,7 +20,7 @@ from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.training.starting import prepare
+from charrnn.training.new import prepare
 
 VOCABULARY = Vocabulary.from_codes(to_codes("abcdefg"))
 TRAIN = VOCABULARY.symbols[np.random.default_rng(5).integers(0, 7, 3000)]
@@ -33,7 +33,7 @@ def few_statistics(monkeypatch):
 
 
 def make(cell="gru", dtype=np.float32, members=1):
-    config = ModelConfig(cell=cell, members=members, num_layers=2, hidden_size=6, dropout=0.5)
+    config = Architecture(cell=cell, members=members, num_layers=2, hidden_size=6, dropout=0.5)
     model = CharModel(config, 7, dtype=dtype)
     model.initialise(np.random.default_rng(0))
     for index, stack in enumerate(model.stacks.values()):
@@ -120,7 +120,7 @@ def test_the_usual_gradient_is_that_of_the_training_text(members):
 
 
 def test_an_explosion_ends_quietly():
-    config = ModelConfig(cell="rnn", nonlinearity="relu", num_layers=1, hidden_size=6, dropout=0.0)
+    config = Architecture(cell="rnn", nonlinearity="relu", num_layers=1, hidden_size=6, dropout=0.0)
     model = CharModel(config, 7)
     model.initialise(np.random.default_rng(0))
     usual = np.ones(model.num_parameters, np.float32)

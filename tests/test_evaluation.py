@@ -9,7 +9,7 @@ from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn.cli.app import app
-from charrnn.config import EvalConfig, ModelConfig, TextConfig, TrainConfig
+from charrnn.config import Architecture, EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError, CorpusError, VocabularyError
 from charrnn.evaluation import opponents as comparison
 from charrnn.evaluation.baselines import baselines
@@ -20,7 +20,7 @@ from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.training.starting import prepare
+from charrnn.training.new import prepare
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "한국어", "각막", "é"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 1000).tolist())
@@ -88,7 +88,7 @@ def test_bytes_are_those_of_the_text_as_it_is_written():
 
 
 def make(V=7):
-    model = CharModel(ModelConfig(cell="gru", num_layers=2, hidden_size=6, dropout=0.5), V)
+    model = CharModel(Architecture(cell="gru", num_layers=2, hidden_size=6, dropout=0.5), V)
     model.initialise(np.random.default_rng(0))
     model.parameters["head.W"][...] = np.random.default_rng(1).standard_normal(
         model.parameters["head.W"].shape

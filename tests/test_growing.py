@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
 from charrnn.nn.growing import fill_grown
 from charrnn.nn.loss import log_softmax_
@@ -11,10 +11,10 @@ from charrnn.nn.model import CharModel
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("embedding_size", [None, 5])
+@pytest.mark.parametrize("embedding_size", [0, 5])
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_grown_model_predicts_as_before(cell, embedding_size, members):
-    config = ModelConfig(
+    config = Architecture(
         cell=cell,
         num_layers=2,
         hidden_size=6,
@@ -43,7 +43,7 @@ def test_a_grown_model_predicts_as_before(cell, embedding_size, members):
 
 
 def test_what_reads_a_new_symbol_keeps_its_first_weights():
-    config = ModelConfig(cell="lstm", num_layers=1, hidden_size=6, dropout=0.0)
+    config = Architecture(cell="lstm", num_layers=1, hidden_size=6, dropout=0.0)
     rng = np.random.default_rng(0)
     old, new = CharModel(config, 3), CharModel(config, 4)
     old.initialise(rng)

@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.cli.app import app
-from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
+from charrnn.config import (
+    Architecture,
+    EvalConfig,
+    ModelConfig,
+    SampleConfig,
+    TextConfig,
+    TrainConfig,
+)
 from charrnn.data.items import Items, as_lines, lines_from_end, steps_of
 from charrnn.errors import CharrnnError, ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
@@ -24,8 +31,9 @@ from charrnn.sampling.items import draw_items, known_items
 from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes, to_text
-from charrnn.training.starting import prepare, resume
-from charrnn.training.step import Trainer
+from charrnn.training.new import prepare
+from charrnn.training.resume import resume
+from charrnn.training.step import ShardTrainer
 
 RNG = np.random.default_rng(0)
 NAMES = ["".join(RNG.choice(list("abcdef"), RNG.integers(1, 12))) for _ in range(200)]
@@ -43,7 +51,7 @@ def items(text=TEXT, batch_size=16, random_seed=0):
 
 
 def make(cell="lstm", V=7, dtype=np.float64, dropout=0.0, zeros=np.zeros):
-    config = ModelConfig(cell=cell, num_layers=2, hidden_size=5, dropout=dropout)
+    config = Architecture(cell=cell, num_layers=2, hidden_size=5, dropout=dropout)
     model = CharModel(config, V, dtype=dtype, zeros=zeros)
     model.initialise(np.random.default_rng(0))
     model.parameters["head.W"][...] = np.random.default_rng(1).standard_normal(
@@ -182,7 +190,7 @@ def test_training_does_not_depend_on_the_threads():
     vectors = []
     for threads in (1, 2):
         model = make(dtype=np.float32, dropout=0.3, zeros=shared_zeros)
-        trainer = Trainer(
+        trainer = ShardTrainer(
             model,
             items(batch_size=32),
             optimizer=OPTIMIZERS["adamw"],
@@ -244,7 +252,7 @@ def folder(tmp_path_factory):
 
 def test_whole_lines_are_held_out(folder):
     checkpoint = load(folder / "run" / "best.npz")
-    assert checkpoint.train_config.lines
+    assert checkpoint.settings.lines
     held = checkpoint.split.held(to_codes(TEXT))
     lines = to_text(held).splitlines()
     assert checkpoint.held_out == len(held)
@@ -273,12 +281,12 @@ def test_a_resumed_run_equals_one_that_never_stopped(folder, tmp_path):
 def test_epochs_count_items(folder, tmp_path):
     settings = {"split_mode": "contiguous"}
     run = new(tmp_path / "run", folder / "names.txt", epochs=2.5, **settings)
-    assert run.plan.steps == 25
-    assert run.plan.seq_len == steps_of(max(map(len, NAMES[:160])))
-    assert run.plan.val_characters == len("\n".join(NAMES[160:]) + "\n")
+    assert run.plan.train.steps == 25
+    assert run.plan.train.seq_len == steps_of(max(map(len, NAMES[:160])))
+    assert run.plan.held_out == len("\n".join(NAMES[160:]) + "\n")
     list(run.train())
     longer = resume(tmp_path / "run", length=TrainConfig(epochs=3))
-    assert longer.plan.steps == 30
+    assert longer.plan.train.steps == 30
     longer.close()
 
 
@@ -296,7 +304,7 @@ def test_line_ends_of_windows_and_text_without_a_last_one(tmp_path):
     run = new(tmp_path / "run", tmp_path / "crlf.txt")
     list(run.train())
     checkpoint = load(tmp_path / "run" / "best.npz")
-    assert checkpoint.text_config.newlines == "lf"
+    assert checkpoint.text.newlines == "lf"
     assert "\r" not in checkpoint.vocabulary.decode(np.arange(len(checkpoint.vocabulary)))
     found = evaluate_checkpoint(checkpoint)
     assert found.characters == checkpoint.held_out

@@ -14,10 +14,10 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import load, save
-from charrnn.training.starting import prepare
+from charrnn.training.new import prepare
 
 K = 3
-EACH_INPUT = pytest.mark.parametrize("embedding_size", [None, 3])
+EACH_INPUT = pytest.mark.parametrize("embedding_size", [0, 3])
 
 
 def alone(model):
@@ -178,19 +178,18 @@ def in_format_1(meta):
 
 def test_a_file_from_before_there_were_members_has_one(tmp_path):
     last = trained(tmp_path, "run", members=1)
-    model = dataclasses.replace(last.model_config, members=None)
-    save(tmp_path / "old.npz", dataclasses.replace(last, model_config=model))
+    save(tmp_path / "old.npz", last)
     data = (tmp_path / "old.npz").read_bytes()
     (tmp_path / "old.npz").write_bytes(with_meta(data, in_format_1))
-    assert load(tmp_path / "old.npz").model_config.members == 1
+    assert load(tmp_path / "old.npz").architecture.members == 1
 
 
 def test_the_most_that_there_may_be_can_be_loaded(tmp_path):
     last = trained(tmp_path, "run", members=1, cell="gru")
     large = dataclasses.replace(
-        last.model_config, members=16, num_layers=64, hidden_size=1, embedding_size=1
+        last.architecture, members=16, num_layers=64, hidden_size=1, embedding_size=1
     )
     model = CharModel(large, len(last.vocabulary))
-    again = dataclasses.replace(last, model_config=large, weights=model.parameters, training={})
+    again = dataclasses.replace(last, architecture=large, weights=model.parameters, training={})
     save(tmp_path / "large.npz", again)
     assert load(tmp_path / "large.npz").num_parameters == model.num_parameters

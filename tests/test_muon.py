@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
@@ -153,9 +153,9 @@ def test_rows_may_be_updated_at_once():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("embedding_size", [None, 3])
+@pytest.mark.parametrize("embedding_size", [0, 3])
 def test_what_a_model_counts_as_hidden(cell, embedding_size):
-    config = ModelConfig(
+    config = Architecture(
         cell=cell, hidden_size=4, num_layers=2, embedding_size=embedding_size, dropout=0.0
     )
     model = CharModel(config, 5)
@@ -165,6 +165,6 @@ def test_what_a_model_counts_as_hidden(cell, embedding_size):
         assert layer.W[:, columns[-1]].shape == layer.Wh.shape
     assert len(second) == 2  # x and h, not the bias between them
     assert hidden_rows(model.parameters, model.hidden_columns)[0].others == (
-        [slice(0, 6)] if embedding_size is None else [slice(3, 4)]
+        [slice(0, 6)] if embedding_size == 0 else [slice(3, 4)]
     )
-    assert len(first) == (1 if embedding_size is None else 2)
+    assert len(first) == (1 if embedding_size == 0 else 2)

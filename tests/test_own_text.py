@@ -14,7 +14,8 @@ from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.storage.checkpoint import load
 from charrnn.storage.own_text import SOURCES, STDIN, find_own_text, write_sources
 from charrnn.text import Source
-from charrnn.training.starting import prepare, resume
+from charrnn.training.new import prepare
+from charrnn.training.resume import resume
 
 WORDS = ["sow", "the", "seed", "in", "rows", "and", "wait", "for", "rain", "again"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 400).tolist()) + "\n"

@@ -17,8 +17,8 @@ from charrnn.training.recipe import (
     ONE_HOT_LIMIT,
     UNITS,
     complete,
-    with_validations,
 )
+from charrnn.training.validation import EVEN_SHARE, choose
 
 ANY_LENGTH = [1, 2, 5, 100, 999, 1000, 1001, 20_000, 30_000, 10**6, 10**9]
 
@@ -36,14 +36,10 @@ def recipe(characters=10**6, distinct=65, model=None, train=None):
 @pytest.mark.parametrize("length", [{}, {"steps": 10}, {"minutes": 1.0}, {"epochs": 2.0}])
 def test_nothing_is_left_open(characters, length):
     done = recipe(characters, train=length)
-    may_stay_open = {"nonlinearity", "embedding_size", "epochs", "steps", "minutes"}
-    may_stay_open |= {"validations", "val_characters"}  # a run measures first
-    may_stay_open |= {"split_key"}
     for config in (done.model, done.train):
         for item in fields(config):
-            assert getattr(config, item.name) is not None or item.name in may_stay_open, item.name
-    assert (done.train.steps is None) != (done.train.minutes is None)
-    assert done.train.epochs is None
+            assert getattr(config, item.name) is not None, item.name
+    assert (done.train.steps == 0) != (done.train.minutes == 0)
 
 
 @given(
@@ -117,8 +113,6 @@ def test_what_is_given_stays(characters):
         "max_epochs": 0.0,
         "split_mode": "contiguous",
         "val_fraction": 0.2,
-        "validations": 7,
-        "val_characters": 50,
         "reset": 0.5,
         "patience": 3,
         "schedule": "step",
@@ -187,10 +181,12 @@ def test_reasons_say_numbers_as_people_do():
 
 def test_every_choice_has_its_reason():
     done = recipe(10**6)
-    before = {**ModelConfig().to_json(), **TrainConfig().to_json()}
+    given = {**ModelConfig().to_json(), **TrainConfig().to_json()}
     after = {**done.model.to_json(), **done.train.to_json()}
-    changed = {name for name in after if after[name] != before[name]}
-    assert changed == set(done.reasons)
+    # What has no option of its own, or one that only some texts and models have.
+    silent = {"steps", "embedding_size", "nonlinearity", "split_key", "shards"}
+    left_open = {name for name in after if given.get(name) is None} - silent
+    assert left_open == set(done.reasons)
     assert all(done.reasons.values())
 
 
@@ -276,7 +272,7 @@ def test_members_drop_less_but_for_the_limit():
 
 
 def test_many_symbols_get_an_embedding():
-    assert recipe(distinct=ONE_HOT_LIMIT).model.embedding_size is None
+    assert recipe(distinct=ONE_HOT_LIMIT).model.embedding_size == 0
     assert recipe(distinct=ONE_HOT_LIMIT + 1).model.embedding_size
     assert recipe(distinct=20_992, model={"embedding_size": 5}).model.embedding_size == 5
 
@@ -290,7 +286,7 @@ def test_epochs_become_steps(epochs):
 @pytest.mark.parametrize("characters", ANY_LENGTH)
 def test_a_run_is_of_eight_minutes_if_nothing_is_said(characters):
     assert recipe(characters).train.minutes == 8
-    assert recipe(characters).train.steps is None
+    assert recipe(characters).train.steps == 0
 
 
 @pytest.mark.parametrize(
@@ -334,16 +330,13 @@ def test_the_fewer_characters_a_weight_has_the_more_it_decays():
 
 
 def test_validations_are_chosen_for_a_share_of_the_run():
-    open_ = recipe(10**6)
-    done = with_validations(open_, 480.0, 1e-5)
-    assert (done.train.validations, done.train.val_characters) == (14, 100_000)
-    assert "validations" in done.reasons
-    cheap = with_validations(recipe(5_000), 480.0, 1e-5).train
+    done, share = choose(100_000, 480.0, 1e-5)
+    assert (done.validations, done.val_characters) == (14, 100_000)
+    assert 0.02 < share <= EVEN_SHARE
+    cheap, _ = choose(500, 480.0, 1e-5)
     assert (cheap.validations, cheap.val_characters) == (20, 500)
-    given = recipe(10**6, train={"validations": 3, "val_characters": 77})
-    kept = with_validations(given, 480.0, 1e-5)
-    assert (kept.train.validations, kept.train.val_characters) == (3, 77)
-    assert not {"validations", "val_characters"} & set(kept.reasons)
+    kept, _ = choose(100_000, 480.0, 1e-5, times=3, characters=77)
+    assert (kept.validations, kept.val_characters) == (3, 77)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

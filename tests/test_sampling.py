@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from charrnn.config import ModelConfig, SampleConfig
+from charrnn.config import Architecture, SampleConfig
 from charrnn.errors import VocabularyError
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
@@ -31,7 +31,7 @@ LETTERS = Vocabulary.from_codes(to_codes("abcde"))
 def bigrams(logits):
     """A model whose next logits are the column of ``logits`` (V, V) of the last symbol."""
     V = len(logits)
-    config = ModelConfig(cell="rnn", num_layers=1, hidden_size=V, dropout=0.0)
+    config = Architecture(cell="rnn", num_layers=1, hidden_size=V, dropout=0.0)
     model = CharModel(config, V, dtype=np.float64)
     model.layers[0].Wx[...] = 5 * np.eye(V)
     model.parameters["head.W"][:, 1:] = logits / np.tanh(5)
@@ -232,7 +232,7 @@ def test_softmax_is_a_distribution_in_float64():
 
 
 def random_model(cell="gru", V=5):
-    config = ModelConfig(cell=cell, num_layers=2, hidden_size=12, dropout=0.5)
+    config = Architecture(cell=cell, num_layers=2, hidden_size=12, dropout=0.5)
     model = CharModel(config, V)
     rng = np.random.default_rng(0)
     model.initialise(rng)

@@ -8,7 +8,7 @@ import pytest
 from scores import score_ids
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.data.windows import Streams
 from charrnn.evaluation import scorers as scoring
 from charrnn.evaluation.scorers import SAMPLE_WARM_UP, STREAMS, WARM_UP, ColdScorer, Scorer, score
@@ -19,7 +19,7 @@ from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel import team
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.training.step import Trainer
+from charrnn.training.step import ShardTrainer
 
 EACH_CELL = pytest.mark.parametrize("cell", CELLS)
 # One stream becomes two at 2048 characters, and so on; 64 at 65536.
@@ -27,7 +27,7 @@ LENGTHS = [1, 2, 3, 63, 64, 65, 1023, 1024, 1025, 2047, 2048, 2049, 5000]
 
 
 def make(cell="gru", V=11, hidden_size=12, dtype=np.float64):
-    config = ModelConfig(cell=cell, num_layers=1, hidden_size=hidden_size, dropout=0.3)
+    config = Architecture(cell=cell, num_layers=1, hidden_size=hidden_size, dropout=0.3)
     model = CharModel(config, V, dtype=dtype)
     rng = np.random.default_rng(0)
     model.initialise(rng)
@@ -37,7 +37,7 @@ def make(cell="gru", V=11, hidden_size=12, dtype=np.float64):
 
 def memoryless(V=11):
     """A model whose prediction depends on the last character alone: log P(next | last)."""
-    config = ModelConfig(cell="rnn", num_layers=1, hidden_size=V, dropout=0.0)
+    config = Architecture(cell="rnn", num_layers=1, hidden_size=V, dropout=0.0)
     model = CharModel(config, V, dtype=np.float64)
     model.layers[0].Wx[...] = 5 * np.eye(V)
     logits = np.random.default_rng(0).standard_normal((V, V))
@@ -184,10 +184,10 @@ def text(request):
 def test_parallel_streams_score_as_one_does(cell, text):
     codes = to_codes(text[:25_000])
     vocabulary = Vocabulary.from_codes(codes)
-    config = ModelConfig(cell=cell, num_layers=1, hidden_size=48, dropout=0.0)
+    config = Architecture(cell=cell, num_layers=1, hidden_size=48, dropout=0.0)
     model = CharModel(config, len(vocabulary), zeros=shared_zeros)
     model.initialise(np.random.default_rng(0))
-    trainer = Trainer(
+    trainer = ShardTrainer(
         model,
         Streams(codes, vocabulary, 32, 16),
         optimizer=OPTIMIZERS["adamw"],

@@ -4,7 +4,7 @@ import pytest
 
 from charrnn.config import TrainConfig
 from charrnn.storage.checkpoint import load
-from charrnn.training.starting import prepare
+from charrnn.training.new import prepare
 from tests.soak.small import OURS, WORSE_ALLOWED, best_of, counting, cut
 
 BUDGETS = (0.2, 3, 30, 100, 3_000, 100_000)
@@ -41,7 +41,7 @@ def test_more_time_never_gives_a_worse_model(tmp_path, piece, text, length):
 def test_a_run_of_minutes_ends_when_the_text_was_read_often_enough(tmp_path, piece):
     path = piece(OURS[0], 1_500)
     run = prepare([path], train=TrainConfig(minutes=600.0), out=tmp_path / "run", threads=1)
-    assert run.plan.members == 3
+    assert run.plan.model.members == 3
     *_, last = run.train()
     assert last.reason in ("done", "no longer improving")
     assert last.seconds < 300

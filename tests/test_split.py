@@ -11,7 +11,7 @@ from scores import score_ids
 from typer.testing import CliRunner
 
 from charrnn.cli.app import app
-from charrnn.config import EvalConfig, ModelConfig, TrainConfig
+from charrnn.config import Architecture, EvalConfig, ModelConfig, TrainConfig
 from charrnn.data import splits as split
 from charrnn.data.items import as_lines
 from charrnn.data.splits import HashedSplit, Split
@@ -22,7 +22,8 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
 from charrnn.text.vocabulary import to_codes, to_text
-from charrnn.training.starting import prepare, resume
+from charrnn.training.new import prepare
+from charrnn.training.resume import resume
 
 WORDS = ["the", "garden", "grows", "slowly", "under", "rain", "and", "wind"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 900).tolist())
@@ -54,7 +55,7 @@ def test_one_part_holds_out_the_end_without_a_copy():
 @pytest.mark.parametrize("cell", CELLS)
 def test_tails_are_scored_from_a_zero_state(cell):
     rng = np.random.default_rng(0)
-    config = ModelConfig(cell=cell, num_layers=1, hidden_size=12, dropout=0.3)
+    config = Architecture(cell=cell, num_layers=1, hidden_size=12, dropout=0.3)
     model = CharModel(config, 11, dtype=np.float64)
     model.initialise(rng)
     model.parameters["head.W"][...] = rng.standard_normal(model.parameters["head.W"].shape)

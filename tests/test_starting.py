@@ -9,7 +9,7 @@ import pytest
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError
 from charrnn.storage.checkpoint import load
-from charrnn.training.starting import prepare
+from charrnn.training.new import prepare
 
 NAMES = [
     "".join(random.Random(n).choices("aeioubdfglmnrst", k=4 + n % 5)).capitalize()
@@ -53,7 +53,7 @@ def said(run):
 
 
 def held_out(run):
-    sides = run._parts.sides
+    sides = run._setup.sides
     run.close()
     return set("".join(map(chr, sides.held.tolist())).split())
 
@@ -80,14 +80,14 @@ def test_only_the_key_changes_what_is_held_out(here):
     grown = held_out(new("grown.txt", lines=True))
     assert grown & set(NAMES) == usual
     path = trained("names.txt", here, lines=True, split_key=7)
-    assert load(path / "best.npz").train_config.split_key == 7
+    assert load(path / "best.npz").settings.split_key == 7
 
 
 def test_too_few_different_lines_hold_nothing_out(here):
     write(here, "two.txt", "ab\nabb\n" * 300)
     run = new("two.txt", lines=True, val_fraction=0.1)
     assert "too few different lines" in said(run)
-    assert run.plan.val_characters == 0
+    assert run.plan.held_out == 0
 
 
 @pytest.mark.parametrize("text", [TextConfig(newlines="keep")])
@@ -100,7 +100,7 @@ def test_lines_need_their_ends(here, text):
 def test_bytes_keep_their_line_ends(here):
     (here / "crlf.txt").write_bytes(b"some line of text\r\n" * 100)
     run = new("crlf.txt", text=TextConfig(unit="byte"))
-    assert bytes(run._parts.corpus.codes).count(b"\r\n") == 100
+    assert bytes(run._setup.corpus.codes).count(b"\r\n") == 100
     assert run.plan.distinct == 256
     run.close()
     with pytest.raises(ConfigError, match="bytes are never changed"):
@@ -142,7 +142,7 @@ def test_a_model_to_start_from_keeps_its_split(here):
     write(here, "names.txt", "\n".join(NAMES) + "\n")
     start = trained("names.txt", here, lines=True, split_key=3, val_fraction=0.25)
     run = new("names.txt", init_from=start, lines=True, model=ModelConfig())
-    train = run._parts.recipe.train
+    train = run._setup.train
     assert (train.split_key, train.val_fraction) == (3, 0.25)
     assert "was trained on" not in said(run)
     other = new("names.txt", init_from=start, lines=True, split_key=4, model=ModelConfig())
@@ -170,7 +170,7 @@ def test_a_text_is_read_in_the_form_that_the_model_knows(here):
     start = trained("nfd.txt", here)
     run = new("nfc.txt", init_from=start, model=ModelConfig())
     assert "read with --normalize nfd, the form that the model knows" in said(run)
-    assert set(run._parts.vocabulary.symbols) == set(load(start / "best.npz").vocabulary.symbols)
+    assert set(run._setup.vocabulary.symbols) == set(load(start / "best.npz").vocabulary.symbols)
 
 
 def test_a_symbol_that_neither_text_has_is_not_learned(here):
@@ -190,7 +190,7 @@ def test_a_one_hot_model_stays_one_hot_however_much_it_grows(here):
     write(here, "many.txt", "".join(map(chr, range(0xAC00, 0xAC00 + 400))) * 4)
     path = trained("many.txt", here, out="runs/many", init_from=start, model=ModelConfig())
     checkpoint = load(path / "best.npz")
-    assert checkpoint.model_config.embedding_size is None
+    assert checkpoint.architecture.embedding_size == 0
     assert len(checkpoint.vocabulary) > 400
 
 

@@ -7,7 +7,7 @@ only the GRU's third gate is another parameter, ``b_n``.
 import numpy as np
 import pytest
 
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
@@ -45,7 +45,7 @@ def from_ids(array):
 def pair(name, num_layers, embedding_size=D, dtype=np.float64):
     """Our model and PyTorch's parts with the same random weights."""
     settings, make = KINDS[name]
-    config = ModelConfig(
+    config = Architecture(
         **settings,
         num_layers=num_layers,
         hidden_size=H,

@@ -9,7 +9,7 @@ import pytest
 from scores import score_ids
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture, ModelConfig, TrainConfig
 from charrnn.data.windows import Streams
 from charrnn.errors import CharrnnError
 from charrnn.evaluation.scorers import Scorer
@@ -17,10 +17,12 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel import team
-from charrnn.parallel.sharding import collect, deal, shard_columns
+from charrnn.parallel.sharding import collect, deal, shard_columns, shard_count
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
-from charrnn.training.step import Trainer, Worker, training_memory
+from charrnn.training.memory import training_memory
+from charrnn.training.recipe import complete
+from charrnn.training.step import ShardTrainer, Worker
 
 EACH_CELL = pytest.mark.parametrize("cell", CELLS)
 V = 20
@@ -53,7 +55,7 @@ def make(
     **shape,
 ):
     """A trainer of a model whose head already says something."""
-    config = ModelConfig(
+    config = Architecture(
         cell=cell,
         **{"num_layers": 2, **shape},
         hidden_size=hidden_size,
@@ -65,7 +67,7 @@ def make(
     model.initialise(rng)
     for stack in model.stacks.values():
         stack.head.W[...] = 0.1 * rng.standard_normal(stack.head.W.shape)
-    return Trainer(
+    return ShardTrainer(
         model,
         Streams(CODES, Vocabulary.from_codes(CODES), batch_size, seq_len),
         optimizer=OPTIMIZERS[optimizer],
@@ -74,6 +76,7 @@ def make(
         random_seed=random_seed,
         reset=reset,
         scorer=Scorer(HELD_OUT),
+        shards=shard_count(batch_size),
         threads=threads,
     )
 
@@ -362,7 +365,7 @@ def test_dropped_weights_are_drawn_and_no_score_drops_any():
 @pytest.mark.parametrize(("stream_bytes", "most"), [(0, 32), (2**21, 32), (2**21 + 1, 16)])
 def test_shards_tile_the_streams(stream_bytes, most):
     for streams in [*range(1, 200), 1000, 65536]:
-        columns = shard_columns(streams, stream_bytes)
+        columns = shard_columns(streams, shard_count(streams, stream_bytes))
         assert [i for piece in columns for i in range(piece.start, piece.stop)] == list(
             range(streams)
         )
@@ -389,18 +392,18 @@ def test_results_are_summed_in_the_order_of_the_shards(shards, threads):
 
 
 def test_memory_grows_with_what_takes_it():
-    def memory(hidden_size=64, num_layers=2, *, V=50, N=64, T=16, slots=2, threads=1):
-        config = ModelConfig(
-            cell="gru", num_layers=num_layers, hidden_size=hidden_size, dropout=0.0
-        )
-        return training_memory(config, V, batch_size=N, seq_len=T, slots=slots, threads=threads)
+    def memory(hidden_size=64, num_layers=2, *, V=50, N=64, T=16, optimizer="adam", threads=1):
+        train = TrainConfig(batch_size=N, seq_len=T, optimizer=optimizer, steps=1)
+        shape = ModelConfig(cell="gru", num_layers=num_layers, hidden_size=hidden_size)
+        decided = complete(shape, train, characters=10**6, distinct=V)
+        return training_memory(decided.model, decided.train, V, threads)
 
     small = memory()
-    config = ModelConfig(cell="gru", num_layers=2, hidden_size=64, dropout=0.0)
+    config = Architecture(cell="gru", num_layers=2, hidden_size=64, dropout=0.0)
     P = CharModel.size_of(config, 50)
     assert CharModel(config, 50).num_parameters == P
     assert small > 4 * P * (1 + 2 + 2)  # weights, two moments, gradients of two shards
-    assert memory(slots=0) == small - 2 * 4 * P
+    assert memory(optimizer="sgd") == small - 2 * 4 * P
     bigger = [memory(128), memory(64, 3), memory(V=100), memory(N=128), memory(T=32)]
     assert min(bigger) > small
     assert small < memory(threads=2) == memory(threads=9)  # two shards
@@ -411,12 +414,12 @@ def test_memory_grows_with_what_takes_it():
 def test_logits_of_symbols_that_the_text_does_not_have_are_not_learned(threads, members):
     codes = to_codes("abcab" * 400)
     vocabulary = Vocabulary.from_codes(to_codes("abcxy"))
-    config = ModelConfig(cell="gru", num_layers=1, hidden_size=8, dropout=0.0, members=members)
+    config = Architecture(cell="gru", num_layers=1, hidden_size=8, dropout=0.0, members=members)
     model = CharModel(config, 5, zeros=shared_zeros)
     model.initialise(np.random.default_rng(0), vocabulary.count(codes))
     heads = [stack.head.W for stack in model.stacks.values()]
     before = [W.copy() for W in heads]
-    trainer = Trainer(
+    trainer = ShardTrainer(
         model,
         Streams(codes, vocabulary, 32, 8),
         optimizer=OPTIMIZERS["muon"],

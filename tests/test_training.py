@@ -19,10 +19,11 @@ from charrnn.sampling.drawing import generate
 from charrnn.storage import checkpoint as checkpoint_module
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import load, save
+from charrnn.training import resume as resuming
 from charrnn.training import run as training
-from charrnn.training import starting
 from charrnn.training.events import Finished, Notice, Progress, Sampled, Saved, Validated
-from charrnn.training.starting import prepare, resume
+from charrnn.training.new import prepare
+from charrnn.training.resume import resume
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "and", "a", "big", "hat"]
 TEXT = " ".join(np.random.default_rng(0).choice(WORDS, 450).tolist())
@@ -97,7 +98,7 @@ def content(path):
         name: array.tobytes()
         for name, array in [*checkpoint.weights.items(), *checkpoint.training.items()]
     }
-    return arrays, history, checkpoint.train_config, checkpoint.model_config, checkpoint.sources
+    return arrays, history, checkpoint.settings, checkpoint.architecture, checkpoint.sources
 
 
 def log_of(directory):
@@ -522,14 +523,14 @@ def test_the_log_is_json_even_after_an_explosion(here):
 
 
 def test_what_a_run_cannot_read_back_it_does_not_call_saved(here, monkeypatch):
-    write = checkpoint_module._write_arrays
+    write = checkpoint_module.write_arrays
 
     def damaged(file, arrays):
         write(file, {**arrays, "more": np.zeros(1, np.float32)})
 
     go(new(here / "old"), stop_after=3)
     before = (here / "old" / "last.npz").read_bytes()
-    monkeypatch.setattr(checkpoint_module, "_write_arrays", damaged)
+    monkeypatch.setattr(checkpoint_module, "write_arrays", damaged)
     for run in (new(here / "run"), resume(here / "old")):
         events = []
         with pytest.raises(CheckpointError, match=r"last\.npz was not written.*read back"):
@@ -632,8 +633,8 @@ def test_a_run_of_minutes_ends_in_time(here):
 def test_a_run_of_epochs(here):
     run = new(here / "run", train=train_config(epochs=0.5))
     characters = len(TEXT) - int(len(TEXT) * 0.1)
-    assert run.plan.steps == -(-characters // 80)
-    assert go(run)[-1].step == run.plan.steps
+    assert run.plan.train.steps == -(-characters // 80)
+    assert go(run)[-1].step == run.plan.train.steps
 
 
 def test_progress_adds_up(here):
@@ -667,7 +668,7 @@ def test_init_from_starts_with_those_weights(here, cell, members):
         assert {n: a.tobytes() for n, a in taken.weights.items()} == {
             n: a.tobytes() for n, a in given.weights.items()
         }
-        assert taken.model_config == given.model_config
+        assert taken.architecture == given.architecture
         assert taken.vocabulary == given.vocabulary
         assert taken.history.step == 1
 
@@ -692,8 +693,8 @@ def test_init_from_may_change_dropout_but_no_size(here):
     go(new(here / "old"))
     wanted = ModelConfig(dropout=0.5, weight_dropout=0.25, hidden_size=8)
     run = new(here / "new", model=wanted, init_from=here / "old")
-    assert (run.plan.dropout, run.plan.weight_dropout) == (0.5, 0.25)
-    assert (run.plan.hidden_size, run.plan.num_layers) == (8, 2)
+    assert (run.plan.model.dropout, run.plan.model.weight_dropout) == (0.5, 0.25)
+    assert (run.plan.model.hidden_size, run.plan.model.num_layers) == (8, 2)
     run.close()
     others = ({"hidden_size": 9}, {"num_layers": 1}, {"embedding_size": 4}, {"cell": "rnn"})
     for wanted in others:
@@ -739,7 +740,7 @@ def test_a_best_state_that_is_damaged_is_kept_and_one_that_only_cannot_be_read_i
         raise CheckpointError(f"{path}: no") from OSError(24, "Too many open files")
 
     with monkeypatch.context() as patched:
-        patched.setattr(starting, "load", busy)
+        patched.setattr(resuming, "load", busy)
         with pytest.raises(CheckpointError, match="best"):
             resume(here / "run")
     assert best.read_bytes() == sound
@@ -764,8 +765,8 @@ def test_a_run_of_lines_begins_at_the_frequencies_in_its_lines(here):
     (here / "lines.txt").write_text("ab\n\n\n\nabb\n\n\n" * 60)
     settings = train_config(lines=True, seq_len=None, val_fraction=0.0)
     run = new(here / "run", corpus="lines.txt", train=settings)
-    bias = run._parts.model.stacks[""].head.b
-    a, b, end = (bias[run._parts.vocabulary.encode_text(c)[0]] for c in "ab\n")
+    bias = run._setup.model.stacks[""].head.b
+    a, b, end = (bias[run._setup.vocabulary.encode_text(c)[0]] for c in "ab\n")
     assert a == pytest.approx(end, abs=1e-2)  # as many ends as lines, each with one a
     assert b - a == pytest.approx(log(1.5), abs=1e-2)
     run.close()
@@ -775,7 +776,7 @@ def test_init_from_drops_as_the_new_text_asks(here):
     dropped = ModelConfig(cell="rnn", hidden_size=8, num_layers=1, dropout=0.7)
     go(new(here / "old", model=dropped))
     run = new(here / "new", init_from=here / "old", model=ModelConfig())
-    assert run.plan.dropout == 0  # the text is tiny
+    assert run.plan.model.dropout == 0  # the text is tiny
     assert "dropout" in run.plan.reasons
     run.close()
 
@@ -820,7 +821,7 @@ def test_init_from_text_of_another_unit_is_an_error(here):
         return  # said so
     run.close()
     # Or the text is read as the model needs it.
-    assert run._parts.corpus.unit == "byte"
+    assert run._setup.corpus.unit == "byte"
 
 
 # Small texts
@@ -857,9 +858,9 @@ def test_the_vocabulary_is_that_of_the_whole_text(here):
 def test_a_batch_too_large_for_the_text_is_shrunk_with_a_notice(here):
     (here / "small.txt").write_text("hello world " * 5)
     run = new(here / "run", corpus="small.txt", train=train_config(batch_size=64, seq_len=20))
-    assert (run.plan.batch_size, run.plan.seq_len) == (3, 20)
+    assert (run.plan.train.batch_size, run.plan.train.seq_len) == (3, 20)
     assert any("--batch-size 64" in notice for notice in run.notices)
     run.close()
     run = new(here / "run", corpus="small.txt", train=train_config(batch_size=64, seq_len=100))
-    assert (run.plan.batch_size, run.plan.seq_len) == (1, 60)
+    assert (run.plan.train.batch_size, run.plan.train.seq_len) == (1, 60)
     run.close()

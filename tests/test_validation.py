@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from charrnn.data.sides import Sides
 from charrnn.data.splits import Split
+from charrnn.evaluation.held_out import EncodedText, held_out_scorer
 from charrnn.evaluation.scorers import ColdScorer, Scorer
 from charrnn.text import Vocabulary
 from charrnn.text.vocabulary import to_codes
@@ -16,11 +17,14 @@ from charrnn.training.validation import (
     LEAST_CHARACTERS,
     MANY,
     MOST_CHARACTERS,
-    EncodedText,
     choose,
-    held_out_scorer,
     next_pass,
 )
+
+
+def chosen(*args, **given):
+    settings, share = choose(*args, **given)
+    return (settings.validations, settings.val_characters), share
 
 
 @given(
@@ -29,35 +33,29 @@ from charrnn.training.validation import (
     st.floats(1e-7, 1e-3),
 )
 def test_even_validations_take_their_share_at_the_most(held_out, seconds, cost):
-    plan = choose(held_out, seconds, cost)
-    assert 1 <= plan.times <= MANY
-    assert 1 <= plan.characters <= min(held_out, MOST_CHARACTERS)
-    assert plan.share == pytest.approx(plan.times * plan.characters * cost / seconds)
+    (times, characters), share = chosen(held_out, seconds, cost)
+    assert 1 <= times <= MANY
+    assert 1 <= characters <= min(held_out, MOST_CHARACTERS)
+    assert share == pytest.approx(times * characters * cost / seconds)
     # One of the fewest characters is always taken, at the end of the run.
-    assert plan.share <= EVEN_SHARE * (1 + 1e-9) or (
-        plan.times == 1 and plan.characters <= LEAST_CHARACTERS
-    )
+    assert share <= EVEN_SHARE * (1 + 1e-9) or (times == 1 and characters <= LEAST_CHARACTERS)
 
 
 def test_what_is_cheap_is_scored_whole_and_often():
-    plan = choose(6_000, 60, 1e-5)
-    assert (plan.times, plan.characters) == (MANY, 6_000)
+    assert chosen(6_000, 60, 1e-5)[0] == (MANY, 6_000)
 
 
 def test_fewer_come_first_and_then_shorter_ones():
     cost = 1e-5
-    assert choose(100_000, 12 / EVEN_SHARE, cost).times == 12
-    shorter = choose(100_000, 3 / EVEN_SHARE, cost)
-    assert (shorter.times, shorter.characters) == (FEW, 75_000)
-    least = choose(100_000, 0.3 / EVEN_SHARE, cost)
-    assert (least.times, least.characters) == (1, LEAST_CHARACTERS)
+    assert chosen(100_000, 12 / EVEN_SHARE, cost)[0] == (12, 100_000)
+    assert chosen(100_000, 3 / EVEN_SHARE, cost)[0] == (FEW, 75_000)
+    assert chosen(100_000, 0.3 / EVEN_SHARE, cost)[0] == (1, LEAST_CHARACTERS)
 
 
 def test_what_was_asked_for_stays():
-    plan = choose(10**6, 60, 1e-3, times=7, characters=123_456)
-    assert (plan.times, plan.characters) == (7, 123_456)
-    assert choose(10**6, 60, 1e-3, times=7).times == 7
-    assert choose(0, 60, 0.0).share == 0
+    assert chosen(10**6, 60, 1e-3, times=7, characters=123_456)[0] == (7, 123_456)
+    assert chosen(10**6, 60, 1e-3, times=7)[0][0] == 7
+    assert chosen(0, 60, 0.0)[1] == 0
 
 
 def test_early_validations_come_after_ever_more_passes():

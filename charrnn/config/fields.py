@@ -8,10 +8,12 @@ import dataclasses
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import field, fields
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from dataclasses import MISSING, field, fields
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from charrnn.errors import ConfigError
+
+NO_RANGE = dict.fromkeys(("low", "high", "above", "below"))
 
 
 def setting(
@@ -44,6 +46,11 @@ def setting(
     )
 
 
+def decided(default: Any = MISSING, **range_: float | None) -> Any:
+    """Declare a field of decided settings, where its default or its range is not the usual one."""
+    return field(default=default, metadata=range_)
+
+
 def option_name(name: str) -> str:
     """Return the command-line option of a field: ``hidden_size`` -> ``--hidden-size``."""
     return "--" + name.replace("_", "-")
@@ -65,7 +72,14 @@ class Settings:
         hints = get_type_hints(type(self))
         for item in fields(self):  # type: ignore[arg-type]
             value = getattr(self, item.name)
-            object.__setattr__(self, item.name, _checked(item, hints[item.name], value))
+            checked = _checked(
+                option_name(item.name), self._metadata(item), hints[item.name], value
+            )
+            object.__setattr__(self, item.name, checked)
+
+    @classmethod
+    def _metadata(cls, item: Any) -> Mapping[str, Any]:
+        return item.metadata  # type: ignore[no-any-return]
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a dictionary of JSON types."""
@@ -83,13 +97,49 @@ class Settings:
         return cls(**data)
 
 
-def _checked(item: Any, hint: Any, value: Any) -> Any:
+class Decided(Settings):
+    """Settings with nothing left open: what ``recipe`` makes of those that a user gave.
+
+    ``of`` names the group that the user sets: a field has the range that it has there.
+    """
+
+    _open: ClassVar[type[Settings]]
+
+    def __init_subclass__(cls, of: type[Settings], **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls._open = of
+
+    @classmethod
+    def _metadata(cls, item: Any) -> dict[str, Any]:
+        ranges = {item.name: item.metadata for item in fields(cls._open)}  # type: ignore[arg-type]
+        return {**NO_RANGE, **ranges.get(item.name, {}), **item.metadata}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Build from a dictionary that has every setting; raise ConfigError if one is amiss."""
+        missing = sorted({item.name for item in fields(cls)} - set(data))  # type: ignore[arg-type]
+        if missing:
+            raise ConfigError(f"the setting {missing[0]!r} is missing")
+        return super().from_json(data)
+
+    @classmethod
+    def of(cls, config: Settings, **chosen: Any) -> Self:
+        """Take what a user gave, and for the rest what was chosen."""
+        names = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        given = {
+            item.name: getattr(config, item.name)
+            for item in fields(config)  # type: ignore[arg-type]
+            if item.name in names and getattr(config, item.name) is not None
+        }
+        return cls(**{**given, **chosen})
+
+
+def _checked(name: str, metadata: Mapping[str, Any], hint: Any, value: Any) -> Any:
     """Return ``value`` if it is of the field's type and in its range; raise ConfigError if not."""
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if value is None and type(None) in options:
         return value
     kind = next(option for option in options if option is not type(None))
-    name, metadata = option_name(item.name), item.metadata
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise ConfigError(f"{name} {value!r} is none of {', '.join(map(str, get_args(kind)))}")

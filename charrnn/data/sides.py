@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from charrnn.config import TextConfig, TrainConfig
+from charrnn.config import TextConfig, TrainingSettings
 from charrnn.data.splits import HashedSplit, Split
 from charrnn.text.vocabulary import Codes
 
@@ -34,17 +34,16 @@ class Sides:
         return cls(split.learned(codes), split.held(codes), tails)
 
 
-def split_of(train: TrainConfig, text: TextConfig, characters: int, held_out: int) -> AnySplit:
+def split_of(train: TrainingSettings, text: TextConfig, characters: int, held_out: int) -> AnySplit:
     """Return which characters of a text are learned from and which are held out.
 
     Parameters
     ----------
-    train, text : TrainConfig, TextConfig
-        With nothing left open.
+    train, text : TrainingSettings, TextConfig
+        Of the run.
     characters, held_out : int
         The length of the text, and how much of it is held out.
     """
     if train.split_mode == "hashed" and held_out:
-        fraction, key = train.val_fraction or 0.0, train.split_key or 0
-        return HashedSplit(characters, held_out, fraction, key, text.unit)
+        return HashedSplit(characters, held_out, train.val_fraction, train.split_key, text.unit)
     return Split(characters, held_out, train.split_parts)

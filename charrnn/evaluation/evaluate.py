@@ -190,7 +190,7 @@ def evaluate_checkpoint(
         If there are unknown characters and ``config.unknown`` is "error".
     """
     config = config or EvalConfig()
-    lines = checkpoint.train_config.lines
+    lines = checkpoint.settings.lines
     if lines and (config.exact or config.cold_windows or config.dynamic):
         raise ConfigError(
             "this model was trained with --lines: each line is scored from a zero state, "
@@ -321,10 +321,8 @@ def _overlap(text: _Text, train: Codes | None, *, lines: bool) -> float | None:
 
 def _is_read_enough(checkpoint: Checkpoint) -> bool:
     """Whether the run of a model read its text as often as is of use."""
-    train, history = checkpoint.train_config, checkpoint.history
-    if not train.batch_size or not train.seq_len or train.lines:
-        return False
-    if not checkpoint.held_out or (train.max_epochs or 0) < MAX_EPOCHS:
+    train, history = checkpoint.settings, checkpoint.history
+    if train.lines or not checkpoint.held_out or train.max_epochs < MAX_EPOCHS:
         return False
     passes = history.step * train.batch_size * train.seq_len
     return passes >= READ_ENOUGH * MAX_EPOCHS * (checkpoint.characters - checkpoint.held_out)
@@ -368,7 +366,7 @@ def _read(
         raise ConfigError(
             "--newlines lf would change bytes, which are scored as they are: leave it out"
         )
-    reading = _reading(checkpoint.text_config, text)
+    reading = _reading(checkpoint.text, text)
     corpus, _ = fitting_corpus(read, reading, list(text), vocabulary)
     notices = list(corpus.notices)
     if _has_other_line_ends(corpus.codes, vocabulary):
@@ -472,7 +470,7 @@ def _not_error(config: EvalConfig) -> Literal["skip", "score"]:
 
 def _text_of(checkpoint: Checkpoint, codes: Codes, config: EvalConfig, what: str) -> _Text:
     """Return a text as it is to be scored."""
-    vocabulary, lines = checkpoint.vocabulary, checkpoint.train_config.lines
+    vocabulary, lines = checkpoint.vocabulary, checkpoint.settings.lines
     unknown = vocabulary.unknown(codes)
     if unknown and config.unknown == "error":
         try:
@@ -499,7 +497,7 @@ def _scorer(
     checkpoint: Checkpoint, text: _Text, config: EvalConfig, marked: NDArray[np.bool_] | None
 ) -> AnyScorer:
     """Return the text cut as it is to be scored."""
-    if checkpoint.train_config.lines:
+    if checkpoint.settings.lines:
         line_end = line_end_id(checkpoint.vocabulary)
         return ColdScorer.of_lines(text.ids, line_end, marked=marked)
     if config.cold_windows:

@@ -172,7 +172,7 @@ def _key(checkpoint: Checkpoint, scored: Codes) -> str:
     parts = {
         "version": VERSION,
         "corpus": fingerprint(checkpoint.sources),
-        "text": checkpoint.text_config.to_json(),
+        "text": checkpoint.text.to_json(),
         "split": [checkpoint.characters, checkpoint.held_out, checkpoint.split.parts],
         "vocabulary": checkpoint.vocabulary.to_json(),
         # The type of the codes follows from the largest of the text they were read with.

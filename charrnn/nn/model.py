@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.backend.arrays import Array, Ids, Workspace
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
@@ -29,8 +29,7 @@ class CharModel:
 
     Parameters
     ----------
-    config : ModelConfig
-        Every size given; nothing left to be chosen automatically.
+    config : Architecture
     vocab_size : int
         V, the number of symbols.
     dtype : dtype
@@ -54,7 +53,7 @@ class CharModel:
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: Architecture,
         vocab_size: int,
         *,
         dtype: DTypeLike = np.float32,
@@ -82,17 +81,17 @@ class CharModel:
             stack.bind(self.parameters, grads, prefix)
 
     @staticmethod
-    def shapes_of(config: ModelConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
+    def shapes_of(config: Architecture, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of such a model without making it."""
         return _shapes(_stacks(config, vocab_size))
 
     @staticmethod
-    def size_of(config: ModelConfig, vocab_size: int) -> int:
+    def size_of(config: Architecture, vocab_size: int) -> int:
         """Return the number of weights of such a model without making it."""
         return sum(map(prod, CharModel.shapes_of(config, vocab_size).values()))
 
     @staticmethod
-    def floats_per_character(config: ModelConfig, vocab_size: int) -> int:
+    def floats_per_character(config: Architecture, vocab_size: int) -> int:
         """Return about how many numbers the buffers hold for one step of one stream."""
         stacks = _stacks(config, vocab_size).values()
         layers = [layer.floats_per_character for stack in stacks for layer in stack.layers]
@@ -101,7 +100,12 @@ class CharModel:
         return int(sum(kept) + heads + max(passing) + 3 * vocab_size)
 
     @staticmethod
-    def floats_of_copies(config: ModelConfig, vocab_size: int) -> int:
+    def stream_bytes(config: Architecture, vocab_size: int, seq_len: int) -> int:
+        """Return about how many bytes the buffers of one stream take in a window of T steps."""
+        return 4 * seq_len * CharModel.floats_per_character(config, vocab_size)
+
+    @staticmethod
+    def floats_of_copies(config: Architecture, vocab_size: int) -> int:
         """Return about how many numbers one worker's copies of weights have."""
         stacks = _stacks(config, vocab_size).values()
         return sum(layer.floats_of_weights for stack in stacks for layer in stack.layers)
@@ -231,10 +235,10 @@ class CharModel:
         return np.split(state, len(self.stacks))
 
 
-def _stacks(config: ModelConfig, vocab_size: int) -> dict[str, Stack]:
+def _stacks(config: Architecture, vocab_size: int) -> dict[str, Stack]:
     """Return the stacks, without weights."""
     workspace = Workspace()
-    count = config.members or 1
+    count = config.members
     prefixes = [f"members.{index}." for index in range(count)] if count > 1 else [""]
     return {prefix: Stack(config, vocab_size, workspace) for prefix in prefixes}
 

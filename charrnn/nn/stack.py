@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids, Workspace
-from charrnn.config import ModelConfig
+from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.recurrent import Recurrent
 from charrnn.nn.cells.rnn import TimeRNN
@@ -37,16 +37,14 @@ class Stack:
 
     Parameters
     ----------
-    config : ModelConfig
-        Every size given.
+    config : Architecture
     vocab_size : int
         V.
     workspace : Workspace
         Of ``backward``; stacks that work one after another may have the same.
     """
 
-    def __init__(self, config: ModelConfig, vocab_size: int, workspace: Workspace) -> None:
-        assert config.cell and config.num_layers and config.hidden_size
+    def __init__(self, config: Architecture, vocab_size: int, workspace: Workspace) -> None:
         self.encoder: Any = (
             Embedding(vocab_size, config.embedding_size)
             if config.embedding_size
@@ -57,11 +55,11 @@ class Stack:
             size = config.hidden_size if index else self.encoder.output_size
             cell = CELLS[config.cell]
             relu = {"relu": config.nonlinearity == "relu"} if cell is TimeRNN else {}
-            rate = config.weight_dropout or 0.0
+            rate = config.weight_dropout
             layer = cell(size, config.hidden_size, weight_dropout=rate, **relu)
             layer.workspace = workspace
             self.layers.append(layer)
-        self.dropouts = [Dropout(config.dropout or 0.0) for _ in self.layers]
+        self.dropouts = [Dropout(config.dropout) for _ in self.layers]
         self.head = Linear(config.hidden_size, vocab_size)
         self.head.workspace = workspace
 

@@ -13,8 +13,8 @@ MOST_STREAMS = 32
 SHARD_BYTES = 2**26
 
 
-def shard_columns(streams: int, stream_bytes: int = 0) -> list[slice]:
-    """Cut this many streams into shards.
+def shard_count(streams: int, stream_bytes: int = 0) -> int:
+    """Return into how many shards streams are best cut, whatever the cores.
 
     At least two shards where that leaves 8 streams to each, so that two cores have work, and no
     more than 32 streams, so that more cores have: larger products are no faster. Half as many
@@ -22,8 +22,12 @@ def shard_columns(streams: int, stream_bytes: int = 0) -> list[slice]:
     512 trains 5 % more slowly, in 55 MB less.
     """
     limit = MOST_STREAMS // (2 if MOST_STREAMS * stream_bytes > SHARD_BYTES else 1)
-    count = max(1 if streams < 16 else 2, -(-streams // limit))
-    borders = [streams * index // count for index in range(count + 1)]
+    return max(1 if streams < 16 else 2, -(-streams // limit))
+
+
+def shard_columns(streams: int, shards: int) -> list[slice]:
+    """Cut streams into shards that differ by one stream at most."""
+    borders = [streams * index // shards for index in range(shards + 1)]
     return [slice(*border) for border in pairwise(borders)]
 
 

@@ -18,7 +18,7 @@ from charrnn.backend.arrays import Array, Ids
 from charrnn.config import SampleConfig
 from charrnn.errors import CheckpointError, VocabularyError
 from charrnn.nn.model import CharModel
-from charrnn.parallel.sharding import deal, shard_columns
+from charrnn.parallel.sharding import deal, shard_columns, shard_count
 from charrnn.parallel.team import Team
 from charrnn.text import StreamDecoder, Vocabulary, fitting_text
 
@@ -257,7 +257,8 @@ def generate(
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
-    shards = [range(config.num_samples)[columns] for columns in shard_columns(config.num_samples)]
+    columns = shard_columns(config.num_samples, shard_count(config.num_samples))
+    shards = [range(config.num_samples)[part] for part in columns]
     dealt = deal(range(len(shards)), threads)
     begun = begin(model, ids)
     if never_first is not None:
@@ -274,9 +275,9 @@ def generate(
         while done < config.length and not all(writer.ended for writer in writers.values()):
             count = min(at_once, config.length - done)
             done += count
-            results = [drawn for result in team.call("draw", count) for drawn in result]
-            columns = np.concatenate(results, axis=1)
-            for number, column in zip(order, columns.T, strict=True):
+            results = [ids for result in team.call("draw", count) for ids in result]
+            drawn = np.concatenate(results, axis=1)
+            for number, column in zip(order, drawn.T, strict=True):
                 text = writers[number].write(column, done >= config.length)
                 if text:
                     yield number, text

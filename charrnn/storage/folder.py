@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from charrnn.config import Architecture
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.system.files import RegularFile, write_whole
@@ -30,14 +31,14 @@ LOCK_PATIENCE = 0.25
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in a line; ``state`` is "running", "interrupted" or why it finished."""
+    """A run in a line; ``state`` is "running", "interrupted" or why it finished.
+
+    ``model`` is None where the run cannot be read.
+    """
 
     name: str
     path: str
-    cell: str
-    members: int
-    num_layers: int
-    hidden_size: int
+    model: Architecture | None
     step: int
     best_nats: float | None
     num_parameters: int
@@ -305,17 +306,14 @@ def _summary(directory: Path) -> RunSummary:
         checkpoint = load(files[0])
     except CheckpointError:
         return RunSummary(
-            directory.name, str(directory), "", 0, 0, 0, 0, None, 0, size, modified, "damaged"
+            directory.name, str(directory), None, 0, None, 0, size, modified, "damaged"
         )
-    config, history = checkpoint.model_config, checkpoint.history
+    history = checkpoint.history
     state = "running" if is_running(directory) else history.finished or "interrupted"
     return RunSummary(
         name=directory.name,
         path=str(directory),
-        cell=config.cell or "",
-        members=config.members or 1,
-        num_layers=config.num_layers or 0,
-        hidden_size=config.hidden_size or 0,
+        model=checkpoint.architecture,
         step=history.step,
         best_nats=history.best_nats,
         num_parameters=checkpoint.num_parameters,

@@ -94,9 +94,7 @@ def find_own_text(
         for found in located
         if found.grown
     ]
-    corpus = read_located(
-        located, checkpoint.text_config, cache_dir=cache_dir, kept_stdin=folder / STDIN
-    )
+    corpus = read_located(located, checkpoint.text, cache_dir=cache_dir, kept_stdin=folder / STDIN)
     if len(corpus) != checkpoint.characters:
         raise CorpusError(
             f"the text that this run was trained on reads as {len(corpus):,} characters here, and "

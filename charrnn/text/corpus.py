@@ -19,7 +19,7 @@ from charrnn.text.inputs import Input, spool
 from charrnn.text.surveying import Survey, survey
 from charrnn.text.vocabulary import LINE_END, Codes, Normalize, Unit, to_text
 
-Newlines = Literal["keep", "lf"]
+Newlines = Literal["auto", "keep", "lf"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def read_corpus(
     *,
     encoding: str = "auto",
     errors: Literal["strict", "replace", "skip"] = "strict",
-    newlines: Newlines | None = None,
+    newlines: Newlines = "auto",
     normalize: Normalize = "none",
     unit: Unit = "char",
     cache_dir: str | Path | None = None,
@@ -95,8 +95,8 @@ def read_corpus(
     errors : "strict", "replace" or "skip"
         Whether bytes that do not fit are an error, become U+FFFD, or are left out; the latter two
         are counted and reported.
-    newlines : "keep" or "lf", optional
-        "lf" makes CR LF and CR a single LF. The default is "lf", and "keep" for bytes.
+    newlines : "auto", "keep" or "lf"
+        "lf" makes CR LF and CR a single LF; "auto" is "lf", and "keep" for bytes.
     normalize : "none", "nfc", "nfd" or "nfkc"
         Unicode normal form that the text is brought into.
     unit : "char" or "byte"

@@ -11,16 +11,14 @@ from typing import Literal
 
 from charrnn.config import TextConfig
 from charrnn.errors import VocabularyError
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, Newlines
 from charrnn.text.vocabulary import Vocabulary
 
 _FORMS: tuple[Literal["nfc", "nfd"], ...] = ("nfc", "nfd")
 """Those that keep the content: NFKC would make three dots of an ellipsis."""
 
 
-def fitting_text(
-    text: str, vocabulary: Vocabulary, newlines: Literal["keep", "lf"]
-) -> tuple[str, str]:
+def fitting_text(text: str, vocabulary: Vocabulary, newlines: Newlines) -> tuple[str, str]:
     r"""Bring a short text, such as a seed or a stop text, into a form that a model knows.
 
     Parameters

@@ -2,7 +2,6 @@
 
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass
 from statistics import median
 
 LEAST = 1.0
@@ -37,6 +36,10 @@ class Clock:
         self._usual: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._last = time.perf_counter()
 
+    def restart(self) -> None:
+        """Leave out what passed since the last lap."""
+        self._last = time.perf_counter()
+
     def lap(self, kind: str, work: float = 1.0) -> float:
         """Count the time since the last lap; return the seconds counted.
 
@@ -58,36 +61,3 @@ class Clock:
         before.append(spent / work)
         self.seconds += spent
         return spent
-
-
-@dataclass
-class Meter:
-    """Steps since some moment: how many, how long they took, and what they cost in the mean.
-
-    Attributes
-    ----------
-    since : float
-        The moment, in training time.
-    """
-
-    since: float
-    steps: int = 0
-    seconds: float = 0.0
-    applied: int = 0
-    nats: float = 0.0
-
-    def add(self, nats: float, seconds: float, *, applied: bool) -> None:
-        """Count a step; the loss of one that was undone does not count."""
-        self.steps += 1
-        self.seconds += seconds
-        if applied:
-            self.applied += 1
-            self.nats += nats
-
-    def mean_nats(self, otherwise: float) -> float:
-        """Return the mean loss of the steps that were applied."""
-        return self.nats / self.applied if self.applied else otherwise
-
-    def per_second(self, symbols_per_step: float) -> float:
-        """Return how many symbols a second of these steps read."""
-        return self.steps * symbols_per_step / max(self.seconds, 1e-9)

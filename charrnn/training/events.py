@@ -1,7 +1,10 @@
 """What a run reports as it goes: small records that the command line shows and the log keeps."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+Reason = Literal["done", "no longer improving", "interrupted", "diverged"]
+"""Why a run ended."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,14 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The run is over: ``reason`` is "done", "no longer improving", "interrupted" or "diverged".
+    """The run is over.
 
     ``best_nats`` is of ``val_characters`` of the ``held_out`` ones; where these are not all of
     them, the loss of all lies within ``best_interval`` of it 19 times in 20.
     """
 
     kind: ClassVar[str] = "finished"
-    reason: str
+    reason: Reason
     step: int
     seconds: float
     train_nats: float

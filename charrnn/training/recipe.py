@@ -12,12 +12,21 @@ from dataclasses import dataclass, field
 from math import ceil, log2, sqrt
 from typing import TypeVar
 
-from charrnn.config import Cell, ModelConfig, SplitMode, TrainConfig, option_name
+from charrnn.config import (
+    Architecture,
+    Cell,
+    ModelConfig,
+    Nonlinearity,
+    SplitMode,
+    TrainConfig,
+    TrainingSettings,
+    option_name,
+)
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.training.validation import EVEN_SHARE, choose
+from charrnn.parallel.sharding import shard_count
 
 T = TypeVar("T")
 
@@ -64,13 +73,11 @@ HELD_OUT_LEAST = 100
 class Recipe:
     """Settings with nothing left open; ``reasons`` and ``notices`` are for the user."""
 
-    model: ModelConfig
-    train: TrainConfig
+    model: Architecture
+    train: TrainingSettings
     held_out: int
     reasons: dict[str, str]
     notices: tuple[str, ...]
-    validation_share: float = 0.0
-    """Of the run that the even validations take, about; 0 where that is not known."""
 
 
 def complete(
@@ -96,21 +103,13 @@ def complete(
         The mean length of its lines, where each is an item.
     """
     choices = _Choices()
-    mode: SplitMode = "hashed" if train.lines else "contiguous"
-    train = dataclasses.replace(
-        train,
-        split_mode=choices.of("split_mode", train.split_mode, mode, "the usual one"),
-        val_fraction=choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one"),
-    )
-    if train.split_key is not None and train.split_mode != "hashed":
-        raise ConfigError("--split-key needs --lines, and no --split-mode: it is of hashed lines")
-    wanted = int(characters * (train.val_fraction or 0)) if held_out is None else held_out
+    mode, fraction = split_settings(train, choices)
+    wanted = int(characters * fraction) if held_out is None else held_out
     held_out = _enough(wanted, characters, choices)
     length = characters - held_out
-    train = dataclasses.replace(train, max_epochs=_max_epochs(train, held_out, choices))
-    train = _batched(train, length, choices)
-    assert train.batch_size and train.seq_len
-    per_step = train.batch_size * (line_length or train.seq_len)
+    max_epochs = _max_epochs(train, held_out, choices)
+    batch_size, seq_len = _batched(train, length, choices)
+    per_step = batch_size * (line_length or seq_len)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
     task = _Task(
         length=length,
@@ -119,19 +118,33 @@ def complete(
         per_step=per_step,
         asked=asked,
         minutes=train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES,
-        most=(train.max_epochs or float("inf")) * length,
+        most=(max_epochs or float("inf")) * length,
     )
-    model = _shaped(model, task, choices)
-    model = _regularised(model, task, choices)
-    train = _optimised(train, model, task, choices)
-    train = _timed(train, task, held_out, choices)
-    if train.split_mode == "strided":  # every stream gives as many
-        held_out = _enough(held_out - held_out % train.split_parts, characters, choices)
+    architecture = _regularised(_shaped(model, task, choices), model, task, choices)
+    rate, decay, reset = _optimised(train, architecture, task, choices)
+    steps, minutes = _timed(train, task, max_epochs, choices)
+    settings = TrainingSettings.of(
+        train,
+        steps=steps,
+        minutes=minutes,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        seq_len=seq_len,
+        shards=shard_count(batch_size, CharModel.stream_bytes(architecture, distinct, seq_len)),
+        reset=reset,
+        learning_rate=rate,
+        weight_decay=decay,
+        val_fraction=fraction,
+        split_mode=mode,
+        split_key=train.split_key or 0,
+    )
+    if mode == "strided":  # every stream gives as many
+        held_out = _enough(held_out - held_out % settings.split_parts, characters, choices)
     if train.schedule == "plateau" and not held_out:
         choices.notices.append(
             "nothing is held out, so --schedule plateau never lowers the learning rate"
         )
-    return Recipe(model, train, held_out, choices.reasons, tuple(choices.notices))
+    return Recipe(architecture, settings, held_out, choices.reasons, tuple(choices.notices))
 
 
 @dataclass(frozen=True)
@@ -149,25 +162,24 @@ class _Task:
     minutes: float
     most: float
 
-    def readings(self, model: ModelConfig) -> tuple[float, float]:
+    def readings(self, model: Architecture) -> tuple[float, float]:
         """Return how often the text will be read, and a member's weights for each character."""
-        weights = CharModel.size_of(model, self.distinct) / (model.members or 1)
+        weights = CharModel.size_of(model, self.distinct) / model.members
         read = min(self._read_in_time(model), self.most)
         return read / self.length, weights / self.length
 
-    def members_at_best(self, model: ModelConfig) -> float:
+    def members_at_best(self, model: Architecture) -> float:
         """Return how many such networks could read the text as often as is of use."""
         return self._read_in_time(dataclasses.replace(model, members=1)) / self.most
 
-    def _read_in_time(self, model: ModelConfig) -> float:
+    def _read_in_time(self, model: Architecture) -> float:
         """Return how many characters are read, if the text was endless."""
-        members = model.members or 1
         weights = CharModel.size_of(model, self.distinct)
-        multiplied = weights - members * self.distinct * (model.embedding_size or 0)
+        multiplied = weights - model.members * self.distinct * model.embedding_size
         rate = CHARACTERS_A_MINUTE * WEIGHTS_AT_THAT_SPEED / multiplied
         return self.asked or self.minutes * rate
 
-    def doublings(self, model: ModelConfig) -> float:
+    def doublings(self, model: Architecture) -> float:
         """Return by how many doublings it will be read too often not to be memorized."""
         epochs, share = self.readings(model)
         excess = min(epochs, EPOCHS_COUNTED) * share**2 / UNHARMED
@@ -214,25 +226,36 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
     return 0
 
 
-def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
+def split_settings(
+    train: TrainConfig, choices: "_Choices | None" = None
+) -> tuple[SplitMode, float]:
+    """Return how the held-out part is chosen, and which share of the text it is."""
+    choices = choices or _Choices()
+    usual: SplitMode = "hashed" if train.lines else "contiguous"
+    mode = choices.of("split_mode", train.split_mode, usual, "the usual one")
+    fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one")
+    if train.split_key is not None and mode != "hashed":
+        raise ConfigError("--split-key needs --lines, and no --split-mode: it is of hashed lines")
+    return mode, fraction
+
+
+def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> Architecture:
     """Choose cell and sizes, and several members where one would memorize."""
     members, why = 1, "several learn hardly more in this time"
+    one = _sized(model, model.members or 1, task, _Choices())
     if model.hidden_size:
         why = "one, of the size that was given"
     elif task.asked:
         why = "several would take longer for as many characters"
-    elif task.members_at_best(_sized(model, task, _Choices())) >= MANY:
+    elif task.members_at_best(one) >= MANY:
         members, why = MANY, "each can read the text as often as is of use"
-    elif task.minutes >= SEVERAL_MINUTES and (
-        task.doublings(_sized(model, task, _Choices())) >= SEVERAL_FROM
-    ):
+    elif task.minutes >= SEVERAL_MINUTES and task.doublings(one) >= SEVERAL_FROM:
         members, why = SEVERAL, "one would memorize the text"
-    members = choices.of("members", model.members, members, why)
-    return _sized(dataclasses.replace(model, members=members), task, choices)
+    return _sized(model, choices.of("members", model.members, members, why), task, choices)
 
 
-def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
-    members = model.members or 1
+def _sized(model: ModelConfig, members: int, task: _Task, choices: _Choices) -> Architecture:
+    """Choose cell and sizes for so many members; nothing is dropped yet."""
     minutes = task.minutes / (1 if task.asked else members)
     size = next(size for limit, size in SIZES if minutes <= limit)
     why = f"learns most in {_number(minutes)} min" + " each" * (members > 1)
@@ -241,29 +264,30 @@ def _sized(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
     most = UNITS * max(1, round(sqrt(task.length) / UNITS))
     if most < size:
         size, why = most, f"about the root of {task.length:,} characters"
-    embedding_size = model.embedding_size
-    if embedding_size is None and task.distinct > ONE_HOT_LIMIT:
+    embedding_size = model.embedding_size or 0
+    if model.embedding_size is None and task.distinct > ONE_HOT_LIMIT:
         embedding_size = EMBEDDING_SIZE
         choices.reasons["embedding_size"] = (
             f"{task.distinct:,} symbols are too many for one-hot input"
         )
     cell = choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time")
-    nonlinearity = model.nonlinearity
+    nonlinearity: Nonlinearity = model.nonlinearity or "tanh"
     if cell == "rnn":
-        nonlinearity = choices.of("nonlinearity", nonlinearity, "tanh", "the usual one")
-    return dataclasses.replace(
-        model,
+        nonlinearity = choices.of("nonlinearity", model.nonlinearity, "tanh", "the usual one")
+    return Architecture(
         cell=cell,
         nonlinearity=nonlinearity,
         hidden_size=choices.of("hidden_size", model.hidden_size, size, why),
         num_layers=choices.of(
             "num_layers", model.num_layers, 1, "a second layer learns less in the same time"
         ),
+        members=members,
         embedding_size=embedding_size,
     )
 
 
-def _batched(train: TrainConfig, length: int, choices: _Choices) -> TrainConfig:
+def _batched(train: TrainConfig, length: int, choices: _Choices) -> tuple[int, int]:
+    """Choose the streams of a batch and the steps of a window."""
     seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
     streams = OPTIMIZERS[train.optimizer].default_streams
     batch_size = choices.of("batch_size", train.batch_size, streams, "few streams learn faster")
@@ -279,23 +303,26 @@ def _batched(train: TrainConfig, length: int, choices: _Choices) -> TrainConfig:
                 choices.notices.append(
                     f"{option_name(name)} {wanted} is more than {length:,} characters allow: {fits}"
                 )
-    return dataclasses.replace(train, seq_len=fits_len, batch_size=fits_batch)
+    return fits_batch, fits_len
 
 
-def _regularised(model: ModelConfig, task: _Task, choices: _Choices) -> ModelConfig:
-    epochs, share = task.readings(model)
-    doublings = task.doublings(model)
+def _regularised(
+    shape: Architecture, model: ModelConfig, task: _Task, choices: _Choices
+) -> Architecture:
+    """Choose what is dropped."""
+    epochs, share = task.readings(shape)
+    doublings = task.doublings(shape)
     why = f"for a text read about {_number(epochs)} times "
     why += "" if task.asked else "(usual on two cores) "
-    why += f"by {_number(share)} weights a character" + " each" * ((model.members or 1) > 1)
+    why += f"by {_number(share)} weights a character" + " each" * (shape.members > 1)
     why += ", as separate lines" if task.lines else ""
-    apart = sqrt(model.members or 1)  # the mean of several members needs less
+    apart = sqrt(shape.members)  # the mean of several members needs less
     rates = {
         name: round(min(each * doublings / apart, most), 2)
         for name, (each, most) in PER_DOUBLING.items()
     }
     return dataclasses.replace(
-        model,
+        shape,
         dropout=choices.of("dropout", model.dropout, rates["dropout"], why),
         weight_dropout=choices.of(
             "weight_dropout", model.weight_dropout, rates["weight_dropout"], why
@@ -308,9 +335,9 @@ def _number(value: float) -> str:
 
 
 def _optimised(
-    train: TrainConfig, model: ModelConfig, task: _Task, choices: _Choices
-) -> TrainConfig:
-    assert model.hidden_size
+    train: TrainConfig, model: Architecture, task: _Task, choices: _Choices
+) -> tuple[float, float, float]:
+    """Choose learning rate, weight decay and how often a stream begins anew."""
     optimizer = OPTIMIZERS[train.optimizer]
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
     why = "of this optimizer"
@@ -326,60 +353,33 @@ def _optimised(
             why = f"for {_number(epochs)} readings by {_number(share)} weights a character"
     else:
         rate *= 256 / max(model.hidden_size, 256) * (0.5 if model.cell == "rnn" else 1)
-    return dataclasses.replace(
-        train,
-        learning_rate=choices.of(
+    return (
+        choices.of(
             "learning_rate",
             train.learning_rate,
             round(rate, 5),
             "for this size, batch and optimizer",
         ),
-        weight_decay=choices.of("weight_decay", train.weight_decay, decay, why),
-        reset=choices.of("reset", train.reset, 0.01, "texts are also begun, when sampled"),
+        choices.of("weight_decay", train.weight_decay, decay, why),
+        choices.of("reset", train.reset, 0.01, "texts are also begun, when sampled"),
     )
 
 
-def _timed(train: TrainConfig, task: _Task, held_out: int, choices: _Choices) -> TrainConfig:
-    steps, minutes = train.steps, train.minutes
+def _timed(
+    train: TrainConfig, task: _Task, max_epochs: float, choices: _Choices
+) -> tuple[int, float]:
+    """Choose what ends the run: steps or minutes; the other is 0."""
+    steps, minutes = train.steps or 0, train.minutes or 0.0
     if train.epochs is not None:
         steps = max(1, ceil(train.epochs * task.length / task.per_step))
-    elif steps is None and minutes is None:
+    elif not steps and not minutes:
         minutes = DEFAULT_MINUTES
         choices.reasons["minutes"] = "the default"
-    if steps is not None and train.max_epochs:
+    if steps and max_epochs:
         passes = steps * task.per_step / task.length
-        if passes > train.max_epochs:
+        if passes > max_epochs:
             choices.notices.append(
                 f"{steps:,} steps would read the text {_number(passes)} times: the run ends "
-                f"after {train.max_epochs:g} (--max-epochs); --max-epochs 0 reads on"
+                f"after {max_epochs:g} (--max-epochs); --max-epochs 0 reads on"
             )
-    return dataclasses.replace(train, epochs=None, steps=steps, minutes=minutes)
-
-
-def with_validations(recipe: Recipe, budget: float, cost: float) -> Recipe:
-    """Choose how often a run validates and on how much, where that was left out.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        All else is chosen.
-    budget, cost : float
-        The length of the run, and what scoring a character takes, in the same unit.
-    """
-    train, choices = recipe.train, _Choices(dict(recipe.reasons))
-    plan = choose(
-        recipe.held_out,
-        budget,
-        cost,
-        times=train.validations,
-        characters=train.val_characters,
-    )
-    why = f"for about {EVEN_SHARE:.0%} of the run, where that is enough"
-    train = dataclasses.replace(
-        train,
-        validations=choices.of("validations", train.validations, plan.times, why),
-        val_characters=choices.of("val_characters", train.val_characters, plan.characters, why),
-    )
-    return dataclasses.replace(
-        recipe, train=train, reasons=choices.reasons, validation_share=plan.share
-    )
+    return steps, minutes

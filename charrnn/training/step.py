@@ -10,7 +10,7 @@ the sizes alone, and sums run in the order of the shards and of the parts, so th
 same, bit for bit, for every number of workers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, shared_zeros
-from charrnn.config import ModelConfig
 from charrnn.data.windows import Batches
+from charrnn.errors import CheckpointError
 from charrnn.evaluation.scorers import AnyScorer, Score, Sums
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer, hidden_rows
 from charrnn.parallel.sharding import collect, deal, shard_columns
 from charrnn.parallel.team import Team
+from charrnn.training.trainer import StepResult
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
@@ -38,15 +39,6 @@ LARGEST_WEIGHT = 1e6
 def is_sound(theta: Array) -> bool:
     """Return whether all of these weights are finite and not absurdly large."""
     return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What a step did: mean loss in nats per character, gradient norm, whether it was applied."""
-
-    nats: float
-    grad_norm: float
-    applied: bool
 
 
 @dataclass
@@ -140,43 +132,8 @@ class Worker:
         return [self.scorer.score(self.model, shard) for shard in self.scored]
 
 
-def training_memory(
-    config: ModelConfig,
-    vocab_size: int,
-    *,
-    batch_size: int,
-    seq_len: int,
-    slots: int,
-    threads: int,
-) -> int:
-    """Return about how many bytes training takes beside the text.
-
-    Parameters
-    ----------
-    config : ModelConfig
-        Every size given.
-    vocab_size, batch_size, seq_len : int
-        V, N and T.
-    slots : int
-        Vectors of optimizer state.
-    threads : int
-        Workers, each with the buffers of one shard.
-    """
-    stream_bytes = _stream_bytes(config, vocab_size, seq_len)
-    shards = shard_columns(batch_size, stream_bytes)
-    widest: int = max(columns.stop - columns.start for columns in shards)
-    vectors = CharModel.size_of(config, vocab_size) * (1 + slots + len(shards))
-    worker = 4 * CharModel.floats_of_copies(config, vocab_size) + stream_bytes * widest
-    return 4 * vectors + worker * min(threads, len(shards))
-
-
-def _stream_bytes(config: ModelConfig, vocab_size: int, seq_len: int) -> int:
-    """Return about how many bytes the buffers of one stream take."""
-    return 4 * seq_len * CharModel.floats_per_character(config, vocab_size)
-
-
-class Trainer:
-    """Trains a model on the streams of a text; knows nothing of files, time or the screen.
+class ShardTrainer:
+    """Trains a model on the cores of this machine, each at work on some shards of the batch.
 
     Parameters
     ----------
@@ -198,6 +155,8 @@ class Trainer:
         would fall without end, and the first one that is met in another text would cost any sum.
     scorer : Scorer, optional
         The held-out text for ``validate``.
+    shards : int
+        How many shards the streams are cut into.
     threads : int
         At most this many workers; no effect on the result.
     """
@@ -214,6 +173,7 @@ class Trainer:
         reset: float = 0.0,
         new_symbols: NDArray[np.integer] | None = None,
         scorer: AnyScorer | None = None,
+        shards: int = 1,
         threads: int = 1,
     ) -> None:
         self.model, self.batches = model, batches
@@ -224,9 +184,8 @@ class Trainer:
         self.step_count = 0
         N = batches.batch_size
         L, S, H, _ = model.zero_state(0).shape
-        stream_bytes = _stream_bytes(model.config, model.vocab_size, batches.seq_len)
         self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
-        shards = [
+        cut = [
             Shard(
                 index,
                 columns,
@@ -234,9 +193,9 @@ class Trainer:
                 self.state[..., columns],
                 model.gradients() if index else model.grads,
             )
-            for index, columns in enumerate(shard_columns(N, stream_bytes))
+            for index, columns in enumerate(shard_columns(N, shards))
         ]
-        grads = [shard.grads.vector for shard in shards]
+        grads = [shard.grads.vector for shard in cut]
         self.optimizer = optimizer(
             model.parameters.vector,
             grads[0],
@@ -244,14 +203,14 @@ class Trainer:
             weight_decay=weight_decay,
             rows=hidden_rows(model.parameters, model.hidden_columns),
         )
-        count = max(1, min(threads, len(shards)))
+        count = max(1, min(threads, shards))
         self.scorer = scorer
         scored = deal(range(scorer.num_shards if scorer else 0), count)
         scored += [range(0)] * (count - len(scored))
         workers = [
             Worker(
                 model.replica(),
-                [shards[index] for index in mine],
+                [cut[index] for index in mine],
                 grads,
                 self.optimizer.parts[number::count],
                 self.optimizer,
@@ -261,9 +220,26 @@ class Trainer:
                 scorer,
                 scored[number],
             )
-            for number, mine in enumerate(deal(range(len(shards)), count))
+            for number, mine in enumerate(deal(range(shards), count))
         ]
-        self.team = Team(workers)
+        self._workers = workers
+        self._team: Team | None = None
+
+    @property
+    def team(self) -> Team:
+        """The workers, who begin when they are first needed."""
+        if self._team is None:
+            self._team = Team(self._workers)
+        return self._team
+
+    @property
+    def workers(self) -> int:
+        """How many work at once."""
+        return len(self._workers)
+
+    def work(self, step: int) -> float:
+        """Return the steps of the window of a step: the streams are always as many."""
+        return self.batches.steps(step)
 
     def step(self, learning_rate: float) -> StepResult:
         """Learn from one window of every stream.
@@ -297,6 +273,22 @@ class Trainer:
         assert self.scorer is not None
         return self.scorer.result(self.model, collect(self.team.call("score"), np.zeros(4)))
 
+    def arrays(self) -> dict[str, Array]:
+        """Return the optimizer's vectors and the state of the streams."""
+        return {**self.optimizer.state, "state": self.state}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take back what ``arrays`` gave."""
+        own = self.arrays()
+        if {name: array.shape for name, array in arrays.items()} != {
+            name: array.shape for name, array in own.items()
+        }:
+            raise CheckpointError("last.npz does not fit its own settings: it cannot be resumed")
+        for name, array in own.items():
+            array[...] = arrays[name]
+
     def close(self) -> None:
         """End the workers."""
-        self.team.close()
+        if self._team is not None:
+            self._team.close()
+            self._team = None

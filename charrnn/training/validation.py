@@ -7,18 +7,11 @@ depends on the machine.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import frexp
 
-import numpy as np
-from numpy.typing import NDArray
-
-from charrnn.data.items import as_lines, line_end_id
-from charrnn.data.sides import Sides
-from charrnn.evaluation.scorers import AnyScorer, ColdScorer, Scorer, score
+from charrnn.config import ValidationSettings
+from charrnn.evaluation.scorers import AnyScorer, score
 from charrnn.nn.model import CharModel
-from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import Codes, Ids
 
 MOST_CHARACTERS = 500_000
 """Held-out characters that one validation scores at most: its interval is small by then."""
@@ -37,15 +30,6 @@ FORWARD = 1 / 3
 PROBE_CHARACTERS = 2**14
 
 
-@dataclass(frozen=True)
-class ValidationPlan:
-    """How often a run validates and on how many characters; ``share`` of the run that takes."""
-
-    times: int
-    characters: int
-    share: float
-
-
 def choose(
     held_out: int,
     budget: float,
@@ -53,7 +37,7 @@ def choose(
     *,
     times: int | None = None,
     characters: int | None = None,
-) -> ValidationPlan:
+) -> tuple[ValidationSettings, float]:
     """Choose how often a run validates, and on how many characters.
 
     Parameters
@@ -66,9 +50,16 @@ def choose(
         What scoring a character takes, in the unit of ``budget``.
     times, characters : int, optional
         What is already decided.
+
+    Returns
+    -------
+    settings : ValidationSettings
+    share : float
+        Of the budget that these validations take.
     """
     if not held_out:
-        return ValidationPlan(times or MANY, characters or 1, 0.0)
+        decided = ValidationSettings(validations=times or MANY, val_characters=characters or 1)
+        return decided, 0.0
     affordable = EVEN_SHARE * budget / cost  # characters scored in the whole run
     if characters is None:
         characters = min(held_out, MOST_CHARACTERS)
@@ -78,7 +69,8 @@ def choose(
             characters = max(least, int(affordable / wanted))
     if times is None:
         times = max(1, min(MANY, int(affordable / max(1, characters))))
-    return ValidationPlan(times, characters, times * characters * cost / budget)
+    decided = ValidationSettings(validations=times, val_characters=characters)
+    return decided, times * characters * cost / budget
 
 
 def next_pass(passes: float) -> float:
@@ -88,62 +80,6 @@ def next_pass(passes: float) -> float:
         is_power_of_two = frexp(after)[0] == 0.5
         after *= 1.5 if is_power_of_two else 4 / 3
     return after
-
-
-class EncodedText:
-    """The ids of a text, encoded where they are read: the text may be a memory map of many GB.
-
-    The vocabulary knows every character of it.
-    """
-
-    def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
-        self._codes, self._vocabulary = codes, vocabulary
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    def __getitem__(self, places: NDArray[np.int64]) -> Ids:
-        codes = np.asarray(self._codes[places])
-        return self._vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
-
-
-def held_out_scorer(
-    sides: Sides,
-    vocabulary: Vocabulary,
-    *,
-    lines: bool,
-    characters: int | None = None,
-    marked: NDArray[np.bool_] | None = None,
-) -> AnyScorer | None:
-    """Return what scores the held-out side of a text, or a sample of it; None for an empty one.
-
-    Parameters
-    ----------
-    sides : Sides
-        What is held out.
-    vocabulary : Vocabulary
-        What it does not know is left out: that of a run of format 1 is of its training part.
-    lines : bool
-        Whether each line is an item of its own.
-    characters : int, optional
-        How many to score, spread over all that is held out.
-    marked : (V,) bool array, optional
-        See ``Scorer``.
-    """
-    if sides.tails:
-        tails = [vocabulary.encode_known(tail)[0] for tail in sides.tails]
-        tails = [tail for tail in tails if len(tail) > 1]
-        if not tails:
-            return None
-        return ColdScorer.of_tails(tails, characters=characters, marked=marked)
-    held = vocabulary.known(sides.held)
-    held = as_lines(held) if lines else held
-    if not len(held):
-        return None
-    if lines:
-        ids, line_end = vocabulary.encode(held), line_end_id(vocabulary)
-        return ColdScorer.of_lines(ids, line_end, characters=characters, marked=marked)
-    return Scorer.of_sample(EncodedText(held, vocabulary), characters or len(held), marked=marked)
 
 
 def scoring_cost(

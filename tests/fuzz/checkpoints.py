@@ -36,7 +36,8 @@ from charrnn.config import ModelConfig, SampleConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import Checkpoint, load
-from charrnn.training.starting import prepare, resume
+from charrnn.training.new import prepare
+from charrnn.training.resume import resume
 
 TEXT = "pack my box with five dozen liquor jugs\n" * 30
 SHAPES = {
@@ -457,7 +458,7 @@ def same(one: Checkpoint, other: Checkpoint) -> bool:
     half = len(arrays) // 2
     return arrays[:half] == arrays[half:] and all(
         repr(getattr(one, name)) == repr(getattr(other, name))
-        for name in ("text_config", "model_config", "train_config", "sources", "history")
+        for name in ("text", "architecture", "settings", "validation", "sources", "history")
     )
 
 

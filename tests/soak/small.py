@@ -21,7 +21,7 @@ from pathlib import Path
 from charrnn.config import TrainConfig
 from charrnn.data.items import as_lines
 from charrnn.evaluation.baselines import choose_context, kneser_ney, unigram
-from charrnn.training.starting import prepare
+from charrnn.training.new import prepare
 
 PLACE = Path(__file__).parents[2]
 OURS = [PLACE / "corpora" / name for name in ("garden.txt", "madang.txt")]
@@ -58,7 +58,7 @@ def best_of(
 def counting(path: Path, folder: Path, *, lines: bool) -> tuple[float, float]:
     """Return what the held-out part of a file costs a Kneser-Ney n-gram, and frequencies."""
     run = prepare([path], train=TrainConfig(lines=lines, steps=1), out=folder / "unused")
-    parts = run._parts
+    parts = run._setup
     sides, vocabulary = parts.sides, parts.vocabulary
     learned, held = sides.learned, sides.held
     if lines:

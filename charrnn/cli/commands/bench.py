@@ -1,6 +1,5 @@
 """``charrnn bench``: how fast charrnn is on this machine."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from charrnn.cli.options import MachineConfig, pick, takes
 from charrnn.cli.show.console import write_json, write_table
 from charrnn.cli.show.words import shape
-from charrnn.config import BenchConfig, ModelConfig
+from charrnn.config import Architecture, BenchConfig, ModelConfig
 
 
 @takes(ModelConfig, BenchConfig, MachineConfig, defaults={ModelConfig: "see bench"})
@@ -28,12 +27,11 @@ def command(
     config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
     result = benchmark(
         config.job,
-        replace(
+        Architecture.of(
             model,
             cell=model.cell or "gru",
             num_layers=model.num_layers or 2,
             hidden_size=model.hidden_size or 128,
-            dropout=model.dropout or 0.0,
         ),
         batch_size=config.batch_size or (64 if config.job == "train" else 1),
         seq_len=config.seq_len,
@@ -47,7 +45,7 @@ def command(
     write_table(
         (),
         [
-            ("job", f"{config.job} {shape(result)}, {result.parameters:,} parameters"),
+            ("job", f"{config.job} {shape(result.model)}, {result.parameters:,} parameters"),
             ("streams", f"{result.batch_size}"),
             ("window", f"{result.seq_len} characters" if config.job == "train" else "1 character"),
             ("threads", f"{result.threads}" + ("" if machine.threads else ", the best here")),

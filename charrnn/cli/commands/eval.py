@@ -102,7 +102,7 @@ def command(
     else:
         _write(evaluation)
         if baselines:
-            _write_baselines(evaluation, f"this model ({shape(checkpoint.model_config)})")
+            _write_baselines(evaluation, f"this model ({shape(checkpoint.architecture)})")
 
 
 def _say_of_its_text(evaluation: "Evaluation") -> None:

@@ -48,9 +48,10 @@ def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
         "path": str(path),
         "parameters": checkpoint.num_parameters,
         "arrays": {name: list(array.shape) for name, array in checkpoint.weights.items()},
-        "model": checkpoint.model_config.to_json(),
-        "training": checkpoint.train_config.to_json(),
-        "text": checkpoint.text_config.to_json(),
+        "model": checkpoint.architecture.to_json(),
+        "training": checkpoint.settings.to_json(),
+        "validation": checkpoint.validation.to_json(),
+        "text": checkpoint.text.to_json(),
         "vocabulary": checkpoint.vocabulary.to_json(),
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
@@ -60,7 +61,7 @@ def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
 
 
 def _write(path: "Path", checkpoint: "Checkpoint") -> None:
-    model, history = checkpoint.model_config, checkpoint.history
+    model, history = checkpoint.architecture, checkpoint.history
     held_out = count(checkpoint.held_out, "character")
     write_table(
         (),
@@ -84,8 +85,8 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
         ],
     )
     write("\n")
-    groups = (model, checkpoint.train_config, checkpoint.text_config)
-    settings = [item for group in groups for item in group.to_json().items() if item[1] is not None]
+    groups = (model, checkpoint.settings, checkpoint.validation, checkpoint.text)
+    settings = [item for group in groups for item in group.to_json().items()]
     write_table(("setting", "value"), [(name, str(value)) for name, value in settings])
     _write_history(history.rows)
 

@@ -41,7 +41,7 @@ def command(
         [
             (
                 run.name,
-                shape(run) if run.cell else "?",
+                shape(run.model) if run.model else "?",
                 f"{run.num_parameters:,}",
                 f"{run.step:,}",
                 "-" if run.best_nats is None else short(run.best_nats),

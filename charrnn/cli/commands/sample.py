@@ -64,12 +64,12 @@ def command(
 
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
-    lines = checkpoint.train_config.lines
+    lines = checkpoint.settings.lines
     if novel and not lines:
         raise ConfigError("--novel draws lines that are new: train with --lines first")
     if lines and config.stop is not None:
         raise ConfigError("--stop has no place here: a line that is drawn ends at its end")
-    seed, helped = fitting_text(seed, vocabulary, checkpoint.text_config.newlines or "keep")
+    seed, helped = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     if helped:
         say(f"notice: the seed is read as with {helped}, the form that the model knows")
     if lines and "\n" in seed:

@@ -89,7 +89,7 @@ def _prepare(
 ) -> "Run":
     text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
     train = pick(TrainConfig, settings)
-    from charrnn.training.starting import prepare
+    from charrnn.training.new import prepare
 
     return prepare(
         corpus,
@@ -117,7 +117,7 @@ def _resume(name: str, corpus: list[str], new_run: bool, threads: int, settings:
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
     length = pick(TrainConfig, settings)
-    from charrnn.training.starting import resume
+    from charrnn.training.resume import resume
 
     return resume(name, corpus=corpus, length=length, threads=threads)
 
@@ -143,7 +143,7 @@ def _train(run: "Run", as_json: bool) -> None:
             events = run.train(samples=live)
             next(events)  # the run has its folder now
             say(f"run     {run.directory}")
-            with (LiveDisplay if live else LineDisplay)(run.plan.steps) as display:
+            with (LiveDisplay if live else LineDisplay)(run.plan.train.steps or None) as display:
                 finished, watched = _follow(events, run, display, signals)
         except KeyboardInterrupt:
             say("ended at once: what came after the last save is lost")
@@ -208,7 +208,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         say(f"best validation loss: {loss(finished.best_nats)} per character{sample}")
     say(f"run: {run.directory}")
     model = _model_words(run.directory)
-    held_out = run.plan.val_characters
+    held_out = run.plan.held_out
     texts = [] if held_out else [show_path(path) for path in run.plan.sources]
     say(f"next: {command_line('charrnn', 'sample', *model)}")
     if held_out or "-" not in run.plan.sources:  # without a held-out part, eval needs a file

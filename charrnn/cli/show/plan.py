@@ -1,6 +1,5 @@
 """What a run is about to do, in a few lines for people or as JSON."""
 
-from dataclasses import asdict
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ def write_plan(run: "Run", speed: float) -> None:
     write_table((), rows)
     if plan.reasons:
         write("\n")
-        reasons = [(name, str(getattr(plan, name, "")), why) for name, why in plan.reasons.items()]
+        reasons = [(name, str(plan.value(name)), why) for name, why in plan.reasons.items()]
         write_table(("setting", "value", "why"), reasons)
     for notice in run.notices:
         say(f"notice: {notice}")
@@ -39,7 +38,7 @@ def write_plan(run: "Run", speed: float) -> None:
 def plan_json(run: "Run", speed: float) -> dict[str, Any]:
     """Return the plan, the measured speed and the time as JSON types."""
     return {
-        **asdict(run.plan),
+        **run.plan.to_json(),
         "notices": list(run.notices),
         "chars_per_second": speed,
         "seconds": _seconds(run.plan, speed),
@@ -48,21 +47,22 @@ def plan_json(run: "Run", speed: float) -> dict[str, Any]:
 
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     """Return what will be done as pairs of a name and a value."""
-    share = plan.val_characters / plan.characters if plan.characters else 0
+    model, train = plan.model, plan.train
+    share = plan.held_out / plan.characters if plan.characters else 0
     where = {"strided": ", the end of every stream", "hashed": ", lines by their hash"}.get(
-        plan.split_mode, ""
+        train.split_mode, ""
     )
     held_out = (
-        f"{count(plan.val_characters, 'character')} ({share:.0%}{where}) held out for validation"
-        if plan.val_characters
+        f"{count(plan.held_out, 'character')} ({share:.0%}{where}) held out for validation"
+        if plan.held_out
         else "nothing held out"
     )
-    weights = f", weight dropout {plan.weight_dropout:g}" if plan.weight_dropout else ""
-    encoder = f", embedding of {plan.embedding_size}" if plan.embedding_size else ""
+    weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
+    encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""
     batch = (
-        f"{count(plan.batch_size, 'line')}, each whole"
-        if plan.lines
-        else f"{count(plan.batch_size, 'stream')} x {count(plan.seq_len, 'character')}"
+        f"{count(train.batch_size, 'line')}, each whole"
+        if train.lines
+        else f"{count(train.batch_size, 'stream')} x {count(train.seq_len, 'character')}"
     )
     return [
         (
@@ -73,26 +73,28 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
         (
             "model",
-            f"{long_shape(plan)}{encoder}, dropout {plan.dropout:g}{weights}: "
+            f"{long_shape(model)}{encoder}, dropout {model.dropout:g}{weights}: "
             f"{count(plan.parameters, 'parameter')}",
         ),
         (
             "steps",
-            f"{batch}, {plan.optimizer} at {plan.learning_rate:g}, {plan.schedule}",
+            f"{batch}, {train.optimizer} at {train.learning_rate:g}, {train.schedule}",
         ),
         ("length", _length_words(plan)),
-        *([("validation", _validation_words(plan))] if plan.val_characters else []),
+        *([("validation", _validation_words(plan))] if plan.held_out else []),
         ("memory", f"about {plan.memory_mb:,.0f} MB, {_thread_words(plan)}"),
     ]
 
 
 def _validation_words(plan: "Plan") -> str:
     """Say how often and on how much a run validates, and what is not new in that."""
-    scored = f"{plan.val_scored:,} of the {plan.val_characters:,} characters held out"
-    if plan.val_scored == plan.val_characters:
-        scored = f"all {plan.val_characters:,} characters held out"
+    scored = f"{plan.val_scored:,} of the {plan.held_out:,} characters held out"
+    if plan.val_scored == plan.held_out:
+        scored = f"all {plan.held_out:,} characters held out"
     share = f", about {plan.validation_share:.1%} of the run" if plan.validation_share else ""
-    words = f"{count(plan.validations, 'time')} and after early passes, on {scored}{share}"
+    words = (
+        f"{count(plan.validation.validations, 'time')} and after early passes, on {scored}{share}"
+    )
     if plan.overlap:
         words += f"; {plan.overlap:.1%} of these are in the training part too"
     return words
@@ -114,23 +116,23 @@ def _names(sources: Any) -> str:
 
 def _length_words(plan: "Plan") -> str:
     onwards = "" if plan.resumed_at is None else f", resuming from step {plan.resumed_at:,}"
-    if plan.steps:
+    if plan.train.steps:
         epochs = f", {plan.epochs:.3g} times through the text" if plan.epochs else ""
-        return f"{count(plan.steps, 'step')}{epochs}{onwards}"
-    most = f", or {plan.max_epochs:g} times through the text" if plan.max_epochs else ""
-    return f"{minutes(plan.minutes or 0)}{most}{onwards}"
+        return f"{count(plan.train.steps, 'step')}{epochs}{onwards}"
+    most = f", or {plan.train.max_epochs:g} times through the text" if plan.train.max_epochs else ""
+    return f"{minutes(plan.train.minutes)}{most}{onwards}"
 
 
 def _seconds(plan: "Plan", speed: float) -> float:
-    most = plan.max_epochs * plan.train_characters / speed if plan.max_epochs else inf
-    if plan.steps:
+    most = plan.train.max_epochs * plan.train_characters / speed if plan.train.max_epochs else inf
+    if plan.train.steps:
         return min(most, (plan.epochs or 0) * plan.train_characters / speed)
-    return min(most, 60 * (plan.minutes or 0))
+    return min(most, 60 * plan.train.minutes)
 
 
 def _time_words(plan: "Plan", speed: float) -> str:
     seconds = _seconds(plan, speed)
-    if plan.steps:
+    if plan.train.steps:
         return f"about {clock(seconds)}"
     epochs = seconds * speed / max(1, plan.train_characters)
     return f"{clock(seconds)}, about {epochs:.3g} times through the text at that speed"

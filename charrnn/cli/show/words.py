@@ -3,22 +3,12 @@
 import math
 import shlex
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charrnn.config import Architecture
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-
-
-class Shape(Protocol):
-    """What has the shape of a model: its settings, a plan, a run, a benchmark."""
-
-    @property
-    def cell(self) -> str | None: ...
-    @property
-    def members(self) -> int | None: ...
-    @property
-    def num_layers(self) -> int | None: ...
-    @property
-    def hidden_size(self) -> int | None: ...
 
 
 def bits(nats: float) -> float:
@@ -47,16 +37,16 @@ def listing(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
-def shape(model: Shape) -> str:
+def shape(model: "Architecture") -> str:
     """Return ``gru 1x256``, ``gru 2 x 1x256``."""
-    members = f"{model.members} x " if model.members and model.members > 1 else ""
+    members = f"{model.members} x " if model.members > 1 else ""
     return f"{model.cell} {members}{model.num_layers}x{model.hidden_size}"
 
 
-def long_shape(model: Shape) -> str:
+def long_shape(model: "Architecture") -> str:
     """Return ``gru, 1 layer of 256``, ``gru, 2 members, each 1 layer of 256``."""
-    members = f"{model.members} members, each " if model.members and model.members > 1 else ""
-    return f"{model.cell}, {members}{count(model.num_layers or 0, 'layer')} of {model.hidden_size}"
+    members = f"{model.members} members, each " if model.members > 1 else ""
+    return f"{model.cell}, {members}{count(model.num_layers, 'layer')} of {model.hidden_size}"
 
 
 def clock(seconds: float) -> str:

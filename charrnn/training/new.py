@@ -1,4 +1,4 @@
-"""A run made ready: a new one from a text and settings, or an old one from where it stopped."""
+"""A new run made ready, from a text and settings."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,25 +9,38 @@ from typing import BinaryIO
 import numpy as np
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
+from charrnn.config import (
+    Architecture,
+    ModelConfig,
+    TextConfig,
+    TrainConfig,
+    TrainingSettings,
+    ValidationSettings,
+    option_name,
+)
 from charrnn.data.items import as_lines, lines_from_end, steps_of
 from charrnn.data.likeness import end_is_unlike
 from charrnn.data.overlap import overlap, overlap_of_items
 from charrnn.data.sides import Sides, split_of
 from charrnn.data.splits import HashedSplit
-from charrnn.errors import CharrnnError, CheckpointError, ConfigError, RunError
-from charrnn.evaluation.verdict import MAX_EPOCHS, NOTABLE_OVERLAP
+from charrnn.errors import CharrnnError, CheckpointError, ConfigError
+from charrnn.evaluation.verdict import NOTABLE_OVERLAP
 from charrnn.nn.growing import fill_grown
 from charrnn.nn.model import CharModel
+from charrnn.parallel.sharding import shard_count
 from charrnn.storage import folder as runs
-from charrnn.storage.checkpoint import Checkpoint, History, load
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.history import History
 from charrnn.storage.own_text import find_own_text, portable
-from charrnn.system.machine import installed_memory
+from charrnn.storage.store import FolderStore
 from charrnn.text import Corpus, Vocabulary, fitting_corpus, read_corpus
 from charrnn.text.vocabulary import LINE_END, Codes
-from charrnn.training.plan import Parts, memory_of
+from charrnn.training.assembly import assemble, choose_validations
+from charrnn.training.length import steps_per_pass
+from charrnn.training.memory import check_memory
 from charrnn.training.recipe import VAL_FRACTION, Recipe, complete
-from charrnn.training.run import Run, done_after, steps_per_pass
+from charrnn.training.run import Run
+from charrnn.training.setup import Setup
 
 LONGEST_LINE = 10_000
 """Characters of a line that is learned whole, with the memory that this takes."""
@@ -92,7 +105,7 @@ def prepare(
     codes = corpus.codes
     vocabulary, notices = _vocabulary(corpus, text, start)
     if start is not None:
-        model = _same_shape(start.model_config, model)
+        model = _same_shape(start.architecture, model)
     held_out = _held_out_lines(codes, train, text) if train.lines else None
     recipe = complete(
         model,
@@ -112,9 +125,9 @@ def prepare(
         )
     if train.lines:
         kept = as_lines(kept)
-        recipe = _recipe_of_lines(recipe, kept, train.epochs)
+        recipe = _recipe_of_lines(recipe, kept, train.epochs, len(vocabulary))
     notices = [*corpus.notices, *notices, *recipe.notices]
-    _check_memory(recipe, len(vocabulary), threads)
+    check_memory(recipe.model, recipe.train, len(vocabulary), threads)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
     counts = vocabulary.count(kept)
@@ -127,21 +140,25 @@ def prepare(
     if start is not None:
         fill_grown(network, start.weights, vocabulary.encode(start.vocabulary.symbols))
     shared, found = _compare_sides(sides, recipe, start, cache_dir)
-    parts = Parts(
-        text,
-        recipe,
-        corpus,
-        vocabulary,
-        network,
-        History(),
-        [*notices, *found],
-        sides,
-        counts,
+    setup = Setup(
+        text=text,
+        train=recipe.train,
+        validation=ValidationSettings(validations=1, val_characters=1),
+        corpus=corpus,
+        vocabulary=vocabulary,
+        model=network,
+        history=History(),
+        sides=sides,
+        held_out=recipe.held_out,
+        counts=counts,
         sources=portable(corpus.sources),
-        same_shape=start is not None,
         overlap=shared,
+        same_shape=start is not None,
+        reasons=recipe.reasons,
+        notices=[*notices, *found],
     )
-    return Run(parts, directory=out, threads=threads)
+    seconds = choose_validations(setup, train, threads)
+    return assemble(setup, FolderStore(out), threads=threads, validation_seconds=seconds)
 
 
 def _text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
@@ -154,19 +171,19 @@ def _text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
                 f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
                 "leave the option out"
             )
-    newlines = None if text.unit != known.unit else text.newlines
+    newlines = "auto" if text.unit != known.unit else text.newlines
     return dataclasses.replace(text, unit=known.unit, normalize=known.normalize, newlines=newlines)
 
 
 def _split_like(start: Checkpoint, train: TrainConfig) -> TrainConfig:
     """Return settings that hold out what the model's own run held out, where none were given."""
-    own = start.train_config
+    own = start.settings
     if own.lines != train.lines:
         return train
     same = {
         name: getattr(own, name)
         for name in ("val_fraction", "split_mode", "split_key")
-        if getattr(train, name) is None
+        if getattr(train, name) is None and (name != "split_key" or own.split_mode == "hashed")
     }
     return dataclasses.replace(train, **same)
 
@@ -235,7 +252,7 @@ def _held_out_lines(codes: Codes, train: TrainConfig, text: TextConfig) -> int:
     return held if held <= MOST_TIMES * fraction * len(codes) else 0
 
 
-def _recipe_of_lines(recipe: Recipe, kept: Codes, epochs: float | None) -> Recipe:
+def _recipe_of_lines(recipe: Recipe, kept: Codes, epochs: float | None, distinct: int) -> Recipe:
     """Make the window as long as the longest line that is learned."""
     ends = np.flatnonzero(kept == LINE_END)
     if len(ends) < 2:
@@ -253,7 +270,14 @@ def _recipe_of_lines(recipe: Recipe, kept: Codes, epochs: float | None) -> Recip
             "takes as much memory for every line; take it out of the text, or leave out --lines"
         )
     reasons = {name: why for name, why in recipe.reasons.items() if name != "reset"}
-    train = dataclasses.replace(recipe.train, seq_len=steps_of(longest), reset=1.0)
+    train = recipe.train
+    size = CharModel.stream_bytes(recipe.model, distinct, steps_of(longest))
+    train = dataclasses.replace(
+        train,
+        seq_len=steps_of(longest),
+        reset=1.0,
+        shards=shard_count(train.batch_size, size),
+    )
     if epochs is not None:
         steps = max(1, ceil(epochs * steps_per_pass(train, kept)))
         train = dataclasses.replace(train, steps=steps)
@@ -265,11 +289,11 @@ def _recipe_of_lines(recipe: Recipe, kept: Codes, epochs: float | None) -> Recip
     )
 
 
-def _shared(sides: Sides, recipe: Recipe) -> float:
+def shared_of(sides: Sides, train: TrainingSettings) -> float:
     """Return the share of the held-out text that is also learned from."""
-    if recipe.train.split_mode == "hashed":  # copies of a line fall on one side
+    if train.split_mode == "hashed":  # copies of a line fall on one side
         return 0.0
-    measure = overlap_of_items if recipe.train.lines else overlap
+    measure = overlap_of_items if train.lines else overlap
     return measure(sides.learned, sides.held)
 
 
@@ -280,7 +304,7 @@ def _compare_sides(
     if not recipe.held_out:
         return 0.0, []
     held = sides.held
-    shared, notices = _shared(sides, recipe), []
+    shared, notices = shared_of(sides, recipe.train), []
     if shared >= NOTABLE_OVERLAP:
         notices.append(
             f"{shared:.0%} of the held-out text is also in the training part, word for word, so "
@@ -318,51 +342,15 @@ def _mean_line(codes: Codes) -> float:
     return len(codes) / max(1, int(np.count_nonzero(codes == LINE_END)))
 
 
-def _check_best(directory: Path, history: History) -> list[str]:
-    """Forget a best state whose file is missing or damaged, so that another takes its place.
-
-    Returns a notice of it, if it is so. What is damaged is kept under another name.
-    """
-    if history.best_nats is None:
-        return []
-    best = directory / runs.BEST
-    try:
-        load(best)
-    except CheckpointError as error:
-        cause = error.__cause__
-        passing = isinstance(cause, (OSError, MemoryError))
-        if passing and not isinstance(cause, FileNotFoundError):
-            raise
-        history.best_nats = history.best_step = None
-        if best.exists():
-            best.replace(best.with_name(f"{best.name}.damaged"))
-        return [
-            f"the best state is lost ({error}); that of step {history.step:,} takes its place "
-            "until the next validation"
-        ]
-    return []
-
-
-def _check_memory(recipe: Recipe, vocab_size: int, threads: int) -> None:
-    """Refuse what cannot fit, before the system ends the process for it."""
-    installed, needed = installed_memory(), memory_of(recipe, vocab_size, threads)
-    if installed is not None and needed > installed:
-        raise ConfigError(
-            f"training needs about {needed / 1e9:,.0f} GB and this machine has "
-            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --num-layers, "
-            "--members, --batch-size or --seq-len"
-        )
-
-
 def _with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:
     """Return a recipe whose model reads its input as the one to start from does."""
-    size = start.model_config.embedding_size
+    size = start.architecture.embedding_size
     reasons = {name: why for name, why in recipe.reasons.items() if name != "embedding_size"}
     model = dataclasses.replace(recipe.model, embedding_size=size)
     return dataclasses.replace(recipe, model=model, reasons=reasons)
 
 
-def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
+def _same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
     """Return the shape of a checkpoint's model; raise if another one was asked for.
 
     What is dropped is not of the shape: it follows from the new text, if it was not given.
@@ -375,123 +363,13 @@ def _same_shape(old: ModelConfig, new: ModelConfig) -> ModelConfig:
                 f"--init-from a model of {option_name(name)} {has or 'none'}, which cannot become "
                 f"{wanted}: leave the option out, or start without --init-from"
             )
-    return dataclasses.replace(old, dropout=new.dropout, weight_dropout=new.weight_dropout)
-
-
-def resume(
-    directory: str | Path,
-    *,
-    corpus: Sequence[str | Path] = (),
-    length: TrainConfig | None = None,
-    threads: int = 1,
-    cache: bool = True,
-) -> Run:
-    """Continue a run as if it had never stopped.
-
-    Parameters
-    ----------
-    directory : path
-        The run, or its name under ./runs.
-    corpus : sequence of path, optional
-        Files or folders with its text, where that was moved.
-    length : TrainConfig, optional
-        A new length, if one of its ``epochs``, ``steps`` and ``minutes`` is set.
-    threads : int
-        As for ``prepare``; it need not be what it was.
-    cache : bool
-        As for ``prepare``.
-
-    Raises
-    ------
-    RunError
-        If there is nothing to resume, or the run is over and no longer ``length`` is given.
-    CorpusError
-        If the corpus is not found, or has changed.
-    """
-    path = Path(directory)
-    if not path.is_dir() and (runs.RUNS / path).is_dir():
-        path = runs.RUNS / path
-    if not path.is_dir():
-        raise RunError(f"{directory} is no run; charrnn runs lists what is here")
-    lock = runs.RunLock(path)
-    try:
-        last = runs.load_last(path)
-        own, notices = find_own_text(
-            last,
-            named=corpus,
-            cache_dir=runs.cache_directory() if cache else None,
-            advice=(
-                f"restore it as it was, or train the new text with --init-from {path}"
-                if corpus
-                else f"name it, as in: charrnn train --resume {path} FILE; a text that has changed "
-                f"is trained with --init-from {path}"
-            ),
-        )
-        sides = Sides.of(last.split, own.codes)
-        per_pass = steps_per_pass(last.train_config, sides.learned)
-        train = _new_length(last, length, per_pass, path)
-        notices += _check_best(path, last.history)
-        counts = last.counts
-        if counts is None:
-            learned = as_lines(sides.learned) if train.lines else sides.learned
-            counts = last.vocabulary.count(learned)
-        model = CharModel(last.model_config, len(last.vocabulary), zeros=shared_zeros)
-        model.parameters.fill(last.weights)
-        recipe = Recipe(last.model_config, train, last.held_out, {}, ())
-        _check_memory(recipe, len(last.vocabulary), threads)
-        parts = Parts(
-            last.text_config,
-            recipe,
-            own,
-            last.vocabulary,
-            model,
-            last.history,
-            notices,
-            sides,
-            counts,
-            sources=portable(last.sources),
-            overlap=_shared(sides, recipe),
-        )
-        return Run(parts, directory=path, threads=threads, lock=lock, training=last.training)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _new_length(
-    last: Checkpoint, length: TrainConfig | None, per_pass: float, path: Path
-) -> TrainConfig:
-    """Return the settings of a run that is resumed, with the new length if one is given.
-
-    Raises
-    ------
-    RunError
-        If the run is over.
-    """
-    train, history = last.train_config, last.history
-    if length is None or not (length.steps or length.minutes or length.epochs):
-        if history.finished:
-            raise RunError(
-                f"{path} is finished ({history.finished}): "
-                "to train it longer, give --minutes, --epochs or --steps for the whole of it"
-            )
-        return train
-    steps = max(1, ceil(length.epochs * per_pass)) if length.epochs else length.steps
-    train = dataclasses.replace(train, steps=steps, minutes=length.minutes, epochs=None)
-    if done_after(train, per_pass, history.step, history.seconds) >= 1:
-        passes = history.step / per_pass
-        if train.max_epochs and passes >= train.max_epochs:
-            why = ", and more lower no validation loss" if train.max_epochs >= MAX_EPOCHS else ""
-            raise RunError(
-                f"{path} has read its text {passes:.0f} times{why}: to read on, train a new run "
-                f"with --init-from {path} --max-epochs 0"
-            )
-        raise RunError(
-            f"{path} is already at step {history.step:,}, after "
-            f"{history.seconds / 60:.1f} minutes: give a length beyond that"
-        )
-    done = done_after(train, per_pass, history.step, history.seconds)
-    history.validations = int(done * (train.validations or 0))
-    history.without_improvement = 0
-    history.finished = ""
-    return train
+    return ModelConfig(
+        cell=old.cell,
+        nonlinearity=old.nonlinearity if old.cell == "rnn" else None,
+        num_layers=old.num_layers,
+        hidden_size=old.hidden_size,
+        members=old.members,
+        embedding_size=old.embedding_size or None,
+        dropout=new.dropout,
+        weight_dropout=new.weight_dropout,
+    )

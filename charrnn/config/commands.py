@@ -1,0 +1,82 @@
+"""What the commands take beside a model and a run: how to sample, to score and to time."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from charrnn.config.fields import Settings, option_name, setting
+from charrnn.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig(Settings):
+    """How text is drawn."""
+
+    length: int = setting(500, "Characters to draw.", low=0, high=10**12)
+    temperature: float = setting(
+        1.0, "Below 1 safer, above 1 wilder; 0 always takes the likeliest.", low=0, high=1e6
+    )
+    top_k: int | None = setting(None, "Draw from the k likeliest characters only.", low=1)
+    top_p: float | None = setting(
+        None, "Draw from the likeliest that together have this probability.", above=0, high=1
+    )
+    min_p: float | None = setting(
+        None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
+    )
+    stop: str | None = setting(None, "Stop after this text.")
+    num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000, short="-n")
+    random_seed: int | None = setting(
+        None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig(Settings):
+    """How a text is scored."""
+
+    unknown: Literal["error", "skip", "score"] = setting(
+        "score",
+        "Characters that the model does not know: an error, left out, or charged the share of "
+        "new symbols in its training text.",
+    )
+    exact: bool = setting(
+        False, "Score in one stream, not in parallel ones that are warmed up before."
+    )
+    cold_windows: int | None = setting(
+        None,
+        "Score in windows of this many characters, each from a zero state.",
+        low=1,
+        high=10**9,
+        auto="the state is carried",
+    )
+    dynamic: bool = setting(
+        False, "Let a copy of the model learn from each window of the text once it is scored."
+    )
+    dynamic_window: int | None = setting(
+        None, "Characters between two steps of --dynamic.", low=1, high=65536, auto="20"
+    )
+    dynamic_rate: float | None = setting(
+        None, "Learning rate of --dynamic.", above=0, high=1e3, auto="0.0005"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ways = [name for name in ("exact", "cold_windows", "dynamic") if getattr(self, name)]
+        if len(ways) > 1:
+            one, other = map(option_name, ways[:2])
+            raise ConfigError(f"{one} and {other} both say how to score: give one of them")
+        for name in ("dynamic_window", "dynamic_rate"):
+            if getattr(self, name) is not None and not self.dynamic:
+                raise ConfigError(f"{option_name(name)} says how --dynamic learns: give both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig(Settings):
+    """What is timed."""
+
+    job: Literal["train", "sample"] = setting("train", "What to time.")
+    batch_size: int | None = setting(
+        None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
+    )
+    seq_len: int = setting(50, "Window of a training step.", low=1, high=65536)
+    vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=50_000)
+    seconds: float = setting(3.0, "How long to time.", above=0, high=3600)

@@ -1,0 +1,81 @@
+"""How a corpus is read."""
+
+import codecs
+from dataclasses import dataclass
+from typing import Literal
+
+from charrnn.config.fields import Settings, setting
+from charrnn.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig(Settings):
+    """How the corpus is read.
+
+    Raises
+    ------
+    ConfigError
+        If a value is unknown, or two of them contradict each other.
+    """
+
+    encoding: str = setting("auto", "Encoding of the files; auto: UTF-8, or what each file fits.")
+    errors: Literal["strict", "replace", "skip"] = setting(
+        "strict", "Bytes that do not fit: an error, U+FFFD, or left out."
+    )
+    newlines: Literal["auto", "keep", "lf"] = setting(
+        "auto", "Line ends: as they are, or all LF; auto: lf, but keep for bytes."
+    )
+    normalize: Literal["none", "nfc", "nfd", "nfkc"] = setting(
+        "none", "Unicode normalization; nfd makes Korean syllables into 67 jamo."
+    )
+    unit: Literal["char", "byte"] = setting("char", "What one symbol is.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.unit == "byte" and self.normalize != "none":
+            raise ConfigError(f"--normalize {self.normalize} needs characters: use --unit char")
+        if self.newlines == "auto":
+            object.__setattr__(self, "newlines", "keep" if self.unit == "byte" else "lf")
+        # One name for each codec, so that UTF8 and utf-8 share a cache.
+        object.__setattr__(self, "encoding", codec_name(self.encoding))
+
+    def check_new(self) -> None:
+        """Refuse what only a run of an older charrnn may ask for.
+
+        Raises
+        ------
+        ConfigError
+            If line ends are to be changed in a text of bytes.
+        """
+        if self.unit == "byte" and self.newlines == "lf":
+            raise ConfigError(
+                "--newlines lf and --unit byte do not go together, bytes are never changed: "
+                "leave out one of them"
+            )
+
+
+_NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
+_USUAL_NAMES = {"iso8859-1": "latin-1", "euc_kr": "euc-kr", "euc_jp": "euc-jp"}
+
+
+def codec_name(encoding: str) -> str:
+    """Return the one name of an encoding that has several; ``auto`` stays.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such encoding of text.
+    """
+    if encoding == "auto":
+        return encoding
+    try:
+        codec = codecs.lookup(encoding)
+        usable = codec._is_text_encoding and codec.name not in _NOT_FOR_FILES
+    except (LookupError, ValueError):
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"--encoding {encoding!r:.40} is unknown: common ones are utf-8, utf-16, cp949, "
+            "euc-kr, shift_jis, gb18030, big5, latin-1, cp1252"
+        )
+    return _USUAL_NAMES.get(codec.name, codec.name)

@@ -1,0 +1,185 @@
+"""How a run goes: what a user may leave open, and the same decided."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from charrnn.config.fields import Decided, Settings, decided, setting
+from charrnn.errors import ConfigError
+
+OptimizerName = Literal[
+    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"
+]
+SplitMode = Literal["contiguous", "strided", "hashed"]
+ScheduleName = Literal["constant", "step", "cosine", "plateau"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Settings):
+    """How a run goes."""
+
+    epochs: float | None = setting(
+        None, "Length of the run in passes over the training part.", above=0, high=1e9
+    )
+    steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
+    minutes: float | None = setting(
+        None, "Length of the run in minutes.", above=0, high=1e6, auto="8"
+    )
+    max_epochs: float | None = setting(
+        None,
+        "End after this many passes, however long the run was to be; 0 for no such end.",
+        low=0,
+        high=1e9,
+        auto="100, or 600 where nothing is held out",
+    )
+    batch_size: int | None = setting(
+        None,
+        "Parallel streams of text.",
+        low=1,
+        high=65536,
+        auto="64 with muon, else 32; fewer for a tiny text",
+    )
+    seq_len: int | None = setting(
+        None,
+        "Characters after which backpropagation is cut.",
+        low=1,
+        high=65536,
+        auto="24, fewer for a tiny text",
+    )
+    reset: float | None = setting(
+        None,
+        "Share of the windows that begin from a zero state, so that the model also learns how "
+        "texts begin.",
+        low=0,
+        high=1,
+        auto="0.01",
+    )
+    lines: bool = setting(
+        False,
+        "Treat each line as an item of its own, such as a name: shuffled, each from a zero state.",
+    )
+    optimizer: OptimizerName = setting("muon", "Optimizer.")
+    learning_rate: float | None = setting(
+        None,
+        "Highest learning rate, per step.",
+        above=0,
+        high=1e6,
+        auto="from size, batch and optimizer",
+    )
+    weight_decay: float | None = setting(
+        None,
+        "Decay of the weights (decoupled for adamw and muon).",
+        low=0,
+        high=1e3,
+        auto="from optimizer, length of the text and time",
+    )
+    max_grad_norm: float = setting(
+        1.0,
+        "Clip gradients to this global norm, for each member; 0 clips nothing.",
+        low=0,
+        high=1e12,
+    )
+    schedule: ScheduleName = setting("cosine", "Learning rate over the run.")
+    warmup: float = setting(
+        0.03, "Share of the run over which the learning rate rises.", low=0, below=1
+    )
+    val_fraction: float | None = setting(
+        None, "Share of the text held out for validation.", low=0, below=1, auto="0.1"
+    )
+    split_mode: SplitMode | None = setting(
+        None,
+        "Hold out the end of the text, the end of each stream as char-rnn does (loads all of it), "
+        "or the lines whose hash is low.",
+        auto="contiguous; hashed with --lines",
+    )
+    split_key: int | None = setting(
+        None,
+        "Key of the hash that chooses which lines are held out.",
+        low=0,
+        high=2**63 - 1,
+        auto="0",
+    )
+    validations: int | None = setting(
+        None,
+        "How often the held-out part is scored, evenly over the run.",
+        low=1,
+        high=10**6,
+        auto="up to 20 in 3 % of the time, and some after the first passes",
+    )
+    val_characters: int | None = setting(
+        None,
+        "Held-out characters that a validation scores, spread over all of them.",
+        low=1,
+        high=10**12,
+        auto="all, or what that time is enough for",
+    )
+    patience: int = setting(
+        10, "Stop after this many validations without a better one; 0 never.", low=0, high=10**6
+    )
+    save_every: float = setting(
+        1.0,
+        "Minutes between saves of all that a resume needs; from 1 on, more where saves would take "
+        "over 1 % of the time.",
+        above=0,
+        high=1e6,
+    )
+    random_seed: int = setting(0, "Seed of all that is random.", low=0, high=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigError(
+                f"--{given[0]} and --{given[1]} both set the length of the run: give one of them"
+            )
+        if self.lines and self.split_mode == "strided":
+            raise ConfigError("--lines holds out whole lines: leave out --split-mode strided")
+        if self.split_mode == "hashed" and not self.lines:
+            raise ConfigError("--split-mode hashed holds out whole lines: it needs --lines")
+
+    @property
+    def split_parts(self) -> int:
+        """Parts of the text of each of which the end is held out."""
+        return (self.batch_size or 1) if self.split_mode == "strided" else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Decided, of=TrainConfig):
+    """How a run goes, with nothing left open.
+
+    ``steps`` and ``minutes`` end it, and ``max_epochs`` does: 0 is no such end, and one of the
+    first two is not 0. The batch is cut into ``shards`` shards of streams, whatever the cores.
+    """
+
+    steps: int = decided(0, low=0)
+    minutes: float = decided(0.0, low=0, above=None)
+    max_epochs: float
+    batch_size: int
+    seq_len: int
+    shards: int = decided(low=1, high=65536)
+    reset: float
+    lines: bool
+    optimizer: OptimizerName
+    learning_rate: float
+    weight_decay: float
+    max_grad_norm: float
+    schedule: ScheduleName
+    warmup: float
+    val_fraction: float
+    split_mode: SplitMode
+    split_key: int
+    patience: int
+    save_every: float
+    random_seed: int
+
+    @property
+    def split_parts(self) -> int:
+        """Parts of the text of each of which the end is held out."""
+        return self.batch_size if self.split_mode == "strided" else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationSettings(Decided, of=TrainConfig):
+    """How often a run validates, and on how many characters of what is held out."""
+
+    validations: int
+    val_characters: int

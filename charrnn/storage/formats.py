@@ -1,0 +1,88 @@
+"""What checkpoints of former formats say, in the terms of this one."""
+
+from dataclasses import MISSING, asdict, fields
+from typing import Any
+
+from charrnn.config import Architecture, Settings, TrainConfig, TrainingSettings
+from charrnn.nn.model import CharModel
+from charrnn.parallel.sharding import shard_count
+from charrnn.storage.history import History
+
+FORMAT = 3
+"""Goes up when a checkpoint is no longer what an older charrnn expects.
+
+1: no counts, no encoding of a source; lines are held out from the end.
+2: counts of the training part, hashed splits, the encoding of each source.
+3: settings with nothing left open; the number of shards; validations apart from training.
+"""
+
+_LEFT_OPEN = {
+    "steps": 0,
+    "minutes": 0.0,
+    "max_epochs": 0.0,
+    "batch_size": 1,
+    "seq_len": 1,
+    "reset": 0.0,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "val_fraction": 0.0,
+    "split_mode": "contiguous",
+    "split_key": 0,
+}
+"""Where a file of an older format leaves open what only training needs."""
+
+
+def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
+    """Return the description in a file of this or a former format in the terms of this one."""
+    if meta["format"] == 1:
+        meta = _from_format_1(meta)
+    if meta["format"] == 2:
+        meta = _from_format_2(meta)
+    return meta
+
+
+def _from_format_1(meta: dict[str, Any]) -> dict[str, Any]:
+    train = {
+        "max_epochs": 0.0,
+        "split_mode": "contiguous",
+        "split_key": None,
+        "val_characters": 500_000,
+        **meta["train"],
+    }
+    return {
+        **meta,
+        "format": 2,
+        "text": {"errors": "strict", **meta["text"]},
+        "model": {**meta["model"], "members": meta["model"].get("members", 1)},
+        "train": train,
+        "sources": [{"encoding": "", **source} for source in meta["sources"]],
+        "counts": None,
+        "history": {**asdict(History()), **meta["history"]},
+    }
+
+
+def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
+    model = {name: value for name, value in meta["model"].items() if value is not None}
+    train = {name: value for name, value in meta["train"].items() if value is not None}
+    validation = {
+        "validations": train.pop("validations", 1),
+        "val_characters": train.pop("val_characters", 500_000),
+    }
+    train.pop("epochs", None)
+    train = {**_defaults(TrainConfig), **_LEFT_OPEN, **train, "shards": 1}
+    model = {**_defaults(Architecture), **model}
+    # The cut into shards followed from the sizes, and was not stored.
+    vocab_size = len(meta["vocabulary"]["symbols"])
+    settings = TrainingSettings.from_json(train)
+    size = CharModel.stream_bytes(Architecture.from_json(model), vocab_size, settings.seq_len)
+    train["shards"] = shard_count(settings.batch_size, size)
+    return {**meta, "format": 3, "model": model, "train": train, "validation": validation}
+
+
+def _defaults(group: type[Settings]) -> dict[str, Any]:
+    """Return what a file leaves out that was written before there was such a setting."""
+    return {
+        item.name: item.default
+        for item in fields(group)  # type: ignore[arg-type]
+        if item.default is not MISSING and item.default is not None
+    }

@@ -1,0 +1,79 @@
+"""How far a run has come."""
+
+from dataclasses import dataclass, field, fields
+from math import isfinite
+from typing import Any
+
+from charrnn.errors import CheckpointError
+
+COUNT_LIMIT = 2**46
+"""No run makes as many steps, and products with a window's length still fit 64 bits."""
+
+
+@dataclass
+class History:
+    """How far a run has come: all that decides its course, beside the arrays.
+
+    ``nats_sum`` and ``nats_steps`` make up the mean training loss since the last validation,
+    ``rows`` are (step, training nats, validation nats) of every validation. ``best_interval`` is
+    the half-width of the 95 % interval of ``best_nats``, 0 where the whole held-out part was
+    scored. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
+    characters that validations scored, and ``next_pass`` says after how many passes the next early
+    validation is due, if there are any. Time in which the process was stopped is not in
+    ``seconds``, but in ``stopped``.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    nats_sum: float = 0.0
+    nats_steps: int = 0
+    best_nats: float | None = None
+    best_step: int | None = None
+    without_improvement: int = 0
+    validations: int = 0
+    rate_factor: float = 1.0
+    failures: int = 0
+    finished: str = ""
+    rows: list[tuple[int, float, float | None]] = field(default_factory=list)
+    best_interval: float = 0.0
+    overhead: float = 0.0
+    scored: int = 0
+    next_pass: float | None = None
+    stopped: float = 0.0
+
+    @classmethod
+    def from_json(cls, data: Any) -> "History":
+        """Check and read what ``asdict`` wrote."""
+        new = cls(**{item.name: data[item.name] for item in fields(cls)})
+        counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
+        for name in counts:
+            _check(is_count(getattr(new, name)), name)
+        for name in ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped"):
+            value = getattr(new, name)
+            _check(_is_number(value) and isfinite(value) and value >= 0, name)
+        for name in ("best_nats", "next_pass"):
+            value = getattr(new, name)
+            _check(value is None or (_is_number(value) and isfinite(value)), name)
+        _check(new.best_step is None or is_count(new.best_step), "best_step")
+        _check(isinstance(new.finished, str) and len(new.finished) <= 100, "finished")
+        _check(isinstance(new.rows, list), "rows")
+        for row in new.rows:
+            step, train, val = row
+            _check(is_count(step) and _is_number(train), "rows")
+            _check(val is None or _is_number(val), "rows")
+        new.rows = [(step, train, val) for step, train, val in new.rows]
+        return new
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value of a file from anyone is a number of things."""
+    return type(value) is int and 0 <= value <= COUNT_LIMIT
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or is_count(value)
+
+
+def _check(valid: bool, name: str) -> None:
+    if not valid:
+        raise CheckpointError(f"its history has an impossible {name}")

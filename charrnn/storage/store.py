@@ -1,0 +1,181 @@
+"""Where a run leaves what it makes: in a folder, or in memory."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from charrnn.errors import RunError
+from charrnn.storage.checkpoint import Checkpoint, save
+from charrnn.storage.folder import (
+    BEST,
+    LAST,
+    RunLock,
+    append_log,
+    load_last,
+    new_run_directory,
+    read_log,
+    run_name,
+    write_log,
+)
+from charrnn.storage.own_text import STDIN, write_sources
+from charrnn.text import Corpus, keep_stdin
+
+
+class RunStore(Protocol):
+    """Keeps the two states of a run and its log.
+
+    Attributes
+    ----------
+    directory : Path or None
+        The folder of the run; None where there is none, or not yet.
+    """
+
+    directory: Path | None
+
+    def begin(self, corpus: Corpus, step: int) -> None:
+        """Make ready for a run on a text that is at this step."""
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Add an event to the log."""
+
+    def save_last(self, checkpoint: Checkpoint) -> str:
+        """Keep all that a resume needs; return where."""
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Keep the best state."""
+
+    @property
+    def has_best(self) -> bool:
+        """Whether there is a best state."""
+
+    def load_last(self) -> Checkpoint:
+        """Return the last state that was kept."""
+
+    def close(self) -> None:
+        """Let others have the run."""
+
+
+class FolderStore:
+    """A run folder: ``best.npz``, ``last.npz``, ``log.jsonl`` and where the text lay.
+
+    Parameters
+    ----------
+    directory : Path, optional
+        The folder of a new run, made when it begins; ``runs/<corpus name>`` if left out. Or that
+        of an old run, with its lock.
+    lock : RunLock, optional
+        Holds the folder of an old run.
+    """
+
+    def __init__(self, directory: Path | None, lock: RunLock | None = None) -> None:
+        self.directory = directory if lock else None
+        self._out, self._lock = directory, lock
+        self._verified: set[str] = set()
+
+    def begin(self, corpus: Corpus, step: int) -> None:
+        """Make or take up the folder; what a crash left in the log after the last save is cut."""
+        if self._lock is None:
+            self.directory = new_run_directory(run_name(corpus.sources[0].path), self._out)
+            self._lock = RunLock(self.directory)
+            write_log(self.directory, [])
+            keep_stdin(corpus, self.directory / STDIN)
+        else:
+            events = read_log(self._folder)
+            write_log(self._folder, [event for event in events if event.get("step", 0) <= step])
+        write_sources(self._folder, corpus.sources)
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append a line to ``log.jsonl``."""
+        append_log(self._folder, entry)
+
+    def save_last(self, checkpoint: Checkpoint) -> str:
+        """Write ``last.npz`` and return its path."""
+        return str(self._write(LAST, checkpoint))
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write ``best.npz``."""
+        self._write(BEST, checkpoint)
+
+    @property
+    def has_best(self) -> bool:
+        """Whether there is a ``best.npz``."""
+        return (self._folder / BEST).exists()
+
+    def load_last(self) -> Checkpoint:
+        """Read ``last.npz``."""
+        return load_last(self._folder)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def _folder(self) -> Path:
+        if self.directory is None:
+            raise RunError("the run has not begun: it has no folder yet")
+        return self.directory
+
+    def _write(self, name: str, checkpoint: Checkpoint) -> Path:
+        """Save a checkpoint. The first of each name is read back: a later one has the same form."""
+        path = self._folder / name
+        save(path, checkpoint, verify=name not in self._verified)
+        self._verified.add(name)
+        return path
+
+
+class MemoryStore:
+    """Keeps a run in memory: for programs, tests, and workers that write nothing.
+
+    Attributes
+    ----------
+    best, last : Checkpoint or None
+    entries : list of dict
+        The log.
+    """
+
+    directory: Path | None = None
+
+    def __init__(self) -> None:
+        self.best: Checkpoint | None = None
+        self.last: Checkpoint | None = None
+        self.entries: list[dict[str, Any]] = []
+
+    def begin(self, corpus: Corpus, step: int) -> None:
+        """Do nothing: memory is ready."""
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Keep an event."""
+        self.entries.append(entry)
+
+    def save_last(self, checkpoint: Checkpoint) -> str:
+        """Keep a copy."""
+        self.last = _copy(checkpoint)
+        return ""
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Keep a copy."""
+        self.best = _copy(checkpoint)
+
+    @property
+    def has_best(self) -> bool:
+        """Whether a best state was kept."""
+        return self.best is not None
+
+    def load_last(self) -> Checkpoint:
+        """Return the last state that was kept."""
+        if self.last is None:
+            raise RunError("the run has not begun: nothing of it is kept yet")
+        return self.last
+
+    def close(self) -> None:
+        """Do nothing: nobody else has it."""
+
+
+def _copy(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint that later steps do not change."""
+    history = replace(checkpoint.history, rows=list(checkpoint.history.rows))
+    weights = {name: array.copy() for name, array in checkpoint.weights.items()}
+    training = {name: array.copy() for name, array in checkpoint.training.items()}
+    return replace(checkpoint, history=history, weights=weights, training=training)

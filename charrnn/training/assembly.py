@@ -1,0 +1,127 @@
+"""A run put together from its setup: the windows, the trainer, the clock."""
+
+from collections.abc import Mapping
+from math import inf
+
+import numpy as np
+
+from charrnn.backend.arrays import Array
+from charrnn.config import TrainConfig, TrainingSettings
+from charrnn.data.items import Items, as_lines
+from charrnn.data.windows import Batches, Streams
+from charrnn.optimizers import OPTIMIZERS
+from charrnn.storage.store import RunStore
+from charrnn.text import Vocabulary
+from charrnn.text.vocabulary import Codes
+from charrnn.training.clock import Clock
+from charrnn.training.length import steps_per_pass
+from charrnn.training.run import Run
+from charrnn.training.setup import Setup
+from charrnn.training.step import ShardTrainer
+from charrnn.training.validation import EVEN_SHARE, FORWARD, choose, next_pass, scoring_cost
+
+
+def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
+    """Decide how often a new run validates and on how much: by measuring, where time ends it.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of the run; all else is decided.
+    asked : TrainConfig
+        What the user gave.
+    threads : int
+        The workers.
+
+    Returns
+    -------
+    float
+        Seconds that a validation takes, about; 0 where that was not measured.
+    """
+    train, length = setup.train, len(setup.sides.learned)
+    if asked.validations is None and setup.held_out:
+        setup.history.next_pass = next_pass(0)
+    most = length * (train.max_epochs or inf)  # characters that are read at the most
+    if train.steps:
+        per_step = length / steps_per_pass(train, setup.sides.learned)
+        budget, cost = min(train.steps * per_step, most), FORWARD
+    else:
+        budget, cost = 60 * train.minutes, 0.0
+        if setup.held_out:
+            cost = scoring_cost(setup.model, setup.scorer, threads)
+            budget = min(budget, most * cost / FORWARD)
+    setup.validation, setup.validation_share = choose(
+        setup.held_out,
+        budget,
+        cost,
+        times=asked.validations,
+        characters=asked.val_characters,
+    )
+    why = f"for about {EVEN_SHARE:.0%} of the run, where that is enough"
+    for name in ("validations", "val_characters"):
+        if getattr(asked, name) is None:
+            setup.reasons[name] = why
+    return cost * setup.validation.val_characters if train.minutes else 0.0
+
+
+def assemble(
+    setup: Setup,
+    store: RunStore,
+    *,
+    threads: int,
+    training: Mapping[str, Array] | None = None,
+    validation_seconds: float = 0.0,
+) -> Run:
+    """Return the run of a setup.
+
+    Parameters
+    ----------
+    setup : Setup
+        What it is made of.
+    store : RunStore
+        Keeps what the run makes.
+    threads : int
+        At most this many workers; no effect on the result.
+    training : dict of str to array, optional
+        The arrays of the trainer of a run that is resumed.
+    validation_seconds : float
+        What a validation takes, about.
+
+    Raises
+    ------
+    CheckpointError
+        If the arrays do not fit the settings.
+    """
+    train = setup.train
+    trainer = ShardTrainer(
+        setup.model,
+        _batches(setup.sides.learned, setup.vocabulary, train),
+        optimizer=OPTIMIZERS[train.optimizer],
+        max_grad_norm=train.max_grad_norm,
+        weight_decay=train.weight_decay,
+        random_seed=train.random_seed,
+        reset=train.reset,
+        new_symbols=np.flatnonzero(setup.unseen),
+        scorer=setup.scorer(setup.validation.val_characters),
+        shards=train.shards,
+        threads=threads,
+    )
+    trainer.step_count = setup.history.step
+    if training is not None:
+        trainer.restore(training)
+    return Run(
+        setup,
+        trainer,
+        store,
+        Clock(setup.history.seconds),
+        threads=threads,
+        resumed=training is not None,
+        validation_seconds=validation_seconds,
+    )
+
+
+def _batches(codes: Codes, vocabulary: Vocabulary, train: TrainingSettings) -> Batches:
+    """Return the windows of a training part."""
+    if train.lines:
+        return Items(as_lines(codes), vocabulary, train.batch_size, train.random_seed)
+    return Streams(codes, vocabulary, train.batch_size, train.seq_len)

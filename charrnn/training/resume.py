@@ -1,0 +1,171 @@
+"""An old run made ready to go on from where it stopped."""
+
+import dataclasses
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+from charrnn.backend.arrays import shared_zeros
+from charrnn.config import TrainConfig, TrainingSettings
+from charrnn.data.items import as_lines
+from charrnn.data.sides import Sides
+from charrnn.errors import CheckpointError, RunError
+from charrnn.evaluation.verdict import MAX_EPOCHS
+from charrnn.nn.model import CharModel
+from charrnn.storage import folder as runs
+from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.storage.history import History
+from charrnn.storage.own_text import find_own_text, portable
+from charrnn.storage.store import FolderStore
+from charrnn.training.assembly import assemble
+from charrnn.training.length import done_after, steps_per_pass
+from charrnn.training.memory import check_memory
+from charrnn.training.new import shared_of
+from charrnn.training.run import Run
+from charrnn.training.setup import Setup
+
+
+def _check_best(directory: Path, history: History) -> list[str]:
+    """Forget a best state whose file is missing or damaged, so that another takes its place.
+
+    Returns a notice of it, if it is so. What is damaged is kept under another name.
+    """
+    if history.best_nats is None:
+        return []
+    best = directory / runs.BEST
+    try:
+        load(best)
+    except CheckpointError as error:
+        cause = error.__cause__
+        passing = isinstance(cause, (OSError, MemoryError))
+        if passing and not isinstance(cause, FileNotFoundError):
+            raise
+        history.best_nats = history.best_step = None
+        if best.exists():
+            best.replace(best.with_name(f"{best.name}.damaged"))
+        return [
+            f"the best state is lost ({error}); that of step {history.step:,} takes its place "
+            "until the next validation"
+        ]
+    return []
+
+
+def resume(
+    directory: str | Path,
+    *,
+    corpus: Sequence[str | Path] = (),
+    length: TrainConfig | None = None,
+    threads: int = 1,
+    cache: bool = True,
+) -> Run:
+    """Continue a run as if it had never stopped.
+
+    Parameters
+    ----------
+    directory : path
+        The run, or its name under ./runs.
+    corpus : sequence of path, optional
+        Files or folders with its text, where that was moved.
+    length : TrainConfig, optional
+        A new length, if one of its ``epochs``, ``steps`` and ``minutes`` is set.
+    threads : int
+        As for ``prepare``; it need not be what it was.
+    cache : bool
+        As for ``prepare``.
+
+    Raises
+    ------
+    RunError
+        If there is nothing to resume, or the run is over and no longer ``length`` is given.
+    CorpusError
+        If the corpus is not found, or has changed.
+    """
+    path = Path(directory)
+    if not path.is_dir() and (runs.RUNS / path).is_dir():
+        path = runs.RUNS / path
+    if not path.is_dir():
+        raise RunError(f"{directory} is no run; charrnn runs lists what is here")
+    lock = runs.RunLock(path)
+    try:
+        last = runs.load_last(path)
+        own, notices = find_own_text(
+            last,
+            named=corpus,
+            cache_dir=runs.cache_directory() if cache else None,
+            advice=(
+                f"restore it as it was, or train the new text with --init-from {path}"
+                if corpus
+                else f"name it, as in: charrnn train --resume {path} FILE; a text that has changed "
+                f"is trained with --init-from {path}"
+            ),
+        )
+        sides = Sides.of(last.split, own.codes)
+        per_pass = steps_per_pass(last.settings, sides.learned)
+        train = _new_length(last, length, per_pass, path)
+        notices += _check_best(path, last.history)
+        counts = last.counts
+        if counts is None:
+            learned = as_lines(sides.learned) if train.lines else sides.learned
+            counts = last.vocabulary.count(learned)
+        model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
+        model.parameters.fill(last.weights)
+        check_memory(last.architecture, train, len(last.vocabulary), threads)
+        setup = Setup(
+            text=last.text,
+            train=train,
+            validation=last.validation,
+            corpus=own,
+            vocabulary=last.vocabulary,
+            model=model,
+            history=last.history,
+            sides=sides,
+            held_out=last.held_out,
+            counts=counts,
+            sources=portable(last.sources),
+            overlap=shared_of(sides, train) if last.held_out else 0.0,
+            notices=notices,
+        )
+        store = FolderStore(path, lock)
+        return assemble(setup, store, threads=threads, training=last.training)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _new_length(
+    last: Checkpoint, length: TrainConfig | None, per_pass: float, path: Path
+) -> TrainingSettings:
+    """Return the settings of a run that is resumed, with the new length if one is given.
+
+    Raises
+    ------
+    RunError
+        If the run is over.
+    """
+    train, history = last.settings, last.history
+    if length is None or not (length.steps or length.minutes or length.epochs):
+        if history.finished:
+            raise RunError(
+                f"{path} is finished ({history.finished}): "
+                "to train it longer, give --minutes, --epochs or --steps for the whole of it"
+            )
+        return train
+    steps = max(1, ceil(length.epochs * per_pass)) if length.epochs else length.steps
+    train = dataclasses.replace(train, steps=steps or 0, minutes=length.minutes or 0.0)
+    if done_after(train, per_pass, history.step, history.seconds) >= 1:
+        passes = history.step / per_pass
+        if train.max_epochs and passes >= train.max_epochs:
+            why = ", and more lower no validation loss" if train.max_epochs >= MAX_EPOCHS else ""
+            raise RunError(
+                f"{path} has read its text {passes:.0f} times{why}: to read on, train a new run "
+                f"with --init-from {path} --max-epochs 0"
+            )
+        raise RunError(
+            f"{path} is already at step {history.step:,}, after "
+            f"{history.seconds / 60:.1f} minutes: give a length beyond that"
+        )
+    done = done_after(train, per_pass, history.step, history.seconds)
+    history.validations = int(done * last.validation.validations)
+    history.without_improvement = 0
+    history.finished = ""
+    return train

@@ -1,0 +1,112 @@
+"""What a run is made of, new or resumed."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import Architecture, TextConfig, TrainingSettings, ValidationSettings
+from charrnn.data.sides import Sides
+from charrnn.evaluation.held_out import held_out_scorer
+from charrnn.evaluation.scorers import AnyScorer
+from charrnn.nn.model import CharModel
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.history import History
+from charrnn.text import Corpus, Source, Vocabulary
+from charrnn.training.trainer import Trainer
+
+
+@dataclass(kw_only=True)
+class Setup:
+    """What a run is made of.
+
+    Attributes
+    ----------
+    text, train, validation
+        The decided settings; those of the network are the model's ``config``.
+    corpus : Corpus
+    vocabulary : Vocabulary
+    model : CharModel
+        With the weights from which the run starts.
+    history : History
+        How far it has come.
+    sides : Sides
+        What is learned from, and what is held out.
+    held_out : int
+        Characters of the corpus that are held out.
+    counts : (V,) int array
+        How often each symbol occurs in what the model learned from: the training part, and that of
+        the model from which the run starts.
+    sources : tuple of Source
+        The files of the corpus as checkpoints name them.
+    validation_share : float
+        Of the run that the even validations take, about; 0 where that is not known.
+    overlap : float
+        Share of the held-out text that the training part has too.
+    same_shape : bool
+        Whether the shape is that of a model from which the run starts.
+    reasons : dict of str to str
+        Why a setting was chosen, by its name; empty for a run that is resumed.
+    notices : list of str
+        What the user should be told before it begins.
+    """
+
+    text: TextConfig
+    train: TrainingSettings
+    validation: ValidationSettings
+    corpus: Corpus
+    vocabulary: Vocabulary
+    model: CharModel
+    history: History
+    sides: Sides
+    held_out: int
+    counts: NDArray[np.int64]
+    sources: tuple[Source, ...]
+    validation_share: float = 0.0
+    overlap: float = 0.0
+    same_shape: bool = False
+    reasons: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The shape of the network."""
+        return self.model.config
+
+    @property
+    def train_characters(self) -> int:
+        """Characters that are learned from."""
+        return len(self.corpus) - self.held_out
+
+    @property
+    def unseen(self) -> NDArray[np.bool_]:
+        """Which symbols (V,) were never learned."""
+        unseen: NDArray[np.bool_] = self.counts == 0
+        return unseen
+
+    def scorer(self, characters: int | None) -> AnyScorer | None:
+        """Return what scores so many characters of the held-out part; None for an empty one."""
+        return held_out_scorer(
+            self.sides,
+            self.vocabulary,
+            lines=self.train.lines,
+            characters=characters,
+            marked=self.unseen,
+        )
+
+    def checkpoint(self, trainer: Trainer | None) -> Checkpoint:
+        """Return the state of the run; with the trainer's arrays, it can be resumed."""
+        return Checkpoint(
+            text=self.text,
+            architecture=self.architecture,
+            settings=self.train,
+            validation=self.validation,
+            vocabulary=self.vocabulary,
+            sources=self.sources,
+            characters=len(self.corpus),
+            held_out=self.held_out,
+            history=self.history,
+            weights=self.model.parameters,
+            training=trainer.arrays() if trainer else {},
+            counts=self.counts,
+        )
