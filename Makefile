@@ -5,7 +5,9 @@ READY := $(VENV)/.ready
 FLOORS := .venv-floors
 FLOORS_READY := $(FLOORS)/.ready
 
-.PHONY: help install demo test check floors lint types imports format corpora soak fuzz bench clean
+PYTEST := -m pytest -q -n auto --dist worksteal
+
+.PHONY: help install demo test check coverage floors lint types imports format corpora soak fuzz bench clean
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -25,9 +27,15 @@ demo: $(READY) ## Train for a minute, sample, evaluate
 	$(BIN)/charrnn eval --model runs/demo
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python $(PYTEST)
 
-check: lint types imports test ## All that must hold before a commit
+check: lint types imports coverage ## All that must hold before a commit
+
+coverage: $(READY) ## Run the tests, and see that they run nearly every line and branch
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(PYTEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet -o - | $(BIN)/python tests/coverage_floors.py
 
 # NumPy 2.0 has no wheels beyond Python 3.12: give an older one there, make floors PYTHON=...
 $(FLOORS_READY): pyproject.toml tests/floors.py
@@ -38,10 +46,11 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --editable . $$requirements
 	@touch $@
 
+# Processes, crashes and other platforms depend on no version; what is learned of a text neither.
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
-	$(FLOORS)/bin/python -m pytest -q -p no:cacheprovider \
-		--ignore tests/test_crash.py --ignore tests/test_cli_process.py
+	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
+		$(foreach name,crash cli_process platforms skips small_texts,--ignore tests/test_$(name).py)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -66,6 +75,7 @@ soak: $(READY) ## Kill training 200 times, train at every limit for half an hour
 	for minutes in 0.1 1; do $(BIN)/python -m tests.soak.small --only compare --minutes $$minutes; done
 	$(BIN)/python -m tests.soak.small
 	$(BIN)/python -m tests.soak.limits --minutes 30
+	$(if $(TINYSHAKESPEARE),$(BIN)/python -m tests.soak.baselines $(TINYSHAKESPEARE))
 
 fuzz: $(READY) ## Damage checkpoints in 20,000 ways
 	$(BIN)/python -m tests.fuzz.checkpoints --mutations 20000
@@ -74,4 +84,4 @@ bench: $(READY) ## Compare the speed with PyTorch's: make bench TORCH_PYTHON=env
 	$(BIN)/python -m tests.bench.ratios --torch-python $(TORCH_PYTHON)
 
 clean: ## Remove what was made here, but no run
-	rm -rf $(VENV) $(FLOORS) .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt
+	rm -rf $(VENV) $(FLOORS) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

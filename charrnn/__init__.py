@@ -4,21 +4,18 @@ The names below are what a program uses; each is loaded when it is first asked f
 ``charrnn --help`` needs no NumPy.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from charrnn.api.model import Model, load
+    from charrnn.api.runs import TrainingRun, resume, train
+    from charrnn.api.scores import Scores
     from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
     from charrnn.errors import CharrnnError
-    from charrnn.evaluation.evaluate import Evaluation, evaluate_checkpoint
+    from charrnn.evaluation.result import Evaluation
     from charrnn.nn.model import CharModel
-    from charrnn.sampling.drawing import generate
     from charrnn.storage.checkpoint import Checkpoint
-    from charrnn.storage.folder import load_model as load
     from charrnn.text import Vocabulary, read_corpus
-    from charrnn.training.new import prepare
-    from charrnn.training.resume import resume
-    from charrnn.training.run import Run
 
 __version__ = "0.1.0"
 
@@ -28,19 +25,19 @@ __all__ = [
     "Checkpoint",
     "EvalConfig",
     "Evaluation",
+    "Model",
     "ModelConfig",
-    "Run",
     "SampleConfig",
+    "Scores",
     "TextConfig",
     "TrainConfig",
+    "TrainingRun",
     "Vocabulary",
     "__version__",
-    "evaluate_checkpoint",
-    "generate",
     "load",
-    "prepare",
     "read_corpus",
     "resume",
+    "train",
 ]
 
 _HOMES = {
@@ -48,33 +45,32 @@ _HOMES = {
     "CharrnnError": "charrnn.errors",
     "Checkpoint": "charrnn.storage.checkpoint",
     "EvalConfig": "charrnn.config",
-    "Evaluation": "charrnn.evaluation.evaluate",
+    "Evaluation": "charrnn.evaluation.result",
+    "Model": "charrnn.api.model",
     "ModelConfig": "charrnn.config",
-    "Run": "charrnn.training.run",
     "SampleConfig": "charrnn.config",
+    "Scores": "charrnn.api.scores",
     "TextConfig": "charrnn.config",
     "TrainConfig": "charrnn.config",
+    "TrainingRun": "charrnn.api.runs",
     "Vocabulary": "charrnn.text",
-    "evaluate_checkpoint": "charrnn.evaluation.evaluate",
-    "generate": "charrnn.sampling.drawing",
-    "load": "charrnn.storage.folder:load_model",
-    "prepare": "charrnn.training.new",
+    "load": "charrnn.api.model",
     "read_corpus": "charrnn.text",
-    "resume": "charrnn.training.resume",
+    "resume": "charrnn.api.runs",
+    "train": "charrnn.api.runs",
 }
-"""The module of each name and, behind a colon, what it is called there if that differs.
-
-No module may have one of these names: once imported, it would take the name's place.
-"""
+"""The module of each name. None may have one of these names: once imported, it would take the
+name's place."""
 
 if not TYPE_CHECKING:  # a checker would take any name for one that is here
 
-    def __getattr__(name: str) -> Any:
-        if name in _HOMES:
-            module, _, attribute = _HOMES[name].partition(":")
-            return getattr(importlib.import_module(module), attribute or name)
-        raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

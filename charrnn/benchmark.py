@@ -20,7 +20,7 @@ import numpy as np
 from charrnn.backend.arrays import shared_zeros
 from charrnn.backend.products import blas_kernel
 from charrnn.config import Architecture, SampleConfig
-from charrnn.data.windows import Streams
+from charrnn.data.streams import Streams
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.sharding import deal, shard_columns, shard_count
@@ -31,6 +31,8 @@ from charrnn.text import Vocabulary
 from charrnn.training.step import ShardTrainer
 
 Job = Literal["train", "sample"]
+Rates = tuple[list[float], float | None, int]
+"""Characters a second of each round, the memory in bytes where it is known, the workers used."""
 TEXT_LENGTH = 200_000
 DRAWN_AT_ONCE = 200
 PEAK_SIZE = 2048
@@ -43,7 +45,8 @@ class Benchmark:
 
     ``chars_per_second`` is the median of the timed rounds and ``best`` the best of them;
     ``gflops`` belongs to the median; ``peak_gflops`` is what ``threads`` workers reach in large
-    matrix products; ``peak_memory_mb`` counts memory that workers share once.
+    matrix products; ``peak_memory_mb`` counts memory that workers share once, and is None where
+    the system does not tell.
     """
 
     job: Job
@@ -58,7 +61,7 @@ class Benchmark:
     gflops: float
     peak_gflops: float
     share_of_peak: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     parameters: int
     blas_kernel: str
     numpy: str
@@ -77,6 +80,7 @@ def benchmark(
     vocab_size: int,
     threads: int | None,
     seconds: float,
+    peak_seconds: float = 1.0,
 ) -> Benchmark:
     """Measure one setting.
 
@@ -97,6 +101,8 @@ def benchmark(
         first.
     seconds : float
         How long to time.
+    peak_seconds : float
+        How long to multiply large matrices.
     """
     setting = _Setting(job, model, batch_size, seq_len, vocab_size)
     cores = available_cores()
@@ -110,7 +116,7 @@ def benchmark(
     rates, memory, threads = setting.rates(min(threads, cores), seconds)
     rate = median(rates)
     with Team([_Multiplier() for _ in range(threads)]) as team:
-        peak = sum(team.call("gflops", 1.0))
+        peak = sum(team.call("gflops", peak_seconds))
     gflops = rate * setting.flops_per_character() / 1e9
     return Benchmark(
         job=job,
@@ -125,7 +131,7 @@ def benchmark(
         gflops=round(gflops, 1),
         peak_gflops=round(peak, 1),
         share_of_peak=round(gflops / peak, 3),
-        peak_memory_mb=round(memory / 1e6, 1),
+        peak_memory_mb=None if memory is None else round(memory / 1e6, 1),
         parameters=setting.model().num_parameters,
         blas_kernel=blas_kernel(),
         numpy=np.__version__,
@@ -154,14 +160,14 @@ class _Setting:
         if self.job == "sample":
             return forward
         # Backward costs the same for the weights and again for what is below them.
-        lowest = [stack.layers[0].Wx.size for stack in model.stacks.values()]
+        lowest = [member.body.layers[0].Wx.size for member in model.members.values()]
         return 3 * forward - 2 * (0 if self.config.embedding_size else sum(lowest))
 
-    def rates(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
-        """Return characters a second of each round, the memory in bytes, and the workers used."""
+    def rates(self, threads: int, seconds: float) -> Rates:
+        """Return the characters a second of each round, with what they took."""
         return (self._train if self.job == "train" else self._sample)(threads, seconds)
 
-    def _train(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
+    def _train(self, threads: int, seconds: float) -> Rates:
         rng = np.random.default_rng(0)
         codes = rng.integers(self.vocab_size, size=TEXT_LENGTH).astype(np.uint32)
         vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
@@ -182,7 +188,7 @@ class _Setting:
         finally:
             trainer.close()
 
-    def _sample(self, threads: int, seconds: float) -> tuple[list[float], float, int]:
+    def _sample(self, threads: int, seconds: float) -> Rates:
         model, config = self.model(), SampleConfig()
         columns = shard_columns(self.batch_size, shard_count(self.batch_size))
         numbers = [range(self.batch_size)[part] for part in columns]
@@ -209,18 +215,22 @@ def _time(work: Callable[[], object], characters: int, seconds: float) -> list[f
     return rates
 
 
-def team_memory(team: Team) -> float:
+def team_memory(team: Team) -> float | None:
     """Return the bytes of a team's processes; a page that n of them share counts once.
 
-    Taken when the buffers of a step are all in use, it is the peak but for passing arrays.
+    Taken when the buffers of a step are all in use, it is the peak but for passing arrays. None
+    where the system tells a process nothing of its memory (Windows).
     """
     try:
         return sum(map(_proportional_memory, [os.getpid(), *team.process_ids]))
     except OSError:  # not Linux
+        pass
+    try:
         import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return float(peak * (1 if sys.platform == "darwin" else 1024))
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak * (1 if sys.platform == "darwin" else 1024))
 
 
 def _proportional_memory(process: int) -> float:
@@ -237,7 +247,7 @@ class _Multiplier:
         b, out = a.copy(), a.copy()
         best = 0.0
         stop = time.perf_counter() + seconds
-        while time.perf_counter() < stop:
+        while time.perf_counter() < stop or not best:
             start = time.perf_counter()
             np.matmul(a, b, out=out)
             best = max(best, 2 * PEAK_SIZE**3 / (time.perf_counter() - start) / 1e9)

@@ -1,6 +1,7 @@
 """Scores of texts that are cut in one of the ways that there are."""
 
-from charrnn.evaluation.scorers import STREAMS, ColdScorer, Scorer, score
+from charrnn.evaluation.pieces import STREAMS, Pieces
+from charrnn.evaluation.scorers import Scorer, score
 
 
 def score_ids(model, ids, *, exact=False, cold_windows=None, line_end=None, threads=1):
@@ -8,9 +9,9 @@ def score_ids(model, ids, *, exact=False, cold_windows=None, line_end=None, thre
     if not len(ids):
         return 0.0
     if line_end is not None:
-        scorer = ColdScorer.of_lines(ids, line_end)
+        pieces = Pieces.items(ids, line_end)
     elif cold_windows:
-        scorer = ColdScorer.of_windows(ids, cold_windows)
+        pieces = Pieces.windows(ids, cold_windows)
     else:
-        scorer = Scorer(ids, streams=1 if exact else STREAMS)
-    return score(model, scorer, threads=threads).nats
+        pieces = Pieces.streams(ids, 1 if exact else STREAMS)
+    return score(model, Scorer(pieces), threads=threads).nats

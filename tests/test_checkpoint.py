@@ -109,7 +109,7 @@ def test_the_second_format_goes_on_loading():
     assert checkpoint.architecture == Architecture(cell="lstm", hidden_size=4)
     settings = checkpoint.settings
     assert (settings.steps, settings.minutes, settings.batch_size) == (400, 0, 8)
-    assert (settings.shards, settings.lines, settings.split_mode) == (1, False, "contiguous")
+    assert (settings.shards, settings.items, settings.split_mode) == (1, "", "contiguous")
     assert checkpoint.validation.validations == 4
     assert [row[0] for row in checkpoint.history.rows] == [100, 200, 300, 400]
     ids = checkpoint.vocabulary.encode_text("tea for two, two for tea\n")
@@ -222,12 +222,12 @@ def test_what_numpy_2_0_wrote_can_be_read(last, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
 def test_what_is_no_regular_file_is_refused_at_once(bases, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert "a pipe or a device" in error_of(tmp_path / "pipe")
-    assert "a pipe or a device" in error_of(Path("/dev/zero"))
+    assert "it is a pipe, not a file" in error_of(tmp_path / "pipe")
+    assert "it is a device, not a file" in error_of(Path("/dev/zero"))
     assert "a folder" in error_of(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
-        assert "a pipe or a device" in error_of(tmp_path / "socket")
+        assert "it is a socket, not a file" in error_of(tmp_path / "socket")
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "file.npz")
     with pytest.raises(CheckpointError, match="No such file"):

@@ -12,7 +12,16 @@ from charrnn.cli.options import MachineConfig
 from charrnn.cli.show import words
 from charrnn.cli.show.console import write_json
 from charrnn.cli.show.text import visible, visible_line
-from charrnn.config import ModelConfig, SampleConfig, TextConfig, TrainConfig, option_name
+from charrnn.config import (
+    BenchConfig,
+    EvalConfig,
+    ModelConfig,
+    SampleConfig,
+    TextConfig,
+    TrainConfig,
+    option_name,
+)
+from charrnn.errors import CharrnnError
 
 TINY = ["--steps", "20", "--hidden-size", "16", "--num-layers", "1", "--threads", "1"]
 TEXT = "hello world, hello there\n" * 40
@@ -20,7 +29,8 @@ TEXT = "hello world, hello there\n" * 40
 SETTINGS = {
     "train": (TextConfig, ModelConfig, TrainConfig, MachineConfig),
     "sample": (SampleConfig, MachineConfig),
-    "eval": (MachineConfig,),
+    "eval": (EvalConfig, MachineConfig),
+    "bench": (ModelConfig, BenchConfig, MachineConfig),
 }
 NUMBERS = [
     (command, option_name(item.name), item)
@@ -45,6 +55,12 @@ def trained(tmp_path_factory):
         result = run("train", "corpus.txt", *TINY)
         assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture(autouse=True)
+def short_measurements(monkeypatch):
+    """Let --plan measure the speed for a moment only."""
+    monkeypatch.setattr("charrnn.cli.commands.train.SPEED_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -117,9 +133,14 @@ def test_version():
 def test_numbers_out_of_range_end_with_2_and_name_the_range(
     command, option, item, value, tmp_path, monkeypatch
 ):
+    def missing(*_, **__):
+        raise CharrnnError("nothing to time")
+
     monkeypatch.chdir(tmp_path)  # so that a value that is in range ends at the missing file
-    arguments = {"train": ["missing.txt"], "sample": [], "eval": []}[command]
-    result = run(command, *arguments, option, value)
+    monkeypatch.setattr("charrnn.benchmark.benchmark", missing)
+    arguments = {"train": ["missing.txt"]}.get(command, [])
+    needed = ["--dynamic"] if item.name.startswith("dynamic_") else []
+    result = run(command, *arguments, *needed, option, value)
     assert "Traceback" not in result.output
     if result.exit_code == 2:
         wanted = {"low": "at least", "above": "above", "high": "at most", "below": "below"}

@@ -10,9 +10,11 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from charrnn.cli.options import MachineConfig
 from charrnn.config import (
     BenchConfig,
     Cell,
+    EvalConfig,
     ModelConfig,
     OptimizerName,
     SampleConfig,
@@ -27,7 +29,25 @@ from charrnn.errors import CharrnnError, ConfigError
 from charrnn.nn.cells import CELLS
 from charrnn.optimizers import OPTIMIZERS
 
-GROUPS = [TextConfig, ModelConfig, TrainConfig, SampleConfig, BenchConfig]
+GROUPS = [
+    TextConfig,
+    ModelConfig,
+    TrainConfig,
+    SampleConfig,
+    EvalConfig,
+    BenchConfig,
+    MachineConfig,
+]
+NEEDS = {
+    "nonlinearity": {"cell": "rnn"},
+    "dynamic_window": {"dynamic": True},
+    "dynamic_rate": {"dynamic": True},
+}
+"""What must be given with a setting."""
+
+
+def made(group, name, value):
+    return group(**{name: value}, **(NEEDS.get(name, {}) if value is not None else {}))
 
 
 def kinds(group, item):
@@ -61,7 +81,7 @@ def test_there_are_numeric_settings():
 def assert_refused(group, item, value):
     """It is a ConfigError that names the option and its range, in one short line."""
     with pytest.raises(ConfigError) as caught:
-        group(**{item.name: value})
+        made(group, item.name, value)
     message = str(caught.value)
     assert message.startswith(option_name(item.name) + " ")
     assert range_text(item.metadata) in message
@@ -75,7 +95,7 @@ def test_numbers_out_of_range_are_errors_that_name_the_range(group, item):
     fractions = float in kinds(group, item)
     for value in (0, -1, 10**15, 2**63, 0.0, -1.0, 1.5, 1e308, -1e308):
         if allowed(item, value) and (fractions or isinstance(value, int)):
-            assert getattr(group(**{item.name: value}), item.name) == value
+            assert getattr(made(group, item.name, value), item.name) == value
         else:
             assert_refused(group, item, value)
             refused += 1
@@ -107,23 +127,23 @@ def test_the_ends_of_the_range(group, item):
         if outside is None:
             outside = math.nextafter(limit, sign * math.inf)
         if inside:
-            assert getattr(group(**{item.name: limit}), item.name) == limit
+            assert getattr(made(group, item.name, limit), item.name) == limit
         else:
             with pytest.raises(ConfigError, match="out of range"):
-                group(**{item.name: limit})
+                made(group, item.name, limit)
             nearest = limit - sign if whole else math.nextafter(limit, -sign * math.inf)
-            assert getattr(group(**{item.name: nearest}), item.name) == nearest
+            assert getattr(made(group, item.name, nearest), item.name) == nearest
         with pytest.raises(ConfigError, match="out of range"):
-            group(**{item.name: outside})
+            made(group, item.name, outside)
 
 
 @EACH_NUMBER
 def test_none_stands_for_automatic_where_it_may(group, item):
     if NoneType in kinds(group, item):
-        assert getattr(group(**{item.name: None}), item.name) is None
+        assert getattr(made(group, item.name, None), item.name) is None
     else:
         with pytest.raises(ConfigError, match=option_name(item.name)):
-            group(**{item.name: None})
+            made(group, item.name, None)
 
 
 def test_whole_numbers_do_for_fractions_but_not_the_other_way():
@@ -142,7 +162,7 @@ def test_words(group, item):
         if (value is None and NoneType in kinds(group, item)) or type(value) in kinds(group, item):
             continue
         with pytest.raises(ConfigError, match=option_name(item.name)):
-            group(**{item.name: value})
+            made(group, item.name, value)
 
 
 @pytest.mark.parametrize(
@@ -156,12 +176,13 @@ def test_words(group, item):
         (TextConfig, "newlines", ("keep", "lf")),
         (TextConfig, "normalize", ("none", "nfc", "nfd", "nfkc")),
         (TextConfig, "unit", ("char", "byte")),
+        (EvalConfig, "unknown", ("error", "skip", "score")),
+        (BenchConfig, "job", ("train", "sample")),
     ],
 )
 def test_choices(group, name, choices):
     for choice in choices:
-        needs = {"cell": "rnn"} if name == "nonlinearity" else {}
-        assert getattr(group(**{name: choice}, **needs), name) == choice
+        assert getattr(made(group, name, choice), name) == choice
     for wrong in ("", "x", choices[0].upper(), choices[0] + " "):
         with pytest.raises(ConfigError) as caught:
             group(**{name: wrong})
@@ -230,6 +251,7 @@ def test_settings_go_to_json_and_back():
         ModelConfig(cell="rnn", nonlinearity="relu", num_layers=3, dropout=0.25),
         TrainConfig(epochs=2.5, learning_rate=1e-5, random_seed=2**63 - 1, patience=0),
         SampleConfig(stop="\n\x00한", top_k=5, top_p=1.0, min_p=0.0, random_seed=0),
+        EvalConfig(unknown="skip", dynamic=True, dynamic_window=7, dynamic_rate=1e-5),
     ):
         data = json.loads(json.dumps(config.to_json(), allow_nan=False))
         again = type(config).from_json(data)

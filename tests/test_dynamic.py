@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from charrnn.cli.app import app
 from charrnn.config import Architecture, EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError
-from charrnn.evaluation import dynamic
-from charrnn.evaluation import evaluate as evaluation
+from charrnn.evaluation import dynamic, model_cost
 from charrnn.evaluation.dynamic import dynamic_nats, usual_gradient
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.nn.cells import CELLS
@@ -19,7 +18,7 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import to_codes
+from charrnn.text.codes import to_codes
 from charrnn.training.new import prepare
 
 VOCABULARY = Vocabulary.from_codes(to_codes("abcdefg"))
@@ -36,9 +35,9 @@ def make(cell="gru", dtype=np.float32, members=1):
     config = Architecture(cell=cell, members=members, num_layers=2, hidden_size=6, dropout=0.5)
     model = CharModel(config, 7, dtype=dtype)
     model.initialise(np.random.default_rng(0))
-    for index, stack in enumerate(model.stacks.values()):
+    for index, member in enumerate(model.members.values()):
         rng = np.random.default_rng(1 + index)
-        stack.head.W[...] = rng.standard_normal(stack.head.W.shape) / 2
+        member.head.W[...] = rng.standard_normal(member.head.W.shape) / 2
     return model
 
 
@@ -187,7 +186,7 @@ def test_learning_helps_and_leaves_the_checkpoint_alone(folder):
 
 def test_what_is_not_finite_is_an_error(folder, monkeypatch):
     checkpoint = load(folder / "run" / "best.npz")
-    monkeypatch.setattr(evaluation, "dynamic_nats", lambda *args, **more: np.array([np.nan]))
+    monkeypatch.setattr(model_cost, "dynamic_nats", lambda *args, **more: np.array([np.nan]))
     with pytest.raises(ConfigError, match=r"--dynamic-rate 0\.5 is too high"):
         evaluate_checkpoint(checkpoint, config=EvalConfig(dynamic=True, dynamic_rate=0.5))
 

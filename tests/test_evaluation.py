@@ -1,6 +1,7 @@
-"""Evaluations: units, protocols, the opponents beside the model, and the cache of these."""
+"""Evaluations: units, protocols, the opponents beside the model, texts of every kind."""
 
 import json
+from dataclasses import replace
 from math import exp, log
 
 import numpy as np
@@ -10,16 +11,21 @@ from typer.testing import CliRunner
 
 from charrnn.cli.app import app
 from charrnn.config import Architecture, EvalConfig, ModelConfig, TextConfig, TrainConfig
-from charrnn.errors import ConfigError, CorpusError, VocabularyError
-from charrnn.evaluation import opponents as comparison
-from charrnn.evaluation.baselines import baselines
+from charrnn.errors import CheckpointError, ConfigError, CorpusError, VocabularyError
+from charrnn.evaluation.compressors import compressed_nats_given
+from charrnn.evaluation.cost import Cost
 from charrnn.evaluation.evaluate import evaluate_checkpoint
-from charrnn.evaluation.opponents import Cost, text_bytes
-from charrnn.evaluation.scorers import ColdScorer
+from charrnn.evaluation.ngrams import best_ngram, uniform, unigram
+from charrnn.evaluation.novelty import Novelty
+from charrnn.evaluation.pieces import Pieces
+from charrnn.evaluation.scored_text import read_like
+from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.verdict import MAX_EPOCHS
+from charrnn.evaluation.written import text_bytes, written_length
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
-from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import to_codes
+from charrnn.text import Corpus, Vocabulary
+from charrnn.text.codes import to_codes
 from charrnn.training.new import prepare
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "under", "mat", "log", "한국어", "각막", "é"]
@@ -80,8 +86,10 @@ def test_bytes_are_those_of_the_text_as_it_is_written():
         vocabulary = Vocabulary(np.arange(0xD800), normalize=normalize)
         codes = to_codes(text) if normalize != "nfd" else vocabulary.text_to_codes(text)
         assert text_bytes(codes, vocabulary) == text.encode()
-    codes = np.frombuffer(text.encode(), np.uint8)
-    assert text_bytes(codes, Vocabulary(np.arange(256), unit="byte")) == text.encode()
+        assert written_length(codes, vocabulary) == len(text.encode())
+    codes, vocabulary = np.frombuffer(text.encode(), np.uint8), Vocabulary(np.arange(256), "byte")
+    assert text_bytes(codes, vocabulary) == text.encode()
+    assert written_length(codes, vocabulary) == len(text.encode())
 
 
 # Cold windows
@@ -111,7 +119,7 @@ def test_cold_windows_score_every_character_once_from_a_zero_state(window, lengt
 def test_cold_windows_do_not_depend_on_the_threads():
     model = make()
     ids = np.random.default_rng(2).integers(0, 7, 9000).astype(np.uint8)
-    assert ColdScorer.of_windows(ids, 32).num_shards > 3
+    assert Scorer(Pieces.windows(ids, 32)).num_shards > 3
     one = score_ids(model, ids, cold_windows=32)
     assert score_ids(model, ids, cold_windows=32, threads=3) == one
 
@@ -144,16 +152,18 @@ def test_all_score_the_same_text(folder, form):
 def test_they_learn_from_the_training_part_alone(folder):
     checkpoint = load(folder / "char" / "best.npz")
     cut = len(TEXT) - checkpoint.held_out
-    ids = checkpoint.vocabulary.encode_text(TEXT)
-    wanted = baselines(
-        ids[:cut],
-        ids[cut:],
-        len(checkpoint.vocabulary),
-        TEXT[:cut].encode(),
-        TEXT[cut:].encode(),
-    )
+    ids, V = checkpoint.vocabulary.encode_text(TEXT), len(checkpoint.vocabulary)
+    train, held_out = ids[:cut], ids[cut:]
     found = evaluate_checkpoint(checkpoint, baselines=True).baselines
-    assert {row.name: row.total_nats for row in found} == dict(wanted)
+    assert {row.name: row.total_nats for row in found} == {
+        "uniform": uniform(V, len(held_out)),
+        "unigram": unigram(train, held_out, V),
+        **dict([best_ngram(train, held_out, V)]),
+        **compressed_nats_given(TEXT[:cut].encode(), TEXT[cut:].encode()),
+    }
+    kinds = {row.name: row.kind for row in found}
+    assert kinds.pop("xz -9e") == kinds.pop("gzip -9") == kinds.pop("bzip2 -9") == "compressor"
+    assert sorted(kinds.values()) == ["ngram", "uniform", "unigram"]
 
 
 def test_a_file_is_scored_without_what_the_model_does_not_know(folder, form):
@@ -182,97 +192,12 @@ def test_without_the_corpus_a_file_has_no_opponents(tmp_path):
         evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"], baselines=True)
 
 
-# The cache
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Count the calls of the slow part."""
-    calls = []
-
-    def count(*args):
-        calls.append(args)
-        return baselines(*args)
-
-    monkeypatch.setattr(comparison, "baselines", count)
-    return calls
-
-
-def test_what_was_found_is_kept(folder, tmp_path, counted):
-    checkpoint = load(folder / "char" / "best.npz")
-    cache = tmp_path / "baselines.json"
-    options = {"baselines": True, "baselines_cache": cache}
-    first = evaluate_checkpoint(checkpoint, **options).baselines
-    assert evaluate_checkpoint(checkpoint, **options).baselines == first
-    assert len(counted) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["baselines.json"]
-    (tmp_path / "other.txt").write_text("the cat")
-    evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"], **options)
-    other_split = load(folder / "char" / "best.npz")
-    other_split.held_out -= 1
-    evaluate_checkpoint(other_split, **options)
-    evaluate_checkpoint(load(folder / "byte" / "best.npz"), **options)
-    assert len(counted) == 4
-    assert evaluate_checkpoint(checkpoint, **options).baselines == first
-    assert len(counted) == 4
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"",
-        b"[]",
-        b"null",
-        b"{" * 10_000,
-        b"[" * 100_000,
-        b'{"KEY": 3}',
-        b'{"KEY": []}',
-        b'{"KEY": [["uniform", NaN]]}',
-        b'{"KEY": [["uniform", -1]]}',
-        b'{"KEY": [["uniform", 1' + b"0" * 400 + b"]]}",
-        b'{"KEY": [["uniform"]]}',
-        b'{"KEY": [["uniform", "x"]]}',
-        b'{"KEY": {"uniform": 1}}',
-        b"\xff\xfe",
-        b" " * (comparison.CACHE_LIMIT + 1),
-    ],
-    ids=lambda damage: repr(damage[:30]),
-)
-def test_a_broken_cache_is_ignored(folder, tmp_path, counted, damage):
-    checkpoint = load(folder / "char" / "best.npz")
-    cache = tmp_path / "baselines.json"
-    options = {"baselines": True, "baselines_cache": cache}
-    first = evaluate_checkpoint(checkpoint, **options).baselines
-    (key,) = json.loads(cache.read_text())
-    cache.write_bytes(damage.replace(b"KEY", key.encode()))
-    assert evaluate_checkpoint(checkpoint, **options).baselines == first
-    assert evaluate_checkpoint(checkpoint, **options).baselines == first
-    assert len(counted) == 2
-
-
-def test_a_cache_that_cannot_be_written_costs_nothing(folder, tmp_path, counted):
-    checkpoint = load(folder / "char" / "best.npz")
-    for cache in (tmp_path, tmp_path / "missing" / "baselines.json"):
-        found = evaluate_checkpoint(checkpoint, baselines=True, baselines_cache=cache)
-        assert len(found.baselines) == 6
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_cache_stays_small(tmp_path):
-    cache = tmp_path / "baselines.json"
-    for number in range(comparison.KEPT + 3):
-        comparison._write(cache, str(number), [("uniform", float(number))])
-    kept = comparison._read(cache)
-    assert len(kept) == comparison.KEPT
-    assert kept["34"] == [("uniform", 34.0)]
-    assert "2" not in kept
-
-
 # The command
 
 
 def test_eval_with_baselines(folder, monkeypatch):
     monkeypatch.chdir(folder)
+    files = sorted(path.name for path in (folder / "char").iterdir())
     result = run("eval", "--model", "char", "--baselines")
     assert result.exit_code == 0, result.output
     rows = [line for line in result.stdout.splitlines() if "  " in line]
@@ -281,7 +206,7 @@ def test_eval_with_baselines(folder, monkeypatch):
     last = result.stdout.splitlines()[-1]
     assert "gram predicts this text better" in last
     assert "train longer" in last
-    assert (folder / "char" / "baselines.json").exists()
+    assert sorted(path.name for path in (folder / "char").iterdir()) == files
     data = json.loads(run("eval", "--model", "char", "--baselines", "--json").stdout)
     assert len(data["baselines"]) == 6
     assert data["baselines"][-1]["name"] == "uniform"
@@ -326,7 +251,7 @@ def test_an_unknown_symbol_is_charged_what_is_expected_of_new_ones(folder):
     before = {row.name: row for row in without.baselines}
     for row in found.baselines:
         assert row.characters == found.characters
-        if row.name in ("uniform", "unigram") or "gram" in row.name:
+        if row.kind != "compressor":
             assert row.total_nats == pytest.approx(before[row.name].total_nats + extra)
         else:
             assert row.num_bytes == found.num_bytes
@@ -391,3 +316,103 @@ def test_a_text_that_comes_several_times_is_noticed(tmp_path):
     result = run("eval", "--model", tmp_path / "run")
     assert "also in training" in result.stdout
     assert "of this text is also in the training part, word for word" in result.stderr
+
+
+# A text that a program gives
+
+
+@pytest.mark.parametrize("form", ["char", "nfd", "byte"])
+def test_a_text_in_memory_is_scored_as_a_file_of_it(folder, form):
+    checkpoint = load(folder / form / "best.npz")
+    text = "the cat sat on the 각 mat\r\n" * 9
+    path = folder / "memory.txt"
+    path.write_bytes(text.encode())
+    corpus = Corpus.from_text(text, read_like(checkpoint.text, {}))
+    found = evaluate_checkpoint(checkpoint, corpus=corpus, baselines=True)
+    named = evaluate_checkpoint(checkpoint, [path], baselines=True)
+    assert found.to_json() == named.to_json() | {
+        "seconds": found.seconds,
+        "notices": found.to_json()["notices"],
+    }
+    assert len(found.notices) == len(named.notices)
+    assert found.file_bytes == len(text.encode())
+
+
+def test_the_text_that_was_learned_is_known_in_memory_too(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    found = evaluate_checkpoint(checkpoint, corpus=Corpus.from_text(TEXT))
+    assert found.learned == pytest.approx(0.9, abs=0.01)
+    assert found.notices == ("the model was trained on this text, on 90% of it: text in memory",)
+    assert found.held_out_nats == pytest.approx(evaluate_checkpoint(checkpoint).nats_per_char)
+
+
+def test_a_corpus_takes_the_place_of_files(folder):
+    checkpoint, corpus = load(folder / "char" / "best.npz"), Corpus.from_text("the cat")
+    for more in ({"paths": ["a.txt"]}, {"text": {"newlines": "keep"}}):
+        with pytest.raises(ConfigError, match="give one or the other"):
+            evaluate_checkpoint(checkpoint, corpus=corpus, **more)
+    with pytest.raises(ConfigError, match="read by char and the model was trained by byte"):
+        evaluate_checkpoint(load(folder / "byte" / "best.npz"), corpus=corpus)
+
+
+def test_a_file_is_read_as_the_corpus_was():
+    own = TextConfig(newlines="keep", normalize="nfd", encoding="utf-8")
+    assert read_like(own, {}) == TextConfig(newlines="keep", normalize="nfd", encoding="auto")
+    assert read_like(own, {"encoding": "cp949"}).encoding == "cp949"
+    assert read_like(TextConfig(encoding="utf-8", errors="skip"), {}).encoding == "utf-8"
+
+
+# What cannot be scored
+
+
+def test_a_run_that_held_nothing_out(folder):
+    checkpoint = replace(load(folder / "char" / "best.npz"), held_out=0)
+    with pytest.raises(CorpusError, match="the run held no text out"):
+        evaluate_checkpoint(checkpoint)
+    found = evaluate_checkpoint(checkpoint, corpus=Corpus.from_text(TEXT))
+    assert (found.learned, found.held_out_nats) == (1, None)
+
+
+def test_a_text_of_which_the_model_knows_nothing(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    for config in (EvalConfig(), EvalConfig(exact=True), EvalConfig(cold_windows=3)):
+        with pytest.raises(CorpusError, match="the model knows none of the characters"):
+            evaluate_checkpoint(checkpoint, corpus=Corpus.from_text("§!§"), config=config)
+
+
+def test_a_model_that_predicts_nothing_finite(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    weights = {name: array.copy() for name, array in checkpoint.weights.items()}
+    weights["head.W"][:] = np.inf
+    with pytest.raises(CheckpointError, match="predictions are not finite"):
+        evaluate_checkpoint(replace(checkpoint, weights=weights))
+
+
+def test_more_training_is_no_advice_after_the_epochs_that_are_of_use(folder):
+    checkpoint = load(folder / "char" / "best.npz")
+    assert evaluate_checkpoint(checkpoint, baselines=True).longer_helps
+    learned = checkpoint.characters - checkpoint.held_out
+    steps = int(MAX_EPOCHS * learned / checkpoint.settings.batch_size / checkpoint.settings.seq_len)
+    history = replace(checkpoint.history, step=steps)
+    found = evaluate_checkpoint(replace(checkpoint, history=history), baselines=True)
+    assert not found.longer_helps
+    assert "more text would help most" in found.comparison
+    settings = replace(checkpoint.settings, max_epochs=0.0)
+    assert evaluate_checkpoint(replace(checkpoint, history=history, settings=settings)).longer_helps
+
+
+# New symbols, by Good and Turing
+
+
+def test_the_share_of_new_symbols_is_that_of_those_that_occurred_once():
+    counts = np.array([1, 5, 1, 0, 12])
+    assert Novelty.of(counts, 99).share == 2 / 20
+    assert Novelty.of(np.array([3, 4]), 99).share == 1 / 8  # none did: as if one had
+    assert Novelty.of(None, 99).share == 1 / 100
+
+
+def test_known_and_new_symbols_are_one_distribution():
+    novelty = Novelty(0.25)
+    assert novelty.charge(0, 1) == novelty.cost == -log(0.25)
+    assert novelty.charge(1, 0) == 0  # nothing new, and nothing is charged
+    assert novelty.charge(3, 2) == pytest.approx(-2 * log(0.25) - 3 * log(0.75))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import TextConfig
 from charrnn.text import Vocabulary, fitting_corpus, fitting_text, read_corpus
-from charrnn.text.vocabulary import to_codes
+from charrnn.text.codes import to_codes
 
 FRENCH = "l'été à la forêt, un élève rêve déjà\n"
 

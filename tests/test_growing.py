@@ -18,7 +18,6 @@ def test_a_grown_model_predicts_as_before(cell, embedding_size, members):
         cell=cell,
         num_layers=2,
         hidden_size=6,
-        dropout=0.0,
         embedding_size=embedding_size,
         members=members,
     )
@@ -43,7 +42,7 @@ def test_a_grown_model_predicts_as_before(cell, embedding_size, members):
 
 
 def test_what_reads_a_new_symbol_keeps_its_first_weights():
-    config = Architecture(cell="lstm", num_layers=1, hidden_size=6, dropout=0.0)
+    config = Architecture(cell="lstm", num_layers=1, hidden_size=6)
     rng = np.random.default_rng(0)
     old, new = CharModel(config, 3), CharModel(config, 4)
     old.initialise(rng)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from gradcheck import check_gradients, random_weights
 
-from charrnn.nn.layers import Dropout, Embedding, Linear, OneHot, WeightDropout
-from charrnn.nn.parameters import Parameters, orthogonal
+from charrnn.nn.initialisers import orthogonal
+from charrnn.nn.layers.dropout import Dropout, WeightDropout
+from charrnn.nn.layers.encoders import Embedding, OneHot
+from charrnn.nn.layers.linear import Linear
+from charrnn.nn.parameters import Parameters
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -152,6 +155,32 @@ def test_weight_dropout_keeps_its_share_and_its_mean(rate):
     assert (W == 1).all()
 
 
+GENERATORS = [
+    np.random.Philox,
+    np.random.PCG64,
+    np.random.PCG64DXSM,
+    np.random.SFC64,
+    np.random.MT19937,  # of 32 bits
+]
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_weight_dropout_takes_any_generator(generator):
+    W = np.ones((200, 100), np.float32)
+    used = WeightDropout(0.3).forward(W, 0, np.random.Generator(generator(1)))
+    assert abs((used == 0).mean() - 0.3) < 0.02
+    # In each place of a word alike.
+    assert np.abs((used.reshape(-1, 4) == 0).mean(axis=0) - 0.3).max() < 0.03
+
+
+def test_weight_dropout_draws_16_bits_a_weight():
+    # The masks of a run must not change from version to version, or it could not be resumed.
+    W = np.ones((7, 9), np.float32)
+    used = WeightDropout(0.3).forward(W, 2, np.random.Generator(np.random.Philox(1)))
+    drawn = np.random.Philox(1).random_raw(13).view(np.uint16)[:49].reshape(7, 7)
+    assert ((used[:, 2:] != 0) == (drawn >= 0.3 * 2**16)).all()
+
+
 def test_no_weight_is_dropped_at_rate_zero():
     W = np.ones((4, 4))
     layer = WeightDropout(0.0)
@@ -191,13 +220,24 @@ def test_linear_gradients(rng, size):
     y = rng.uniform(-1, 1, (T, 3, N))
     dlogits = rng.uniform(-1, 1, (5, T * N))
     layer.forward(y)
-    dy = layer.backward(dlogits, y.shape)
+    dy = layer.backward(dlogits)
     assert dy.shape == y.shape
     check_gradients(
         lambda: (layer.forward(y) * dlogits).sum(),
         {"W": grads["W"], "y": dy},
         {"W": values["W"], "y": y},
     )
+
+
+def test_linear_backward_needs_a_forward_of_its_own(rng):
+    layer = Linear(3, 5)
+    random_weights(layer, rng)
+    y, dlogits = np.ones((2, 3, 4)), np.ones((5, 8))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="call forward"):
+            layer.backward(dlogits)
+        layer.forward(y)
+        layer.backward(dlogits)
 
 
 def test_linear_starts_at_zero(rng):

@@ -23,7 +23,7 @@ EACH_INPUT = pytest.mark.parametrize("embedding_size", [0, 3])
 def alone(model):
     """Models of one member each with the weights of each member of a model."""
     one = dataclasses.replace(model.config, members=1)
-    for prefix in model.stacks:
+    for prefix in model.members:
         single = CharModel(one, model.vocab_size, dtype=model.dtype)
         single.parameters.fill(
             {name: model.parameters[prefix + name] for name in single.parameters}
@@ -119,13 +119,14 @@ def test_the_mean_predicts_no_worse_than_the_members_do_in_the_mean(seed):
 def test_members_begin_and_drop_differently():
     model = CharModel(config(members=2, hidden_size=30, dropout=0.5, weight_dropout=0.3), 5)
     model.initialise(np.random.default_rng(0), np.arange(5))
-    one, other = model.stacks.values()
-    assert (one.layers[0].Wh != other.layers[0].Wh).any()
+    one, other = model.members.values()
+    first, second = one.body.layers[0], other.body.layers[0]
+    assert (first.Wh != second.Wh).any()
     assert (one.head.b == other.head.b).all()
     ids, _ = random_ids(5, 3, 2)
     model.forward(ids, model.zero_state(2), np.random.default_rng(0))
-    assert (one.dropouts[0].mask != other.dropouts[0].mask).any()
-    assert ((one.layers[0].used == 0) != (other.layers[0].used == 0)).any()
+    assert (one.body.dropouts[0].mask != other.body.dropouts[0].mask).any()
+    assert ((first.used == 0) != (second.used == 0)).any()
 
 
 def test_one_stream_and_many_draw_the_same(tmp_path):
@@ -167,7 +168,7 @@ def test_no_other_number_of_them_can_start_from_these(tmp_path):
 
 def test_every_member_has_buffers():
     kept = sum(layer.floats_per_character[0] for layer in make().layers)
-    two, three = (CharModel.floats_per_character(config(members=n), 5) for n in (2, 3))
+    two, three = (CharModel.floats_of_buffers(config(members=n), 5)[0] for n in (2, 3))
     assert three - two >= kept + 1 + config().hidden_size
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cells import KINDS
 from gradcheck import check_gradients
 
 from charrnn.config import Architecture
@@ -9,13 +10,11 @@ from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 
-KINDS = [{"cell": cell} for cell in CELLS] + [{"cell": "rnn", "nonlinearity": "relu"}]
-EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: list(kind.values())[-1])
+EACH_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 def config(**settings):
-    sizes = {"cell": "gru", "num_layers": 2, "hidden_size": 4, "dropout": 0.0}
-    return Architecture(**{**sizes, **settings})
+    return Architecture(**{"cell": "gru", "num_layers": 2, "hidden_size": 4, **settings})
 
 
 def make(V=5, dtype=np.float64, seed=0, scale=0.5, **settings):
@@ -82,7 +81,7 @@ def test_dropout_is_between_the_layers_and_below_the_head(kind):
     again, _ = model.forward(ids, model.zero_state(2))
     assert (plain == again).all()
     model.forward(ids, model.zero_state(2), np.random.default_rng(0))
-    masks = [dropout.mask for dropout in model.stacks[""].dropouts]
+    masks = [dropout.mask for dropout in model.members[""].body.dropouts]
     assert [mask.shape for mask in masks] == [(40, 2), (40, 2)]
     assert (masks[0] != masks[1]).any()
     y = model.layers[0].h[1:] * masks[0]
@@ -183,14 +182,69 @@ def test_column_t_n_predicts_what_follows_stream_n_at_t(kind):
     assert total == pytest.approx(alone, rel=1e-12)
 
 
-def test_the_gradient_is_cut_at_the_start_of_the_window():
-    model = make(cell="lstm")
-    ids, targets = random_ids(5, 6, 2)
-    _, middle = model.forward(ids[:3], model.zero_state(2))
-    model.loss_and_gradient(ids[3:], targets[3:], middle, predictions=6)
-    after_history = model.grads.vector.copy()
-    model.loss_and_gradient(ids[3:], targets[3:], middle.copy(), predictions=6)
-    assert (model.grads.vector == after_history).all()
+@EACH_KIND
+@pytest.mark.parametrize("members", [1, 3])
+def test_gradients_of_two_half_windows_make_up_the_whole(kind, members):
+    # What the second half sends back through the state is all that the first lacks.
+    model = make(members=members, embedding_size=3, **kind)
+    T, N = 6, 4
+    ids, _ = random_ids(5, T, N)
+    state, dafter = random_state(model, N), random_state(model, N, seed=3)
+    dlogits = np.random.default_rng(4).uniform(-1, 1, (5, T, N))
+
+    def back(part, before, dstate):
+        model.forward(ids[part], before)
+        dbefore = model.backward(dlogits[:, part].reshape(5, -1), dstate)
+        return dbefore, model.grads.vector.copy()
+
+    dstate, whole = back(slice(0, T), state, dafter)
+    _, middle = model.forward(ids[:3], state)
+    dmiddle, late = back(slice(3, T), middle, dafter)
+    dearly, early = back(slice(0, 3), state, dmiddle)
+    np.testing.assert_allclose(early + late, whole, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(dearly, dstate, rtol=0, atol=1e-12)
+    _, truncated = back(slice(0, 3), state, None)
+    assert np.abs(truncated + late - whole).max() > 1e-3
+
+
+@EACH_KIND
+@pytest.mark.parametrize("members", [1, 2])
+def test_gradients_of_the_state(kind, members):
+    model = make(members=members, hidden_size=3, scale=0.9, **kind)
+    ids, _ = random_ids(5, 3, 2)
+    state, dafter = random_state(model, 2), random_state(model, 2, seed=3)
+    dlogits = np.random.default_rng(4).uniform(-1, 1, (5, 6))
+
+    def loss():
+        logits, after = model.forward(ids, state)
+        return (logits * dlogits).sum() + (after * dafter).sum()
+
+    loss()
+    dstate = model.backward(dlogits, dafter)
+    gradients = {name: grad.copy() for name, grad in model.grads.items()}
+    check_gradients(loss, {**gradients, "state": dstate}, {**model.parameters, "state": state})
+
+
+@EACH_KIND
+def test_without_a_gradient_of_the_state_it_is_zero(kind):
+    model = make(**kind)
+    ids, targets = random_ids(5, 4, 3)
+    state = random_state(model, 3)
+    model.loss_and_gradient(ids, targets, state, predictions=12)
+    wanted = model.grads.vector.copy()
+    logits, after = model.forward(ids, state)
+    _, dlogits = cross_entropy_(logits, targets.reshape(-1))
+    dlogits *= 1 / 12
+    model.backward(dlogits, np.zeros_like(after))
+    assert (model.grads.vector == wanted).all()
+
+
+def test_backward_needs_a_forward_of_its_own():
+    model = make(members=2)
+    ids, targets = random_ids(5, 3, 4)
+    model.loss_and_gradient(ids, targets, model.zero_state(4), predictions=12)
+    with pytest.raises(RuntimeError, match="call forward"):
+        model.backward(np.ones((5, 12)))
 
 
 def test_the_first_prediction_is_how_frequent_each_symbol_is():
@@ -304,23 +358,28 @@ def test_memory_can_be_given():
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_shapes(kind, num_layers):
     model = make(7, num_layers=num_layers, hidden_size=4, **kind)
-    G = {"rnn": 1, "lstm": 4, "gru": 3}[kind["cell"]]
+    cell = CELLS[kind["cell"]]
+    G, S = cell.gates, len(cell.states)
     shapes = {name: view.shape for name, view in model.parameters.items()}
     assert shapes == CharModel.shapes_of(model.config, 7)
     assert shapes["layers.0.W"] == (G * 4, 7 + 1 + 4)
     assert all(shapes[f"layers.{i}.W"] == (G * 4, 9) for i in range(1, num_layers))
     assert shapes["head.W"] == (7, 5)
-    extra = {f"layers.{i}.b_n" for i in range(num_layers)} if kind["cell"] == "gru" else set()
-    assert set(shapes) == {f"layers.{i}.W" for i in range(num_layers)} | {"head.W"} | extra
-    states = 2 if kind["cell"] == "lstm" else 1
-    assert model.zero_state(3).shape == (num_layers, states, 4, 3)
+    weights = model.layers[0].shapes()  # of a gru, b_n too
+    names = {f"layers.{i}.{name}" for i in range(num_layers) for name in weights}
+    assert set(shapes) == names | {"head.W"}
+    assert model.zero_state(3).shape == (num_layers, S, 4, 3)
     assert (model.zero_state(3) == 0).all()
 
 
-def test_relu_is_passed_on():
-    model = make(cell="rnn", nonlinearity="relu")
-    assert all(layer.relu for layer in model.layers)
-    assert not any(layer.relu for layer in make(cell="rnn").layers)
+def test_the_nonlinearity_is_passed_on():
+    ids, _ = random_ids(5, 4, 3)
+    relu, tanh = make(cell="rnn", nonlinearity="relu"), make(cell="rnn")
+    assert (relu.parameters.vector == tanh.parameters.vector).all()
+    for model, some_are_zero in ((relu, True), (tanh, False)):
+        model.forward(ids, model.zero_state(3))
+        for layer in model.layers:
+            assert (layer.h[1:] == 0).any() == some_are_zero
 
 
 @pytest.mark.parametrize("embedding_size", [0, 3])

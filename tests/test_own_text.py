@@ -12,8 +12,8 @@ from charrnn.config import EvalConfig, ModelConfig, TrainConfig
 from charrnn.errors import CorpusError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.storage.checkpoint import load
-from charrnn.storage.own_text import SOURCES, STDIN, find_own_text, write_sources
-from charrnn.text import Source
+from charrnn.storage.own_text import SOURCES, STDIN, find_own_text, portable, write_sources
+from charrnn.text import Corpus, Source, read_corpus
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
 
@@ -122,6 +122,7 @@ def test_what_has_grown_is_told(here):
 def test_standard_input_is_kept(here):
     run = here / train(["-"], stdin=io.BytesIO(TEXT.encode()))
     assert (run / STDIN).stat().st_size < len(TEXT) / 2
+    (here / "corpus.txt").unlink()  # which has the same text
     assert goes_on(run)
     shutil.copytree(run, here.parent / "copy")
     assert goes_on(here.parent / "copy")
@@ -137,6 +138,36 @@ def test_checkpoints_do_not_say_where_their_user_lives(here):
     assert [source.path for source in load(run / "best.npz").sources] == ["corpus.txt", "diary.txt"]
     assert str(here.parent) in (run / SOURCES).read_text()
     assert len(find_own_text(load(run / "best.npz"))[0]) == 2 * len(TEXT)
+
+
+def test_a_text_in_memory_is_found_where_it_is_named(here):
+    checkpoint = load(train() / "best.npz")
+    checkpoint.sources = Corpus.from_text(TEXT).sources
+    write_sources(checkpoint.folder, checkpoint.sources)
+    assert json.loads((checkpoint.folder / SOURCES).read_text()) == {}
+    with pytest.raises(CorpusError, match="trained on text in memory, which is gone: name the f"):
+        find_own_text(checkpoint)
+    corpus, notices = find_own_text(checkpoint, named=["corpus.txt"])
+    assert (corpus.text(), notices) == (TEXT, [])
+    write_sources(checkpoint.folder, corpus.sources)  # as a run that goes on does
+    assert find_own_text(checkpoint)[0].text() == TEXT
+
+
+def test_what_was_held_out_is_at_the_end_again(here):
+    (here / "val").mkdir()
+    (here / "val" / "b.txt").write_text("the end\n")
+    (here / "val" / "a.txt").write_bytes("l'été à la forêt".encode("cp1252"))
+    checkpoint = load(train() / "best.npz")
+    first = read_corpus(["corpus.txt"], held_out=["val"])
+    checkpoint.sources, checkpoint.characters = portable(first.sources), len(first)
+    write_sources(checkpoint.folder, first.sources)
+    (here / "val").rename(here / "runs" / "moved")
+    with pytest.raises(CorpusError, match=r"val/a.txt, which this run was trained on, is gone"):
+        find_own_text(checkpoint)
+    corpus, _ = find_own_text(checkpoint, named=["runs/moved", "corpus.txt"])
+    assert corpus.text() == first.text()
+    assert corpus.starts == first.starts
+    assert corpus.text(len(corpus) - first.held_out) == "l'été à la forêt\nthe end\n"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
+from dataclasses import fields
 from math import log
 from pathlib import Path
 from types import ModuleType
@@ -14,45 +16,161 @@ import pytest
 import charrnn
 
 PACKAGE = Path(charrnn.__file__).parent
-NAMES = [
-    "CharModel",
-    "CharrnnError",
-    "Checkpoint",
-    "EvalConfig",
-    "Evaluation",
-    "ModelConfig",
-    "Run",
-    "SampleConfig",
-    "TextConfig",
-    "TrainConfig",
-    "Vocabulary",
-    "__version__",
-    "evaluate_checkpoint",
-    "generate",
-    "load",
-    "prepare",
-    "read_corpus",
-    "resume",
-]
 TEXT = "pack my box with five dozen liquor jugs\n" * 30
+SMALL = {"hidden_size": 8, "num_layers": 1, "batch_size": 4, "threads": 1}
 
 TWICE = """
-import types, charrnn
+import sys, types, charrnn
+assert dir(charrnn) == sorted(charrnn.__all__), dir(charrnn)
+assert "numpy" not in sys.modules
 for name in charrnn.__all__:
     first, second = getattr(charrnn, name), getattr(charrnn, name)
     assert first is second, name
     assert not isinstance(second, types.ModuleType), name
+assert dir(charrnn) == sorted(charrnn.__all__), dir(charrnn)
 """
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a text, and a run on it."""
+    folder = tmp_path_factory.mktemp("public")
+    (folder / "text.txt").write_text(TEXT)
+    run = charrnn.train(folder / "text.txt", out=folder / "runs" / "t", steps=20, **SMALL)
+    assert list(run)[-1].reason == "done"
+    return folder
+
+
+def use_load(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    names = ("runs/t/best.npz", "runs/t", "t", folder / "runs" / "t", None)
+    steps = {charrnn.load(name).checkpoint.history.step for name in names}
+    assert len(steps) == 1
+    assert charrnn.load("runs/t/last.npz").checkpoint.history.step == 20
+    with pytest.raises(charrnn.CharrnnError, match="neither a checkpoint nor a run"):
+        charrnn.load("nothing")
+
+
+def use_train(folder, monkeypatch):
+    run = charrnn.train(text=TEXT, steps=2, **SMALL)
+    assert isinstance(run, charrnn.TrainingRun)
+    assert [event.step for event in run if event.kind == "finished"] == [2]
+    assert isinstance(run.model, charrnn.Model)
+
+
+def use_resume(folder, monkeypatch):
+    run = charrnn.train(folder / "text.txt", out=folder / "runs" / "r", steps=2, **SMALL)
+    list(run)
+    with pytest.raises(charrnn.CharrnnError, match="is finished"):
+        charrnn.resume(folder / "runs" / "r")
+    run = charrnn.resume(folder / "runs" / "r", steps=4)
+    assert isinstance(run, charrnn.TrainingRun)
+    assert list(run)[-1].step == 4
+
+
+def use_model(folder, monkeypatch):
+    checkpoint = charrnn.load(folder / "runs" / "t").checkpoint
+    assert isinstance(checkpoint, charrnn.Checkpoint)
+    model = charrnn.Model(checkpoint)
+    assert isinstance(model, charrnn.Model)
+    assert isinstance(model.network, charrnn.CharModel)
+    assert model.path is None
+
+
+def use_scores(folder, monkeypatch):
+    scores = charrnn.load(folder / "runs" / "t").score("box")
+    assert isinstance(scores, charrnn.Scores)
+    assert len(scores) == 3
+
+
+def use_evaluation(folder, monkeypatch):
+    model = charrnn.load(folder / "runs" / "t")
+    found = model.evaluate()
+    assert isinstance(found, charrnn.Evaluation)
+    assert 0 < found.nats_per_char < log(len(model.vocabulary))
+
+
+def use_configs(folder, monkeypatch):
+    """What a group has is what the functions take."""
+    model = charrnn.load(folder / "runs" / "t")
+    groups = (
+        charrnn.TextConfig(),
+        charrnn.ModelConfig(hidden_size=4),
+        charrnn.TrainConfig(steps=1),
+    )
+    settings = {name: value for group in groups for name, value in group.to_json().items()}
+    assert charrnn.train(text=TEXT, **settings).model.checkpoint.architecture.hidden_size == 4
+    drawn = charrnn.SampleConfig(length=5, num_samples=2).to_json()
+    assert [len(text) for text in model.sample(**drawn)] == [5, 5]
+    scoring = charrnn.EvalConfig(cold_windows=4).to_json()
+    assert "windows of 4" in model.evaluate(**scoring).protocol
+
+
+def use_error(folder, monkeypatch):
+    with pytest.raises(charrnn.CharrnnError, match="hidden_size"):
+        charrnn.train(text=TEXT, hiden_size=4)
+
+
+def use_vocabulary(folder, monkeypatch):
+    corpus = charrnn.read_corpus([folder / "text.txt"])
+    vocabulary = charrnn.Vocabulary.from_codes(corpus.codes)
+    assert vocabulary.decode(vocabulary.encode(corpus.codes)) == TEXT
+    assert charrnn.load(folder / "runs" / "t").vocabulary == vocabulary
+    with pytest.raises(charrnn.CharrnnError, match=r"gone\.txt"):
+        charrnn.read_corpus([folder / "gone.txt"])
+
+
+def use_version(folder, monkeypatch):
+    result = subprocess.run(
+        [sys.executable, "-m", "charrnn", "--version"],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout == f"charrnn {charrnn.__version__}\n"
+
+
+USES = {
+    "CharModel": use_model,
+    "CharrnnError": use_error,
+    "Checkpoint": use_model,
+    "EvalConfig": use_configs,
+    "Evaluation": use_evaluation,
+    "Model": use_model,
+    "ModelConfig": use_configs,
+    "SampleConfig": use_configs,
+    "Scores": use_scores,
+    "TextConfig": use_configs,
+    "TrainConfig": use_configs,
+    "TrainingRun": use_train,
+    "Vocabulary": use_vocabulary,
+    "__version__": use_version,
+    "load": use_load,
+    "read_corpus": use_vocabulary,
+    "resume": use_resume,
+    "train": use_train,
+}
+"""The names, and what uses each."""
+
+
 def test_the_names_are_these():
-    assert sorted(charrnn.__all__) == NAMES
-    assert set(NAMES) <= set(dir(charrnn))
+    assert charrnn.__all__ == sorted(USES)
+    assert dir(charrnn) == sorted(USES)
+    namespace = {}
+    exec("from charrnn import *", namespace)
+    assert set(namespace) - {"__builtins__"} == set(USES)
+
+
+@pytest.mark.parametrize("use", dict.fromkeys(USES.values()), ids=lambda use: use.__name__)
+def test_each_name_is_of_use(folder, monkeypatch, use):
+    use(folder, monkeypatch)
 
 
 def test_each_name_is_the_same_object_every_time():
     importlib.import_module("charrnn.cli.commands.train")
-    for name in NAMES:
+    for name in USES:
         first, second = getattr(charrnn, name), getattr(charrnn, name)
         assert first is second, name
         assert not isinstance(first, ModuleType), name
@@ -64,7 +182,7 @@ def test_no_name_is_that_of_a_submodule():
     # The import of a submodule puts it in the place of the name.
     submodules = {module.name for module in pkgutil.iter_modules(charrnn.__path__)}
     assert "storage" in submodules
-    assert not submodules & set(NAMES)
+    assert not submodules & set(USES)
 
 
 def test_type_checkers_see_the_names_that_a_program_gets():
@@ -75,16 +193,12 @@ def test_type_checkers_see_the_names_that_a_program_gets():
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
     )
     seen = {
-        alias.asname or alias.name: (node.module, alias.name)
+        alias.name: node.module
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    homes = {}
-    for name, home in charrnn._HOMES.items():
-        module, _, attribute = home.partition(":")
-        homes[name] = (module, attribute or name)
-    assert seen == homes
+    assert seen == charrnn._HOMES
     assert {*seen, "__version__"} == set(charrnn.__all__)
     assert (PACKAGE / "py.typed").exists()
 
@@ -94,81 +208,16 @@ def test_a_name_that_is_not_there():
         charrnn.nothing  # noqa: B018
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with a text, and a run on it that was made by the names alone."""
-    folder = tmp_path_factory.mktemp("public")
-    (folder / "text.txt").write_text(TEXT)
-    run = charrnn.prepare(
-        [folder / "text.txt"],
-        text=charrnn.TextConfig(normalize="nfc"),
-        model=charrnn.ModelConfig(cell="gru", num_layers=1, hidden_size=16, dropout=0.0),
-        train=charrnn.TrainConfig(steps=40, batch_size=4, seq_len=10, learning_rate=0.03),
-        out=folder / "runs" / "t",
-    )
-    assert isinstance(run, charrnn.Run)
-    events = list(run.train())
-    assert events[-1].reason == "done"
-    return folder
-
-
-def test_load_takes_what_the_commands_take(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    best = charrnn.load("runs/t/best.npz")
-    assert isinstance(best, charrnn.Checkpoint)
-    assert best.history.step > 0
-    assert not best.training
-    for name in ("runs/t", "t", folder / "runs" / "t", None):
-        found = charrnn.load(name)
-        assert found.history == best.history
-        assert found.weights.keys() == best.weights.keys()
-    assert charrnn.load().history == best.history
-    assert charrnn.load("runs/t/last.npz").training
-    with pytest.raises(charrnn.CharrnnError, match="neither a checkpoint nor a run"):
-        charrnn.load("nothing")
-
-
-def test_a_model_is_used(folder):
-    checkpoint = charrnn.load(folder / "runs" / "t")
-    model = checkpoint.model()
-    assert isinstance(model, charrnn.CharModel)
-    assert isinstance(checkpoint.vocabulary, charrnn.Vocabulary)
-    config = charrnn.SampleConfig(length=20, random_seed=0)
-    pieces = charrnn.generate(model, checkpoint.vocabulary, config, seed="pack ")
-    text = "".join(piece for _, piece in pieces)
-    assert len(text) == 20
-    assert set(text) <= set(TEXT)
-
-    found = charrnn.evaluate_checkpoint(checkpoint, config=charrnn.EvalConfig(exact=True))
-    assert isinstance(found, charrnn.Evaluation)
-    assert 0 < found.nats_per_char < log(len(checkpoint.vocabulary))
-
-
-def test_a_run_is_resumed(folder):
-    run = charrnn.resume(folder / "runs" / "t", length=charrnn.TrainConfig(steps=42))
-    assert isinstance(run, charrnn.Run)
-    assert list(run.train())[-1].step == 42
-    assert charrnn.load(folder / "runs" / "t" / "last.npz").history.step == 42
-    with pytest.raises(charrnn.CharrnnError, match="is finished"):
-        charrnn.resume(folder / "runs" / "t")
-
-
-def test_a_text_is_read(folder):
-    corpus = charrnn.read_corpus([folder / "text.txt"])
-    assert len(corpus) == len(TEXT)
-    vocabulary = charrnn.Vocabulary.from_codes(corpus.codes)
-    assert vocabulary.decode(vocabulary.encode(corpus.codes)) == TEXT
-    with pytest.raises(charrnn.CharrnnError, match=r"gone\.txt"):
-        charrnn.read_corpus([folder / "gone.txt"])
-
-
-def test_the_version_is_that_of_the_command():
-    result = subprocess.run(
-        [sys.executable, "-m", "charrnn", "--version"],
-        cwd=PACKAGE.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert result.stdout == f"charrnn {charrnn.__version__}\n"
+def test_every_setting_is_a_keyword():
+    takes = {
+        charrnn.train: (charrnn.TextConfig, charrnn.ModelConfig, charrnn.TrainConfig),
+        charrnn.Model.sample: (charrnn.SampleConfig,),
+        charrnn.Model.evaluate: (charrnn.EvalConfig,),
+    }
+    for function, groups in takes.items():
+        parameters = inspect.signature(function).parameters
+        for group in groups:
+            for item in fields(group):
+                own = item.name == "num_samples"  # None, for a text and no list
+                assert parameters[item.name].default == (None if own else item.default)
+        assert not any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -8,16 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig, TrainConfig
+from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.optimizers import OPTIMIZERS
+from charrnn.text.codes import LINE_END
 from charrnn.training.recipe import (
     HELD_OUT_LEAST,
-    MAX_EPOCHS,
+    LEAST_STREAMS,
     MEMORIZED,
     MOST_DECAY,
-    ONE_HOT_LIMIT,
-    UNITS,
+    ItemFacts,
     complete,
 )
+from charrnn.training.shaping import ONE_HOT_LIMIT, UNITS
 from charrnn.training.validation import EVEN_SHARE, choose
 
 ANY_LENGTH = [1, 2, 5, 100, 999, 1000, 1001, 20_000, 30_000, 10**6, 10**9]
@@ -148,7 +150,7 @@ def test_lines_count_by_their_mean_length():
         TrainConfig(steps=10_000, batch_size=32, lines=True),
         characters=200_000,
         distinct=27,
-        line_length=7.0,
+        items=ItemFacts("line", LINE_END, 7.0, 15),
     )
     assert by_lines.reasons["dropout"].startswith("for a text read about 12 times by")
     running = complete(
@@ -185,6 +187,7 @@ def test_every_choice_has_its_reason():
     after = {**done.model.to_json(), **done.train.to_json()}
     # What has no option of its own, or one that only some texts and models have.
     silent = {"steps", "embedding_size", "nonlinearity", "split_key", "shards"}
+    silent |= {"items", "item_end", "val_files"}
     left_open = {name for name in after if given.get(name) is None} - silent
     assert left_open == set(done.reasons)
     assert all(done.reasons.values())
@@ -347,12 +350,51 @@ def test_defaults_of_the_optimizers(optimizer):
     assert done.train.learning_rate == pytest.approx(rate, rel=1e-3)
 
 
+def of_cores(cores, characters=10**6, **train):
+    settings = TrainConfig(**train)
+    return complete(ModelConfig(), settings, characters=characters, distinct=65, cores=cores)
+
+
+def test_a_run_of_minutes_gives_every_core_a_shard():
+    for cores, streams in ((1, 64), (2, 64), (3, 64), (4, 128), (6, 192), (8, 256), (16, 256)):
+        done = of_cores(cores)
+        assert done.train.batch_size == streams, cores
+        assert done.train.shards == max(2, cores), cores
+        assert done.train.batch_size // done.train.shards >= LEAST_STREAMS
+        if streams > 64:
+            assert done.reasons["batch_size"].startswith(f"{cores} cores have work")
+    assert of_cores(64).train.shards == 16  # fewer streams a shard would waste more than they gain
+    assert of_cores(8, batch_size=32).train.batch_size == 32
+    assert of_cores(8, batch_size=32).train.shards == 2
+
+
+def test_a_short_text_keeps_its_steps_whatever_the_cores():
+    few, many = of_cores(2, 60_000).train, of_cores(16, 60_000).train
+    assert many.batch_size == few.batch_size
+    assert many.shards == 4
+
+
+@pytest.mark.parametrize("length", [{"steps": 1000}, {"epochs": 3.0}])
+def test_nothing_in_a_run_of_steps_follows_from_the_machine(length):
+    recipes = [of_cores(cores, **length) for cores in (1, 2, 4, 64)]
+    assert all(each == recipes[0] for each in recipes)
+
+
+def test_more_cores_read_more_and_that_is_counted():
+    alone, many = of_cores(1, minutes=8.0), of_cores(8, minutes=8.0)
+    assert many.model.hidden_size > alone.model.hidden_size or (
+        many.model.dropout > alone.model.dropout
+    )
+    assert "(usual on 8 cores)" in many.reasons["dropout"]
+
+
 def test_smaller_batches_learn_at_a_lower_rate():
     rates = [
         recipe(10**6, train={"batch_size": streams}).train.learning_rate
-        for streams in (1, 32, 64, 512)
+        for streams in (1, 32, 64, 256, 512)
     ]
-    assert rates[0] < rates[1] < rates[2] == rates[3]
+    assert rates[0] < rates[1] < rates[2]
+    assert rates[3] == rates[4] == pytest.approx(2 * rates[2], rel=1e-3)
     short = recipe(10**6, train={"batch_size": 64, "seq_len": 6}).train.learning_rate
     assert short == pytest.approx(rates[2] / 2, rel=1e-3)
 

@@ -1,22 +1,29 @@
 """Run directories: names, locks, logs, and what a directory from anyone may hold."""
 
+import errno
 import json
 import multiprocessing
 import os
-import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from charrnn.errors import RunError
+from charrnn.errors import CheckpointError, RunError
 from charrnn.storage import folder as runs
+from charrnn.storage import lock as lock_module
 from charrnn.storage.checkpoint import load, save
+from charrnn.storage.listing import list_runs
+from charrnn.storage.lock import LOCK, RunLock, is_running
+from charrnn.storage.log import LOG, append_log, read_log, write_log
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1.npz"
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="locks, links and pipes of POSIX")
+needs_links = pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
 
 
 @pytest.fixture
@@ -68,7 +75,7 @@ def test_each_run_has_its_own_directory(here):
     assert set(os.listdir(runs.RUNS)) == {"tea", *(f"tea-{n}" for n in range(2, 9))}  # noqa: PTH208
 
 
-@pytest.mark.parametrize("file", [runs.LAST, runs.BEST, runs.LOG])
+@pytest.mark.parametrize("file", [runs.LAST, runs.BEST, LOG])
 def test_no_run_is_overwritten(here, file):
     out = here / "out"
     out.mkdir()
@@ -79,8 +86,8 @@ def test_no_run_is_overwritten(here, file):
 
 def test_a_run_that_was_killed_before_its_first_save_leaves_the_way_free(here):
     out = runs.new_run_directory("tea", here / "out")
-    lock = runs.RunLock(out)
-    runs.write_log(out, [])
+    lock = RunLock(out)
+    write_log(out, [])
     lock.release()
     assert runs.new_run_directory("tea", here / "out") == out
 
@@ -116,7 +123,7 @@ def test_finding_a_model(here):
 
 
 def test_the_list_has_every_run_in_whatever_state(here):
-    assert runs.list_runs() == []
+    assert list_runs() == []
     make_run(here / "runs" / "done")
     make_run(here / "runs" / "cut", runs.LAST)
     (here / "runs" / "cut" / runs.LAST).write_bytes(b"PK")
@@ -126,94 +133,128 @@ def test_the_list_has_every_run_in_whatever_state(here):
     checkpoint = load(stopped / runs.LAST)
     checkpoint.history.finished = ""
     save(stopped / runs.LAST, checkpoint)
-    assert {run.name: run.state for run in runs.list_runs()} == {
+    assert {run.name: run.state for run in list_runs()} == {
         "done": "done",
         "cut": "damaged",
         "stopped": "interrupted",
     }
-    lock = runs.RunLock(stopped)
-    assert {run.name: run.state for run in runs.list_runs()}["stopped"] == "running"
+    lock = RunLock(stopped)
+    assert {run.name: run.state for run in list_runs()}["stopped"] == "running"
     lock.release()
+
+
+def test_the_list_reads_no_weights(here):
+    run = make_run(here / "runs" / "tea")
+    (whole,) = list_runs()
+    checkpoint = load(run / runs.LAST)
+    assert whole.num_parameters == checkpoint.num_parameters
+    assert whole.num_parameters == sum(weight.size for weight in checkpoint.weights.values())
+    for file in (runs.LAST, runs.BEST):
+        data = bytearray((run / file).read_bytes())
+        at = data.index(next(iter(checkpoint.weights.values())).tobytes())
+        data[at] ^= 1  # its sum is wrong now
+        (run / file).write_bytes(data)
+        with pytest.raises(CheckpointError):
+            load(run / file)
+    (listed,) = list_runs()
+    assert replace(listed, modified=0.0) == replace(whole, modified=0.0)
 
 
 # Locks
 
 
-@posix
 def test_a_directory_is_held_by_one(here):
-    lock = runs.RunLock(here)
-    assert runs.is_running(here)
+    lock = RunLock(here)
+    assert is_running(here)
     with pytest.raises(RunError, match=f"in use by process {os.getpid()}: wait for it"):
-        runs.RunLock(here)
+        RunLock(here)
     lock.release()
     lock.release()
-    assert not runs.is_running(here)
-    runs.RunLock(here).release()
+    assert not is_running(here)
+    RunLock(here).release()
 
 
-@posix
 def test_looking_does_not_disturb(here):
     """``charrnn runs`` takes each lock for a moment: a run that begins then must not fail."""
-    (here / runs.LOCK).touch()
+    (here / LOCK).touch()
     stop = threading.Event()
 
     def look():
         while not stop.is_set():
-            runs.is_running(here)
+            is_running(here)
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
         for _ in range(30):
-            runs.RunLock(here).release()
+            RunLock(here).release()
     finally:
         stop.set()
         thread.join()
 
 
-@posix
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 def test_a_worker_does_not_hold_the_lock_of_its_run(here):
-    lock = runs.RunLock(here)
+    lock = RunLock(here)
     context = multiprocessing.get_context("fork")
     worker = context.Process(target=time.sleep, args=(60,))
     worker.start()
     try:
-        assert runs.is_running(here)
+        assert is_running(here)
         lock.release()
         deadline = time.monotonic() + 10
-        while runs.is_running(here):
+        while is_running(here):
             assert time.monotonic() < deadline
     finally:
         worker.kill()
         worker.join()
 
 
-@posix
 def test_a_lock_from_anyone(here):
-    lock = here / runs.LOCK
+    lock = here / LOCK
     for content, owner in ((b"\xff\xfe\x1b[2J" * 1000, "unknown"), (b"", "unknown"), (b"12", "12")):
-        held = runs.RunLock(here)
+        held = RunLock(here)
         lock.write_bytes(content)
         with pytest.raises(RunError, match=f"in use by process {owner}: "):
-            runs.RunLock(here)
+            RunLock(here)
         held.release()
-    lock.unlink()
-    (here / "victim").write_text("precious")
-    lock.symlink_to(here / "victim")
-    with pytest.raises(RunError, match="cannot be written"):
-        runs.RunLock(here)
-    assert (here / "victim").read_text() == "precious"
-    assert not runs.is_running(here)
-    lock.unlink()
-    os.mkfifo(lock)
-    with pytest.raises(RunError, match="no regular file"):
-        runs.RunLock(here)
     lock.unlink()
     lock.mkdir()
     with pytest.raises(RunError, match="cannot be written"):
-        runs.RunLock(here)
+        RunLock(here)
     with pytest.raises(RunError, match="cannot be written"):
-        runs.RunLock(here / "gone")
+        RunLock(here / "gone")
+
+
+@needs_links
+def test_a_lock_that_is_a_link(here):
+    lock = here / LOCK
+    (here / "victim").write_text("precious")
+    lock.symlink_to(here / "victim")
+    with pytest.raises(RunError, match="cannot be written"):
+        RunLock(here)
+    assert (here / "victim").read_text() == "precious"
+    assert not is_running(here)
+
+
+@needs_pipes
+def test_a_lock_that_is_a_pipe(here):
+    os.mkfifo(here / LOCK)
+    with pytest.raises(RunError, match="it is a pipe, not a file"):
+        RunLock(here)
+    assert not is_running(here)
+
+
+def test_a_file_system_without_locks_is_used_without(here, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    names = {"LOCK_SH": 1, "LOCK_EX": 2, "LOCK_NB": 4}
+    monkeypatch.setattr(lock_module, "fcntl", SimpleNamespace(flock=flock, **names))
+    lock = RunLock(here)
+    assert (here / LOCK).read_text() == str(os.getpid())
+    assert not is_running(here)
+    lock.release()
 
 
 # Logs
@@ -224,29 +265,29 @@ def test_a_log_is_read_as_far_as_it_is_one(here):
         {"event": "validated", "step": 3, "nats": 1.5},
         {"event": "notice", "message": "\u2028"},
     ]
-    runs.write_log(here, events)
-    runs.append_log(here, {"event": "finished", "step": 4})
+    write_log(here, events)
+    append_log(here, {"event": "finished", "step": 4})
     events.append({"event": "finished", "step": 4})
-    assert runs.read_log(here) == events
-    with (here / runs.LOG).open("ab") as file:
+    assert read_log(here) == events
+    with (here / LOG).open("ab") as file:
         file.write(b'[1]\n"a"\n\xff\xfe\n' + b"[" * 100_000 + b"\n")
         file.write(b'{"step": "9"}\n{"step": null}\n{"step": NaN}\n{"event": "cut o')
-    assert runs.read_log(here) == events
-    assert runs.read_log(here / "gone") == []
+    assert read_log(here) == events
+    assert read_log(here / "gone") == []
 
 
-@posix
+@needs_pipes
 def test_a_log_that_is_a_pipe(here):
-    os.mkfifo(here / runs.LOG)
-    assert runs.read_log(here) == []
+    os.mkfifo(here / LOG)
+    assert read_log(here) == []
 
 
 def test_a_log_that_cannot_be_written(here):
-    (here / runs.LOG).mkdir()
+    (here / LOG).mkdir()
     with pytest.raises(RunError, match="the last save is intact"):
-        runs.append_log(here, {})
+        append_log(here, {})
     with pytest.raises(RunError, match="its folder is gone"):
-        runs.append_log(here / "gone", {})
+        append_log(here / "gone", {})
 
 
 # What a resume reads
@@ -256,8 +297,8 @@ def test_a_resume_removes_what_a_crash_left_and_nothing_else(here):
     run = make_run(here / "run")
     for name in (".last.npz.12.tmp", ".best.npz.12.tmp", ".log.jsonl.1.tmp", ".mine.tmp", "a.tmp"):
         (run / name).write_text("half")
-    runs.RunLock(run).release()
-    (run / runs.LOCK).unlink()
+    RunLock(run).release()
+    (run / LOCK).unlink()
     assert runs.load_last(run).history.step == 400
     assert {path.name for path in run.iterdir()} == {".mine.tmp", "a.tmp", runs.LAST, runs.BEST}
 
@@ -273,9 +314,9 @@ def test_a_resume_without_what_it_needs(here):
 
 
 def test_the_log_is_json_lines(here):
-    runs.write_log(here, [{"a": 1}, {"b": "\n"}])
-    runs.append_log(here, {"c": float("nan"), "d": float("-inf")})
-    assert [json.loads(line) for line in (here / runs.LOG).read_text().splitlines()] == [
+    write_log(here, [{"a": 1}, {"b": "\n"}])
+    append_log(here, {"c": float("nan"), "d": float("-inf")})
+    assert [json.loads(line) for line in (here / LOG).read_text().splitlines()] == [
         {"a": 1},
         {"b": "\n"},
         {"c": None, "d": None},

@@ -22,7 +22,7 @@ from charrnn.sampling.drawing import (
     top_p_,
 )
 from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import to_codes
+from charrnn.text.codes import to_codes
 
 P = np.array([0.5, 0.2, 0.15, 0.1, 0.05])
 LETTERS = Vocabulary.from_codes(to_codes("abcde"))
@@ -285,7 +285,7 @@ def test_a_sample_is_the_same_among_others():
 def test_dropout_takes_no_part():
     model = random_model()
     drawn = texts(model, LETTERS, length=50, temperature=0)
-    model.stacks[""].dropouts[0].rate = 0.0
+    model.members[""].body.dropouts[0].rate = 0.0
     assert texts(model, LETTERS, length=50, temperature=0) == drawn
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.errors import CharrnnError
+from charrnn.errors import CharrnnError, CorpusError
 from charrnn.parallel import team
 from charrnn.parallel.team import Team
 
@@ -49,10 +50,21 @@ class Worker:
             raise ValueError(f"worker {number} has no luck")
         return self.number
 
+    def fail_with(self, number, error):
+        if self.number == number:
+            raise error
+        return self.number
+
     def wait(self, number):
         if self.number == number:
             time.sleep(60)
         return self.number
+
+    def allocate(self, number, size):
+        return np.empty(size if self.number == number else 0, np.uint8).size
+
+    def answer(self, number, size):
+        return bytes(size if self.number == number else 0)
 
     def blas_threads(self):
         return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
@@ -75,6 +87,14 @@ def wait_until(condition, seconds=10):
     while not condition() and time.monotonic() < end:
         time.sleep(0.005)
     return condition()
+
+
+def bytes_in(pipe):
+    """How much has arrived in a pipe, up to 20,000."""
+    if not pipe.poll():
+        return 0
+    with socket.socket(fileno=os.dup(pipe.fileno())) as arrived:
+        return len(arrived.recv(20_000, socket.MSG_PEEK | socket.MSG_DONTWAIT))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -156,6 +176,24 @@ def test_after_an_exception_the_next_call_is_answered_and_not_the_last(kind, num
         assert crew.call("add", 10) == [[10, 1], [11, 1], [12, 1]]
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    "error", [CharrnnError("no room: do this"), CorpusError("gone"), MemoryError("7 PB")], ids=repr
+)
+def test_an_error_of_the_users_comes_out_as_itself(kind, number, error):
+    with Team(workers(3)) as crew:
+        with pytest.raises(type(error)) as caught:
+            crew.call("fail_with", number, error)
+        assert type(caught.value) is type(error)
+        assert str(caught.value) == str(error)
+        assert crew.call("add", 10) == [[10, 1], [11, 1], [12, 1]]
+
+
+def test_a_worker_without_memory_says_how_much_it_wanted(kind):
+    with Team(workers(2)) as crew, pytest.raises(MemoryError, match="Unable to allocate"):
+        crew.call("allocate", 1, 2**62)
+
+
 @needs_forks
 @pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("when", ["before", "during"])
@@ -171,7 +209,32 @@ def test_a_killed_worker_is_an_error_that_says_what_to_do(number, when):
             crew.call("wait", number if when == "during" else None)
 
 
+@needs_forks
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_worker_killed_within_its_answer_is_one_that_was_ended(number, monkeypatch):
+    # Larger than a pipe: the worker waits in the middle of it until someone reads.
+    with Team(workers(3)) as crew:
+        victim = crew._processes[number - 1].pid
+        pipe = crew._pipes[number - 1]
+        pipe.send(("answer", (number, 10**7)))
+        assert wait_until(lambda: bytes_in(pipe) > 10_000)
+        os.kill(victim, signal.SIGKILL)
+        assert wait_until(lambda: is_gone(victim))
+        monkeypatch.setattr(pipe, "send", lambda message: None)  # it was sent above
+        with pytest.raises(CharrnnError, match=r"ended from outside.*go on from the last save"):
+            crew.call("answer", number, 10**7)
+
+
 # Ends
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_closed_team_answers_no_more(kind, count):
+    crew = Team(workers(count))
+    assert len(crew.call("add", 1)) == count
+    crew.close()
+    with pytest.raises(RuntimeError, match="the team is closed"):
+        crew.call("add", 1)
 
 
 @needs_forks

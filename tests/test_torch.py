@@ -50,7 +50,6 @@ def pair(name, num_layers, embedding_size=D, dtype=np.float64):
         num_layers=num_layers,
         hidden_size=H,
         embedding_size=embedding_size,
-        dropout=0.0,
     )
     model = CharModel(config, V, dtype=dtype)
     rng = np.random.default_rng(num_layers)
@@ -118,7 +117,7 @@ def test_values(name, num_layers):
 
 @EACH
 def test_values_of_one_hot_input_in_float32(name):
-    model, stack, head = pair(name, 2, embedding_size=None, dtype=np.float32)
+    model, stack, head = pair(name, 2, embedding_size=0, dtype=np.float32)
     ids, targets, state = window(model)
     x = torch.nn.functional.one_hot(from_ids(ids), V).to(torch.float32)
     wanted, _, _ = run_theirs(stack, head, name, x, state, targets)

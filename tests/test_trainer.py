@@ -10,8 +10,9 @@ from scores import score_ids
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.config import Architecture, ModelConfig, TrainConfig
-from charrnn.data.windows import Streams
+from charrnn.data.streams import Streams
 from charrnn.errors import CharrnnError
+from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scorers import Scorer
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
@@ -19,7 +20,7 @@ from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel import team
 from charrnn.parallel.sharding import collect, deal, shard_columns, shard_count
 from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import to_codes
+from charrnn.text.codes import to_codes
 from charrnn.training.memory import training_memory
 from charrnn.training.recipe import complete
 from charrnn.training.step import ShardTrainer, Worker
@@ -65,8 +66,8 @@ def make(
     model = CharModel(config, V, zeros=shared_zeros)
     rng = np.random.default_rng(0)
     model.initialise(rng)
-    for stack in model.stacks.values():
-        stack.head.W[...] = 0.1 * rng.standard_normal(stack.head.W.shape)
+    for member in model.members.values():
+        member.head.W[...] = 0.1 * rng.standard_normal(member.head.W.shape)
     return ShardTrainer(
         model,
         Streams(CODES, Vocabulary.from_codes(CODES), batch_size, seq_len),
@@ -75,7 +76,7 @@ def make(
         weight_decay=weight_decay,
         random_seed=random_seed,
         reset=reset,
-        scorer=Scorer(HELD_OUT),
+        scorer=Scorer(Pieces.streams(HELD_OUT)),
         shards=shard_count(batch_size),
         threads=threads,
     )
@@ -161,7 +162,9 @@ def test_masks_differ_from_step_to_step_and_from_shard_to_shard(monkeypatch):
 
     def spy(model, grads):
         masks.extend(
-            dropout.mask.copy() for dropout in model.stacks[""].dropouts if hasattr(dropout, "mask")
+            dropout.mask.copy()
+            for dropout in model.members[""].body.dropouts
+            if hasattr(dropout, "mask")
         )
         bind(model, grads)
 
@@ -194,7 +197,7 @@ def test_loss_norm_and_state_are_those_of_the_whole_batch(cell, kind):
     for step in range(4):
         # With the weights that the step before has left, in every worker.
         twin.parameters.vector[...] = trainer.model.parameters.vector
-        ids, targets, _ = trainer.batches.window(step + 1, slice(None))
+        ids, targets, *_ = trainer.batches.window(step + 1, slice(None))
         loss, state = twin.loss_and_gradient(ids, targets, trainer.state, predictions=96 * 6)
         result = trainer.step(0.05)
         assert result.applied
@@ -417,7 +420,7 @@ def test_logits_of_symbols_that_the_text_does_not_have_are_not_learned(threads, 
     config = Architecture(cell="gru", num_layers=1, hidden_size=8, dropout=0.0, members=members)
     model = CharModel(config, 5, zeros=shared_zeros)
     model.initialise(np.random.default_rng(0), vocabulary.count(codes))
-    heads = [stack.head.W for stack in model.stacks.values()]
+    heads = [member.head.W for member in model.members.values()]
     before = [W.copy() for W in heads]
     trainer = ShardTrainer(
         model,

@@ -5,12 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn.config import ModelConfig, TrainConfig
 from charrnn.data.sides import Sides
 from charrnn.data.splits import Split
-from charrnn.evaluation.held_out import EncodedText, held_out_scorer
-from charrnn.evaluation.scorers import ColdScorer, Scorer
+from charrnn.data.tasks import task_of
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.usual import EncodedText, usual_scorer
+from charrnn.storage.checkpoint import load
 from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import to_codes
+from charrnn.text.codes import LINE_END, to_codes
+from charrnn.training.new import prepare
 from charrnn.training.validation import (
     EVEN_SHARE,
     FEW,
@@ -77,29 +81,37 @@ def test_a_text_is_encoded_where_it_is_read():
     assert text[places].tolist() == [[0, 1], [1, 2]]
 
 
+def scorer_of(sides, vocabulary, items="", characters=None):
+    return usual_scorer(
+        sides.held,
+        vocabulary,
+        task=task_of(items, LINE_END),
+        tails=sides.tails,
+        characters=characters,
+    )
+
+
 def test_a_sample_is_spread_over_all_that_is_held_out():
     codes = to_codes("".join(chr(97 + i % 26) for i in range(100_000)))
     vocabulary = Vocabulary.from_codes(codes)
-    split = Split(len(codes), 50_000)
-    scorer = held_out_scorer(Sides.of(split, codes), vocabulary, lines=False, characters=6_400)
-    assert isinstance(scorer, Scorer)
-    assert scorer.characters == 6_400
-    assert scorer.whole == 50_000
-    assert scorer.starts[0] == 0
-    assert scorer.ends[-1] == 49_999
-    whole = held_out_scorer(Sides.of(split, codes), vocabulary, lines=False)
+    sides = Sides.of(Split(len(codes), 50_000), codes)
+    scorer = scorer_of(sides, vocabulary, characters=6_400)
+    assert (scorer.characters, scorer.whole) == (6_400, 50_000)
+    assert scorer.pieces.starts[0] == 0
+    assert scorer.pieces.ends[-1] == 49_999
+    whole = scorer_of(sides, vocabulary)
     assert whole.characters == whole.whole == 50_000
-    assert held_out_scorer(Sides.of(Split(len(codes), 0), codes), vocabulary, lines=False) is None
+    assert scorer_of(Sides.of(Split(len(codes), 0), codes), vocabulary) is None
 
 
 def test_lines_are_sampled_as_wholes():
     codes = to_codes("".join(f"{'x' * (i % 9)}y\n" for i in range(3_000)))
     vocabulary = Vocabulary.from_codes(codes)
-    split = Split(len(codes), len(codes) // 2)
-    scorer = held_out_scorer(Sides.of(split, codes), vocabulary, lines=True, characters=1_000)
-    line_end = vocabulary.encode_text("\n")[0]
-    assert (scorer.ids[scorer.starts] == line_end).all()
-    assert (scorer.ids[scorer.ends] == line_end).all()
+    sides = Sides.of(Split(len(codes), len(codes) // 2), codes)
+    scorer = scorer_of(sides, vocabulary, "line", 1_000)
+    pieces, line_end = scorer.pieces, vocabulary.encode_text("\n")[0]
+    assert (pieces.ids[pieces.starts] == line_end).all()
+    assert (pieces.ids[pieces.ends] == line_end).all()
     assert scorer.characters == pytest.approx(1_000, rel=0.1)
 
 
@@ -108,22 +120,54 @@ def test_what_the_vocabulary_of_an_old_run_lacks_is_left_out(kind):
     codes = to_codes("ab\nba\n" * 200 + "Q: ab\n" * 20)
     vocabulary = Vocabulary.from_codes(codes[:1200])  # as format 1 had it
     split = Split(len(codes), 120, 1) if kind != "tails" else Split(len(codes), 40, 4)
-    scorer = held_out_scorer(Sides.of(split, codes), vocabulary, lines=kind == "lines")
+    scorer = scorer_of(Sides.of(split, codes), vocabulary, "line" if kind == "lines" else "")
     wanted = {"text": 60, "lines": 60, "tails": None}[kind]
     if wanted is None:
         assert 0 < scorer.characters < 40
     else:
         assert scorer.characters == pytest.approx(wanted, abs=3)
-    only = held_out_scorer(
-        Sides.of(Split(len(codes), 1), to_codes("ab\nba\n" * 200 + "Q" * 120)),
-        vocabulary,
-        lines=False,
+
+
+@pytest.mark.parametrize(("items", "parts"), [("", 1), ("line", 1), ("", 2)])
+def test_nothing_is_scored_of_what_the_model_does_not_know(items, parts):
+    codes = to_codes("ab" * 50 + "Q" * 20 + "ab" * 50 + "Q" * 20)
+    vocabulary = Vocabulary.from_codes(to_codes("ab\n"))
+    sides = Sides.of(Split(len(codes), 20 * parts, parts), codes)
+    assert scorer_of(sides, vocabulary, items) is None
+
+
+# The same figure as that of eval
+
+NAMES = "".join(
+    "".join(np.random.default_rng(seed).choice(list("abcdefg"), 3 + seed % 6)) + "\n"
+    for seed in range(500)
+)
+KINDS = {
+    "the end": {},
+    "strided tails": {"split_mode": "strided"},
+    "hashed items": {"items": "line"},
+    "the last items": {"items": "line", "split_mode": "contiguous"},
+    "files": {},
+    "items of files": {"items": "line"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_validation_of_all_that_is_held_out_is_what_eval_finds(tmp_path, kind):
+    (tmp_path / "text.txt").write_text(NAMES)
+    (tmp_path / "val.txt").write_text("gfedcba\nabab\n" * 30)
+    run = prepare(
+        [tmp_path / "text.txt"],
+        val=[tmp_path / "val.txt"] if "files" in kind else (),
+        model=ModelConfig(hidden_size=8, dropout=0.0),
+        train=TrainConfig(steps=6, validations=2, batch_size=4, seq_len=8, **KINDS[kind]),
+        out=tmp_path / "run",
     )
-    assert only is None
-
-
-def test_a_sample_has_two_pieces_at_least():
-    tails = [np.zeros(50, np.uint8) for _ in range(8)]
-    scorer = ColdScorer.of_tails(tails, characters=10)
-    assert len(scorer.starts) == 2
-    assert scorer.whole == 8 * 49
+    finished = list(run.train())[-1]
+    assert finished.val_characters == finished.held_out > 0
+    found = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"))
+    assert found.characters == finished.held_out
+    assert found.nats_per_char == pytest.approx(finished.best_nats, rel=1e-6)
+    if "files" in kind:  # and so it is where the file is named
+        named = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"), [tmp_path / "val.txt"])
+        assert (named.total_nats, named.characters) == (found.total_nats, found.characters)

@@ -1,123 +1,30 @@
-"""Words for numbers: over- and underfitting, opponents that win."""
+"""Words for scores: a model that knows nothing, and opponents that win."""
 
-from charrnn.evaluation.verdict import against, of_model, of_run
+import pytest
 
-SETTINGS = {
-    "entropy": 3.3,
-    "dropout": 0.1,
-    "hidden_size": 128,
-    "minutes": 2.5,
-}
-
-
-def rows(train, val):
-    """Ten validations every 100 steps."""
-    return [(100 * (i + 1), a, b) for i, (a, b) in enumerate(zip(train, val, strict=True))]
-
-
-FALLING = [3.0, 2.6, 2.3, 2.1, 2.0, 1.9, 1.8, 1.7, 1.6, 1.5]
-RISING = [3.0, 2.4, 2.0, 1.8, 1.7, 1.65, 1.66, 1.68, 1.72, 1.8]
-FLAT = [3.0, 2.4, 2.0, 1.8, 1.71, 1.71, 1.705, 1.703, 1.702, 1.702]
-
-
-def says(train, val, **settings):
-    return of_run(rows(train, val), **{**SETTINGS, **settings})
-
-
-def test_overfitting():
-    words = says([x - 0.2 for x in FALLING], RISING)
-    assert words.startswith("overfitting: since step 600 ")
-    assert "from 1.650 to 1.800 nats" in words
-    assert "fell to 1.300" in words
-    assert words.endswith("Try --dropout 0.3")
-    assert says(FALLING, RISING, dropout=0.4).endswith("Try --dropout 0.5")
-    assert says(FALLING, RISING, dropout=0.5).endswith("Try --hidden-size 64")
-    assert says(FALLING, RISING, dropout=0.5, hidden_size=None).endswith("Try --minutes 1.25")
-    words = says([x - 0.1 for x in FALLING], FLAT)
-    assert words.startswith("overfitting begins: ")
-    assert "from 1.900 to 1.400 nats" in words
-    assert "stayed at 1.702" in words
-    assert words.endswith("Try --dropout 0.3")
-    words = says([x - 0.5 for x in FLAT], FLAT)
-    assert "neither loss falls any more" in words
-    assert words.endswith("Try --dropout 0.3")
-
-
-def test_underfitting():
-    words = says(FALLING, [x + 0.1 for x in FALLING])
-    assert words.startswith("underfitting: ")
-    assert "from 2.100 nats half-way to 1.600 (training 1.500)" in words
-    assert words.endswith("Try --minutes 5")
-    assert says([x - 0.5 for x in FALLING], FALLING).startswith("not done: ")
-    assert says(FALLING, FALLING, minutes=None, steps=1000).endswith("Try --steps 2000")
-    assert says(FALLING, FALLING, minutes=None).endswith("Try --steps 2000")
-
-
-def test_at_the_limit_of_its_size():
-    words = says(FLAT, FLAT)
-    assert words.startswith("at its limit: ")
-    assert words.endswith("Try --hidden-size 256")
-    assert says(FLAT, FLAT, hidden_size=None).endswith("Try without --init-from")
-
-
-def test_no_better_than_frequencies():
-    flat = [3.29] * 10
-    assert "a loss of 3.290 nats is hardly better than the 3.300" in says(flat, flat)
-    assert says(flat, flat).endswith("Try --minutes 5")
-    assert says(flat, flat, learning_rate=1e-7).endswith("Try without --learning-rate 1e-07")
-    assert "nothing learned" in says(flat, [None] * 10)
-    words = says(FALLING, [3.31] * 10, unigram=3.3)
-    assert words.startswith("useless: the best validation loss, 3.310 nats, is not below the 3.300")
-    assert (
-        "The training loss fell to 1.500, so it memorized its training part. Try --dropout 0.3"
-        in words
-    )
-    assert words.endswith("--split-mode strided")
-    words = says(FALLING, [3.31] * 10, unigram=3.3, dropout=0.5)
-    assert "Try --hidden-size 64" in words
-    words = of_run([(5, 3.29, 3.4)], **SETTINGS, unigram=3.35)  # however short the run
-    assert words.endswith("Try --minutes 5, or another --learning-rate")
-    assert "nothing learned" not in says([3.35] * 10, FALLING)  # a large dropout
-    words = of_run([(5, 3.9, None)], **SETTINGS)
-    assert "3.90 nats, above the 3.30 of how frequent" in words
-    once = [*FALLING[:4], 115.0, *FALLING[4:9]]
-    assert "115.00 nats, above the 3.30" in says(once, once)  # it fell again, but was lost once
-    assert "above" not in says([5.0, *FALLING[1:]], [5.0, *FALLING[1:]])  # from another text
-    assert "lower --learning-rate" in words
-
-
-def test_a_run_that_read_its_text_often_enough_asks_for_more_text():
-    words = says([x - 0.2 for x in FALLING], RISING, capped=True)
-    assert words.startswith("as good as this text allows: ")
-    assert "best validation loss, 1.650" in words
-    assert words.endswith("More text of this kind would help most")
-
-
-def test_copies_take_the_place_of_advice():
-    assert says(FALLING, FALLING, shared=0.94).startswith("94% of the held-out text is also")
-    assert "held-out" not in says(FALLING, FALLING, shared=0.3)
-
-
-def test_nothing_is_said_where_nothing_is_known():
-    assert of_run([], **SETTINGS) == ""
-    assert says(FALLING, [None] * 10) == ""  # nothing held out
-    assert of_run(rows(FALLING, FALLING)[:3], **SETTINGS) == ""
-    short = [(step // 100, train, val) for step, train, val in rows(FALLING, FALLING)]
-    assert of_run(short, **SETTINGS) == ""
-    assert says(FALLING, [*FALLING[:9], float("nan")]) == ""
-    zero = [0.0] * 10  # a single distinct character
-    assert says(zero, zero, entropy=0.0) == ""
+from charrnn.evaluation.cost import Opponent
+from charrnn.evaluation.verdict import NOTABLE_OVERLAP, against, of_model
 
 
 def test_a_model_that_knows_nothing():
     assert "guessing 4.00" in of_model(5.0, uniform=4.0)
-    assert of_model(3.9, uniform=4.0) == ""
+    assert of_model(3.9, uniform=4.0) == of_model(3.7, uniform=4.0, unigram=3.8) == ""
+    assert "3.900 nats, and 3.800 by how frequent" in of_model(3.9, uniform=4.0, unigram=3.8)
     assert of_model(None, uniform=4.0) == ""
     assert of_model(4.0, uniform=4.0) == ""  # a text of one character, which counts as uniform
 
 
+def opponent(kind, nats, name=None):
+    return Opponent(nats, 1, 1, name or kind, kind)
+
+
+NGRAM = opponent("ngram", 1.5, "Kneser-Ney 7-gram")
+XZ = opponent("compressor", 1.7, "xz -9e")
+UNIFORM = opponent("uniform", 4.2)
+
+
 def test_against_the_opponents():
-    others = [("Kneser-Ney 7-gram (context 6)", 1.5), ("xz -9e", 1.7), ("uniform", 4.2)]
+    others = [NGRAM, XZ, UNIFORM]
     assert against(1.4, others) == (
         "the model predicts this text best, 0.1000 nats ahead of the Kneser-Ney 7-gram"
     )
@@ -129,3 +36,22 @@ def test_against_the_opponents():
     assert "ahead of xz -9e" in against(1.6, others[1:])
     assert "guessing" in against(4.3, others[2:])
     assert "guessing" in against(4.3, others)  # and not what repeats itself
+
+
+def test_against_character_frequencies():
+    others = [opponent("unigram", 3.0), UNIFORM]
+    assert "ahead of the unigram" in against(2.9, others)
+    assert against(3.1, others).startswith("how frequent each character is predicts this text")
+    assert against(3.1, [NGRAM, *others]).startswith("how frequent each character is")
+
+
+@pytest.mark.parametrize("name", ["a program", "anagrams -9", "uniform"])
+def test_a_name_decides_nothing(name):
+    assert against(1.9, [opponent("compressor", 1.7, name)]).startswith(f"{name} needs 0.2000 ")
+    assert against(1.9, [opponent("ngram", 1.7, name)]).startswith(f"the {name} predicts this")
+
+
+def test_why_an_ngram_is_better():
+    assert "more text would help most" in against(1.6, [NGRAM], longer_helps=False)
+    words = against(1.6, [NGRAM], shared=NOTABLE_OVERLAP, longer_helps=False)
+    assert words.endswith("20% of it is in the training text, which an n-gram has in full")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from charrnn.errors import VocabularyError
 from charrnn.text import Vocabulary, show_character, vocabulary
-from charrnn.text.vocabulary import Normalizer, starts_anew, to_codes, to_text
+from charrnn.text.codes import to_codes, to_text
+from charrnn.text.normalizing import Normalizer, starts_anew
 
 KOREAN = "동해 물과 백두산이 마르고 닳도록"
 

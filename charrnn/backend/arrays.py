@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating]
 Ids = NDArray[np.integer]
 
+CACHE_BYTES = 2**18
+"""The share of a core's second-level cache that one buffer may fill."""
+
 FORKS = sys.platform == "linux" and getattr(sys, "_is_gil_enabled", lambda: True)()
 """Whether workers are forked processes, which see memory that was shared before the fork."""
 
@@ -49,3 +52,8 @@ def swap_time(x: Array, out: Array | None = None) -> Array:
     item = np.dtype((np.void, x.shape[-1] * x.itemsize))
     out.view(item)[..., 0] = x.view(item)[..., 0].T
     return out
+
+
+def steps_in_cache(T: int, bytes_per_step: int) -> int:
+    """Return how many of the T steps of a buffer fit into ``CACHE_BYTES``, at least 1."""
+    return max(1, min(T, CACHE_BYTES // bytes_per_step))

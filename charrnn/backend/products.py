@@ -1,4 +1,4 @@
-"""Products of a tall weight matrix with a few columns, cut so that BLAS does them at full speed.
+"""Products of a tall weight matrix with a few columns, laid out so that BLAS does them fast.
 
 A step of a recurrent layer multiplies ``(M, K)`` weights by ``(K, N)`` columns with N small. A
 general BLAS routine first copies both matrices into another order, and for few columns that copy
@@ -9,7 +9,9 @@ product reaches 98. Other kernels have no such path and get the matrix whole.
 """
 
 from functools import cache
+from typing import Protocol
 
+import numpy as np
 from threadpoolctl import threadpool_info
 
 from charrnn.backend.arrays import Array
@@ -17,19 +19,44 @@ from charrnn.backend.arrays import Array
 SMALL_PRODUCT_LIMIT = 10**6
 SMALL_PRODUCT_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
+TRANSPOSED_AT_ONCE = 128
+"""Rows transposed together: few enough to stay in the cache until they are written."""
 
-@cache
-def blas_kernel() -> str:
-    """Return the name of the processor whose BLAS kernels are in use, such as ``"Haswell"``."""
-    names = (str(library.get("architecture")) for library in threadpool_info())
-    return next(names, "unknown")
+
+class Product(Protocol):
+    """``product(W, x, out=z)`` computes ``z = W @ x``."""
+
+    def __call__(self, W: Array, x: Array, /, *, out: Array) -> object: ...
+
+
+def product_of(M: int, K: int, N: int) -> Product:
+    """Return the fastest product of (M, K) weights and (K, N) columns on this processor.
+
+    The choice depends only on the sizes and the kind of processor, so that results repeat bit for
+    bit.
+    """
+    rows = rows_per_block(M, K, N)
+    # NumPy's function itself if nothing is cut: one more Python call would cost 0.1 us a step.
+    return np.matmul if rows == M else BlockedProduct(M, K, N, rows)
+
+
+class BlockedProduct:
+    """A product that takes ``rows`` rows of the weights at a time."""
+
+    def __init__(self, M: int, K: int, N: int, rows: int) -> None:
+        self.rows = rows
+        self._W_shape = M // rows, rows, K
+        self._out_shape = M // rows, rows, N
+        self._W: Array | None = None
+
+    def __call__(self, W: Array, x: Array, /, *, out: Array) -> None:
+        if W is not self._W:  # all steps of a window share their weights: cut them once
+            self._W, self._blocks = W, W.reshape(self._W_shape)
+        np.matmul(self._blocks, x, out=out.reshape(self._out_shape))
 
 
 def rows_per_block(M: int, K: int, N: int) -> int:
-    """Return into blocks of how many rows an (M, K) matrix is best cut to multiply (K, N).
-
-    It depends on the sizes and the kind of processor only, so that results repeat bit for bit.
-    """
+    """Return the rows of a block of (M, K) weights that multiply (K, N) columns; M if uncut."""
     limit = SMALL_PRODUCT_LIMIT // (K * N)
     if blas_kernel() not in SMALL_PRODUCT_KERNELS or limit >= M:
         return M
@@ -38,6 +65,27 @@ def rows_per_block(M: int, K: int, N: int) -> int:
     return rows if rows * N >= 128 else M
 
 
-def in_blocks(matrix: Array, rows: int) -> Array:
-    """Return an (M, K) array as an (M / rows, rows, K) view."""
-    return matrix.reshape(-1, rows, matrix.shape[1])
+@cache
+def blas_kernel() -> str:
+    """Return the name of the processor whose BLAS kernels are in use, such as ``"Haswell"``."""
+    names = (str(library.get("architecture", "")) for library in threadpool_info())
+    return next(filter(None, names), "unknown")
+
+
+def transpose(matrix: Array, out: Array) -> Array:
+    """Copy the transpose of an (R, C) matrix to ``out`` (C, R) and return it.
+
+    BLAS multiplies by the copy up to 1.7 times faster than by a transposed view.
+    """
+    for start in range(0, len(matrix), TRANSPOSED_AT_ONCE):
+        rows = slice(start, start + TRANSPOSED_AT_ONCE)
+        out[:, rows] = matrix[rows].T
+    return out
+
+
+def for_one_column(W: Array) -> Array:
+    """Return a copy of the weights in Fortran order.
+
+    BLAS multiplies it by a single column up to 1.3 times as fast.
+    """
+    return np.asfortranarray(W)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +21,13 @@ COMMANDS = {
 }
 """Each command and the first line of its help; the file of that name has its ``command``."""
 
-BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+BLAS_THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+"""Accelerate (macOS) has only such a variable: threadpoolctl cannot hold it to one thread later."""
 
 
 class Commands(TyperGroup):
@@ -49,6 +56,7 @@ class Deferred(TyperCommand):
         return load_command(str(self.name)).make_context(info_name, args, *more, **extra)
 
 
+@cache
 def load_command(name: str) -> Any:
     """Return the command ``name``, built from the function ``command`` in its file."""
     from charrnn.cli.options import Command

@@ -46,7 +46,8 @@ class MachineConfig(Settings):
 
     threads: int | None = setting(
         None,
-        "Threads at most; a batch of few streams makes work for few.",
+        "Threads at most. A run of minutes has more streams where there are more; nothing else in "
+        "a result follows from it.",
         low=1,
         high=1024,
         auto="the cores this process may use",

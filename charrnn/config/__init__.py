@@ -3,7 +3,7 @@
 from charrnn.config.commands import BenchConfig, EvalConfig, SampleConfig
 from charrnn.config.fields import Settings, option_name, range_text, setting
 from charrnn.config.model import Architecture, Cell, ModelConfig, Nonlinearity
-from charrnn.config.text import TextConfig, codec_name
+from charrnn.config.text import DecodingErrors, Newlines, Normalize, TextConfig, Unit, codec_name
 from charrnn.config.training import (
     OptimizerName,
     ScheduleName,
@@ -17,9 +17,12 @@ __all__ = [
     "Architecture",
     "BenchConfig",
     "Cell",
+    "DecodingErrors",
     "EvalConfig",
     "ModelConfig",
+    "Newlines",
     "Nonlinearity",
+    "Normalize",
     "OptimizerName",
     "SampleConfig",
     "ScheduleName",
@@ -28,6 +31,7 @@ __all__ = [
     "TextConfig",
     "TrainConfig",
     "TrainingSettings",
+    "Unit",
     "ValidationSettings",
     "codec_name",
     "option_name",

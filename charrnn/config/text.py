@@ -7,6 +7,11 @@ from typing import Literal
 from charrnn.config.fields import Settings, setting
 from charrnn.errors import ConfigError
 
+DecodingErrors = Literal["strict", "replace", "skip"]
+Newlines = Literal["auto", "keep", "lf"]
+Normalize = Literal["none", "nfc", "nfd", "nfkc"]
+Unit = Literal["char", "byte"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextConfig(Settings):
@@ -19,16 +24,16 @@ class TextConfig(Settings):
     """
 
     encoding: str = setting("auto", "Encoding of the files; auto: UTF-8, or what each file fits.")
-    errors: Literal["strict", "replace", "skip"] = setting(
+    errors: DecodingErrors = setting(
         "strict", "Bytes that do not fit: an error, U+FFFD, or left out."
     )
-    newlines: Literal["auto", "keep", "lf"] = setting(
+    newlines: Newlines = setting(
         "auto", "Line ends: as they are, or all LF; auto: lf, but keep for bytes."
     )
-    normalize: Literal["none", "nfc", "nfd", "nfkc"] = setting(
+    normalize: Normalize = setting(
         "none", "Unicode normalization; nfd makes Korean syllables into 67 jamo."
     )
-    unit: Literal["char", "byte"] = setting("char", "What one symbol is.")
+    unit: Unit = setting("char", "What one symbol is.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

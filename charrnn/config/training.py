@@ -9,7 +9,7 @@ from charrnn.errors import ConfigError
 OptimizerName = Literal[
     "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"
 ]
-SplitMode = Literal["contiguous", "strided", "hashed"]
+SplitMode = Literal["contiguous", "strided", "hashed", "files"]
 ScheduleName = Literal["constant", "step", "cosine", "plateau"]
 
 
@@ -43,7 +43,7 @@ class TrainConfig(Settings):
         "Characters after which backpropagation is cut.",
         low=1,
         high=65536,
-        auto="24, fewer for a tiny text",
+        auto="24, fewer for a tiny text; with --items the longest one, 256 at most",
     )
     reset: float | None = setting(
         None,
@@ -53,10 +53,12 @@ class TrainConfig(Settings):
         high=1,
         auto="0.01",
     )
-    lines: bool = setting(
-        False,
-        "Treat each line as an item of its own, such as a name: shuffled, each from a zero state.",
+    items: str | None = setting(
+        None,
+        "Treat the text as items, such as names or poems, that are shuffled, held out and sampled "
+        "as wholes: line, blank-line (what blank lines separate), file, or the text between them.",
     )
+    lines: bool = setting(False, "Treat each line as an item: the same as --items line.")
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
         None,
@@ -88,12 +90,12 @@ class TrainConfig(Settings):
     split_mode: SplitMode | None = setting(
         None,
         "Hold out the end of the text, the end of each stream as char-rnn does (loads all of it), "
-        "or the lines whose hash is low.",
-        auto="contiguous; hashed with --lines",
+        "or the items whose hash is low; files is what --val does.",
+        auto="contiguous; hashed with --items; files with --val",
     )
     split_key: int | None = setting(
         None,
-        "Key of the hash that chooses which lines are held out.",
+        "Key of the hash that chooses which items are held out.",
         low=0,
         high=2**63 - 1,
         auto="0",
@@ -131,15 +133,16 @@ class TrainConfig(Settings):
             raise ConfigError(
                 f"--{given[0]} and --{given[1]} both set the length of the run: give one of them"
             )
-        if self.lines and self.split_mode == "strided":
-            raise ConfigError("--lines holds out whole lines: leave out --split-mode strided")
-        if self.split_mode == "hashed" and not self.lines:
-            raise ConfigError("--split-mode hashed holds out whole lines: it needs --lines")
-
-    @property
-    def split_parts(self) -> int:
-        """Parts of the text of each of which the end is held out."""
-        return (self.batch_size or 1) if self.split_mode == "strided" else 1
+        if self.items == "":
+            raise ConfigError("--items needs line, blank-line, file, or the text between items")
+        if self.lines:
+            if self.items not in (None, "line"):
+                raise ConfigError(f"--lines and --items {self.items} are two divisions: give one")
+            object.__setattr__(self, "items", "line")
+        if self.items and self.split_mode == "strided":
+            raise ConfigError("--split-mode strided cuts through items: leave it out")
+        if self.split_mode == "hashed" and not self.items:
+            raise ConfigError("--split-mode hashed holds out whole items: it needs --items")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +151,8 @@ class TrainingSettings(Decided, of=TrainConfig):
 
     ``steps`` and ``minutes`` end it, and ``max_epochs`` does: 0 is no such end, and one of the
     first two is not 0. The batch is cut into ``shards`` shards of streams, whatever the cores.
+    ``items`` is empty for running text; ``item_end`` is the code that ends an item, and the last
+    ``val_files`` files of the corpus are held out.
     """
 
     steps: int = decided(0, low=0)
@@ -157,7 +162,9 @@ class TrainingSettings(Decided, of=TrainConfig):
     seq_len: int
     shards: int = decided(low=1, high=65536)
     reset: float
-    lines: bool
+    items: str
+    item_end: int = decided(low=0, high=0x10FFFF)
+    val_files: int = decided(low=0, high=2**31)
     optimizer: OptimizerName
     learning_rate: float
     weight_decay: float

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.data.overlap import spread
-from charrnn.text.vocabulary import LINE_END, Codes
+from charrnn.text.codes import LINE_END, Codes
 
 SAMPLE = 2_000_000
 """Training characters whose pairs are counted, at most."""

@@ -7,8 +7,8 @@ Dimensions
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.data.items import chunks_of_lines
-from charrnn.text.vocabulary import Codes, to_text
+from charrnn.data.dividing import chunks_of_items, texts_of
+from charrnn.text.codes import LINE_END, Codes
 
 BLOCK = 32
 """B: a repeat is a stretch of at least so many characters."""
@@ -55,19 +55,15 @@ def overlap(train: Codes, held_out: Codes) -> float:
     return found / characters
 
 
-def overlap_of_items(train: Codes, held_out: Codes) -> float:
-    """Return the share of the held-out lines that are training lines too; empty ones are none."""
-    wanted = [line for lines in chunks_of_lines(held_out) for line in _split(lines)]
+def overlap_of_items(train: Codes, held_out: Codes, end: int = LINE_END) -> float:
+    """Return the share of the held-out items that are training items too; empty ones are none."""
+    wanted = [text for items in chunks_of_items(held_out, end) for text in texts_of(items, end)]
     if not wanted:
         return 0.0
     missing = set(wanted)
-    for lines in chunks_of_lines(train):
-        missing.difference_update(_split(lines))
-    return sum(line not in missing for line in wanted) / len(wanted)
-
-
-def _split(lines: Codes) -> list[str]:
-    return to_text(lines).split("\n")[:-1]
+    for items in chunks_of_items(train, end):
+        missing.difference_update(texts_of(items, end))
+    return sum(text not in missing for text in wanted) / len(wanted)
 
 
 def spread(codes: Codes, characters: int, pieces: int) -> list[Codes]:

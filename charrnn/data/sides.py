@@ -1,12 +1,9 @@
-"""The split that settings stand for, and the two sides of a text that it makes."""
+"""The two sides of a text: what is learned from, and what is held out."""
 
 from dataclasses import dataclass
 
-from charrnn.config import TextConfig, TrainingSettings
-from charrnn.data.splits import HashedSplit, Split
-from charrnn.text.vocabulary import Codes
-
-AnySplit = Split | HashedSplit
+from charrnn.data.splits import Split
+from charrnn.text.codes import Codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +23,7 @@ class Sides:
     tails: tuple[Codes, ...] = ()
 
     @classmethod
-    def of(cls, split: AnySplit, codes: Codes) -> "Sides":
+    def of(cls, split: Split, codes: Codes) -> "Sides":
         """Cut a text."""
-        if isinstance(split, HashedSplit):
-            return cls(*split.both(codes))
         tails = tuple(split.tails(codes)) if split.parts > 1 and split.held_out else ()
         return cls(split.learned(codes), split.held(codes), tails)
-
-
-def split_of(train: TrainingSettings, text: TextConfig, characters: int, held_out: int) -> AnySplit:
-    """Return which characters of a text are learned from and which are held out.
-
-    Parameters
-    ----------
-    train, text : TrainingSettings, TextConfig
-        Of the run.
-    characters, held_out : int
-        The length of the text, and how much of it is held out.
-    """
-    if train.split_mode == "hashed" and held_out:
-        return HashedSplit(characters, held_out, train.val_fraction, train.split_key, text.unit)
-    return Split(characters, held_out, train.split_parts)

@@ -1,16 +1,15 @@
 """Which characters of a text are learned from and which are held out."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.data.items import chunks_of_lines
-from charrnn.text.vocabulary import LINE_END, Codes, Unit, to_text
+from charrnn.config.text import Unit
+from charrnn.data.dividing import chunks_of_items
+from charrnn.text.codes import LINE_END, Codes, to_text
 
 
 @dataclass(frozen=True)
@@ -55,75 +54,47 @@ class Split:
 
 @dataclass(frozen=True)
 class HashedSplit:
-    """A text of lines, of which each is held out or learned by what it says, not where it stands.
+    """Items, of which each is held out or learned by what it says, not where it stands.
 
-    A line is held out if its keyed hash, a number below 2**64, is below ``fraction`` of that. So
-    copies of a line fall on one side, their order does not matter, and a list that grows keeps
-    the split of its old lines. Empty lines are no items: they are on neither side.
+    An item is held out if its keyed hash, a number below 2**64, is below ``fraction`` of that. So
+    copies of an item fall on one side, their order does not matter, and a list that grows keeps
+    the split of its old items. Empty ones are on neither side.
 
     Attributes
     ----------
-    characters : int
-        The length of the text.
-    held_out : int
-        How many characters the lines that are held out take, line ends counted in.
     fraction : float
-        The share of the distinct lines that is held out, on average; in [0, 1).
+        The share of the distinct items that is held out, on average; in [0, 1).
     key : int
-        In [0, 2**64): another key holds out other lines.
+        In [0, 2**64): another key holds out other items.
     unit : "char" or "byte"
-        What a code is: a line is hashed as UTF-8, or as its bytes.
+        What a code is: an item is hashed as UTF-8, or as its bytes.
+    end : int
+        The code that ends an item.
     """
 
-    characters: int
-    held_out: int
     fraction: float
     key: int
     unit: Unit = "char"
-
-    @classmethod
-    def of(cls, codes: Codes, fraction: float, key: int, unit: Unit = "char") -> Self:
-        """Make the split of a text, `codes (n,)`."""
-        split = cls(len(codes), 0, fraction, key, unit)
-        held_out = sum(len(held) for _, held in split._sides(codes))
-        return cls(len(codes), held_out, fraction, key, unit)
-
-    @property
-    def parts(self) -> int:
-        """As of a ``Split``: the text is one part."""
-        return 1
-
-    def learned(self, codes: Codes) -> Codes:
-        """Return the lines that are learned from, in their order, each with its line end."""
-        return _joined([learned for learned, _ in self._sides(codes)], codes)
-
-    def held(self, codes: Codes) -> Codes:
-        """Return the lines that are held out, in their order, each with its line end."""
-        return _joined([held for _, held in self._sides(codes)], codes)
+    end: int = LINE_END
 
     def both(self, codes: Codes) -> tuple[Codes, Codes]:
-        """Return what is learned and what is held out: each line is hashed once."""
+        """Return what is learned and what is held out of a divided text, both in its order."""
         learned, held = [], []
-        for one, other in self._sides(codes):
-            learned.append(one)
-            held.append(other)
+        for items in chunks_of_items(codes, self.end):
+            ends = np.flatnonzero(items == self.end)
+            is_held = np.repeat(self._is_held(items), np.diff(ends, prepend=-1))
+            learned.append(items[~is_held])
+            held.append(items[is_held])
         return _joined(learned, codes), _joined(held, codes)
 
-    def _sides(self, codes: Codes) -> Iterator[tuple[Codes, Codes]]:
-        """Return the lines of both sides, a chunk of the text after another."""
-        for lines in chunks_of_lines(codes):
-            ends = np.flatnonzero(lines == LINE_END)
-            is_held = np.repeat(self._is_held(lines), np.diff(ends, prepend=-1))
-            yield lines[~is_held], lines[is_held]
-
-    def _is_held(self, lines: Codes) -> npt.NDArray[np.bool_]:
-        """Return of each line of a text, which ends with a line end, whether it is held out."""
-        data = lines.tobytes() if self.unit == "byte" else to_text(lines).encode()
+    def _is_held(self, items: Codes) -> npt.NDArray[np.bool_]:
+        """Return of each item of a divided text whether it is held out."""
+        data = items.tobytes() if self.unit == "byte" else to_text(items).encode()
         keyed = blake2b(digest_size=8, key=self.key.to_bytes(8, "little"))
         digests = bytearray()
-        for line in data.split(b"\n")[:-1]:
+        for item in data.split(chr(self.end).encode())[:-1]:
             digest = keyed.copy()  # twice as fast as setting the key again
-            digest.update(line)
+            digest.update(item)
             digests += digest.digest()
         is_held: npt.NDArray[np.bool_] = np.frombuffer(digests, "<u8") < np.uint64(
             int(self.fraction * 2**64)

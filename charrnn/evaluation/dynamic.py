@@ -25,7 +25,7 @@ from charrnn.nn.model import CharModel
 from charrnn.optimizers import blocks
 from charrnn.parallel.team import Team
 from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import Codes
+from charrnn.text.codes import Codes
 
 WINDOW, RATE = 20, 0.0005
 """What serves when neither is given. Models that Muon trained, twice this rate, then this: tiny

@@ -1,165 +1,18 @@
-"""What numbers say, in words: of a run by its two losses, of a model by guessing and opponents."""
+"""How good a model is, in words: by what guessing and its opponents make of the same text."""
 
 from collections.abc import Sequence
-from math import inf, isfinite
 
-Row = tuple[int, float, float | None]
-"""A validation: its step, and the mean training and the validation loss, in nats."""
+from charrnn.evaluation.cost import Opponent
 
 MAX_EPOCHS = 100.0
-"""Readings of a text after which no further one lowers the loss of what is held out."""
-MIN_ROWS, MIN_STEPS = 4, 100
-"""What a run must have for its losses to say anything."""
-ABOVE_ENTROPY = 0.1
-LEARNED = 0.02
-"""Nats below the entropy of the characters at which a model begins to know something else."""
-RISE = 0.01
-"""Share of the validation loss: a rise that is not chance, a fall that is worth time."""
-GAP = 0.15
-"""Share by which the validation loss of a text that is only harder may exceed the training loss;
-on tiny Shakespeare it does by 0.1 before any overfitting."""
-MOST_DROPOUT = 0.5
-NOTABLE_OVERLAP, MOSTLY_OVERLAP = 0.2, 0.5
-"""Share of the held-out text that is learned from too, from which on its loss is in part, or for
-the most part, one of remembering."""
-
-
-def of_run(
-    rows: Sequence[Row],
-    *,
-    entropy: float,
-    dropout: float,
-    hidden_size: int | None,
-    learning_rate: float | None = None,
-    steps: int | None = None,
-    minutes: float | None = None,
-    unigram: float = inf,
-    shared: float = 0.0,
-    capped: bool = False,
-) -> str:
-    """Say what the two losses of a run mean, and the one option to try next.
-
-    Parameters
-    ----------
-    rows : sequence of (int, float, float or None)
-        The validations, in order: step, training nats since the one before, validation nats.
-    entropy : float
-        Nats of the training part's characters by their frequencies alone.
-    dropout : float
-        What the run had, to name something else.
-    hidden_size : int or None
-        Likewise; None where it is that of the model from which the run started.
-    learning_rate : float, optional
-        Likewise, where it was not the rule's.
-    steps, minutes : number, optional
-        How long the run was to be.
-    unigram : float, optional
-        Nats of the held-out characters by the frequencies in the training part alone.
-    shared : float, optional
-        Share of the held-out text that is also in the training part.
-    capped : bool, optional
-        Whether the run ended because further readings of its text lower no validation loss.
-
-    Returns
-    -------
-    str
-        A sentence or two; empty where the run was too short to judge, or nothing was held out.
-    """
-    if not rows or not entropy:  # a text of a single symbol leaves nothing to learn
-        return ""
-    # Only the first may be of weights that were learned from another text.
-    highest = max(train for _, train, _ in rows[1:] or rows)
-    best = min((val for *_, val in rows if val is not None), default=inf)
-    fine = len(rows) == 1 and best < min(unigram, entropy)  # a mean from the first step on
-    if not fine and highest > entropy + ABOVE_ENTROPY:
-        return (
-            f"the training loss was {highest:.2f} nats, above the {entropy:.2f} of how frequent "
-            "each character is: train again with a lower --learning-rate"
-        )
-    if not all(isfinite(loss) for _, *losses in rows for loss in losses if loss is not None):
-        return ""
-    longer, shorter = (
-        f"--minutes {factor * minutes:g}"
-        if minutes
-        else f"--steps {max(1, int(factor * (steps or rows[-1][0])))}"
-        for factor in (2, 0.5)
-    )
-    scored = [(step, train, val) for step, train, val in rows if val is not None]
-    more_text = "More text of this kind would help most"
-    if dropout < MOST_DROPOUT:
-        firmer = f"Try --dropout {min(dropout + 0.2, MOST_DROPOUT):g}"
-    elif hidden_size:
-        firmer = f"Try --hidden-size {max(1, hidden_size // 2)}"
-    else:
-        firmer = f"Try {shorter}"
-    lowest = min(train for _, train, _ in rows)
-    if scored and best >= unigram:
-        learned = rows[-1][1] < entropy - LEARNED
-        return (
-            f"useless: the best validation loss, {best:.3f} nats, is not below the {unigram:.3f} "
-            "of how frequent each character is. "
-            + (
-                f"The training loss fell to {rows[-1][1]:.3f}, so it memorized its training part. "
-                f"{firmer}; if the end of the text is unlike the rest, --split-mode strided"
-                if learned
-                else f"Try {longer}, or another --learning-rate"
-            )
-        )
-    if len(rows) < MIN_ROWS or rows[-1][0] < MIN_STEPS:
-        return ""
-    if shared >= MOSTLY_OVERLAP:
-        return (
-            f"{shared:.0%} of the held-out text is also in the training part, so these losses tell "
-            "how well the model remembers, not what it makes of new text: remove the copies"
-        )
-    if min(lowest, best) > entropy - LEARNED:
-        other = longer if learning_rate is None else f"without --learning-rate {learning_rate:g}"
-        return (
-            f"nothing learned: a loss of {lowest:.3f} nats is hardly better than the "
-            f"{entropy:.3f} of how frequent each character is. Try {other}"
-        )
-    if not scored:
-        return ""
-    best_step, train_at_best, best = min(scored, key=lambda row: row[2])
-    _, train, val = scored[-1]
-    if capped:
-        return (
-            f"as good as this text allows: after so many readings the training loss is {train:.3f} "
-            f"nats, and more time would not lower the best validation loss, {best:.3f}. {more_text}"
-        )
-    if val > best * (1 + RISE) and train < train_at_best:
-        return (
-            f"overfitting: since step {best_step:,} the validation loss rose from {best:.3f} to "
-            f"{val:.3f} nats while the training loss fell to {train:.3f}. {firmer}"
-        )
-    _, train_before, val_before = scored[len(scored) // 2 - 1]
-    if val < val_before * (1 - RISE):
-        # Far above the training loss it is no sign of a model too small or too little trained.
-        begins = "not done" if val > train * (1 + GAP) else "underfitting"
-        return (
-            f"{begins}: the validation loss was still falling, from {val_before:.3f} nats "
-            f"half-way to {val:.3f} (training {train:.3f}). Try {longer}"
-        )
-    if train < train_before * (1 - RISE):
-        return (
-            f"overfitting begins: over the last half the training loss fell from "
-            f"{train_before:.3f} to {train:.3f} nats, but the validation loss stayed at {val:.3f}. "
-            f"{firmer}"
-        )
-    if val > train * (1 + GAP):
-        return (
-            f"overfitting: neither loss falls any more, and that of validation, {val:.3f} nats, is "
-            f"far above that of training, {train:.3f}. {firmer}"
-        )
-    return (
-        f"at its limit: training and validation loss ({train:.3f} and {val:.3f} nats) are close "
-        "and no longer fall. "
-        + (f"Try --hidden-size {2 * hidden_size}" if hidden_size else "Try without --init-from")
-    )
+"""Epochs after which no further one lowers the loss of what is held out."""
+NOTABLE_OVERLAP = 0.2
+"""Share of a text that is learned from too, from which on its loss is in part one of
+remembering."""
 
 
 def of_model(nats: float | None, *, uniform: float, unigram: float | None = None) -> str:
-    """Say so of a model that knows nothing; empty for any other.
+    """Say that a model knows nothing of a text; empty for one that does.
 
     Parameters
     ----------
@@ -184,7 +37,7 @@ def of_model(nats: float | None, *, uniform: float, unigram: float | None = None
 
 def against(
     nats: float,
-    opponents: Sequence[tuple[str, float]],
+    opponents: Sequence[Opponent],
     *,
     shared: float = 0.0,
     longer_helps: bool = True,
@@ -195,8 +48,8 @@ def against(
     ----------
     nats : float
         What a character costs the model.
-    opponents : sequence of (str, float)
-        Names, and what the same characters cost them, the best first.
+    opponents : sequence of Opponent
+        What the same characters cost them, the best first.
     shared : float
         Share of the scored text that is also in the training part.
     longer_helps : bool
@@ -207,31 +60,28 @@ def against(
     str
         A sentence or two: which opponent is the best, who wins, and what to do if not the model.
     """
-    name, best = opponents[0]
-    name = name.split(" (")[0]
-    margin = abs(best - nats)
-    if nats < best:
-        return f"the model predicts this text best, {margin:.4f} nats ahead of {_the(name)}"
-    if nats > dict(opponents).get("uniform", nats):
+    best = opponents[0]
+    name = best.name if best.kind == "compressor" else f"the {best.name}"
+    margin = abs(best.nats_per_char - nats)
+    if nats < best.nats_per_char:
+        return f"the model predicts this text best, {margin:.4f} nats ahead of {name}"
+    by_kind = {opponent.kind: opponent.nats_per_char for opponent in opponents}
+    if nats > by_kind.get("uniform", nats):
         return "guessing predicts this text better: the model was trained on something else"
-    if nats > dict(opponents).get("unigram", nats):
+    if nats > by_kind.get("unigram", nats):
         return (
             "how frequent each character is predicts this text better: the model learned nothing "
             "that holds for it"
         )
-    if "gram" in name:
-        if shared >= NOTABLE_OVERLAP:
-            why = f"{shared:.0%} of it is in the training text, which an n-gram has in full"
-        elif longer_helps:
-            why = "train longer, or a larger model"
-        else:
-            why = "counting needs less text than a network does: more text would help most"
-        return f"the {name} predicts this text better, by {margin:.4f} nats: {why}"
-    return (
-        f"{name} needs {margin:.4f} nats less: this text repeats itself or the training text, and "
-        "compressors copy what they have read: see --dynamic"
-    )
-
-
-def _the(name: str) -> str:
-    return f"the {name}" if "gram" in name else name
+    if best.kind == "compressor":
+        return (
+            f"{name} needs {margin:.4f} nats less: this text repeats itself or the training text, "
+            "and compressors copy what they have read: see --dynamic"
+        )
+    if shared >= NOTABLE_OVERLAP:
+        why = f"{shared:.0%} of it is in the training text, which an n-gram has in full"
+    elif longer_helps:
+        why = "train longer, or a larger model"
+    else:
+        why = "counting needs less text than a network does: more text would help most"
+    return f"{name} predicts this text better, by {margin:.4f} nats: {why}"

@@ -1,4 +1,4 @@
-"""CharModel: from ids to logits, forward and backward, by one stack or the mean of several.
+"""CharModel: from ids to logits and back, by one network or the mean of several.
 
 Dimensions
     T steps of the window, N parallel streams, V vocabulary size, H hidden units, L layers of all
@@ -7,29 +7,58 @@ Dimensions
 
 from collections.abc import Callable
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.backend.arrays import Array, Ids, Workspace
+from charrnn.backend.products import for_one_column
 from charrnn.config import Architecture
+from charrnn.nn.body import Body
+from charrnn.nn.cells.recurrent import Recurrent
+from charrnn.nn.heads import EveryStep
+from charrnn.nn.layers import Layer
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Parameters
-from charrnn.nn.stack import Stack
 
 Zeros = Callable[[int, np.dtype[np.floating]], Array]
+
+
+class Member(NamedTuple):
+    """One network of a model."""
+
+    body: Body
+    head: EveryStep
+
+    @property
+    def named(self) -> dict[str, Layer]:
+        """The layers with weights by name, lowest first."""
+        return {**self.body.named, "head": self.head}
+
+    def forward(
+        self, ids: Ids, state: Array, rng: np.random.Generator | None
+    ) -> tuple[Array, Array]:
+        """Return logits (V, T*N) and the state (L, S, H, N) after; see ``CharModel.forward``."""
+        y, after = self.body.forward(ids, state, rng)
+        return self.head.forward(y), after
+
+    def backward(self, dlogits: Array, dstate: Array | None = None) -> Array:
+        """Return the gradient of the state before the window; see ``CharModel.backward``."""
+        return self.body.backward(self.head.backward(dlogits), dstate)
 
 
 class CharModel:
     """A character language model.
 
-    Its members are stacks of one shape (one-hot or embedding, recurrent layers, linear), usually
-    one. Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of its own from
-    other first weights, and the mean of their logits predicts, usually better than any of them.
+    Its members are networks of one architecture, each a body and a head; usually there is one.
+    Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of its own from other
+    first weights, and the mean of their logits predicts, usually better than any of them.
 
     Parameters
     ----------
     config : Architecture
+        The kind, number and size of the networks.
     vocab_size : int
         V, the number of symbols.
     dtype : dtype
@@ -45,10 +74,10 @@ class CharModel:
     ----------
     parameters, grads : Parameters
         All weights and their gradients, as named views of one flat vector each.
-    stacks : dict of str to Stack
-        The members, by what the names of their weights begin with: ``""`` where there is one.
+    members : dict of str to Member
+        The members by the prefix of their weights' names, which is ``""`` if there is only one.
     layers : list of Recurrent
-        Those of all members.
+        The recurrent layers of all members.
     """
 
     def __init__(
@@ -64,9 +93,9 @@ class CharModel:
         self.config = config
         self.vocab_size = vocab_size
         self._zeros = zeros
-        self.stacks = _stacks(config, vocab_size)
-        self.layers = [layer for stack in self.stacks.values() for layer in stack.layers]
-        shapes = _shapes(self.stacks)
+        self.members = _members(config, vocab_size)
+        self.layers = _layers(self.members)
+        shapes = _shapes(self.members)
         self.dtype: np.dtype[np.floating] = np.dtype(  # type: ignore[assignment]
             dtype if parameters is None else parameters.vector.dtype
         )
@@ -77,13 +106,14 @@ class CharModel:
     def bind(self, grads: Parameters) -> None:
         """Put gradients there from now on."""
         self.grads = grads
-        for prefix, stack in self.stacks.items():
-            stack.bind(self.parameters, grads, prefix)
+        for prefix, member in self.members.items():
+            for name, layer in member.named.items():
+                layer.bind(self.parameters.below(prefix + name), grads.below(prefix + name))
 
     @staticmethod
     def shapes_of(config: Architecture, vocab_size: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of such a model without making it."""
-        return _shapes(_stacks(config, vocab_size))
+        return _shapes(_members(config, vocab_size))
 
     @staticmethod
     def size_of(config: Architecture, vocab_size: int) -> int:
@@ -91,32 +121,36 @@ class CharModel:
         return sum(map(prod, CharModel.shapes_of(config, vocab_size).values()))
 
     @staticmethod
-    def floats_per_character(config: Architecture, vocab_size: int) -> int:
-        """Return about how many numbers the buffers hold for one step of one stream."""
-        stacks = _stacks(config, vocab_size).values()
-        layers = [layer.floats_per_character for stack in stacks for layer in stack.layers]
+    def floats_of_buffers(config: Architecture, vocab_size: int) -> tuple[int, int]:
+        """Return about how many numbers the buffers hold for one step of one stream.
+
+        The first are those of ``forward``, logits not counted in, and the second those that
+        ``backward`` needs beside them.
+        """
+        members = _members(config, vocab_size)
+        layers = [layer.floats_per_character for layer in _layers(members)]
         kept, passing = zip(*layers, strict=True)
-        heads = sum(1 + stack.head.input_size for stack in stacks)
-        return int(sum(kept) + heads + max(passing) + 3 * vocab_size)
+        heads = sum(1 + member.head.input_size for member in members.values())
+        return int(sum(kept)) + heads, int(max(passing))
 
     @staticmethod
     def stream_bytes(config: Architecture, vocab_size: int, seq_len: int) -> int:
         """Return about how many bytes the buffers of one stream take in a window of T steps."""
-        return 4 * seq_len * CharModel.floats_per_character(config, vocab_size)
+        floats = sum(CharModel.floats_of_buffers(config, vocab_size)) + 3 * vocab_size
+        return 4 * seq_len * floats
 
     @staticmethod
     def floats_of_copies(config: Architecture, vocab_size: int) -> int:
         """Return about how many numbers one worker's copies of weights have."""
-        stacks = _stacks(config, vocab_size).values()
-        return sum(layer.floats_of_weights for stack in stacks for layer in stack.layers)
+        return sum(layer.floats_of_weights for layer in _layers(_members(config, vocab_size)))
 
     @property
     def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
         """Matrices by name, with the columns that read learned features."""
         return {
             f"{prefix}{name}": columns
-            for prefix, stack in self.stacks.items()
-            for name, columns in stack.hidden_columns.items()
+            for prefix, member in self.members.items()
+            for name, columns in member.body.hidden_columns.items()
         }
 
     @property
@@ -130,25 +164,26 @@ class CharModel:
         """Draw all weights from one generator.
 
         With ``counts`` (V,), how often each symbol occurs in the text, the first prediction is
-        their frequency and not uniform: the first steps need not learn that. Symbols that do not
-        occur share what Good and Turing expect of new ones.
+        their frequency and not uniform: the first steps need not learn that.
         """
-        for stack in self.stacks.values():
-            stack.initialise(rng, counts)
+        for member in self.members.values():
+            for layer in member.named.values():
+                layer.initialise(rng)
+            if counts is not None:
+                member.head.predict_frequencies(counts)
 
     def replica(self) -> "CharModel":
         """Return a model with the same weights and gradients, and buffers of its own."""
         return CharModel(self.config, self.vocab_size, parameters=self.parameters, grads=self.grads)
 
     def for_one_stream(self) -> "CharModel":
-        """Return a replica for ``forward`` alone that reads one stream faster.
+        """Return a replica that runs ``forward`` faster on one stream.
 
-        Its layers' ``W`` are copies that lie transposed in memory, which BLAS multiplies by a
-        single column up to 1.3 times as fast; they see no later change of the weights.
+        It has no ``backward``, and its copies of the weights do not follow later changes.
         """
         replica = self.replica()
         for layer in replica.layers:
-            layer.W = np.asfortranarray(layer.W)
+            layer.W = for_one_column(layer.W)
         return replica
 
     def gradients(self) -> Parameters:
@@ -183,22 +218,45 @@ class CharModel:
         state : (L, S, H, N) array
             The state after the window.
         """
-        stacks = list(self.stacks.values())
-        if len(stacks) == 1:
-            return stacks[0].forward(ids, state, rng)
+        members = list(self.members.values())
+        if len(members) == 1:
+            return members[0].forward(ids, state, rng)
         total, states = np.zeros((), self.dtype), []
-        for stack, before in zip(stacks, self._dealt(state), strict=True):
-            logits, after = stack.forward(ids, before, rng)
+        for member, before in zip(members, self._dealt(state), strict=True):
+            logits, after = member.forward(ids, before, rng)
             total = total + logits
             states.append(after)
-        return total / len(stacks), np.concatenate(states)
+        return total / len(members), np.concatenate(states)
 
-    def backward(self, dlogits: Array) -> None:
-        """Fill ``grads`` from dlogits (V, T*N); the gradient ends at the start of the window."""
-        if len(self.stacks) > 1:
-            dlogits = dlogits / len(self.stacks)
-        for stack in self.stacks.values():
-            stack.backward(dlogits)
+    def backward(self, dlogits: Array, dstate: Array | None = None) -> Array:
+        """Fill ``grads`` from the gradients of the last ``forward``'s results.
+
+        Parameters
+        ----------
+        dlogits : (V, T*N) array
+            The gradient of the logits.
+        dstate : (L, S, H, N) array, optional
+            The gradient of the state after the window. Without it, backpropagation is truncated
+            at the end of the window.
+
+        Returns
+        -------
+        dstate : (L, S, H, N) array
+            The gradient of the state before the window.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no ``forward`` after the last ``backward``.
+        """
+        members = list(self.members.values())
+        if len(members) == 1:
+            return members[0].backward(dlogits, dstate)
+        dlogits = dlogits / len(members)
+        after = [None] * len(members) if dstate is None else self._dealt(dstate)
+        return np.concatenate(
+            [member.backward(dlogits, its) for member, its in zip(members, after, strict=True)]
+        )
 
     def loss_and_gradient(
         self,
@@ -218,34 +276,45 @@ class CharModel:
         its own loss, and the mean of these losses is returned.
         """
         total, states = 0.0, []
-        for stack, before in zip(self.stacks.values(), self._dealt(state), strict=True):
-            logits, after = stack.forward(ids, before, rng)
+        for member, before in zip(self.members.values(), self._dealt(state), strict=True):
+            logits, after = member.forward(ids, before, rng)
             nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
             if scored is not None:
                 nats *= scored.reshape(-1)
                 dlogits *= scored.reshape(-1)
             dlogits *= 1 / predictions
-            stack.backward(dlogits)
+            member.backward(dlogits)
             total += float(nats.sum(dtype=np.float64))
             states.append(after)
         return total / len(states), np.concatenate(states)
 
     def _dealt(self, state: Array) -> list[Array]:
         """Return each member's layers of a state (L, S, H, N)."""
-        return np.split(state, len(self.stacks))
+        return np.split(state, len(self.members))
 
 
-def _stacks(config: Architecture, vocab_size: int) -> dict[str, Stack]:
-    """Return the stacks, without weights."""
+def _members(config: Architecture, vocab_size: int) -> dict[str, Member]:
+    """Return the members, without weights."""
     workspace = Workspace()
     count = config.members
     prefixes = [f"members.{index}." for index in range(count)] if count > 1 else [""]
-    return {prefix: Stack(config, vocab_size, workspace) for prefix in prefixes}
-
-
-def _shapes(stacks: dict[str, Stack]) -> dict[str, tuple[int, ...]]:
     return {
-        f"{prefix}{name}": shape
-        for prefix, stack in stacks.items()
-        for name, shape in stack.shapes().items()
+        prefix: Member(
+            Body(config, vocab_size, workspace),
+            EveryStep(config.hidden_size, vocab_size, workspace),
+        )
+        for prefix in prefixes
+    }
+
+
+def _layers(members: dict[str, Member]) -> list[Recurrent]:
+    return [layer for member in members.values() for layer in member.body.layers]
+
+
+def _shapes(members: dict[str, Member]) -> dict[str, tuple[int, ...]]:
+    return {
+        f"{prefix}{name}.{weight}": shape
+        for prefix, member in members.items()
+        for name, layer in member.named.items()
+        for weight, shape in layer.shapes().items()
     }

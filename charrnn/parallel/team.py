@@ -15,8 +15,9 @@ import threading
 import traceback
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
@@ -48,6 +49,7 @@ class Team:
         self._pipes: list[Connection] = []
         self._processes: list[Any] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
         if len(self._workers) > 1 and FORKS:
             self._fork()
         elif len(self._workers) > 1:
@@ -93,27 +95,29 @@ class Team:
         Raises
         ------
         CharrnnError
-            A worker process has been ended from outside.
+            A worker raised it, or a worker process has been ended from outside.
+        MemoryError
+            A worker had not enough.
+        RuntimeError
+            Anything else went wrong in a worker process, or the team is closed.
         """
+        if self._closed:
+            raise RuntimeError("the team is closed: its workers have ended")
         first, *rest = self._workers
         if self._pool:
             futures = [self._pool.submit(getattr(worker, method), *args) for worker in rest]
             return [getattr(first, method)(*args), *(future.result() for future in futures)]
-        try:
+        with _explain_broken_pipe():
             for pipe in self._pipes:
                 pipe.send((method, args))
-            try:
-                results = [getattr(first, method)(*args)]
-            finally:  # what goes wrong here must not leave answers for the next call
+        try:
+            results = [getattr(first, method)(*args)]
+        finally:  # what goes wrong here must not leave answers for the next call
+            with _explain_broken_pipe():
                 answers = [pipe.recv() for pipe in self._pipes]
-        except (EOFError, ConnectionError) as error:
-            raise CharrnnError(
-                "a worker process was ended from outside (out of memory?): "
-                "free memory or give --threads 1, then go on from the last save"
-            ) from error
-        for ok, answer in answers:
-            if not ok:
-                raise RuntimeError(f"in a worker process:\n{answer}")
+        for answer, error in answers:
+            if error is not None:
+                raise error
             results.append(answer)
         return results
 
@@ -128,6 +132,7 @@ class Team:
         if self._pool:
             self._pool.shutdown()
         self._pipes, self._processes, self._pool = [], [], None
+        self._closed = True
         self._limits.restore_original_limits()
 
     def __enter__(self) -> Self:
@@ -140,6 +145,18 @@ class Team:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _explain_broken_pipe() -> Iterator[None]:
+    """Say what to do when there is no process at the other end of a pipe any more."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise CharrnnError(
+            "a worker process was ended from outside (out of memory?): "
+            "free memory or give --threads 1, then go on from the last save"
+        ) from error
 
 
 _open_teams: "weakref.WeakSet[Team]" = weakref.WeakSet()
@@ -167,10 +184,13 @@ def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> No
             method, args = pipe.recv()
         except (EOFError, OSError):
             return
+        answer: tuple[Any, Exception | None]
         try:
-            answer = (True, getattr(worker, method)(*args))
+            answer = getattr(worker, method)(*args), None
+        except (CharrnnError, MemoryError) as error:
+            answer = None, error
         except Exception:
-            answer = (False, traceback.format_exc())
+            answer = None, RuntimeError(f"in a worker process:\n{traceback.format_exc()}")
         try:
             pipe.send(answer)
         except OSError:

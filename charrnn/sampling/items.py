@@ -1,7 +1,8 @@
-"""Whole items drawn from a model of lines: which of them are new."""
+"""Whole items drawn from a model of items, and which of them are new."""
 
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -9,12 +10,14 @@ from typing import Literal
 import numpy as np
 
 from charrnn.config import SampleConfig
-from charrnn.data.items import line_end_id
-from charrnn.errors import CharrnnError
-from charrnn.evaluation.opponents import text_bytes
+from charrnn.data.items import id_of
+from charrnn.errors import CharrnnError, ConfigError
+from charrnn.evaluation.written import text_bytes
+from charrnn.nn.model import CharModel
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
+from charrnn.text import Vocabulary
 
 ROUNDS = 50
 """How often a model is asked for more items that are new before that is given up."""
@@ -23,14 +26,26 @@ LEAST_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Item:
-    """An item that was drawn; ``new`` is None where the text of the model is gone."""
+    """An item that was drawn.
+
+    Attributes
+    ----------
+    text : str
+        Without its end.
+    cut : bool
+        Whether it reached the length that was asked for before its end.
+    new : bool or None
+        Whether the text of the model has no such item, or where it is cut, none that begins so;
+        None where that text is gone.
+    """
 
     text: str
-    new: bool | None
+    cut: bool
+    new: bool | None = None
 
 
-def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> set[str]:
-    """Return the lines of a model's text: what it learned from, and what was held out.
+def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
+    """Return the items of a model's text, sorted: what it learned from and what was held out.
 
     A text too large for memory is kept encoded in ``cache_dir``, where one is given.
 
@@ -44,15 +59,59 @@ def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> set
         cache_dir=cache_dir,
         advice="put it beside the run, or in the working folder, to see which items are new",
     )
-    text = text_bytes(own.codes, checkpoint.vocabulary).decode("utf-8", "replace")
-    return set(text.split("\n")) - {""}
+    task, settings = checkpoint.task, checkpoint.settings
+    codes, _ = task.text(own, settings.val_files)
+    text = text_bytes(codes, checkpoint.vocabulary).decode("utf-8", "replace")
+    return sorted(set(text.split(chr(task.end))) - {""})
 
 
-def draw_items(
+def is_known(item: Item, known: Sequence[str]) -> bool:
+    """Return whether an item, or if it is cut, one that begins so, is among sorted ones."""
+    place = bisect_left(known, item.text)
+    if place == len(known):
+        return False
+    return known[place].startswith(item.text) if item.cut else known[place] == item.text
+
+
+def check_seed(checkpoint: Checkpoint, seed: str) -> None:
+    """Refuse a text to begin an item with that would be more than one.
+
+    Raises
+    ------
+    ConfigError
+        If it holds what stands between items.
+    """
+    task, vocabulary = checkpoint.task, checkpoint.vocabulary
+    codes = vocabulary.text_to_codes(f"x{seed}x")
+    if np.count_nonzero(task.divided(codes, (0,), vocabulary.unit) == task.end) > 1:
+        raise ConfigError(
+            "the seed begins an item, so it cannot hold what stands between two: leave that out"
+        )
+
+
+def separator(items: str, number: int) -> str:
+    """Return what stands before an item, so that what is written divides as the text did.
+
+    Parameters
+    ----------
+    items : str
+        How the text was divided: see ``divide``.
+    number : int
+        Which item, from 0.
+    """
+    if items == "file":
+        return f"--- sample {number + 1} ---\n"
+    if items == "line" or number == 0:
+        return ""
+    mark = "\n\n" if items == "blank-line" else items
+    return mark.removeprefix("\n") + "\n" * (not mark.endswith("\n"))
+
+
+def sample_items(
     checkpoint: Checkpoint,
     config: SampleConfig,
     *,
-    known: set[str] | None,
+    known: Sequence[str] | None,
     novel: bool = False,
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
@@ -63,10 +122,10 @@ def draw_items(
     Parameters
     ----------
     checkpoint : Checkpoint
-        Trained with ``--lines``.
+        Trained on items.
     config : SampleConfig
         ``num_samples`` items of at most ``length`` characters.
-    known : set of str, optional
+    known : sequence of str, optional
         From ``known_items``; without it, no item is said to be new.
     novel : bool
         Whether to leave out what is known, and what was drawn before.
@@ -83,8 +142,8 @@ def draw_items(
         If so many new items do not turn up.
     """
     if not novel:
-        for text in _draw(checkpoint, config, seed, unknown, threads):
-            yield Item(text, None if known is None else text not in known)
+        for item in _draw(checkpoint, config, seed, unknown, threads):
+            yield item if known is None else replace(item, new=not is_known(item, known))
         return
     assert known is not None
     random_seed = config.random_seed
@@ -96,10 +155,10 @@ def draw_items(
         asked = replace(
             config, num_samples=at_once, random_seed=(random_seed + round_number) % 2**63
         )
-        for text in _draw(checkpoint, asked, seed, unknown, threads):
-            if text and text not in known and text not in drawn:
-                drawn.add(text)
-                yield Item(text, True)
+        for item in _draw(checkpoint, asked, seed, unknown, threads):
+            if item.text and item.text not in drawn and not is_known(item, known):
+                drawn.add(item.text)
+                yield replace(item, new=True)
                 if len(drawn) == config.num_samples:
                     return
     raise CharrnnError(
@@ -114,23 +173,62 @@ def _draw(
     seed: str,
     unknown: Literal["error", "skip"],
     threads: int,
-) -> list[str]:
-    """Return items without their line ends."""
+) -> list[Item]:
+    return draw_items(
+        checkpoint.model(),
+        checkpoint.vocabulary,
+        config,
+        end=checkpoint.task.end,
+        seed=seed,
+        unknown=unknown,
+        threads=threads,
+    )
+
+
+def draw_items(
+    model: CharModel,
+    vocabulary: Vocabulary,
+    config: SampleConfig,
+    *,
+    end: int,
+    seed: str = "",
+    unknown: Literal["error", "skip"] = "error",
+    threads: int = 1,
+) -> list[Item]:
+    """Draw whole items in parallel.
+
+    Parameters
+    ----------
+    model : CharModel
+        Trained on items.
+    vocabulary : Vocabulary
+        The model's.
+    config : SampleConfig
+        ``num_samples`` items of at most ``length`` characters.
+    end : int
+        The code that ends an item, and begins it.
+    seed, unknown, threads
+        As for ``generate``: what each item begins with.
+
+    Returns
+    -------
+    list of Item
+        Not yet said to be new or not.
+    """
     parts: list[list[str]] = [[] for _ in range(config.num_samples)]
-    vocabulary = checkpoint.vocabulary
     begun = len(vocabulary.encode_known(vocabulary.text_to_codes(seed))[0]) > 0
     pieces = generate(
-        checkpoint.model(),
+        model,
         vocabulary,
-        replace(config, stop="\n"),
-        seed="\n" + seed,
+        replace(config, stop=chr(end)),
+        seed=chr(end) + seed,
         unknown=unknown,
-        never_first=None if begun else line_end_id(vocabulary),  # no item is empty
+        never_first=None if begun else id_of(vocabulary, end),  # no item is empty
         threads=threads,
     )
     for number, text in pieces:
         parts[number].append(text)
-    texts = [seed + "".join(part).removesuffix("\n") for part in parts]
+    texts = [seed + "".join(part) for part in parts]
     if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
         texts = [unicodedata.normalize("NFC", text) for text in texts]
-    return texts
+    return [Item(text.removesuffix(chr(end)), cut=not text.endswith(chr(end))) for text in texts]

@@ -24,7 +24,9 @@ from charrnn.config import (
     ValidationSettings,
     codec_name,
 )
-from charrnn.data.sides import AnySplit, split_of
+from charrnn.data.sides import Sides
+from charrnn.data.task import Task
+from charrnn.data.tasks import task_of
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.nn.model import CharModel
 from charrnn.storage.formats import FORMAT, upgraded
@@ -37,7 +39,7 @@ from charrnn.storage.npz import (
     write_arrays,
 )
 from charrnn.system.files import RegularFile, write_whole
-from charrnn.text import Source, Vocabulary
+from charrnn.text import Corpus, Source, Vocabulary
 
 META_LIMIT = 2**26
 """Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
@@ -75,6 +77,8 @@ class Checkpoint:
         Empty in ``best.npz``.
     folder : Path, optional
         Where it was loaded from: the corpus may lie beside it.
+    corpus : Corpus, optional
+        The text itself, where the run that made it is in memory; no file holds it.
     """
 
     text: TextConfig
@@ -90,6 +94,7 @@ class Checkpoint:
     training: Mapping[str, Array] = field(default_factory=dict)
     counts: NDArray[np.int64] | None = None
     folder: Path | None = None
+    corpus: Corpus | None = None
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
@@ -98,9 +103,15 @@ class Checkpoint:
         return model
 
     @property
-    def split(self) -> AnySplit:
-        """Which characters of the corpus were learned from."""
-        return split_of(self.settings, self.text, self.characters, self.held_out)
+    def task(self) -> Task:
+        """What was learned from what."""
+        return task_of(self.settings.items, self.settings.item_end)
+
+    def sides(self, corpus: Corpus) -> Sides:
+        """Cut the text that the model was trained on as its run did."""
+        codes, held_apart = self.task.text(corpus, self.settings.val_files)
+        held_out = held_apart or self.held_out
+        return self.task.sides(codes, self.settings, held_out, self.text.unit)
 
     @property
     def unseen(self) -> NDArray[np.bool_] | None:
@@ -110,7 +121,7 @@ class Checkpoint:
     @property
     def num_parameters(self) -> int:
         """Number of weights."""
-        return sum(weight.size for weight in self.weights.values())
+        return CharModel.size_of(self.architecture, len(self.vocabulary))
 
 
 def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
@@ -179,8 +190,16 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
     write_whole(path, lambda file: write_arrays(file, arrays), check if verify else None)
 
 
-def load(path: str | Path) -> Checkpoint:
+def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
     """Read and check a checkpoint.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    arrays : bool
+        Whether the weights and what a resume needs are read too; without them only the
+        description is, in a time that does not depend on the size of the model.
 
     Raises
     ------
@@ -190,7 +209,7 @@ def load(path: str | Path) -> Checkpoint:
     try:
         with RegularFile(Path(path), DIRECTORY_LIMIT) as file, zipfile.ZipFile(file) as archive:
             file.limit = file.size
-            checkpoint = _read(archive, file.size)
+            checkpoint = _read(archive, file.size, arrays)
             checkpoint.folder = Path(path).parent
             return checkpoint
     except CharrnnError as error:
@@ -210,7 +229,7 @@ def _short(error: BaseException) -> str:
     return shown if len(shown) <= MESSAGE_LIMIT else shown[:MESSAGE_LIMIT] + "..."
 
 
-def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
+def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkpoint:
     members = members_of(archive, file_size)
     meta = _read_meta(archive, members)
     architecture = Architecture.from_json(meta["model"])
@@ -246,6 +265,8 @@ def _read(archive: zipfile.ZipFile, file_size: int) -> Checkpoint:
         weights={},
         counts=_counts(meta["counts"], len(vocabulary)),
     )
+    if not with_arrays:
+        return checkpoint
     arrays = {
         name: read_array(archive, members[f"{name}.npy"], shape) for name, shape in expected.items()
     }

@@ -13,7 +13,8 @@ FORMAT = 3
 
 1: no counts, no encoding of a source; lines are held out from the end.
 2: counts of the training part, hashed splits, the encoding of each source.
-3: settings with nothing left open; the number of shards; validations apart from training.
+3: settings with nothing left open; the number of shards; items of other kinds than lines;
+   files of their own that are held out.
 """
 
 _LEFT_OPEN = {
@@ -70,6 +71,7 @@ def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
     }
     train.pop("epochs", None)
     train = {**_defaults(TrainConfig), **_LEFT_OPEN, **train, "shards": 1}
+    train |= {"items": "line" if train.pop("lines") else "", "item_end": 10, "val_files": 0}
     model = {**_defaults(Architecture), **model}
     # The cut into shards followed from the sizes, and was not stored.
     vocab_size = len(meta["vocabulary"]["symbols"])

@@ -14,7 +14,7 @@ from charrnn.errors import CharrnnError, CorpusError
 from charrnn.storage.checkpoint import PATH_LIMIT, Checkpoint
 from charrnn.system.files import RegularFile, write_whole
 from charrnn.text import Corpus, Source, locate, portable_name, read_located
-from charrnn.text.files import show_path
+from charrnn.text.sources import show_path
 
 SOURCES, STDIN = "sources.json", "stdin.gz"
 SOURCES_LIMIT = 2**22
@@ -23,7 +23,7 @@ SOURCES_LIMIT = 2**22
 
 def write_sources(folder: Path, sources: Sequence[Source]) -> None:
     """Write down where the files of a corpus lie, as a JSON object of hashes and paths."""
-    places = {source.sha256: source.path for source in sources if source.path != "-"}
+    places = {source.sha256: source.path for source in sources if source.is_file}
     text = json.dumps(places, indent=1) + "\n"
     write_whole(folder / SOURCES, lambda file: file.write(text.encode("ascii")))
 
@@ -59,7 +59,8 @@ def find_own_text(
     Parameters
     ----------
     checkpoint : Checkpoint
-        Loaded from a file, in whose folder and the ones above the text is looked for.
+        Loaded from a file, in whose folder and the ones above the text is looked for; or of a run
+        in memory, which still has it.
     named : sequence of path, optional
         Files and folders to look at first.
     cache_dir : Path, optional
@@ -78,6 +79,8 @@ def find_own_text(
     CorpusError
         If a file of it is not found.
     """
+    if checkpoint.corpus is not None:
+        return checkpoint.corpus, []
     folder = checkpoint.folder or Path()
     folders = [folder, *list(folder.resolve().parents)[:2], Path.cwd()]
     located = locate(

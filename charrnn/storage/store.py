@@ -1,22 +1,18 @@
 """Where a run leaves what it makes: in a folder, or in memory."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
+from charrnn.backend.arrays import Array
 from charrnn.errors import RunError
-from charrnn.storage.checkpoint import Checkpoint, save
-from charrnn.storage.folder import (
-    BEST,
-    LAST,
-    RunLock,
-    append_log,
-    load_last,
-    new_run_directory,
-    read_log,
-    run_name,
-    write_log,
-)
+from charrnn.storage.checkpoint import Checkpoint, load, save
+from charrnn.storage.folder import BEST, LAST, load_last, new_run_directory, run_name
+from charrnn.storage.lock import RunLock
+from charrnn.storage.log import append_log, read_log, write_log
 from charrnn.storage.own_text import STDIN, write_sources
 from charrnn.text import Corpus, keep_stdin
 
@@ -49,7 +45,10 @@ class RunStore(Protocol):
         """Whether there is a best state."""
 
     def load_last(self) -> Checkpoint:
-        """Return the last state that was kept."""
+        """Return the last state that was kept; the next ``save_last`` may change its arrays."""
+
+    def load_best(self) -> Checkpoint:
+        """Return the best state that was kept; the next ``save_best`` may change its arrays."""
 
     def close(self) -> None:
         """Let others have the run."""
@@ -99,11 +98,15 @@ class FolderStore:
     @property
     def has_best(self) -> bool:
         """Whether there is a ``best.npz``."""
-        return (self._folder / BEST).exists()
+        return self.directory is not None and (self.directory / BEST).exists()
 
     def load_last(self) -> Checkpoint:
         """Read ``last.npz``."""
         return load_last(self._folder)
+
+    def load_best(self) -> Checkpoint:
+        """Read ``best.npz``."""
+        return load(self._folder / BEST)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -128,6 +131,9 @@ class FolderStore:
 class MemoryStore:
     """Keeps a run in memory: for programs, tests, and workers that write nothing.
 
+    Each state is kept in the same arrays every time, so that a save needs no more memory than the
+    one before it.
+
     Attributes
     ----------
     best, last : Checkpoint or None
@@ -151,12 +157,12 @@ class MemoryStore:
 
     def save_last(self, checkpoint: Checkpoint) -> str:
         """Keep a copy."""
-        self.last = _copy(checkpoint)
+        self.last = _copied(checkpoint, self.last)
         return ""
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Keep a copy."""
-        self.best = _copy(checkpoint)
+        self.best = _copied(checkpoint, self.best)
 
     @property
     def has_best(self) -> bool:
@@ -169,13 +175,32 @@ class MemoryStore:
             raise RunError("the run has not begun: nothing of it is kept yet")
         return self.last
 
+    def load_best(self) -> Checkpoint:
+        """Return the best state that was kept."""
+        if self.best is None:
+            raise RunError("the run has no best state yet: nothing of it was judged")
+        return self.best
+
     def close(self) -> None:
         """Do nothing: nobody else has it."""
 
 
-def _copy(checkpoint: Checkpoint) -> Checkpoint:
-    """Return a checkpoint that later steps do not change."""
+def _copied(checkpoint: Checkpoint, earlier: Checkpoint | None) -> Checkpoint:
+    """Return a checkpoint that later steps do not change, in the arrays of an earlier one."""
     history = replace(checkpoint.history, rows=list(checkpoint.history.rows))
-    weights = {name: array.copy() for name, array in checkpoint.weights.items()}
-    training = {name: array.copy() for name, array in checkpoint.training.items()}
-    return replace(checkpoint, history=history, weights=weights, training=training)
+    weights, training = checkpoint.weights, checkpoint.training
+    return replace(
+        checkpoint,
+        history=history,
+        weights=_copies(weights, earlier.weights if earlier else {}),
+        training=_copies(training, earlier.training if earlier else {}),
+    )
+
+
+def _copies(arrays: Mapping[str, Array], into: Mapping[str, Array]) -> dict[str, Array]:
+    """Return copies of arrays, in those of the same name where there are any."""
+    copies = {}
+    for name, array in arrays.items():
+        copies[name] = into[name] if name in into else np.empty_like(array)
+        copies[name][...] = array
+    return copies

@@ -1,14 +1,19 @@
-"""Files of runs: written in one piece, and read only where they are what they seem."""
+"""Files written in one piece, and files from anyone, opened only where they are regular."""
 
 import contextlib
+import errno
 import io
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from charrnn.errors import CheckpointError
+
+REPLACE_PATIENCE = 1.0
+"""Seconds for which others, such as a virus scanner, may have the file open that is replaced."""
 
 
 def write_whole(
@@ -28,7 +33,7 @@ def write_whole(
                 os.fsync(file.fileno())
             if check is not None:
                 check(temporary)
-            temporary.replace(path)
+            _replace(temporary, path)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -45,8 +50,83 @@ def write_whole(
         raise CheckpointError(f"{path} could not be written ({reason}); {advice}") from error
 
 
+def _replace(temporary: Path, path: Path) -> None:
+    """Put a file in the place of another, which Windows refuses while anyone has that open."""
+    deadline = time.monotonic() + REPLACE_PATIENCE
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(REPLACE_PATIENCE / 50)
+
+
+class SpecialFileError(OSError):
+    """A path leads to something that is no regular file.
+
+    Attributes
+    ----------
+    kind : str
+        What it is, as sentences show it: "a folder", "a pipe".
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(errno.EINVAL, f"it is {kind}, not a file")
+        self.kind = kind
+
+
+def open_regular(path: str | Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file from anyone: never a pipe or device, which may not end or begin.
+
+    Parameters
+    ----------
+    path : str or Path
+        Links are followed.
+    flags : int
+        As for ``os.open``.
+
+    Returns
+    -------
+    int
+        The descriptor, which the caller closes.
+
+    Raises
+    ------
+    SpecialFileError
+        If it is no regular file.
+    OSError
+        If it cannot be opened.
+    """
+    if not flags & os.O_CREAT:
+        _refuse_special(Path(path).stat().st_mode)
+    # Should a pipe have taken the file's place meanwhile, opening it must not wait.
+    for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _refuse_special(os.fstat(descriptor).st_mode)
+    except SpecialFileError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_special(mode: int) -> None:
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    if not stat.S_ISREG(mode):
+        raise SpecialFileError(kinds.get(stat.S_IFMT(mode), "something else"))
+
+
 class RegularFile(io.FileIO):
-    """A file from anyone, open for reading: never a pipe or device, which may not end or begin.
+    """A file of a run, which may come from anyone, open for reading.
 
     Attributes
     ----------
@@ -54,30 +134,25 @@ class RegularFile(io.FileIO):
         Its bytes.
     limit : int, optional
         The most bytes that may be asked for at once.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no regular file.
+    OSError
+        If it cannot be opened.
     """
 
     def __init__(self, path: Path, limit: int | None = None) -> None:
         self.limit = limit
-        _refuse_special(path.stat().st_mode)
-        # Should a pipe have taken the file's place meanwhile, opening it must not wait.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        super().__init__(os.open(path, flags | getattr(os, "O_CLOEXEC", 0)))
-        status = os.fstat(self.fileno())
-        self.size = status.st_size
         try:
-            _refuse_special(status.st_mode)
-        except CheckpointError:
-            self.close()
-            raise
+            super().__init__(open_regular(path))
+        except SpecialFileError as error:
+            raise CheckpointError(str(error.strerror)) from None
+        self.size = os.fstat(self.fileno()).st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most ``size`` bytes."""
         if size is not None and self.limit is not None and size > self.limit:
             raise CheckpointError("it announces more than it holds")
         return super().read(-1 if size is None else size) or b""
-
-
-def _refuse_special(mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise CheckpointError(f"it is {kind}, not a file")

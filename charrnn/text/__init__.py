@@ -1,18 +1,28 @@
-"""Text in, ids out: reading a corpus, and the vocabulary that numbers its characters."""
+"""Text in, ids out: reading a corpus, and the vocabulary that numbers its characters.
+
+Four words, one meaning each:
+
+character
+    What a text is made of: one Unicode code point. For the unit "byte", one byte.
+code
+    A character as a number: its code point, or the byte. ``Codes`` is a text as an array of them.
+symbol
+    A code that a vocabulary knows. A model has V symbols, in ascending order.
+id
+    The place of a symbol in its vocabulary, from 0 to V-1: what a model reads and predicts.
+    ``Ids`` is a text as an array of them.
+"""
 
 from charrnn.text.cache import remove_cache
-from charrnn.text.corpus import Corpus, fingerprint, read_corpus
-from charrnn.text.files import Source, portable_name
+from charrnn.text.codes import show_character
+from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.forms import fitting_corpus, fitting_text
-from charrnn.text.locating import (
-    Located,
-    TrainedOn,
-    keep_stdin,
-    locate,
-    read_located,
-    trained_on,
-)
-from charrnn.text.vocabulary import StreamDecoder, Vocabulary, show_character
+from charrnn.text.locating import Located, locate
+from charrnn.text.recognizing import TrainedOn, trained_on
+from charrnn.text.rereading import keep_stdin, read_located
+from charrnn.text.sources import Source, fingerprint, portable_name
+from charrnn.text.stream import StreamDecoder
+from charrnn.text.vocabulary import Vocabulary
 
 __all__ = [
     "Corpus",

@@ -12,15 +12,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 import numpy as np
 
 from charrnn.errors import CorpusError
-from charrnn.text.vocabulary import Codes
+from charrnn.text.codes import Codes
 
-FORMAT = 2
+FORMAT = 3
 MEMORY_LIMIT = 64 << 20
 """Bytes of codes that are kept in memory; more go to the cache, where there is one."""
 BLOCK = 1 << 20
@@ -34,6 +35,7 @@ class Header:
     """What lies beside the codes of a cache entry: what they came from, and how to map them."""
 
     sources: list[dict[str, Any]]
+    starts: list[int]
     options: dict[str, str]
     dtype: str
     count: int
@@ -68,6 +70,10 @@ class Header:
                 and all(type(n) is int and n > 0 for n in header.counts)
                 and all(type(source["encoding"]) is str for source in header.sources)
                 and all(type(size) is int for size in header.sizes)
+                and len(header.starts) == len(header.sources)
+                and header.starts[:1] == [0]
+                and all(type(start) is int for start in header.starts)
+                and all(a <= b for a, b in pairwise([*header.starts, header.count]))
                 and all(isinstance(notice, str) for notice in header.notices)
             )
         except (OSError, ValueError, TypeError, KeyError, RecursionError):

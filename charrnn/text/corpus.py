@@ -1,25 +1,22 @@
-"""Reading the text that a model is trained on, whatever shape it comes in."""
+"""The text that a model is trained on: from files of any kind, or from memory."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO
 
-import numpy as np
-
-from charrnn.config import TextConfig
+from charrnn.config import DecodingErrors, Newlines, Normalize, TextConfig, Unit
 from charrnn.errors import CorpusError
-from charrnn.text import cache, files
-from charrnn.text.choosing import Utf8Watch, explain, first_codec, next_codec
-from charrnn.text.decoding import Findings, Misfit, TextDecoder
-from charrnn.text.files import Source, find_files, show_path
-from charrnn.text.guessing import binary_kind
+from charrnn.text import cache
+from charrnn.text.codes import LINE_END, Codes, to_text
+from charrnn.text.decoding import Findings
+from charrnn.text.files import no_text_in
+from charrnn.text.held_out import find_sides, held_out_codes
 from charrnn.text.inputs import Input, spool
-from charrnn.text.surveying import Survey, survey
-from charrnn.text.vocabulary import LINE_END, Codes, Normalize, Unit, to_text
-
-Newlines = Literal["auto", "keep", "lf"]
+from charrnn.text.reading import read_file
+from charrnn.text.sources import MEMORY, STDIN, Source, fingerprint, show_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +30,10 @@ class Corpus:
         many and a cache folder was given.
     sources : tuple of Source
         The files in the order in which they are joined.
+    starts : tuple of int
+        Where each file begins in ``codes``, ascending from 0. A file reaches to the next one's
+        start, the last one to n; a newline that was added between two belongs to the first. An
+        empty file begins where the next one does.
     notices : tuple of str
         What the user should be told, one line each.
     num_bytes : int
@@ -41,17 +42,22 @@ class Corpus:
         Bytes of the files, decompressed but not decoded.
     unit : "char" or "byte"
     normalize : "none", "nfc", "nfd" or "nfkc"
+    held_out : int
+        How many codes at the end come from files that were named to be held out. A corpus that
+        is found again does not know it: it is part of the split, which a checkpoint keeps.
     stdin : binary file, optional
         The bytes that came from standard input, from their beginning, if it was read.
     """
 
     codes: Codes
     sources: tuple[Source, ...]
+    starts: tuple[int, ...]
     notices: tuple[str, ...]
     num_bytes: int
     file_bytes: int
     unit: Unit = "char"
     normalize: Normalize = "none"
+    held_out: int = 0
     stdin: BinaryIO | None = None
 
     def __len__(self) -> int:
@@ -65,12 +71,48 @@ class Corpus:
             return piece.tobytes().decode("utf-8", "replace")
         return to_text(piece)
 
+    @classmethod
+    def from_text(cls, text: str | bytes, options: TextConfig | None = None) -> "Corpus":
+        r"""Make a corpus of a text in memory, which is read as a file of its UTF-8 bytes would be.
+
+        Its source has the path ``MEMORY`` and the SHA-256 of these bytes: it is found again in
+        a file that has the same bytes, if the user names it.
+
+        Parameters
+        ----------
+        text : str or bytes
+            Bytes for unit "byte" alone.
+        options : TextConfig, optional
+            How it is read; its ``encoding`` does not matter. A lone surrogate counts as bytes
+            that do not fit.
+
+        Raises
+        ------
+        CorpusError
+            If it is empty or cannot be read.
+
+        Examples
+        --------
+        >>> corpus = Corpus.from_text("one\r\ntwo\r\n")
+        >>> corpus.text()
+        'one\ntwo\n'
+        >>> corpus.notices
+        ('line ends: 2 CR LF read as LF; --newlines keep keeps them',)
+        """
+        options = TextConfig() if options is None else options
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogatepass")
+        elif options.unit == "char":
+            raise CorpusError("bytes are no text of characters: decode them, or use unit 'byte'")
+        return read_inputs([Input(MEMORY, encoding="utf-8", stdin=io.BytesIO(text))], options)
+
 
 def read_corpus(
     paths: Sequence[str | Path],
     *,
+    held_out: Sequence[str | Path] = (),
     encoding: str = "auto",
-    errors: Literal["strict", "replace", "skip"] = "strict",
+    errors: DecodingErrors = "strict",
     newlines: Newlines = "auto",
     normalize: Normalize = "none",
     unit: Unit = "char",
@@ -88,6 +130,9 @@ def read_corpus(
     paths : sequence of str or Path
         Files; folders, of which hidden files and what is no text are left out; patterns with
         `*`, `?`, `[...]` and `**`; "-" for standard input.
+    held_out : sequence of str or Path
+        The same, for what is to be held out: it comes after the rest. No file, and no content,
+        may be on both sides.
     encoding : str
         Of every file. "auto" decides for each: what a byte-order mark says, UTF-8, UTF-16 or
         UTF-32 by their NUL bytes, else the most plausible encoding in which all of it can be read.
@@ -111,7 +156,8 @@ def read_corpus(
     Raises
     ------
     CorpusError
-        If there is no such text, it cannot be read or decoded, or it is empty.
+        If there is no such text, it cannot be read or decoded, it is empty, or the same file is
+        on both sides.
     ConfigError
         If an option is unknown.
     """
@@ -119,25 +165,25 @@ def read_corpus(
         encoding=encoding, errors=errors, newlines=newlines, normalize=normalize, unit=unit
     )
     findings = Findings()
-    found = find_files(paths, options.encoding, findings)
-    kept = spool(stdin) if "-" in found else None
+    learned, held = find_sides(paths, held_out, options.encoding, findings)
+    found = [*learned, *held]
+    kept = spool(stdin) if STDIN in found else None
     try:
-        inputs = [Input(path, stdin=kept if path == "-" else None) for path in found]
-        corpus = read_inputs(inputs, options, findings, cache_dir)
+        inputs = [Input(path, stdin=kept if path == STDIN else None) for path in found]
+        corpus = read_inputs(inputs, options, cache_dir)
+        num_held = held_out_codes(corpus, len(learned)) if held else 0
     except BaseException:
         if kept is not None and kept is not stdin:
             kept.close()
         raise
     if kept is not None:
         kept.seek(0)
-    return replace(corpus, stdin=kept)
+    notices = (*findings.lines(options), *corpus.notices)
+    return replace(corpus, notices=notices, held_out=num_held, stdin=kept)
 
 
 def read_inputs(
-    inputs: Sequence[Input],
-    options: TextConfig,
-    findings: Findings,
-    cache_dir: str | Path | None = None,
+    inputs: Sequence[Input], options: TextConfig, cache_dir: str | Path | None = None
 ) -> Corpus:
     """Read files that have been found as one text; errors as for ``read_corpus``."""
     folder = None if cache_dir is None else Path(cache_dir)
@@ -145,29 +191,32 @@ def read_inputs(
         cached = _read_cache(inputs, options, folder)
         if cached is not None:
             return cached
+    findings = Findings()
     sources: list[Source] = []
+    begins: list[int | None] = []
     num_bytes = file_bytes = 0
     with cache.CodesWriter(folder) as writer:
         last = LINE_END
         for file in inputs:
-            start = writer.count
-            added = _Reading(file, options, writer, last).read(findings)
+            added = read_file(file, options, writer, last, findings)
             sources.append(added.source)
+            begins.append(added.begin)
             num_bytes += added.num_bytes
             file_bytes += added.file_bytes
             last = added.last
-            if writer.count == start and len(inputs) > 1:
+            if added.begin is None and len(inputs) > 1:
                 findings.add("is empty: left out", show_path(file.path))
         if not writer.count:
-            name = show_path(inputs[0].path) if len(inputs) == 1 else f"each of {len(inputs)} files"
-            raise CorpusError(f"{name} is empty: there is no text in it")
+            raise no_text_in([file.path for file in inputs])
         notices = findings.lines(options)
+        starts = _starts(begins, writer.count)
         if writer.in_memory:
             codes = writer.gather()
             codes.flags.writeable = False
         else:
             header = {
                 "sources": [asdict(source) for source in sources],
+                "starts": list(starts),
                 "options": options.to_json(),
                 "num_bytes": num_bytes,
                 "file_bytes": file_bytes,
@@ -176,119 +225,24 @@ def read_inputs(
             recorded = [file.encoding for file in inputs]
             codes = writer.store(_key(sources, options, recorded), header)
     return Corpus(
-        codes, tuple(sources), notices, num_bytes, file_bytes, options.unit, options.normalize
+        codes=codes,
+        sources=tuple(sources),
+        starts=starts,
+        notices=notices,
+        num_bytes=num_bytes,
+        file_bytes=file_bytes,
+        unit=options.unit,
+        normalize=options.normalize,
     )
 
 
-class _Reading:
-    """One file, read to the end of what was collected before.
-
-    Parameters
-    ----------
-    file : Input
-    options : TextConfig
-    writer : CodesWriter
-        Takes the codes.
-    last : int
-        The code before the file's first; a newline is added behind what is no line end.
-    """
-
-    def __init__(
-        self, file: Input, options: TextConfig, writer: cache.CodesWriter, last: int
-    ) -> None:
-        self._file, self._options, self._writer = file, options, writer
-        self._before = last
-        self._mark = writer.mark()
-
-    def read(self, findings: Findings) -> "_Added":
-        """Read the file in the encoding that fits, and add what is in it to `findings`."""
-        found = Findings()
-        try:
-            added = self._attempt(None, found)
-        except CorpusError as error:
-            if self._file.expected is not None:
-                self._file.hash()  # if the content is another, that is what to say
-            if not isinstance(error, Misfit):
-                raise
-            surveyed = self._survey()
-            if self._is_sure:
-                raise explain(error, surveyed, self._options) from None
-            found = Findings()
-            codec = next_codec(error, surveyed, self._options, found)
-            self._writer.rewind(self._mark)
-            added = self._attempt(codec, found)
-        findings.merge(found)
-        return added
-
-    def _attempt(self, codec: str | None, findings: Findings) -> "_Added":
-        """Read all of the file as `codec`, or as what its beginning says."""
-        options, writer = self._options, self._writer
-        start, last = writer.count, self._before
-        num_bytes = 0
-        with self._file.open() as raw:
-            content = files.Content(raw, findings)
-            head = content.read(files.HEAD)
-            kind = binary_kind(head)
-            if kind is not None and options.unit == "char":
-                raise CorpusError(
-                    f"{raw.name} holds {kind}, not text: take the text out of it first"
-                )
-            strict = False
-            self._is_sure = True
-            if options.unit == "byte":
-                codec = ""
-            elif codec is None and self._file.encoding:
-                codec = self._file.encoding
-            elif codec is None:
-                codec, self._is_sure = first_codec(raw.name, head, options, findings)
-                strict = not self._is_sure
-            watch = Utf8Watch(raw.name, codec, options, findings)
-            decoder = TextDecoder(raw.name, codec, options, findings, strict=strict)
-            for data, final in _pieces(head, content):
-                codes = decoder.feed(data, final)
-                watch.feed(data, final)
-                if not len(codes):
-                    continue
-                if writer.count == start and last not in b"\r\n":
-                    findings.add("begins after a newline that was added", raw.name)
-                    writer.append(np.array([LINE_END], np.uint8))
-                    num_bytes += 1
-                writer.append(codes)
-                num_bytes += len(codes) if options.unit == "byte" else _utf8_length(codes)
-                last = int(codes[-1])
-            source = replace(self._file.checked(raw.finish()), encoding=codec)
-        return _Added(source, num_bytes, content.size, last)
-
-    def _survey(self) -> Survey:
-        with self._file.open() as raw:
-            content = files.Content(raw)
-            return survey(iter(lambda: content.read(files.CHUNK), b""))
-
-
-class _Added(NamedTuple):
-    """What reading a file has added to the text, and its last code."""
-
-    source: Source
-    num_bytes: int
-    file_bytes: int
-    last: int
-
-
-def _pieces(head: bytes, content: files.Content) -> Iterator[tuple[bytes, bool]]:
-    """Return the bytes of a file in chunks, each with whether it is the last, an empty one."""
-    for start in range(0, len(head), files.CHUNK):
-        yield head[start : start + files.CHUNK], False
-    while data := content.read(files.CHUNK):
-        yield data, False
-    yield b"", True
-
-
-def fingerprint(sources: Iterable[Source]) -> str:
-    """Return one SHA-256 over the content of all sources in their order, wherever they lie."""
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(f"{source.size} {source.sha256}\n".encode("ascii"))
-    return digest.hexdigest()
+def _starts(begins: Iterable[int | None], stop: int) -> tuple[int, ...]:
+    """Return where each file begins, from where those begin that are not empty."""
+    starts = []
+    for begin in reversed([*begins]):
+        stop = stop if begin is None else begin
+        starts.append(stop)
+    return tuple(reversed(starts))
 
 
 def _key(sources: Iterable[Source], options: TextConfig, recorded: Sequence[str]) -> str:
@@ -319,17 +273,13 @@ def _read_cache(inputs: Sequence[Input], options: TextConfig, folder: Path) -> C
             for source, encoding in zip(sources, header.encodings, strict=True)
         )
         return Corpus(
-            codes,
-            tuple(read),
-            tuple(header.notices),
-            header.num_bytes,
-            header.file_bytes,
-            options.unit,
-            options.normalize,
+            codes=codes,
+            sources=tuple(read),
+            starts=tuple(header.starts),
+            notices=tuple(header.notices),
+            num_bytes=header.num_bytes,
+            file_bytes=header.file_bytes,
+            unit=options.unit,
+            normalize=options.normalize,
         )
     return None
-
-
-def _utf8_length(codes: Codes) -> int:
-    longer = [limit for limit in (0x80, 0x800, 0x10000) if limit <= np.iinfo(codes.dtype).max]
-    return len(codes) + sum(int(np.count_nonzero(codes >= limit)) for limit in longer)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
+from charrnn.text.codes import Codes, to_codes
 from charrnn.text.guessing import HANGUL, surrogate_at
 from charrnn.text.marking import FIRST_BAD, MARK_BAD, NEXT_BAD
-from charrnn.text.vocabulary import Codes, Normalizer, to_codes
+from charrnn.text.normalizing import Normalizer
 
 _CUT_SHORT = {"unexpected end of data", "truncated data", "incomplete multibyte sequence"}
 _SURROGATES = re.compile("[\ud800-\udfff]")

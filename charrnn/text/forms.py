@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Literal
 
-from charrnn.config import TextConfig
+from charrnn.config import Newlines, TextConfig
 from charrnn.errors import VocabularyError
-from charrnn.text.corpus import Corpus, Newlines
+from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 _FORMS: tuple[Literal["nfc", "nfd"], ...] = ("nfc", "nfd")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from charrnn.errors import CorpusError
-from charrnn.text.files import CHUNK, RawFile, Source, open_source, show_path
+from charrnn.text.files import CHUNK, RawFile, open_source
+from charrnn.text.sources import Source, show_path
 
 STDIN_MEMORY = 64 << 20
 """Bytes of standard input that are kept in memory; more go to a temporary file."""
@@ -25,13 +26,13 @@ class Input:
     Attributes
     ----------
     path : str
-        Absolute, or "-" for standard input.
+        Absolute, or ``STDIN`` or ``MEMORY``.
     encoding : str
         What it was decoded with before, and must be again; "" where that is to be decided.
     limit : int, optional
         Only so many bytes are read.
     stdin : binary file, optional
-        What "-" reads, from its beginning; it can be rewound.
+        The bytes of what is no file, from their beginning; it can be rewound.
     kept : Path, optional
         The gzip file that holds what came from standard input.
     expected : Source, optional

@@ -1,6 +1,5 @@
 """Finding the files of a corpus again, by content: where they were, moved, renamed or grown."""
 
-import gzip
 import os
 import stat
 from collections import deque
@@ -8,25 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from shutil import copyfileobj
-from typing import IO, Literal
 
-from charrnn.config import TextConfig
 from charrnn.errors import CorpusError
-from charrnn.system.files import write_whole
-from charrnn.text.corpus import Corpus, read_inputs
-from charrnn.text.decoding import Findings
-from charrnn.text.files import (
-    CHUNK,
-    HEAD,
-    Source,
-    compression,
-    find_files,
-    hash_file,
-    open_source,
-    show_path,
-)
-from charrnn.text.inputs import Input
+from charrnn.text.files import hash_file
+from charrnn.text.recognizing import hashes_by_size, is_compressed, kind_of
+from charrnn.text.sources import STDIN, Source, absolute, show_path
 
 ADVICE = "name the file to score, as in: charrnn eval FILE"
 
@@ -40,7 +25,7 @@ class Located:
     source : Source
         As recorded.
     path : str
-        Where it is: absolute, or "-" for standard input that was kept.
+        Where it is: absolute, or ``STDIN`` for what came from no file and was kept.
     grown : bool
         The file has more bytes now: only its first ``source.size`` are the recorded ones.
     """
@@ -71,9 +56,9 @@ def locate(
         Where else it may be: under its path, under its name, or under another name.
     named : sequence of str or Path
         Files and folders that the user named: they come first. Each must be, or hold, one of
-        the sources.
+        the sources. A text that came from memory is found among them, or where it was kept.
     kept_stdin : Path, optional
-        The gzip file that keeps what came from standard input.
+        The gzip file that keeps what came from standard input, or from memory.
     advice : str
         How the message of an error ends.
 
@@ -114,22 +99,22 @@ class _Finder:
         self._hashes: dict[tuple[str, int | None], str] = {}
         self._sizes: dict[str, int | None] = {}
         self._unreadable: dict[str, CorpusError] = {}
-        self._named = [_absolute(name) for name in named if str(name) != "-"]
+        self._named = [absolute(name) for name in named if str(name) != STDIN]
         self._named_folders = [Path(name) for name in self._named if Path(name).is_dir()]
         walked = {str(folder): _walk(folder) for folder in self._named_folders}
         self._among_named = _Listing(
             self, (path for name in self._named for path in walked.get(name, [name]))
         )
         self._among_folders = {
-            folder: _Listing(self, _files_in(Path(folder))) for folder in map(_absolute, folders)
+            folder: _Listing(self, _files_in(Path(folder))) for folder in map(absolute, folders)
         }
 
     def find_exact(self, source: Source) -> Located | None:
         """Return where a source is as it was."""
         path = self._among_named.find(source)
-        if path is None and not (source.path == "-" and self._kept_stdin):
+        if path is None and not self._is_kept(source):
             path = next((path for path in self._places(source) if self._is(path, source)), None)
-        if path is None and source.path != "-":
+        if path is None and source.is_file:
             listings = self._among_folders.values()
             path = next(filter(None, (listing.find(source) for listing in listings)), None)
         return None if path is None else Located(source, path)
@@ -140,7 +125,7 @@ class _Finder:
         `taken` are files that are other sources as they were: they come last. CorpusError if
         there is none.
         """
-        kept = source.path == "-" and self._kept_stdin
+        kept = self._is_kept(source)
         last = []
         for path in self._files_named if kept else self._larger(source):
             if path in taken:
@@ -148,15 +133,16 @@ class _Finder:
             elif self._has_grown_from(path, source):
                 return Located(source, path, grown=True)
         if kept:
-            return Located(source, "-")
+            return Located(source, STDIN)
         for path in last:
             if self._has_grown_from(path, source):
                 return Located(source, path, grown=True)
         raise self._missing(source, advice)
 
     def _missing(self, source: Source, advice: str) -> CorpusError:
-        if source.path == "-":
-            return CorpusError(f"this run was trained on standard input, which is gone: {advice}")
+        if not source.is_file:
+            gone = show_path(source.path)
+            return CorpusError(f"this run was trained on {gone}, which is gone: {advice}")
         changed = next((path for path in self._usual(source) if self.size(path) is not None), None)
         if changed in self._unreadable:
             return self._unreadable[changed]
@@ -174,11 +160,11 @@ class _Finder:
         """Refuse a named file that is none of the sources, or a folder that holds none."""
         used = {found.path for found in located}
         used |= {str(parent) for found in located for parent in Path(found.path).parents}
-        by_size = _hashes_by_size(sources)
+        by_size = hashes_by_size(sources)
         for name in self._named:
             if not os.path.lexists(name):
                 raise CorpusError(f"{show_path(name)}: no such file or folder: check the name")
-            if name in used or (self.size(name) is not None and _kind(name, by_size) is not None):
+            if name in used or (self.size(name) is not None and kind_of(name, by_size) is not None):
                 continue
             raise CorpusError(
                 f"{show_path(name)} is not what this run was trained on: leave it out, "
@@ -188,19 +174,19 @@ class _Finder:
     def _usual(self, source: Source) -> list[str]:
         """Return where a source was."""
         usual = [self._recorded[source.sha256]] if source.sha256 in self._recorded else []
-        return usual if source.path == "-" else [*usual, _absolute(source.path)]
+        return [*usual, absolute(source.path)] if source.is_file else usual
 
     def _places(self, source: Source) -> Iterator[str]:
         """Return where a source may be under its own name, the likeliest first."""
         yield from self._under(self._named_folders, source)
         yield from self._usual(source)
-        if source.path != "-":
+        if source.is_file:
             yield from self._under(self._folders, source)
 
     def _under(self, folders: Iterable[Path], source: Source) -> Iterator[str]:
         for folder in folders:
-            yield _absolute(folder / source.path)
-            yield _absolute(folder / Path(source.path).name)
+            yield absolute(folder / source.path)
+            yield absolute(folder / Path(source.path).name)
 
     def _larger(self, source: Source) -> Iterator[str]:
         """Return files that may begin with a source, the likeliest first, perhaps twice."""
@@ -240,6 +226,9 @@ class _Finder:
                 self._hashes[key] = ""
         return self._hashes[key]
 
+    def _is_kept(self, source: Source) -> bool:
+        return not source.is_file and self._kept_stdin
+
     def _is(self, path: str, source: Source) -> bool:
         return self.size(path) == source.size and self.hash(path) == source.sha256
 
@@ -248,7 +237,7 @@ class _Finder:
         if size is None or not 0 < source.size < size:
             return False
         # What follows an archive changes what it unpacks to.
-        return self.hash(path, source.size) == source.sha256 and not _is_compressed(path)
+        return self.hash(path, source.size) == source.sha256 and not is_compressed(path)
 
 
 class _Listing:
@@ -284,154 +273,16 @@ class _Listing:
         return by_size
 
 
-def read_located(
-    located: Sequence[Located],
-    text: TextConfig,
-    cache_dir: str | Path | None = None,
-    kept_stdin: Path | None = None,
-) -> Corpus:
-    """Read exactly the bytes that were recorded, decoded as they were.
-
-    Parameters
-    ----------
-    located : sequence of Located
-        From ``locate``.
-    text : TextConfig
-        How they were read. A recorded encoding takes the place of its ``encoding``.
-    cache_dir : Path, optional
-        As for ``read_corpus``.
-    kept_stdin : Path, optional
-        As for ``locate``.
-
-    Raises
-    ------
-    CorpusError
-        If a file cannot be read, or is another by now.
-    """
-    inputs = [
-        Input(
-            path=found.path,
-            encoding=found.source.encoding,
-            limit=found.source.size if found.grown else None,
-            kept=kept_stdin if found.path == "-" else None,
-            expected=found.source,
-        )
-        for found in located
-    ]
-    return read_inputs(inputs, text, Findings(), cache_dir)
-
-
-def keep_stdin(corpus: Corpus, path: Path) -> None:
-    """Keep what came from standard input in a gzip file: all of it, or nothing.
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be written.
-    """
-    stdin = corpus.stdin
-    if stdin is None:
-        return
-
-    def write(file: IO[bytes]) -> None:
-        stdin.seek(0)
-        # Neither time nor name is stored: the same bytes make the same file.
-        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-            copyfileobj(stdin, packed, CHUNK)
-        stdin.seek(0)
-
-    write_whole(path, write)
-
-
-@dataclass(frozen=True)
-class TrainedOn:
-    """Which of some files a model was trained on.
-
-    Attributes
-    ----------
-    same : tuple of str
-        Absolute paths of files that are one of its sources, byte for byte.
-    begins : tuple of str
-        Those that begin with one and have grown.
-    """
-
-    same: tuple[str, ...] = ()
-    begins: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.same or self.begins)
-
-
-def trained_on(sources: Iterable[Source], paths: Sequence[str | Path]) -> TrainedOn:
-    """Find out which of the files that the user named are among the recorded sources.
-
-    Each file is read once, at most; standard input is not looked at.
-
-    Parameters
-    ----------
-    sources : iterable of Source
-        What the model was trained on.
-    paths : sequence of str or Path
-        Files, folders and patterns, as for ``read_corpus``.
-    """
-    recorded = _hashes_by_size(source for source in sources if source.size)
-    found: dict[Literal["same", "begins"], list[str]] = {"same": [], "begins": []}
-    for path in find_files(paths, "auto", Findings()):
-        kind = _kind(path, recorded)
-        if kind is not None:
-            found[kind].append(path)
-    return TrainedOn(tuple(found["same"]), tuple(found["begins"]))
-
-
-def _hashes_by_size(sources: Iterable[Source]) -> dict[int, set[str]]:
-    hashes: dict[int, set[str]] = {}
-    for source in sources:
-        hashes.setdefault(source.size, set()).add(source.sha256)
-    return hashes
-
-
-def _kind(path: str, recorded: Mapping[int, set[str]]) -> Literal["same", "begins"] | None:
-    """Return whether a file is one of some sources, or begins with one; it is read once."""
-    if path == "-":
-        return None
-    try:
-        size = Path(path).stat().st_size
-    except OSError:
-        return None  # reading it will say what is wrong
-    begins = sorted(at for at in recorded if 0 < at < size)
-    if begins and _is_compressed(path):
-        begins = []  # what follows it changes nothing in what an archive begins with
-    if not begins and size not in recorded:
-        return None
-    kind: Literal["same", "begins"] | None = None
-    with open_source(path) as raw:
-        for at in begins:
-            if raw.digest_at(at) in recorded[at]:
-                kind = "begins"
-        if size in recorded and raw.finish().sha256 in recorded[size]:
-            kind = "same"
-    return kind
-
-
-def _is_compressed(path: str) -> bool:
-    with open_source(path, limit=HEAD) as raw:
-        return compression(raw.peek(HEAD)) is not None
-
-
-def _absolute(path: str | Path) -> str:
-    return os.path.normpath(Path.cwd() / path)
-
-
 def _files_in(folder: Path) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries)
     except OSError:
         return
-    yield from (_absolute(folder / name) for name in names)
+    yield from (absolute(folder / name) for name in names)
 
 
 def _walk(folder: Path) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders.sort()
-        yield from (_absolute(Path(parent, name)) for name in sorted(names))
+        yield from (absolute(Path(parent, name)) for name in sorted(names))

@@ -1,123 +1,26 @@
-"""Characters and ids: the vocabulary of a model, and the normal forms that its text comes in."""
+"""The vocabulary of a model: its symbols, and the ids that stand for them."""
 
-import codecs
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from charrnn.config import Normalize, Unit
 from charrnn.errors import VocabularyError
+from charrnn.text.codes import CODE_POINTS, LINE_END, Codes, show_character, to_codes
+from charrnn.text.normalizing import normalized
+from charrnn.text.stream import StreamDecoder
 
-Codes = npt.NDArray[np.unsignedinteger[Any]]
 Ids = npt.NDArray[np.unsignedinteger[Any]]
-Normalize = Literal["none", "nfc", "nfd", "nfkc"]
-Unit = Literal["char", "byte"]
+"""Symbols by their place in the vocabulary, in the smallest unsigned type that holds all."""
 
-CODE_POINTS = 0x110000
-LINE_END = ord("\n")
 CHUNK = 1 << 16
 """Codes looked up at once: NumPy turns indices into 8 bytes each, which should stay in cache."""
 LISTED = 10
 """Unknown characters that an error names."""
-NORMALIZE_PIECE = 4096
-"""Characters normalised at once: sorting a run of combining marks takes quadratic time."""
-
-
-def to_codes(text: str) -> Codes:
-    """Code points of `text`, as `(len(text),)` uint8, uint16 or uint32: the smallest that holds it.
-
-    Raises
-    ------
-    UnicodeEncodeError
-        If `text` holds a lone surrogate.
-    """
-    try:
-        return np.frombuffer(text.encode("latin-1"), np.uint8)
-    except UnicodeEncodeError:
-        pass
-    pairs = text.encode("utf-16-le")
-    if len(pairs) == 2 * len(text):
-        return np.frombuffer(pairs, "<u2").astype(np.uint16, copy=False)
-    return np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.uint32, copy=False)
-
-
-def to_text(codes: npt.NDArray[Any]) -> str:
-    """Inverse of `to_codes`."""
-    return codes.astype("<u4").tobytes().decode("utf-32-le")
-
-
-class Normalizer:
-    """Unicode normalisation of a stream: holds back what the next characters may still change.
-
-    The result does not depend on how the stream is cut. A run of more than `NORMALIZE_PIECE`
-    characters that all attach to the one before, which no writing system has, is normalised in
-    pieces.
-    """
-
-    def __init__(self, form: Literal["nfc", "nfd", "nfkc"]) -> None:
-        self._form = _form(form)
-        self._held = ""
-
-    def feed(self, text: str) -> str:
-        """Return the normalised text that is final by now."""
-        if text and text.isascii():  # the common case: only the last character can still change
-            done, self._held = self._normalize(self._held) + text[:-1], text[-1]
-            return done
-        return "".join(self._pieces(self._held + text, len(self._held)))
-
-    def flush(self) -> str:
-        """Return what was held back; another text may follow."""
-        done, self._held = self._normalize(self._held), ""
-        return done
-
-    def _normalize(self, text: str) -> str:
-        return unicodedata.normalize(self._form, text)
-
-    def _pieces(self, text: str, known: int) -> Iterator[str]:
-        """Cut `text`, of which the first `known` characters are held: no cut is among them."""
-        start = 0
-        while start < len(text):
-            stop = min(start + NORMALIZE_PIECE, len(text))
-            first = max(start + 1, known)
-            cut = stop - 1
-            while cut >= first and not starts_anew(text[cut]):
-                cut -= 1
-            if cut < first:
-                if stop - start < NORMALIZE_PIECE:
-                    break
-                cut = stop
-            yield self._normalize(text[start:cut])
-            start = cut
-        self._held = text[start:]
-
-
-def starts_anew(character: str) -> bool:
-    """Whether a text may be cut before `character` without changing any normal form."""
-    if character < "\u0300":
-        return True
-    first = unicodedata.normalize("NFKD", character)[0]
-    code = ord(first)
-    attaches = (
-        unicodedata.category(first).startswith("M")
-        or 0x1160 <= code <= 0x11FF  # Hangul vowels and finals join the consonant before
-        or 0x16D40 <= code <= 0x16D7F  # Kirat Rai vowels, letters that compose
-    )
-    return not attaches
-
-
-def show_character(code: int) -> str:
-    r"""Name a code point for a message, safely: `'\\n' (U+000A)`, `'한' (U+D55C)`."""
-    character = chr(code)
-    if unicodedata.category(character).startswith("M"):  # would join the quote before it
-        shown = "'" + character.encode("unicode_escape").decode("ascii") + "'"
-    else:
-        shown = repr(character)
-    return f"{shown} (U+{code:04X})"
 
 
 def _smallest(largest: int) -> type[np.unsignedinteger[Any]]:
@@ -284,9 +187,7 @@ class Vocabulary:
         try:
             if self.unit == "byte":
                 return np.frombuffer(text.encode(), np.uint8)
-            if self.normalize != "none":
-                text = unicodedata.normalize(_form(self.normalize), text)
-            return to_codes(text)
+            return to_codes(normalized(text, self.normalize))
         except UnicodeEncodeError as error:
             raise VocabularyError(
                 f"the text has a lone surrogate (U+{ord(text[error.start]):04X}) at character "
@@ -308,7 +209,7 @@ class Vocabulary:
         decoder = self.decoder()
         return decoder.decode(ids) + decoder.flush()
 
-    def decoder(self) -> "StreamDecoder":
+    def decoder(self) -> StreamDecoder:
         """Return a decoder for ids that arrive a few at a time."""
         return StreamDecoder(self)
 
@@ -377,46 +278,9 @@ def _places(codes: Codes, where: list[int]) -> list[tuple[int, int]]:
     for place in where:
         for start in range(done, place, CHUNK):
             chunk = codes[start : min(start + CHUNK, place)]
-            ends = np.flatnonzero(chunk == ord("\n"))
+            ends = np.flatnonzero(chunk == LINE_END)
             if len(ends):
                 line, line_start = line + len(ends), start + int(ends[-1]) + 1
         done = place
         places.append((line + 1, place - line_start + 1))
     return places
-
-
-def _form(normalize: str) -> Any:
-    return normalize.upper()
-
-
-class StreamDecoder:
-    """Turns ids into text as they arrive; holds back what is not yet a whole character.
-
-    That is an incomplete UTF-8 sequence for a vocabulary of bytes, and for an nfd one the last
-    character, which the next one may still complete. Invalid UTF-8 becomes U+FFFD.
-    """
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._composer = Normalizer("nfc")
-
-    def decode(self, ids: npt.ArrayLike) -> str:
-        """Return the text that `ids`, one or `(n,)`, complete."""
-        places = np.atleast_1d(np.asarray(ids))
-        size = len(self._vocabulary)
-        if not places.size:
-            return ""
-        if places.dtype.kind not in "ui" or places.min() < 0 or places.max() >= size:
-            raise VocabularyError(f"ids must be whole numbers from 0 to {size - 1}")
-        symbols = self._vocabulary.symbols[places]
-        if self._vocabulary.unit == "byte":
-            return self._utf8.decode(symbols.astype(np.uint8).tobytes())
-        text = to_text(symbols)
-        return self._composer.feed(text) if self._vocabulary.normalize == "nfd" else text
-
-    def flush(self) -> str:
-        """Return what was held back; another text may follow."""
-        rest = self._utf8.decode(b"", True) + self._composer.flush()
-        self._utf8.reset()
-        return rest

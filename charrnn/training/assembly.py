@@ -6,15 +6,10 @@ from math import inf
 import numpy as np
 
 from charrnn.backend.arrays import Array
-from charrnn.config import TrainConfig, TrainingSettings
-from charrnn.data.items import Items, as_lines
-from charrnn.data.windows import Batches, Streams
+from charrnn.config import TrainConfig
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.storage.store import RunStore
-from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import Codes
 from charrnn.training.clock import Clock
-from charrnn.training.length import steps_per_pass
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
@@ -43,7 +38,7 @@ def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
         setup.history.next_pass = next_pass(0)
     most = length * (train.max_epochs or inf)  # characters that are read at the most
     if train.steps:
-        per_step = length / steps_per_pass(train, setup.sides.learned)
+        per_step = length / setup.steps_per_pass
         budget, cost = min(train.steps * per_step, most), FORWARD
     else:
         budget, cost = 60 * train.minutes, 0.0
@@ -95,7 +90,7 @@ def assemble(
     train = setup.train
     trainer = ShardTrainer(
         setup.model,
-        _batches(setup.sides.learned, setup.vocabulary, train),
+        setup.task.batches(setup.sides.learned, setup.vocabulary, train),
         optimizer=OPTIMIZERS[train.optimizer],
         max_grad_norm=train.max_grad_norm,
         weight_decay=train.weight_decay,
@@ -118,10 +113,3 @@ def assemble(
         resumed=training is not None,
         validation_seconds=validation_seconds,
     )
-
-
-def _batches(codes: Codes, vocabulary: Vocabulary, train: TrainingSettings) -> Batches:
-    """Return the windows of a training part."""
-    if train.lines:
-        return Items(as_lines(codes), vocabulary, train.batch_size, train.random_seed)
-    return Streams(codes, vocabulary, train.batch_size, train.seq_len)

@@ -1,18 +1,6 @@
-"""How long a run is: in steps, minutes and passes through its training part."""
-
-import numpy as np
+"""How much of a run is over: in steps, minutes and passes through its training part."""
 
 from charrnn.config import TrainingSettings
-from charrnn.data.items import as_lines
-from charrnn.text.vocabulary import LINE_END, Codes
-
-
-def steps_per_pass(train: TrainingSettings, learned: Codes) -> float:
-    """Return how many steps read a training part once."""
-    if not train.lines:
-        return len(learned) / (train.batch_size * train.seq_len)
-    lines = int(np.count_nonzero(as_lines(learned) == LINE_END))
-    return max(1, -(-lines // train.batch_size))
 
 
 def done_after(train: TrainingSettings, per_pass: float, step: float, seconds: float) -> float:

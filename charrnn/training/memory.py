@@ -1,17 +1,29 @@
-"""How much memory a run takes, beside its text."""
+"""How much memory a run takes, all of its processes together."""
 
 from charrnn.config import Architecture, TrainingSettings
 from charrnn.errors import ConfigError
+from charrnn.evaluation.scorers import window_of
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.sharding import shard_columns
 from charrnn.system.machine import installed_memory
 
+PROCESS = 46_000_000
+"""Bytes of Python with NumPy and what charrnn imports, as measured on Linux."""
+WORKER = 17_000_000
+"""Bytes that a forked worker does not share with it: pages that it writes, BLAS's own buffers."""
+FLOAT = 4
+
 
 def training_memory(
-    model: Architecture, train: TrainingSettings, vocab_size: int, threads: int
+    model: Architecture,
+    train: TrainingSettings,
+    vocab_size: int,
+    threads: int,
+    *,
+    text_bytes: int = 0,
 ) -> int:
-    """Return about how many bytes training takes beside the text.
+    """Return about how many bytes a run takes, the interpreter included.
 
     Parameters
     ----------
@@ -20,19 +32,42 @@ def training_memory(
     vocab_size : int
         V.
     threads : int
-        Workers, each with the buffers of one shard.
+        Workers at most, each with the buffers of one shard.
+    text_bytes : int
+        What the text takes in memory.
     """
-    shards = shard_columns(train.batch_size, train.shards)
-    widest: int = max(columns.stop - columns.start for columns in shards)
-    slots = len(OPTIMIZERS[train.optimizer].slots)
-    vectors = CharModel.size_of(model, vocab_size) * (1 + slots + len(shards))
-    copies = 4 * CharModel.floats_of_copies(model, vocab_size)
-    worker = copies + widest * CharModel.stream_bytes(model, vocab_size, train.seq_len)
-    return 4 * vectors + worker * min(threads, len(shards))
+    workers = min(threads, train.shards)
+    vectors = 1 + len(OPTIMIZERS[train.optimizer].slots) + train.shards
+    # The first save of each kind is read back.
+    shared = FLOAT * CharModel.size_of(model, vocab_size) * (vectors + 2)
+    processes = PROCESS + WORKER * (workers - 1)
+    return processes + text_bytes + shared + workers * _worker_bytes(model, train, vocab_size)
+
+
+def _worker_bytes(model: Architecture, train: TrainingSettings, vocab_size: int) -> int:
+    """Return about how many bytes the buffers of one worker take.
+
+    Those of a window are made anew for a window of another shape: when it scores, and when it
+    learns again.
+    """
+    kept, passing = CharModel.floats_of_buffers(model, vocab_size)
+    columns = shard_columns(train.batch_size, train.shards)
+    widest: int = max(part.stop - part.start for part in columns)
+    learning = train.seq_len * widest
+    scoring = window_of(vocab_size)
+    floats = CharModel.floats_of_copies(model, vocab_size)
+    floats += passing * learning + kept * max(learning, scoring)
+    floats += 3 * vocab_size * max(learning, scoring)
+    return FLOAT * floats
 
 
 def check_memory(
-    model: Architecture, train: TrainingSettings, vocab_size: int, threads: int
+    model: Architecture,
+    train: TrainingSettings,
+    vocab_size: int,
+    threads: int,
+    *,
+    text_bytes: int = 0,
 ) -> None:
     """Refuse what cannot fit, before the system ends the process for it.
 
@@ -41,7 +76,8 @@ def check_memory(
     ConfigError
         If training needs more memory than this machine has.
     """
-    installed, needed = installed_memory(), training_memory(model, train, vocab_size, threads)
+    installed = installed_memory()
+    needed = training_memory(model, train, vocab_size, threads, text_bytes=text_bytes)
     if installed is not None and needed > installed:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "

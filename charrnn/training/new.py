@@ -1,6 +1,7 @@
 """A new run made ready, from a text and settings."""
 
 import dataclasses
+import io
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -9,59 +10,47 @@ from typing import BinaryIO
 import numpy as np
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.config import (
-    Architecture,
-    ModelConfig,
-    TextConfig,
-    TrainConfig,
-    TrainingSettings,
-    ValidationSettings,
-    option_name,
-)
-from charrnn.data.items import as_lines, lines_from_end, steps_of
-from charrnn.data.likeness import end_is_unlike
-from charrnn.data.overlap import overlap, overlap_of_items
-from charrnn.data.sides import Sides, split_of
-from charrnn.data.splits import HashedSplit
-from charrnn.errors import CharrnnError, CheckpointError, ConfigError
-from charrnn.evaluation.verdict import NOTABLE_OVERLAP
+from charrnn.config import ModelConfig, TextConfig, TrainConfig, ValidationSettings
+from charrnn.data.dividing import SEPARATORS, is_line
+from charrnn.data.items import lengths_of
+from charrnn.data.task import Task
+from charrnn.data.tasks import task_for
+from charrnn.errors import ConfigError
 from charrnn.nn.growing import fill_grown
 from charrnn.nn.model import CharModel
-from charrnn.parallel.sharding import shard_count
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
-from charrnn.storage.own_text import find_own_text, portable
-from charrnn.storage.store import FolderStore
-from charrnn.text import Corpus, Vocabulary, fitting_corpus, read_corpus
-from charrnn.text.vocabulary import LINE_END, Codes
+from charrnn.storage.own_text import portable
+from charrnn.storage.store import FolderStore, RunStore
+from charrnn.text import Corpus, fitting_corpus, read_corpus
+from charrnn.text.codes import Codes
 from charrnn.training.assembly import assemble, choose_validations
-from charrnn.training.length import steps_per_pass
+from charrnn.training.fairness import compare_sides
 from charrnn.training.memory import check_memory
-from charrnn.training.recipe import VAL_FRACTION, Recipe, complete
+from charrnn.training.parent import (
+    same_shape,
+    split_like,
+    text_like,
+    vocabulary_of,
+    with_input_of,
+)
+from charrnn.training.recipe import HELD_OUT_LEAST, ItemFacts, Recipe, complete, split_settings
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
-
-LONGEST_LINE = 10_000
-"""Characters of a line that is learned whole, with the memory that this takes."""
-OUTLIER = 50
-"""How many times as long as the mean a line is when it is worth a notice."""
-MOST_TIMES = 3.0
-"""How many times the share that was asked for may be held out of a text of lines."""
-NEW_LISTED = 10
-"""New symbols that the notice of a grown model names."""
-NOTABLE_SEEN = 0.01
-"""Share of the held-out text from which on a model to start from knows too much of it."""
 
 
 def prepare(
     paths: Sequence[str | Path],
     *,
+    content: str | bytes | None = None,
+    val: Sequence[str | Path] = (),
     text: TextConfig | None = None,
     model: ModelConfig | None = None,
     train: TrainConfig | None = None,
-    init_from: str | Path | None = None,
+    init_from: str | Path | Checkpoint | None = None,
     out: Path | None = None,
+    store: RunStore | None = None,
     threads: int = 1,
     stdin: BinaryIO | None = None,
     cache: bool = True,
@@ -72,15 +61,22 @@ def prepare(
     ----------
     paths : sequence of str
         Files, folders, patterns, or "-".
+    content : str or bytes, optional
+        The text itself, in place of paths.
+    val : sequence of str
+        Files of their own to hold out.
     text, model, train
         Settings; what they leave open is chosen from the corpus and the time.
-    init_from : path, optional
+    init_from : path or Checkpoint, optional
         A checkpoint or run whose weights and vocabulary to start from. Its shape is taken over,
         and so is the way in which it held text out; it grows where the text has new symbols.
     out : Path, optional
         The run's directory; made on ``train``. ``runs/<corpus name>`` if left out.
+    store : RunStore, optional
+        Keeps what the run makes, in place of a directory.
     threads : int
-        At most this many cores; no effect on the result.
+        At most this many cores. A run of some minutes has more streams where they are many; no
+        other effect on the result.
     stdin : binary file, optional
         What the path "-" reads.
     cache : bool
@@ -94,43 +90,100 @@ def prepare(
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
     if out is not None:
         runs.check_unused(out)  # before a long text is read
-    start = runs.load_model(init_from) if init_from is not None else None
+    start = init_from
+    if start is not None and not isinstance(start, Checkpoint):
+        start = runs.load_model(start)
     if start is not None:
-        text, train = _text_like(start, text), _split_like(start, train)
-    if train.lines:
-        _check_lines(text, train)
+        text = text_like(start, text)
+    _check_items(text, train)
     text.check_new()
     cache_dir = runs.cache_directory() if cache else None
-    corpus, text = _read(paths, text, start, cache_dir, stdin)
-    codes = corpus.codes
-    vocabulary, notices = _vocabulary(corpus, text, start)
+    corpus, text = _read(paths, content, val, text, start, cache_dir, stdin)
+    if content is not None and store is None:  # kept as what comes from standard input is
+        data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
+    store = store or FolderStore(out)
+    return ready(
+        corpus, text, model, train, store, start=start, threads=threads, cache_dir=cache_dir
+    )
+
+
+def ready(
+    corpus: Corpus,
+    text: TextConfig,
+    model: ModelConfig,
+    train: TrainConfig,
+    store: RunStore,
+    *,
+    start: Checkpoint | None = None,
+    threads: int = 1,
+    cache_dir: Path | None = None,
+) -> Run:
+    """Make ready to train on a corpus that was read.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The text.
+    text : TextConfig
+        How it was read.
+    model, train : ModelConfig, TrainConfig
+        Settings; what they leave open is chosen from the corpus and the time.
+    store : RunStore
+        Keeps what the run makes.
+    start : Checkpoint, optional
+        The model to start from.
+    threads : int
+        As for ``prepare``.
+    cache_dir : Path, optional
+        Where the corpus of ``start`` is kept encoded, if it is too large for memory.
+
+    Raises
+    ------
+    CharrnnError
+        If the corpus or the settings do not allow it.
+    """
+    task = _task_of(train, corpus, start)
+    val_files = len(corpus.sources) - _learned_files(corpus)
+    if start is not None and not val_files:
+        train = split_like(start, train, task)
+    codes, held_apart = task.text(corpus, val_files)
+    items = _facts(codes, held_apart, task)
+    vocabulary, notices = vocabulary_of(codes, text, start)
     if start is not None:
-        model = _same_shape(start.architecture, model)
-    held_out = _held_out_lines(codes, train, text) if train.lines else None
+        model = same_shape(start.architecture, model)
+    mode, fraction = split_settings(train, val_files)
+    held_out: int | None = held_apart
+    if val_files and held_apart < HELD_OUT_LEAST:
+        raise ConfigError(
+            f"--val: {held_apart} characters are too few to tell anything, and at least "
+            f"{HELD_OUT_LEAST} are needed: name more text, or leave --val out"
+        )
+    if not val_files:
+        held_out = task.held_out(codes, mode, fraction, train.split_key or 0, text.unit)
+        if held_out == 0 and fraction:
+            other = "; --split-key N chooses others" if mode == "hashed" else ""
+            notices.append(f"nothing is held out: there are too few different items{other}")
     recipe = complete(
         model,
         train,
-        characters=len(corpus),
+        characters=len(codes),
         distinct=len(vocabulary),
         held_out=held_out,
-        line_length=_mean_line(codes) if train.lines else None,
+        val_files=val_files,
+        items=items,
+        cores=threads,
     )
     if start is not None:  # a one-hot input stays one, however many symbols come to it
-        recipe = _with_input_of(start, recipe)
-    sides = Sides.of(split_of(recipe.train, text, len(corpus), recipe.held_out), codes)
-    kept = sides.learned
-    if held_out == 0 and recipe.train.val_fraction:
-        notices.append(
-            "nothing is held out: there are too few different lines; --split-key N chooses others"
-        )
-    if train.lines:
-        kept = as_lines(kept)
-        recipe = _recipe_of_lines(recipe, kept, train.epochs, len(vocabulary))
+        recipe = with_input_of(start, recipe)
+    sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
+    if items is not None:
+        recipe = _recipe_of_items(recipe, sides.learned, task, train.epochs)
     notices = [*corpus.notices, *notices, *recipe.notices]
     check_memory(recipe.model, recipe.train, len(vocabulary), threads)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
-    counts = vocabulary.count(kept)
+    counts = vocabulary.count(sides.learned)
     if start is not None:
         # A model of format 1 has met all of its symbols; how often, nobody knows.
         known = start.counts if start.counts is not None else np.full(len(start.vocabulary), 2)
@@ -139,11 +192,12 @@ def prepare(
     network.initialise(np.random.default_rng(recipe.train.random_seed), counts)
     if start is not None:
         fill_grown(network, start.weights, vocabulary.encode(start.vocabulary.symbols))
-    shared, found = _compare_sides(sides, recipe, start, cache_dir)
+    shared, found = compare_sides(task, sides, recipe.train, start, cache_dir)
     setup = Setup(
         text=text,
         train=recipe.train,
         validation=ValidationSettings(validations=1, val_characters=1),
+        task=task,
         corpus=corpus,
         vocabulary=vocabulary,
         model=network,
@@ -158,50 +212,26 @@ def prepare(
         notices=[*notices, *found],
     )
     seconds = choose_validations(setup, train, threads)
-    return assemble(setup, FolderStore(out), threads=threads, validation_seconds=seconds)
+    return assemble(setup, store, threads=threads, validation_seconds=seconds)
 
 
-def _text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
-    """Return how to read a text for a model: in its unit and its normal form."""
-    known = start.vocabulary
-    for name in ("unit", "normalize"):
-        wanted, has = getattr(text, name), getattr(known, name)
-        if wanted not in (has, getattr(TextConfig(), name)):
-            raise CheckpointError(
-                f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
-                "leave the option out"
-            )
-    newlines = "auto" if text.unit != known.unit else text.newlines
-    return dataclasses.replace(text, unit=known.unit, normalize=known.normalize, newlines=newlines)
-
-
-def _split_like(start: Checkpoint, train: TrainConfig) -> TrainConfig:
-    """Return settings that hold out what the model's own run held out, where none were given."""
-    own = start.settings
-    if own.lines != train.lines:
-        return train
-    same = {
-        name: getattr(own, name)
-        for name in ("val_fraction", "split_mode", "split_key")
-        if getattr(train, name) is None and (name != "split_key" or own.split_mode == "hashed")
-    }
-    return dataclasses.replace(train, **same)
-
-
-def _check_lines(text: TextConfig, train: TrainConfig) -> None:
-    """Raise ConfigError where a setting makes no sense for a text of lines."""
-    for name in ("seq_len", "reset"):
-        if getattr(train, name) is not None:
-            raise ConfigError(
-                f"{option_name(name)} and --lines do not go together: a line is learned whole, "
-                "from a zero state"
-            )
+def _check_items(text: TextConfig, train: TrainConfig) -> None:
+    """Raise ConfigError where a setting makes no sense for a text of items."""
+    if not train.items:
+        return
+    option = "--lines" if train.lines else "--items"
+    if train.reset is not None:
+        raise ConfigError(
+            f"--reset and {option} do not go together: every item begins from a zero state"
+        )
     if text.unit == "char" and text.newlines == "keep":
-        raise ConfigError("--newlines keep and --lines do not go together: a line ends with LF")
+        raise ConfigError(f"--newlines keep and {option} do not go together: a line ends with LF")
 
 
 def _read(
     paths: Sequence[str | Path],
+    content: str | bytes | None,
+    val: Sequence[str | Path],
     text: TextConfig,
     start: Checkpoint | None,
     cache_dir: Path | None,
@@ -211,7 +241,11 @@ def _read(
 
     def read(config: TextConfig) -> Corpus:
         nonlocal stdin
-        corpus = read_corpus(paths, **config.to_json(), cache_dir=cache_dir, stdin=stdin)
+        if content is not None:
+            return Corpus.from_text(content, config)
+        corpus = read_corpus(
+            paths, held_out=val, **config.to_json(), cache_dir=cache_dir, stdin=stdin
+        )
         stdin = corpus.stdin or stdin
         return corpus
 
@@ -221,155 +255,67 @@ def _read(
     return fitting_corpus(read, text, given, start.vocabulary)
 
 
-def _vocabulary(
-    corpus: Corpus, text: TextConfig, start: Checkpoint | None
-) -> tuple[Vocabulary, list[str]]:
-    """Return the symbols of the whole text and, of a model to start from, those that it knows."""
-    own = Vocabulary.from_codes(corpus.codes, unit=text.unit, normalize=text.normalize)
-    if start is None:
-        return own, []
-    known = start.vocabulary
-    new = np.setdiff1d(own.symbols, known.symbols)
-    if not len(new):
-        return Vocabulary(known.symbols, text.unit, text.normalize), []
-    listed = ", ".join(own.show(int(code)) for code in new[:NEW_LISTED])
-    more = f" and {len(new) - NEW_LISTED:,} more" if len(new) > NEW_LISTED else ""
-    symbols = np.union1d(known.symbols, new).astype(np.uint32)
-    grown = Vocabulary(symbols, text.unit, text.normalize)
-    return grown, [f"the model gets {len(new):,} new symbols: {listed}{more}"]
+def _learned_files(corpus: Corpus) -> int:
+    """Return how many files of a corpus are not of those that were named to be held out."""
+    if not corpus.held_out:
+        return len(corpus.sources)
+    border = len(corpus) - corpus.held_out
+    return sum(start < border for start in corpus.starts)
 
 
-def _held_out_lines(codes: Codes, train: TrainConfig, text: TextConfig) -> int:
-    """Return how many characters the lines have that are held out.
+def _task_of(train: TrainConfig, corpus: Corpus, start: Checkpoint | None) -> Task:
+    """Return the task, with the end symbol of the model to start from where that serves."""
+    task = task_for(train.items or "", corpus)
+    if start is None or start.task.items != task.items or (corpus.codes == start.task.end).any():
+        return task
+    return start.task
 
-    Copies of a line fall on one side, so of a few different lines far too many may be held out:
-    then none are.
+
+def _facts(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
+    """Return what the recipe needs to know of the items of a divided text, if it has any.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than two, or all are in files that were named to be held out.
     """
-    fraction = VAL_FRACTION if train.val_fraction is None else train.val_fraction
-    if train.split_mode == "contiguous":
-        return lines_from_end(codes, fraction)
-    held = HashedSplit.of(codes, fraction, train.split_key or 0, text.unit).held_out
-    return held if held <= MOST_TIMES * fraction * len(codes) else 0
-
-
-def _recipe_of_lines(recipe: Recipe, kept: Codes, epochs: float | None, distinct: int) -> Recipe:
-    """Make the window as long as the longest line that is learned."""
-    ends = np.flatnonzero(kept == LINE_END)
-    if len(ends) < 2:
-        raise ConfigError("--lines needs a text of several lines: give one item a line")
-    longest = int(np.diff(ends, prepend=-1).max()) - 1
-    if longest > LONGEST_LINE:
+    if not task.separate:
+        return None
+    lengths = lengths_of(codes, task.end)
+    if len(lengths) < 2:
+        found = "1 item" if len(lengths) else "no item"
         raise ConfigError(
-            f"a line has {longest:,} characters, too many to be learned whole: leave out --lines"
+            f"--items {_shown(task.items)} finds {found} in this text, and at least 2 are needed: "
+            "divide it in another way, or leave the option out"
         )
-    notices = [f"{len(ends):,} lines to learn from, each an item of its own"]
-    mean = len(kept) / len(ends)
-    if longest > OUTLIER * mean:
-        notices.append(
-            f"the longest line has {longest:,} characters, and the mean {mean:.0f}: its batch "
-            "takes as much memory for every line; take it out of the text, or leave out --lines"
+    if held_apart == len(codes):
+        raise ConfigError(
+            "there is no item to learn from, only blank text: name other files to train on"
         )
-    reasons = {name: why for name, why in recipe.reasons.items() if name != "reset"}
+    return ItemFacts(task.items, task.end, float(lengths.mean()), int(lengths.max()) - 1)
+
+
+def _recipe_of_items(recipe: Recipe, learned: Codes, task: Task, epochs: float | None) -> Recipe:
+    """Count the items that are learned from, and what epochs of them are in steps."""
+    count = len(lengths_of(learned, task.end))
+    notice = f"{count:,} items to learn from, {_division_words(task.items)}"
     train = recipe.train
-    size = CharModel.stream_bytes(recipe.model, distinct, steps_of(longest))
-    train = dataclasses.replace(
-        train,
-        seq_len=steps_of(longest),
-        reset=1.0,
-        shards=shard_count(train.batch_size, size),
-    )
     if epochs is not None:
-        steps = max(1, ceil(epochs * steps_per_pass(train, kept)))
+        steps = max(1, ceil(epochs * task.steps_per_pass(learned, train)))
         train = dataclasses.replace(train, steps=steps)
-    return dataclasses.replace(
-        recipe,
-        train=train,
-        reasons={**reasons, "seq_len": f"the longest line has {longest} characters"},
-        notices=(*recipe.notices, *notices),
-    )
+    return dataclasses.replace(recipe, train=train, notices=(*recipe.notices, notice))
 
 
-def shared_of(sides: Sides, train: TrainingSettings) -> float:
-    """Return the share of the held-out text that is also learned from."""
-    if train.split_mode == "hashed":  # copies of a line fall on one side
-        return 0.0
-    measure = overlap_of_items if train.lines else overlap
-    return measure(sides.learned, sides.held)
+def _division_words(items: str) -> str:
+    words = {
+        "line": "each a line",
+        "blank-line": "what stands between blank lines",
+        "file": "each a file",
+    }
+    lines = "lines of " if is_line(items) else ""
+    return words.get(items, f"what stands between {lines}{_shown(items)}")
 
 
-def _compare_sides(
-    sides: Sides, recipe: Recipe, start: Checkpoint | None, cache_dir: Path | None
-) -> tuple[float, list[str]]:
-    """Return the share of the held-out text that is also learned from, and what to say of it."""
-    if not recipe.held_out:
-        return 0.0, []
-    held = sides.held
-    shared, notices = shared_of(sides, recipe.train), []
-    if shared >= NOTABLE_OVERLAP:
-        notices.append(
-            f"{shared:.0%} of the held-out text is also in the training part, word for word, so "
-            "its loss tells in part how well the model remembers: remove copies, if there are any"
-        )
-    elif recipe.train.split_mode == "contiguous" and end_is_unlike(sides.learned, held):
-        other = "hashed" if recipe.train.lines else "strided"
-        notices.append(
-            f"the end of the text, which is held out, is unlike the rest: --split-mode {other} "
-            "holds out parts from all over it instead"
-        )
-    if start is None:
-        return shared, notices
-    try:
-        own, _ = find_own_text(start, cache_dir=cache_dir)
-    except CharrnnError:
-        notices.append(
-            "the text of the model of --init-from is not found: if it had any of the text that is "
-            "held out here, the validation loss is too low"
-        )
-        return shared, notices
-    measure = overlap_of_items if recipe.train.lines else overlap
-    known = measure(start.split.learned(own.codes), held)
-    if known >= NOTABLE_SEEN:
-        notices.append(
-            f"the model of --init-from was trained on {known:.0%} of the text that is held out "
-            "here: the validation loss is too low"
-        )
-    return shared, notices
-
-
-def _mean_line(codes: Codes) -> float:
-    """Return the mean length of the lines of a text, their ends counted in."""
-    codes = as_lines(codes)
-    return len(codes) / max(1, int(np.count_nonzero(codes == LINE_END)))
-
-
-def _with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:
-    """Return a recipe whose model reads its input as the one to start from does."""
-    size = start.architecture.embedding_size
-    reasons = {name: why for name, why in recipe.reasons.items() if name != "embedding_size"}
-    model = dataclasses.replace(recipe.model, embedding_size=size)
-    return dataclasses.replace(recipe, model=model, reasons=reasons)
-
-
-def _same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
-    """Return the shape of a checkpoint's model; raise if another one was asked for.
-
-    What is dropped is not of the shape: it follows from the new text, if it was not given.
-    """
-    for name in ("cell", "nonlinearity", "members", "num_layers", "hidden_size", "embedding_size"):
-        wanted = getattr(new, name)
-        has = getattr(old, name)
-        if wanted not in (None, has):
-            raise CheckpointError(
-                f"--init-from a model of {option_name(name)} {has or 'none'}, which cannot become "
-                f"{wanted}: leave the option out, or start without --init-from"
-            )
-    return ModelConfig(
-        cell=old.cell,
-        nonlinearity=old.nonlinearity if old.cell == "rnn" else None,
-        num_layers=old.num_layers,
-        hidden_size=old.hidden_size,
-        members=old.members,
-        embedding_size=old.embedding_size or None,
-        dropout=new.dropout,
-        weight_dropout=new.weight_dropout,
-    )
+def _shown(items: str) -> str:
+    """Return a division as the user gave it, a mark in quotes."""
+    return items if items in SEPARATORS else repr(items.strip("\n") if is_line(items) else items)

@@ -32,7 +32,7 @@ class Plan:
     epochs : float or None
         How often the text will be read; None where the minutes decide that.
     memory_mb : float
-        What the run takes beside its text, in millions of bytes.
+        What the run takes, all of its processes together, in millions of bytes.
     threads, threads_allowed : int
         The workers of the run, and how many there might be.
     resumed_at : int or None
@@ -88,7 +88,13 @@ def plan_of(
     resumed_at : int, optional
         The step from which it is resumed.
     """
-    memory = training_memory(setup.architecture, setup.train, len(setup.vocabulary), threads)
+    memory = training_memory(
+        setup.architecture,
+        setup.train,
+        len(setup.vocabulary),
+        threads,
+        text_bytes=setup.text_bytes,
+    )
     return Plan(
         model=setup.architecture,
         train=setup.train,

@@ -7,56 +7,38 @@ small to learn so. Each choice comes with its reason, which ``--plan`` prints.
 README.md has the runs behind the numbers.
 """
 
-import dataclasses
-from dataclasses import dataclass, field
-from math import ceil, log2, sqrt
-from typing import TypeVar
+from dataclasses import dataclass
+from math import ceil
 
 from charrnn.config import (
     Architecture,
-    Cell,
     ModelConfig,
-    Nonlinearity,
     SplitMode,
     TrainConfig,
     TrainingSettings,
     option_name,
 )
+from charrnn.data.items import steps_of
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.sharding import shard_count
+from charrnn.text.codes import LINE_END
+from charrnn.training.budget import CHARACTERS_A_MINUTE, USUAL_CORES, Budget
+from charrnn.training.choices import Choices, number
+from charrnn.training.shaping import regularized, shaped
 
-T = TypeVar("T")
-
-ONE_HOT_LIMIT = 256
-EMBEDDING_SIZE = 128
-DEFAULT_CELL: Cell = "gru"
 DEFAULT_MINUTES = 8.0
 MEMORIZED = 600.0
 """And of one that is too short to hold anything out, where it can only be memorized."""
-SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
-"""Hidden units by the minutes up to which they learn most."""
-UNITS = 32
-"""Hidden units come in multiples of this; the root of the length of a text is what it can use."""
-SEVERAL, SEVERAL_FROM, SEVERAL_MINUTES = 2, 3.5, 2.0
-"""How many members learn more than one, from so many doublings beyond what leaves it unharmed and
-so much time: in less, what several gain is not worth the time that each character then takes."""
-MANY = 3
-"""How many members there are where each can read the text as often as is of use."""
-CHARACTERS_A_MINUTE = 4_000_000
-"""What two cores train a GRU of 256 units on."""
-WEIGHTS_AT_THAT_SPEED = 264_000
-"""What that GRU multiplies for each character."""
-UNHARMED = 0.7
-"""How often a text can be read, times the squared weights for each of its characters, before a
-model memorizes it rather than learns from it. Of items that are read from a zero state each, more
-is harmless: there the root of the excess counts."""
-EPOCHS_COUNTED = 100
-"""A model that is too small to memorize a text in so many readings never does."""
-PER_DOUBLING = {"dropout": (0.075, 0.5), "weight_dropout": (0.025, 0.5)}
-"""What each doubling beyond that adds to a rate, and the most that it becomes."""
+MOST_TIMES = 4
+"""How many times the usual streams learn as well for each character, at the root of that as rate:
+256 streams 1.439 and 64 streams 1.435 nats after 8 M characters of tiny Shakespeare."""
+STEPS_OF_PASS = 100
+"""Steps that a pass through the text has at least, however many cores there are."""
+LEAST_STREAMS = 16
+"""Streams of a shard: fewer waste more of a core than another core gains."""
 DECAY_PER_SHARE, MOST_DECAY = 0.04, 2.0
 """Weight decay for each weight that there is for a character of the text, and the most: the fewer
 characters tell what a weight is to be, the nearer to zero it belongs."""
@@ -64,9 +46,33 @@ DECAY_READINGS, DECAY_LENGTH = 30, 20_000
 """Fewer readings than so many get less of it in proportion, and so do more characters: a longer
 text has more steps in which to decay."""
 SEQ_LEN = 24
+ITEM_WINDOW = 256
+"""Steps of the longest window of items: longer ones take several."""
 VAL_FRACTION = 0.1
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
+
+
+@dataclass(frozen=True)
+class ItemFacts:
+    """Of the items of a text.
+
+    Attributes
+    ----------
+    division : str
+        How the text is divided: see ``divide``.
+    end : int
+        The code that ends an item.
+    mean : float
+        Symbols of an item on average, its end counted in.
+    longest : int
+        Characters of the longest one.
+    """
+
+    division: str
+    end: int
+    mean: float
+    longest: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,9 @@ def complete(
     characters: int,
     distinct: int,
     held_out: int | None = None,
-    line_length: float | None = None,
+    val_files: int = 0,
+    items: ItemFacts | None = None,
+    cores: int = USUAL_CORES,
 ) -> Recipe:
     """Choose what was left out.
 
@@ -99,30 +107,39 @@ def complete(
         The corpus: its length, and its number of different characters.
     held_out : int, optional
         How much of it is held out, where that is not simply a share of it.
-    line_length : float, optional
-        The mean length of its lines, where each is an item.
+    val_files : int
+        How many files at its end are held out.
+    items : ItemFacts, optional
+        Its items, where it has some.
+    cores : int
+        What a run of minutes may use. Nothing in one of steps or epochs follows from it.
     """
-    choices = _Choices()
-    mode, fraction = split_settings(train, choices)
+    timed = train.steps is None and train.epochs is None
+    cores = cores if timed else USUAL_CORES
+    choices = Choices()
+    mode, fraction = split_settings(train, val_files, choices)
     wanted = int(characters * fraction) if held_out is None else held_out
     held_out = _enough(wanted, characters, choices)
     length = characters - held_out
     max_epochs = _max_epochs(train, held_out, choices)
-    batch_size, seq_len = _batched(train, length, choices)
-    per_step = batch_size * (line_length or seq_len)
+    batch_size, seq_len = _batched(train, length, cores, choices)
+    if items:
+        seq_len = _item_window(train, items, choices)
+    per_step = batch_size * (min(items.mean, seq_len) if items else seq_len)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
-    task = _Task(
+    budget = Budget(
         length=length,
         distinct=distinct,
-        lines=train.lines,
+        separate=items is not None,
         per_step=per_step,
         asked=asked,
         minutes=train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES,
+        cores=min(cores, max(1, batch_size // LEAST_STREAMS)) if timed else USUAL_CORES,
         most=(max_epochs or float("inf")) * length,
     )
-    architecture = _regularised(_shaped(model, task, choices), model, task, choices)
-    rate, decay, reset = _optimised(train, architecture, task, choices)
-    steps, minutes = _timed(train, task, max_epochs, choices)
+    architecture = regularized(shaped(model, budget, choices), model, budget, choices)
+    rate, decay, reset = _optimised(train, architecture, budget, choices)
+    steps, minutes = _timed(train, budget, max_epochs, choices)
     settings = TrainingSettings.of(
         train,
         steps=steps,
@@ -130,13 +147,19 @@ def complete(
         max_epochs=max_epochs,
         batch_size=batch_size,
         seq_len=seq_len,
-        shards=shard_count(batch_size, CharModel.stream_bytes(architecture, distinct, seq_len)),
+        shards=max(
+            shard_count(batch_size, CharModel.stream_bytes(architecture, distinct, seq_len)),
+            budget.cores if timed else 1,
+        ),
         reset=reset,
         learning_rate=rate,
         weight_decay=decay,
         val_fraction=fraction,
         split_mode=mode,
         split_key=train.split_key or 0,
+        items=items.division if items else "",
+        item_end=items.end if items else LINE_END,
+        val_files=val_files,
     )
     if mode == "strided":  # every stream gives as many
         held_out = _enough(held_out - held_out % settings.split_parts, characters, choices)
@@ -147,61 +170,7 @@ def complete(
     return Recipe(architecture, settings, held_out, choices.reasons, tuple(choices.notices))
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What a model is to learn from, and for how long: what its shape follows from.
-
-    ``asked`` are the characters to be read where steps or epochs were given, or else 0.
-    """
-
-    length: int
-    distinct: int
-    lines: bool
-    per_step: float
-    asked: float
-    minutes: float
-    most: float
-
-    def readings(self, model: Architecture) -> tuple[float, float]:
-        """Return how often the text will be read, and a member's weights for each character."""
-        weights = CharModel.size_of(model, self.distinct) / model.members
-        read = min(self._read_in_time(model), self.most)
-        return read / self.length, weights / self.length
-
-    def members_at_best(self, model: Architecture) -> float:
-        """Return how many such networks could read the text as often as is of use."""
-        return self._read_in_time(dataclasses.replace(model, members=1)) / self.most
-
-    def _read_in_time(self, model: Architecture) -> float:
-        """Return how many characters are read, if the text was endless."""
-        weights = CharModel.size_of(model, self.distinct)
-        multiplied = weights - model.members * self.distinct * model.embedding_size
-        rate = CHARACTERS_A_MINUTE * WEIGHTS_AT_THAT_SPEED / multiplied
-        return self.asked or self.minutes * rate
-
-    def doublings(self, model: Architecture) -> float:
-        """Return by how many doublings it will be read too often not to be memorized."""
-        epochs, share = self.readings(model)
-        excess = min(epochs, EPOCHS_COUNTED) * share**2 / UNHARMED
-        return log2(max(1, excess)) / (2 if self.lines else 1)
-
-
-@dataclass
-class _Choices:
-    """Collects the reason of every choice, and notices."""
-
-    reasons: dict[str, str] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-
-    def of(self, name: str, given: T | None, value: T, why: str) -> T:
-        """Return what was given, or else the value, for this reason."""
-        if given is not None:
-            return given
-        self.reasons[name] = why
-        return value
-
-
-def _max_epochs(train: TrainConfig, held_out: int, choices: _Choices) -> float:
+def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
     """Return after how many readings a run ends."""
     if not held_out:
         return choices.of(
@@ -215,7 +184,7 @@ def _max_epochs(train: TrainConfig, held_out: int, choices: _Choices) -> float:
     )
 
 
-def _enough(held_out: int, characters: int, choices: _Choices) -> int:
+def _enough(held_out: int, characters: int, choices: Choices) -> int:
     """Return how much is held out: nothing, with a notice, where it would be too little."""
     if held_out >= HELD_OUT_LEAST:
         return held_out
@@ -227,70 +196,42 @@ def _enough(held_out: int, characters: int, choices: _Choices) -> int:
 
 
 def split_settings(
-    train: TrainConfig, choices: "_Choices | None" = None
+    train: TrainConfig, val_files: int, choices: "Choices | None" = None
 ) -> tuple[SplitMode, float]:
-    """Return how the held-out part is chosen, and which share of the text it is."""
-    choices = choices or _Choices()
-    usual: SplitMode = "hashed" if train.lines else "contiguous"
+    """Return how the held-out part is chosen, and which share of the text it is.
+
+    Raises
+    ------
+    ConfigError
+        If two settings contradict each other.
+    """
+    choices = choices or Choices()
+    if val_files:
+        for name in ("split_mode", "val_fraction", "split_key"):
+            if getattr(train, name) not in (None, "files"):
+                raise ConfigError(
+                    f"--val names the files to hold out, so {option_name(name)} has nothing to "
+                    "choose: give one of them"
+                )
+        return "files", 0.0
+    if train.split_mode == "files":
+        raise ConfigError("--split-mode files holds out files of their own: name them with --val")
+    usual: SplitMode = "hashed" if train.items else "contiguous"
     mode = choices.of("split_mode", train.split_mode, usual, "the usual one")
     fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one")
     if train.split_key is not None and mode != "hashed":
-        raise ConfigError("--split-key needs --lines, and no --split-mode: it is of hashed lines")
+        raise ConfigError("--split-key needs --items, and no --split-mode: it is of hashed items")
     return mode, fraction
 
 
-def _shaped(model: ModelConfig, task: _Task, choices: _Choices) -> Architecture:
-    """Choose cell and sizes, and several members where one would memorize."""
-    members, why = 1, "several learn hardly more in this time"
-    one = _sized(model, model.members or 1, task, _Choices())
-    if model.hidden_size:
-        why = "one, of the size that was given"
-    elif task.asked:
-        why = "several would take longer for as many characters"
-    elif task.members_at_best(one) >= MANY:
-        members, why = MANY, "each can read the text as often as is of use"
-    elif task.minutes >= SEVERAL_MINUTES and task.doublings(one) >= SEVERAL_FROM:
-        members, why = SEVERAL, "one would memorize the text"
-    return _sized(model, choices.of("members", model.members, members, why), task, choices)
-
-
-def _sized(model: ModelConfig, members: int, task: _Task, choices: _Choices) -> Architecture:
-    """Choose cell and sizes for so many members; nothing is dropped yet."""
-    minutes = task.minutes / (1 if task.asked else members)
-    size = next(size for limit, size in SIZES if minutes <= limit)
-    why = f"learns most in {_number(minutes)} min" + " each" * (members > 1)
-    if task.asked:
-        why = f"learns most from {task.asked:,.0f} characters"
-    most = UNITS * max(1, round(sqrt(task.length) / UNITS))
-    if most < size:
-        size, why = most, f"about the root of {task.length:,} characters"
-    embedding_size = model.embedding_size or 0
-    if model.embedding_size is None and task.distinct > ONE_HOT_LIMIT:
-        embedding_size = EMBEDDING_SIZE
-        choices.reasons["embedding_size"] = (
-            f"{task.distinct:,} symbols are too many for one-hot input"
-        )
-    cell = choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time")
-    nonlinearity: Nonlinearity = model.nonlinearity or "tanh"
-    if cell == "rnn":
-        nonlinearity = choices.of("nonlinearity", model.nonlinearity, "tanh", "the usual one")
-    return Architecture(
-        cell=cell,
-        nonlinearity=nonlinearity,
-        hidden_size=choices.of("hidden_size", model.hidden_size, size, why),
-        num_layers=choices.of(
-            "num_layers", model.num_layers, 1, "a second layer learns less in the same time"
-        ),
-        members=members,
-        embedding_size=embedding_size,
-    )
-
-
-def _batched(train: TrainConfig, length: int, choices: _Choices) -> tuple[int, int]:
+def _batched(train: TrainConfig, length: int, cores: int, choices: Choices) -> tuple[int, int]:
     """Choose the streams of a batch and the steps of a window."""
     seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
-    streams = OPTIMIZERS[train.optimizer].default_streams
-    batch_size = choices.of("batch_size", train.batch_size, streams, "few streams learn faster")
+    streams, why = OPTIMIZERS[train.optimizer].default_streams, "few streams learn faster"
+    times = min(cores // USUAL_CORES, MOST_TIMES, length // (STEPS_OF_PASS * streams * SEQ_LEN))
+    if times > 1:
+        streams, why = times * streams, f"{cores} cores have work, and so many learn as well"
+    batch_size = choices.of("batch_size", train.batch_size, streams, why)
     fits_len = max(1, min(seq_len, length))
     fits_batch = max(1, min(batch_size, length // fits_len))
     for name, wanted, fits in (
@@ -306,36 +247,19 @@ def _batched(train: TrainConfig, length: int, choices: _Choices) -> tuple[int, i
     return fits_batch, fits_len
 
 
-def _regularised(
-    shape: Architecture, model: ModelConfig, task: _Task, choices: _Choices
-) -> Architecture:
-    """Choose what is dropped."""
-    epochs, share = task.readings(shape)
-    doublings = task.doublings(shape)
-    why = f"for a text read about {_number(epochs)} times "
-    why += "" if task.asked else "(usual on two cores) "
-    why += f"by {_number(share)} weights a character" + " each" * (shape.members > 1)
-    why += ", as separate lines" if task.lines else ""
-    apart = sqrt(shape.members)  # the mean of several members needs less
-    rates = {
-        name: round(min(each * doublings / apart, most), 2)
-        for name, (each, most) in PER_DOUBLING.items()
-    }
-    return dataclasses.replace(
-        shape,
-        dropout=choices.of("dropout", model.dropout, rates["dropout"], why),
-        weight_dropout=choices.of(
-            "weight_dropout", model.weight_dropout, rates["weight_dropout"], why
-        ),
-    )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+def _item_window(train: TrainConfig, items: ItemFacts, choices: Choices) -> int:
+    """Choose the longest window: that of the longest item, where that is not very long."""
+    longest = steps_of(items.longest + 1)
+    why = f"the longest item has {items.longest:,} characters"
+    if longest > ITEM_WINDOW:
+        why = f"{why}: it goes on from window to window"
+    choices.reasons.pop("seq_len", None)
+    wanted = choices.of("seq_len", train.seq_len, min(longest, ITEM_WINDOW), why)
+    return min(steps_of(wanted), longest)
 
 
 def _optimised(
-    train: TrainConfig, model: Architecture, task: _Task, choices: _Choices
+    train: TrainConfig, model: Architecture, budget: Budget, choices: Choices
 ) -> tuple[float, float, float]:
     """Choose learning rate, weight decay and how often a stream begins anew."""
     optimizer = OPTIMIZERS[train.optimizer]
@@ -343,14 +267,14 @@ def _optimised(
     why = "of this optimizer"
     if train.optimizer == "muon":
         rate *= 256 / model.hidden_size
-        # Fewer characters a step tell the direction less well.
-        rate *= min(1, task.per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
-        epochs, share = task.readings(model)
+        # Fewer characters a step tell the direction less well, and more tell it better.
+        rate *= min(MOST_TIMES, budget.per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
+        epochs, share = budget.readings(model)
         wanted = DECAY_PER_SHARE * share
-        wanted *= min(1, epochs / DECAY_READINGS) * min(1, DECAY_LENGTH / task.length)
+        wanted *= min(1, epochs / DECAY_READINGS) * min(1, DECAY_LENGTH / budget.length)
         if wanted > decay:
             decay = round(min(wanted, MOST_DECAY), 3)
-            why = f"for {_number(epochs)} readings by {_number(share)} weights a character"
+            why = f"for {number(epochs)} readings by {number(share)} weights a character"
     else:
         rate *= 256 / max(model.hidden_size, 256) * (0.5 if model.cell == "rnn" else 1)
     return (
@@ -361,25 +285,29 @@ def _optimised(
             "for this size, batch and optimizer",
         ),
         choices.of("weight_decay", train.weight_decay, decay, why),
-        choices.of("reset", train.reset, 0.01, "texts are also begun, when sampled"),
+        0.0 if budget.separate else _reset(train, choices),
     )
 
 
+def _reset(train: TrainConfig, choices: Choices) -> float:
+    return choices.of("reset", train.reset, 0.01, "texts are also begun, when sampled")
+
+
 def _timed(
-    train: TrainConfig, task: _Task, max_epochs: float, choices: _Choices
+    train: TrainConfig, budget: Budget, max_epochs: float, choices: Choices
 ) -> tuple[int, float]:
     """Choose what ends the run: steps or minutes; the other is 0."""
     steps, minutes = train.steps or 0, train.minutes or 0.0
     if train.epochs is not None:
-        steps = max(1, ceil(train.epochs * task.length / task.per_step))
+        steps = max(1, ceil(train.epochs * budget.length / budget.per_step))
     elif not steps and not minutes:
         minutes = DEFAULT_MINUTES
         choices.reasons["minutes"] = "the default"
     if steps and max_epochs:
-        passes = steps * task.per_step / task.length
+        passes = steps * budget.per_step / budget.length
         if passes > max_epochs:
             choices.notices.append(
-                f"{steps:,} steps would read the text {_number(passes)} times: the run ends "
+                f"{steps:,} steps would read the text {number(passes)} times: the run ends "
                 f"after {max_epochs:g} (--max-epochs); --max-epochs 0 reads on"
             )
     return steps, minutes

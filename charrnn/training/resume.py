@@ -7,20 +7,19 @@ from pathlib import Path
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.config import TrainConfig, TrainingSettings
-from charrnn.data.items import as_lines
-from charrnn.data.sides import Sides
 from charrnn.errors import CheckpointError, RunError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.storage.history import History
+from charrnn.storage.lock import RunLock
 from charrnn.storage.own_text import find_own_text, portable
 from charrnn.storage.store import FolderStore
 from charrnn.training.assembly import assemble
-from charrnn.training.length import done_after, steps_per_pass
+from charrnn.training.fairness import shared_of
+from charrnn.training.length import done_after
 from charrnn.training.memory import check_memory
-from charrnn.training.new import shared_of
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 
@@ -85,7 +84,7 @@ def resume(
         path = runs.RUNS / path
     if not path.is_dir():
         raise RunError(f"{directory} is no run; charrnn runs lists what is here")
-    lock = runs.RunLock(path)
+    lock = RunLock(path)
     try:
         last = runs.load_last(path)
         own, notices = find_own_text(
@@ -99,14 +98,13 @@ def resume(
                 f"is trained with --init-from {path}"
             ),
         )
-        sides = Sides.of(last.split, own.codes)
-        per_pass = steps_per_pass(last.settings, sides.learned)
+        task, sides = last.task, last.sides(own)
+        per_pass = task.steps_per_pass(sides.learned, last.settings)
         train = _new_length(last, length, per_pass, path)
         notices += _check_best(path, last.history)
         counts = last.counts
         if counts is None:
-            learned = as_lines(sides.learned) if train.lines else sides.learned
-            counts = last.vocabulary.count(learned)
+            counts = last.vocabulary.count(sides.learned)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
         check_memory(last.architecture, train, len(last.vocabulary), threads)
@@ -114,6 +112,7 @@ def resume(
             text=last.text,
             train=train,
             validation=last.validation,
+            task=task,
             corpus=own,
             vocabulary=last.vocabulary,
             model=model,
@@ -122,7 +121,7 @@ def resume(
             held_out=last.held_out,
             counts=counts,
             sources=portable(last.sources),
-            overlap=shared_of(sides, train) if last.held_out else 0.0,
+            overlap=shared_of(task, sides, train) if last.held_out else 0.0,
             notices=notices,
         )
         store = FolderStore(path, lock)

@@ -10,14 +10,12 @@ from dataclasses import replace
 from math import isfinite, log
 from pathlib import Path
 
-from charrnn.config import SampleConfig
-from charrnn.data.items import line_end_id
-from charrnn.evaluation import verdict
-from charrnn.evaluation.baselines import unigram_of_counts
+from charrnn.evaluation.ngrams import unigram_of_counts
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.optimizers import learning_rate_factor
-from charrnn.sampling.drawing import generate
+from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.store import RunStore
+from charrnn.training.advice import of_run
 from charrnn.training.clock import Clock
 from charrnn.training.events import (
     Event,
@@ -29,7 +27,8 @@ from charrnn.training.events import (
     Saved,
     Validated,
 )
-from charrnn.training.length import done_after, steps_per_pass
+from charrnn.training.glimpse import live_sample
+from charrnn.training.length import done_after
 from charrnn.training.meter import Meter
 from charrnn.training.plan import plan_of
 from charrnn.training.setup import Setup
@@ -41,8 +40,6 @@ PROGRESS_EVERY = 0.5
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
-SAMPLE_LENGTH = 300
-SAMPLE_LINES = 8
 FAILURES_ALLOWED = 8
 """Steps in a row without a finite gradient before a run is given up."""
 PLATEAU_PATIENCE = 2
@@ -74,6 +71,8 @@ class Run:
     notices : list of str
         What the user should be told before it begins.
     plan : Plan
+    history : History
+        How far it has come.
     """
 
     def __init__(
@@ -88,10 +87,10 @@ class Run:
         validation_seconds: float = 0.0,
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
-        self._train, self._validation, self._history = setup.train, setup.validation, setup.history
+        self._train, self._validation = setup.train, setup.validation
+        self.history = self._history = setup.history
         self._validation_seconds = validation_seconds
-        self._stopping = False
-        self._per_pass = steps_per_pass(setup.train, setup.sides.learned)
+        self._stopping, self._per_pass = False, setup.steps_per_pass
         self._held_counts = setup.vocabulary.count(setup.sides.held)
         self._symbols_per_step = len(setup.sides.learned) / self._per_pass
         self.notices = setup.notices
@@ -107,6 +106,11 @@ class Run:
     def directory(self) -> Path | None:
         """The folder of the run; None before a new run has begun, or where there is none."""
         return self._store.directory
+
+    def best(self) -> Checkpoint:
+        """Return the best state so far, with the text; before there is one, the present one."""
+        store, now = self._store, self._setup.checkpoint(None)
+        return replace(store.load_best(), corpus=now.corpus) if store.has_best else now
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""
@@ -127,7 +131,7 @@ class Run:
         self._trainer.close()
         self._store.close()
 
-    def train(self, *, samples: bool = False) -> Iterator[Event]:
+    def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
         """Train to the end and yield what happens; ``samples`` asks for Sampled events too."""
         try:
             self._store.begin(self._setup.corpus, self._history.step)
@@ -163,7 +167,7 @@ class Run:
                 clock.lap("show")
                 meter = Meter(clock.seconds)
             if samples and clock.seconds >= next_sample and not reason:
-                yield Sampled(history.step, self._sample())
+                yield Sampled(history.step, live_sample(self._setup))
                 spent = self._count_overhead("sample")
                 next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
             if clock.seconds >= next_save and not reason:
@@ -346,7 +350,7 @@ class Run:
         """Say in words what came of the run."""
         setup, plan = self._setup, self.plan
         usual = not setup.reasons or "learning_rate" in setup.reasons
-        message = verdict.of_run(
+        message = of_run(
             self._history.rows,
             entropy=setup.vocabulary.entropy(setup.sides.learned),
             dropout=plan.model.dropout,
@@ -367,18 +371,6 @@ class Run:
         """Whether more readings of the text would lower no validation loss."""
         enough = self._train.max_epochs if self._trainer.scorer else 0.0
         return MAX_EPOCHS <= enough <= self._history.step / self._per_pass
-
-    def _sample(self) -> str:
-        model, vocabulary = self._setup.model, self._setup.vocabulary
-        config = SampleConfig(length=SAMPLE_LENGTH, temperature=0.8, random_seed=0)
-        never_first = None
-        if self._train.lines:
-            config = replace(config, num_samples=SAMPLE_LINES, stop="\n")
-            never_first = line_end_id(vocabulary)
-        texts = [""] * config.num_samples
-        for number, text in generate(model, vocabulary, config, never_first=never_first):
-            texts[number] += text
-        return "".join(texts)
 
     def _save(self) -> Iterator[Event]:
         place = self._store.save_last(self._setup.checkpoint(self._trainer))

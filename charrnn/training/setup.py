@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from charrnn.config import Architecture, TextConfig, TrainingSettings, ValidationSettings
 from charrnn.data.sides import Sides
-from charrnn.evaluation.held_out import held_out_scorer
-from charrnn.evaluation.scorers import AnyScorer
+from charrnn.data.task import Task
+from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.usual import usual_scorer
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
@@ -24,6 +25,8 @@ class Setup:
     ----------
     text, train, validation
         The decided settings; those of the network are the model's ``config``.
+    task : Task
+        What is learned from what.
     corpus : Corpus
     vocabulary : Vocabulary
     model : CharModel
@@ -54,6 +57,7 @@ class Setup:
     text: TextConfig
     train: TrainingSettings
     validation: ValidationSettings
+    task: Task
     corpus: Corpus
     vocabulary: Vocabulary
     model: CharModel
@@ -76,7 +80,19 @@ class Setup:
     @property
     def train_characters(self) -> int:
         """Characters that are learned from."""
-        return len(self.corpus) - self.held_out
+        return len(self.sides.learned)
+
+    @property
+    def text_bytes(self) -> int:
+        """What the text takes in memory: nothing where it is mapped from a file."""
+        codes, sides = self.corpus.codes, (self.sides.learned, self.sides.held)
+        copies = sum(side.nbytes for side in sides if not np.may_share_memory(side, codes))
+        return copies + (0 if isinstance(codes, np.memmap) else codes.nbytes)
+
+    @property
+    def steps_per_pass(self) -> float:
+        """How many steps read the training part once."""
+        return self.task.steps_per_pass(self.sides.learned, self.train)
 
     @property
     def unseen(self) -> NDArray[np.bool_]:
@@ -84,12 +100,13 @@ class Setup:
         unseen: NDArray[np.bool_] = self.counts == 0
         return unseen
 
-    def scorer(self, characters: int | None) -> AnyScorer | None:
+    def scorer(self, characters: int | None) -> Scorer | None:
         """Return what scores so many characters of the held-out part; None for an empty one."""
-        return held_out_scorer(
-            self.sides,
+        return usual_scorer(
+            self.sides.held,
             self.vocabulary,
-            lines=self.train.lines,
+            task=self.task,
+            tails=self.sides.tails,
             characters=characters,
             marked=self.unseen,
         )
@@ -109,4 +126,5 @@ class Setup:
             weights=self.model.parameters,
             training=trainer.arrays() if trainer else {},
             counts=self.counts,
+            corpus=self.corpus,
         )

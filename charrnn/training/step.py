@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Array, shared_zeros
 from charrnn.data.windows import Batches
 from charrnn.errors import CheckpointError
-from charrnn.evaluation.scorers import AnyScorer, Score, Sums
+from charrnn.evaluation.scorers import Score, Scorer, Sums
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer, hidden_rows
@@ -43,12 +43,15 @@ def is_sound(theta: Array) -> bool:
 
 @dataclass
 class Shard:
-    """Some of the streams: their state, and where the gradient of their windows goes."""
+    """Some of the streams: their state, and where the gradient of their windows goes.
+
+    ``next_state`` is that after the window, or None where nothing goes on from it.
+    """
 
     index: int
     columns: slice
     state: Array
-    next_state: Array
+    next_state: Array | None
     grads: Parameters
 
 
@@ -68,7 +71,7 @@ class Worker:
         batches: Batches,
         reset: float,
         random_seed: int,
-        scorer: AnyScorer | None,
+        scorer: Scorer | None,
         scored: range,
     ) -> None:
         self.model, self.shards = model, shards
@@ -85,16 +88,25 @@ class Worker:
             bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
             rng = np.random.Generator(bits)
             window = self.batches.window(step, shard.columns)
-            kept = np.greater_equal(rng.random(window.ids.shape[1]), self.reset)
+            N = window.ids.shape[1]
+            if not N:  # a batch of fewer items than shards
+                shard.grads.vector[...] = 0
+                shard.next_state = None
+                losses.append(0.0)
+                continue
+            kept = np.greater_equal(rng.random(N), self.reset)
+            if window.begins is not None:
+                kept = ~window.begins
             self.model.bind(shard.grads)
-            loss, shard.next_state = self.model.loss_and_gradient(
+            loss, after = self.model.loss_and_gradient(
                 window.ids,
                 window.targets,
-                shard.state * kept.astype(shard.state.dtype),
+                shard.state[..., :N] * kept.astype(shard.state.dtype),
                 predictions=self.batches.symbols_per_step,
                 rng=rng,
                 scored=window.scored,
             )
+            shard.next_state = after if window.carried else None
             losses.append(loss)
         return losses
 
@@ -121,7 +133,8 @@ class Worker:
         for part in self.parts:
             self.optimizer.update(part, learning_rate=learning_rate, step=step, scale=scale)
         for shard in self.shards:
-            shard.state[...] = shard.next_state
+            if shard.next_state is not None:
+                shard.state[..., : shard.next_state.shape[-1]] = shard.next_state
         theta = self.optimizer.theta
         return all(is_sound(theta[part]) for part in self.parts)
 
@@ -172,12 +185,12 @@ class ShardTrainer:
         random_seed: int,
         reset: float = 0.0,
         new_symbols: NDArray[np.integer] | None = None,
-        scorer: AnyScorer | None = None,
+        scorer: Scorer | None = None,
         shards: int = 1,
         threads: int = 1,
     ) -> None:
         self.model, self.batches = model, batches
-        heads = [stack.head.W for stack in model.stacks.values()]
+        heads = [member.head.W for member in model.members.values()]
         self._new_symbols = np.arange(0) if new_symbols is None else new_symbols
         self._kept = [(W, W[self._new_symbols]) for W in heads if len(self._new_symbols)]
         self.max_grad_norm = max_grad_norm
@@ -190,7 +203,7 @@ class ShardTrainer:
                 index,
                 columns,
                 self.state[..., columns],
-                self.state[..., columns],
+                None,
                 model.gradients() if index else model.grads,
             )
             for index, columns in enumerate(shard_columns(N, shards))
@@ -238,8 +251,8 @@ class ShardTrainer:
         return len(self._workers)
 
     def work(self, step: int) -> float:
-        """Return the steps of the window of a step: the streams are always as many."""
-        return self.batches.steps(step)
+        """Return the steps of a window times its streams."""
+        return self.batches.steps(step) * self.batches.streams(step)
 
     def step(self, learning_rate: float) -> StepResult:
         """Learn from one window of every stream.
@@ -251,7 +264,7 @@ class ShardTrainer:
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
         loss = collect(losses, 0.0) / self.batches.symbols(number)
-        norm = sqrt(collect(self.team.call("reduce"), 0.0) / len(self.model.stacks))
+        norm = sqrt(collect(self.team.call("reduce"), 0.0) / len(self.model.members))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
             scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from charrnn.backend.arrays import Array
-from charrnn.evaluation.scorers import AnyScorer, Score
+from charrnn.evaluation.scorers import Score, Scorer
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Trainer(Protocol):
     """
 
     step_count: int
-    scorer: AnyScorer | None
+    scorer: Scorer | None
 
     @property
     def workers(self) -> int: ...

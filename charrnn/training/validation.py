@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import frexp
 
 from charrnn.config import ValidationSettings
-from charrnn.evaluation.scorers import AnyScorer, score
+from charrnn.evaluation.scorers import Scorer, score
 from charrnn.nn.model import CharModel
 
 MOST_CHARACTERS = 500_000
@@ -82,9 +82,7 @@ def next_pass(passes: float) -> float:
     return after
 
 
-def scoring_cost(
-    model: CharModel, sample: Callable[[int], AnyScorer | None], threads: int
-) -> float:
+def scoring_cost(model: CharModel, sample: Callable[[int], Scorer | None], threads: int) -> float:
     """Measure the seconds that scoring a character of the held-out part takes here.
 
     Parameters

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import load
+from charrnn.storage.lock import is_running
+from charrnn.storage.log import LOG, read_log
 
 PLACE = Path(__file__).parents[2]
 TEXT = "".join(f"{i} bottles of beer on the wall, {i * i} bottles of beer\n" for i in range(200))
@@ -110,7 +112,7 @@ def kill(
     process.wait()
     killed = time.monotonic()
     if run.exists():
-        assert not runs.is_running(run), "the lock outlived its process"
+        assert not is_running(run), "the lock outlived its process"
     while any(map(is_alive, workers)):
         assert time.monotonic() < killed + GRACE, f"workers {workers} are left behind"
         time.sleep(0.01)
@@ -121,10 +123,10 @@ def check_files(run: Path) -> None:
     """Every file of a killed run loads, but for what the save under way had begun."""
     for path in run.glob("*.npz"):
         load(path)
-    log = run / runs.LOG
+    log = run / LOG
     if log.exists():
         *whole, rest = log.read_text().split("\n")
-        assert len(runs.read_log(run)) in (len(whole), len(whole) + bool(rest))
+        assert len(read_log(run)) in (len(whole), len(whole) + bool(rest))
 
 
 def content(path: Path) -> tuple[dict[str, bytes], object]:
@@ -141,7 +143,7 @@ def log_of(run: Path) -> list[object]:
     """Return the log but times."""
     return [
         {name: value for name, value in event.items() if name not in ("seconds", "overhead")}
-        for event in runs.read_log(run)
+        for event in read_log(run)
     ]
 
 

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charrnn.config import TrainConfig
-from charrnn.data.items import as_lines
-from charrnn.evaluation.baselines import choose_context, kneser_ney, unigram
+from charrnn.data.dividing import as_items
+from charrnn.evaluation.ngrams import choose_context, kneser_ney, unigram
 from charrnn.training.new import prepare
 
 PLACE = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def counting(path: Path, folder: Path, *, lines: bool) -> tuple[float, float]:
     sides, vocabulary = parts.sides, parts.vocabulary
     learned, held = sides.learned, sides.held
     if lines:
-        learned, held = as_lines(learned), as_lines(held)
+        learned, held = as_items(learned), as_items(held)
     train, scored = vocabulary.encode(learned), vocabulary.encode(held)
     run.close()
     context = choose_context(train, len(vocabulary))

@@ -42,6 +42,7 @@ def command(
     if as_json:
         write_json(result.to_json())
         return
+    memory = result.peak_memory_mb
     write_table(
         (),
         [
@@ -58,7 +59,7 @@ def command(
                 f"{result.gflops:,.1f}, {result.share_of_peak:.0%} of the "
                 f"{result.peak_gflops:,.0f} of a large product",
             ),
-            ("memory", f"{result.peak_memory_mb:,.0f} MB"),
+            ("memory", "unknown" if memory is None else f"{memory:,.0f} MB"),
             ("BLAS kernel, NumPy", f"{result.blas_kernel}, {result.numpy}"),
         ],
     )

@@ -13,8 +13,8 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
 
 if TYPE_CHECKING:
-    from charrnn.evaluation.evaluate import Evaluation
-    from charrnn.evaluation.opponents import Cost
+    from charrnn.evaluation.cost import Cost
+    from charrnn.evaluation.result import Evaluation
 
 
 @takes(
@@ -71,28 +71,19 @@ def command(
             "the run's own text is read as it was in training"
         )
     threads = pick(MachineConfig, settings).count
-    from charrnn.evaluation.evaluate import evaluate_checkpoint
-    from charrnn.evaluation.opponents import CACHE
-    from charrnn.storage.folder import cache_directory, open_model
+    from charrnn.api.model import load
 
-    path, checkpoint = open_model(model)
-    say(f"model: {path}", dim=True)
-    evaluation = evaluate_checkpoint(
-        checkpoint,
-        files or [],
-        text=reading,
-        config=config,
-        baselines=baselines,
-        threads=threads,
-        cache_dir=cache_directory(),
-        baselines_cache=path.parent / CACHE,
+    trained = load(model)
+    say(f"model: {trained.path}", dim=True)
+    evaluation = trained.evaluate(
+        files or [], baselines=baselines, threads=threads, **config.to_json(), **reading
     )
     for notice in evaluation.notices:
         say(f"notice: {notice}")
     _say_of_its_text(evaluation)
-    _say_if_useless(evaluation, files)
+    _say_if_useless(evaluation, bool(files))
     if as_json:
-        write_json({"model": str(path), **evaluation.to_json()})
+        write_json({"model": str(trained.path), **evaluation.to_json()})
     elif perplexity:
         typer.echo(repr(float(evaluation.perplexity)))
     elif bits_per_char:
@@ -102,7 +93,7 @@ def command(
     else:
         _write(evaluation)
         if baselines:
-            _write_baselines(evaluation, f"this model ({shape(checkpoint.architecture)})")
+            _write_baselines(evaluation, f"this model ({shape(trained.checkpoint.architecture)})")
 
 
 def _say_of_its_text(evaluation: "Evaluation") -> None:
@@ -119,7 +110,7 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
         )
 
 
-def _say_if_useless(evaluation: "Evaluation", files: list[str] | None) -> None:
+def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
     """Say that a model knows less than nothing of this text, and what may be the matter."""
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram)
@@ -128,7 +119,7 @@ def _say_if_useless(evaluation: "Evaluation", files: list[str] | None) -> None:
     static = evaluation.static
     if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
         advice = "try a lower --dynamic-rate"
-    elif files:
+    elif named and not evaluation.learned:
         advice = "the text is not like its training text"
     else:
         advice = "train again, on more text or with a lower --learning-rate"

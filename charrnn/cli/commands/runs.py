@@ -19,7 +19,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The table as one JSON list.")] = False,
 ) -> None:
     """List the runs under ./runs, the newest first."""
-    from charrnn.storage.folder import cache_directory, list_runs
+    from charrnn.storage.folder import cache_directory
+    from charrnn.storage.listing import list_runs
 
     if clear_cache:
         from charrnn.text import remove_cache

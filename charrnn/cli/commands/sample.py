@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import asdict
 from math import log
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
 from charrnn.cli.show.console import is_terminal, say, write, write_json
-from charrnn.cli.show.words import listing
+from charrnn.cli.show.words import listing, shortened
 from charrnn.config import SampleConfig
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.verdict import of_model
@@ -45,7 +46,7 @@ def command(
         bool,
         typer.Option(
             "--novel",
-            help="Of a model of lines, only lines that are not in its text.",
+            help="Of a model of items, only items that are not in its text.",
         ),
     ] = False,
     **settings: Any,
@@ -59,30 +60,31 @@ def command(
     if seed == "-":
         seed = _read_seed()
     from charrnn.sampling.drawing import encode_seed, generate
+    from charrnn.sampling.items import check_seed
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
 
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
-    lines = checkpoint.settings.lines
-    if novel and not lines:
-        raise ConfigError("--novel draws lines that are new: train with --lines first")
-    if lines and config.stop is not None:
-        raise ConfigError("--stop has no place here: a line that is drawn ends at its end")
+    task = checkpoint.task
+    if novel and not task.separate:
+        raise ConfigError("--novel draws items that are new: train with --items first")
+    if task.separate and config.stop is not None:
+        raise ConfigError("--stop has no place here: an item that is drawn ends at its end")
     seed, helped = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     if helped:
         say(f"notice: the seed is read as with {helped}, the form that the model knows")
-    if lines and "\n" in seed:
-        raise ConfigError("--seed begins each line, so it cannot hold a line end: leave that out")
+    if task.separate:
+        check_seed(checkpoint, seed)
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
     if useless := of_model(checkpoint.history.best_nats, uniform=log(len(vocabulary))):
         say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
-    if lines:
+    if task.separate:
         options = {"seed": seed, "unknown": unknown, "threads": threads}
-        _write_lines(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
+        _write_items(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
         return
     pieces = generate(
         checkpoint.model(), vocabulary, config, seed=seed, unknown=unknown, threads=threads
@@ -94,7 +96,7 @@ def command(
         _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
 
 
-def _write_lines(
+def _write_items(
     checkpoint: "Checkpoint",
     config: SampleConfig,
     novel: bool,
@@ -103,9 +105,8 @@ def _write_lines(
     as_json: bool,
     options: dict[str, Any],
 ) -> None:
-    """Write items, one a line, and say which of them are new."""
-    from charrnn.errors import CorpusError
-    from charrnn.sampling.items import draw_items, known_items
+    """Write items as they stand in a text that is divided so, and say which of them are new."""
+    from charrnn.sampling.items import known_items, sample_items, separator
     from charrnn.storage.folder import cache_directory
 
     known = None
@@ -115,19 +116,26 @@ def _write_lines(
         if novel:
             raise
         say(f"notice: {error}")
-    new, old = 0, []
+    new, cut, old = 0, 0, []
     for number, item in enumerate(
-        draw_items(checkpoint, config, known=known, novel=novel, **options)
+        sample_items(checkpoint, config, known=known, novel=novel, **options)
     ):
         if as_json:
-            write_json({"sample": number + 1, "text": item.text, "new": item.new})
+            write_json({"sample": number + 1, **asdict(item)})
         else:
-            write(item.text + "\n", raw=raw)
-        new += item.new is True
+            mark = separator(checkpoint.settings.items, number)
+            write(f"{mark}{item.text}\n", raw=raw)
+        new, cut = new + (item.new is True), cut + item.cut
         old += [item.text] if item.new is False else []
     if known is not None:
-        words = f"in the text: {listing(list(dict.fromkeys(old)))}" if old else "all are new"
-        say(f"{new:,} of {config.num_samples:,} new; {words}", dim=True)
+        names = [shortened(text) for text in dict.fromkeys(old)]
+        words = f"; in the text: {listing(names)}" if old else ""
+        say(f"{new:,} of {config.num_samples:,} new{words}", dim=True)
+    if cut:
+        say(
+            f"notice: {cut:,} of {config.num_samples:,} cut off after {config.length:,} "
+            "characters: give a higher --length to draw them to their end"
+        )
 
 
 class Output:

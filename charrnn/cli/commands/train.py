@@ -51,6 +51,14 @@ def command(
             "CORPUS says where its text is, if that was moved.",
         ),
     ] = None,
+    val: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file, folder or quoted pattern to hold out, in place of a part of CORPUS; may "
+            "be given several times.",
+        ),
+    ] = None,
     init_from: Annotated[
         str | None,
         typer.Option(metavar="RUN|FILE", help="Start from the weights of this model."),
@@ -72,9 +80,9 @@ def command(
     if out == "":
         raise ConfigError("--out needs the name of a folder")
     if resume is not None:
-        run = _resume(resume, corpus or [], bool(out or init_from), threads, settings)
+        run = _resume(resume, corpus or [], bool(out or init_from or val), threads, settings)
     elif corpus:
-        run = _prepare(corpus, out, init_from, threads, settings)
+        run = _prepare(corpus, val or [], out, init_from, threads, settings)
     else:
         raise ConfigError("give a text to train on: charrnn train corpus.txt")
     with closing(run):
@@ -85,7 +93,12 @@ def command(
 
 
 def _prepare(
-    corpus: list[str], out: str | None, init_from: str | None, threads: int, settings: Any
+    corpus: list[str],
+    val: list[str],
+    out: str | None,
+    init_from: str | None,
+    threads: int,
+    settings: Any,
 ) -> "Run":
     text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
     train = pick(TrainConfig, settings)
@@ -93,6 +106,7 @@ def _prepare(
 
     return prepare(
         corpus,
+        val=val,
         text=text,
         model=model,
         train=train,
@@ -104,7 +118,9 @@ def _prepare(
 
 def _resume(name: str, corpus: list[str], new_run: bool, threads: int, settings: Any) -> "Run":
     if new_run:
-        raise ConfigError("--resume continues a run as it is: leave out --out and --init-from")
+        raise ConfigError(
+            "--resume continues a run as it is: leave out --out, --init-from and --val"
+        )
     asked = [
         setting
         for group in (TextConfig, ModelConfig, TrainConfig)
@@ -181,7 +197,7 @@ def _follow(
 
 
 def _say_end(run: "Run", finished: "Finished") -> None:
-    from charrnn.text.files import show_path
+    from charrnn.text.sources import show_path
 
     steps, time = count(finished.step, "step"), duration(finished.seconds)
     if finished.reason == "diverged":

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from charrnn.training.run import Run
 
 
+SPLITS = {
+    "strided": ", the end of every stream",
+    "hashed": ", items by their hash",
+    "files": ", in files of their own",
+}
+
+
 def say_plan(run: "Run") -> None:
     """Print the plan and the notices on stderr."""
     rows = plan_rows(run.plan)
@@ -49,9 +56,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     """Return what will be done as pairs of a name and a value."""
     model, train = plan.model, plan.train
     share = plan.held_out / plan.characters if plan.characters else 0
-    where = {"strided": ", the end of every stream", "hashed": ", lines by their hash"}.get(
-        train.split_mode, ""
-    )
+    where = SPLITS.get(train.split_mode, "")
     held_out = (
         f"{count(plan.held_out, 'character')} ({share:.0%}{where}) held out for validation"
         if plan.held_out
@@ -60,8 +65,8 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
     encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""
     batch = (
-        f"{count(train.batch_size, 'line')}, each whole"
-        if train.lines
+        f"{count(train.batch_size, 'item')}, {count(train.seq_len, 'character')} at a time"
+        if train.items
         else f"{count(train.batch_size, 'stream')} x {count(train.seq_len, 'character')}"
     )
     return [

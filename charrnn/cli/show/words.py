@@ -37,6 +37,12 @@ def listing(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
+def shortened(text: str, most: int = 40) -> str:
+    """Return a text on one line, and of a long one so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 3].rstrip()}..."
+
+
 def shape(model: "Architecture") -> str:
     """Return ``gru 1x256``, ``gru 2 x 1x256``."""
     members = f"{model.members} x " if model.members > 1 else ""

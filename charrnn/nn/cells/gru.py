@@ -1,7 +1,8 @@
 """The gated recurrent unit.
 
 Dimensions
-    T steps of the window, N parallel streams, D input features, H hidden units.
+    T steps of the window, N parallel streams, D input features, H hidden units, K = D + 1 + H;
+    B steps whose gradient factors are computed together.
 """
 
 from collections.abc import Mapping
@@ -9,34 +10,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.backend.arrays import Array, swap_time
-from charrnn.backend.products import in_blocks, rows_per_block
-from charrnn.nn.cells.recurrent import HALF, Recurrent
+from charrnn.backend.arrays import Array, steps_in_cache, swap_time
+from charrnn.backend.products import product_of
+from charrnn.nn.cells.recurrent import Recurrent, sigmoid_
 
 
-def sigmoid_(x: Array) -> None:
-    """Apply the logistic function in place, as (1 + tanh(x / 2)) / 2, which cannot overflow."""
-    np.multiply(x, HALF, out=x)
-    np.tanh(x, out=x)
-    np.multiply(x, HALF, out=x)
-    np.add(x, HALF, out=x)
+class Step(NamedTuple):
+    """Views of one step's part of the buffers."""
+
+    xh: Array  # (K, N), [x; 1; h_prev]
+    x1: Array  # (D+1, N), [x; 1]
+    h_prev: Array  # (H, N)
+    ru: Array  # (2H, N), [r; u]
+    r: Array  # (H, N)
+    u: Array  # (H, N)
+    nh: Array  # (H, N)
+    n: Array  # (H, N)
+    h: Array  # (H, N)
 
 
-class GRUStep(NamedTuple):
-    """One step's views of the buffers of a TimeGRU."""
+class BackwardStep(NamedTuple):
+    """Views of one step's factors, which the gradients replace."""
 
-    xh: Array
-    x1: Array
-    h_prev: Array
-    z_ru: Array  # in blocks of rows, like z_n and z_nh
-    ru: Array
-    r: Array
-    u: Array
-    z_n: Array
-    n: Array
-    z_nh: Array
-    nh: Array
-    h: Array
+    dz: Array  # (4, H, N), dz_r, dz_u, dz_nh and dz_n
+    dz_h: Array  # (3H, N), [dz_r; dz_u; dz_nh], the part that Wh receives
 
 
 class TimeGRU(Recurrent):
@@ -52,11 +49,18 @@ class TimeGRU(Recurrent):
 
     and backward, with ``dh`` the gradient of ``h[t]`` from above and from step t + 1::
 
-        dz_n  = dh * (1 - u) (1 - n^2)
-        dz_nh = dh * (1 - u) (1 - n^2) r
         dz_r  = dh * (1 - u) (1 - n^2) nh r (1 - r)
         dz_u  = dh * (h[t-1] - n) u (1 - u)
+        dz_nh = dh * (1 - u) (1 - n^2) r
+        dz_n  = dh * (1 - u) (1 - n^2)
         dh    = dh * u + Wh^T [dz_r; dz_u; dz_nh]
+
+    The factors to the right of the stars need no recurrence: they are computed for several steps
+    together.
+
+    ``xh[t] (K, N)`` is ``[x[t]; 1; h[t-1]]``, so that its product with ``W = [Wx b Wh]`` (3H, K)
+    includes the bias. ``h (T+1, H, N)`` is a view of its last rows and begins with the state before
+    the window: the output of step t is ``h[t+1]``.
     """
 
     gates = 3
@@ -73,63 +77,60 @@ class TimeGRU(Recurrent):
         self.b_n[...] = 0
 
     def _allocate(self, T: int, N: int) -> None:
-        H, D = self.hidden_size, self.input_size
-        self.rows_ru = rows_per_block(2 * H, self.W.shape[1], N)
-        self.rows_n = rows_per_block(H, D + 1, N)
-        self.rows_nh = rows_per_block(H, H, N)
-        self.run = self._new(T, 3 * H, N)
+        H, D, K = self.hidden_size, self.input_size, self.W.shape[1]
+        self.product_ru = product_of(2 * H, K, N)
+        self.product_nh = product_of(H, H, N)
+        self.product_n = product_of(H, D + 1, N)
+        self.run = self._new(T, 3, H, N)  # r, u and n of each step
         self.nh = self._new(T, H, N)
         self.tmp = self._new(H, N)
         self.steps = [
-            GRUStep(
+            Step(
                 xh=self.xh[t],
                 x1=self.xh[t, : D + 1],
                 h_prev=self.h[t],
-                z_ru=in_blocks(run[: 2 * H], self.rows_ru),
-                ru=run[: 2 * H],
-                r=run[:H],
-                u=run[H : 2 * H],
-                z_n=in_blocks(run[2 * H :], self.rows_n),
-                n=run[2 * H :],
-                z_nh=in_blocks(self.nh[t], self.rows_nh),
+                ru=run[:2].reshape(2 * H, N),
+                r=run[0],
+                u=run[1],
                 nh=self.nh[t],
+                n=run[2],
                 h=self.h[t + 1],
             )
             for t, run in enumerate(self.run)
         ]
 
-    def _forward(self, state: Array) -> tuple[Array, ...]:
+    def _forward(self, W: Array) -> None:
         H, D = self.hidden_size, self.input_size
-        W_ru = in_blocks(self.used[: 2 * H], self.rows_ru)
-        W_n = in_blocks(self.used[2 * H :, : D + 1], self.rows_n)
-        W_nh = in_blocks(self.used[2 * H :, D + 1 :], self.rows_nh)
+        W_ru, W_nh, W_n = W[: 2 * H], W[2 * H :, D + 1 :], W[2 * H :, : D + 1]
+        product_ru, product_nh, product_n = self.product_ru, self.product_nh, self.product_n
         b_n, tmp = self.b_n[:, np.newaxis], self.tmp
         for s in self.steps:
-            np.matmul(W_ru, s.xh, out=s.z_ru)
+            product_ru(W_ru, s.xh, out=s.ru)
             sigmoid_(s.ru)
-            np.matmul(W_nh, s.h_prev, out=s.z_nh)
+            product_nh(W_nh, s.h_prev, out=s.nh)
             np.add(s.nh, b_n, out=s.nh)
-            np.matmul(W_n, s.x1, out=s.z_n)
+            product_n(W_n, s.x1, out=s.n)
             np.multiply(s.r, s.nh, out=tmp)
             np.add(s.n, tmp, out=s.n)
             np.tanh(s.n, out=s.n)
             np.subtract(s.h_prev, s.n, out=tmp)
             np.multiply(s.u, tmp, out=tmp)
             np.add(s.n, tmp, out=s.h)
-        return (self.h[-1],)
 
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
-        self.rows_back = rows_per_block(H, 3 * H, N)
-        self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        # Of dz_r, dz_u, dz_nh and dz_n.
+        self.product_back = product_of(H, 3 * H, N)
+        self.block = steps_in_cache(T, 4 * H * N * self.W.itemsize)  # B
+        # The factors of dz_r, dz_u, dz_nh and dz_n.
         self.factors = self._workspace("factors", self.block, 4, H, N)
+        self.steps_back = [
+            BackwardStep(dz=factors, dz_h=factors[:3].reshape(3 * H, N)) for factors in self.factors
+        ]
         self.dz = self._workspace("dz", 4 * H, T, N)
 
     def _compute_factors(self, steps: slice) -> None:
-        H = self.hidden_size
         run, nh, h_prev = self.run[steps], self.nh[steps], self.h[:-1][steps]
-        r, u, n = run[:, :H], run[:, H : 2 * H], run[:, 2 * H :]
+        r, u, n = run.transpose(1, 0, 2, 3)  # (B, H, N) each
         of_r, of_u, of_nh, of_n = self.factors[: len(run)].transpose(1, 0, 2, 3)
         np.subtract(1, u, out=of_u)
         np.multiply(n, n, out=of_n)
@@ -140,35 +141,33 @@ class TimeGRU(Recurrent):
         np.multiply(of_r, of_nh, out=of_r)
         np.multiply(of_r, nh, out=of_r)
         np.multiply(of_u, u, out=of_u)
-        np.subtract(h_prev, n, out=nh)  # nh has served; its place is free
+        np.subtract(h_prev, n, out=nh)  # nh is not needed again
         np.multiply(of_u, nh, out=of_u)
 
-    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
-        H, N = self.hidden_size, dy.shape[-1]
-        dh: Array = dstate[0].copy()
-        tmp = self.tmp
-        Wh_T_blocks, tmp_blocks = in_blocks(Wh_T, self.rows_back), in_blocks(tmp, self.rows_back)
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
+        (dh,) = dstate  # (H, N)
+        H, N = dh.shape
+        tmp = self.tmp  # (H, N)
         for start in reversed(range(0, len(dy), self.block)):
             block = slice(start, min(start + self.block, len(dy)))
             self._compute_factors(block)
             for t in reversed(range(block.start, block.stop)):
-                factor = self.factors[t - start]
+                s = self.steps_back[t - start]
                 np.add(dh, dy[t], out=dh)
-                np.multiply(dh, factor, out=factor)
+                np.multiply(dh, s.dz, out=s.dz)
                 np.multiply(dh, self.steps[t].u, out=dh)
-                np.matmul(Wh_T_blocks, factor[:3].reshape(3 * H, N), out=tmp_blocks)
+                self.product_back(Wh_T, s.dz_h, out=tmp)
                 np.add(dh, tmp, out=dh)
-            factors = self.factors[: block.stop - start].reshape(-1, 4 * H, N)
-            swap_time(factors, self.dz[:, block])
-        return dh[np.newaxis]
+            dz = self.factors[: block.stop - start].reshape(-1, 4 * H, N)
+            swap_time(dz, self.dz[:, block])
 
     def _weight_gradients(self, xh: Array) -> Array:
         H, D = self.hidden_size, self.input_size
         dz: Array = self.dz.reshape(4 * H, -1)
-        ru, nh, n = dz[: 2 * H], dz[2 * H : 3 * H], dz[3 * H :]
-        np.matmul(ru, xh.T, out=self.dW[: 2 * H])
-        np.matmul(n, xh[: D + 1].T, out=self.dW[2 * H :, : D + 1])
-        np.matmul(nh, xh[D + 1 :].T, out=self.dW[2 * H :, D + 1 :])
-        np.sum(nh, axis=1, out=self.db_n)
-        nh[...] = n  # Wx feeds r, u and n
+        dz_ru, dz_nh, dz_n = dz[: 2 * H], dz[2 * H : 3 * H], dz[3 * H :]
+        np.matmul(dz_ru, xh.T, out=self.dW[: 2 * H])
+        np.matmul(dz_n, xh[: D + 1].T, out=self.dW[2 * H :, : D + 1])
+        np.matmul(dz_nh, xh[D + 1 :].T, out=self.dW[2 * H :, D + 1 :])
+        np.sum(dz_nh, axis=1, out=self.db_n)
+        dz_nh[...] = dz_n  # Wx is in r, u and n
         return dz[: 3 * H]

@@ -1,40 +1,40 @@
 """Long short-term memory.
 
 Dimensions
-    T steps of the window, N parallel streams, D input features, H hidden units.
+    T steps of the window, N parallel streams, D input features, H hidden units, K = D + 1 + H;
+    B steps whose gradient factors are computed together.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.backend.arrays import Array, swap_time
-from charrnn.backend.products import in_blocks, rows_per_block
+from charrnn.backend.arrays import Array, steps_in_cache, swap_time
+from charrnn.backend.products import product_of
 from charrnn.nn.cells.recurrent import HALF, Recurrent
 
 
-class LSTMStep(NamedTuple):
-    """One step's views of the buffers of a TimeLSTM."""
+class Step(NamedTuple):
+    """Views of one step's part of the buffers."""
 
-    xh: Array
-    z: Array  # the four gates, in blocks of rows
-    gates: Array
-    oif: Array
-    if_: Array
-    g_c: Array  # g and c_prev, which i and f multiply
-    o: Array
-    f: Array
-    c: Array
-    h: Array
+    xh: Array  # (K, N), [x; 1; h_prev]
+    z: Array  # (4H, N), W @ xh, which [o; i; f; g] replace
+    oif: Array  # (3H, N), [o; i; f]
+    i_f: Array  # (2H, N), [i; f]
+    g_c_prev: Array  # (2H, N), [g; c_prev], which [i; f] multiply
+    o: Array  # (H, N)
+    f: Array  # (H, N)
+    c: Array  # (H, N)
+    h: Array  # (H, N)
 
 
-class LSTMFactors(NamedTuple):
-    """What the gradients of one step's h and c are multiplied by; ``dz`` takes their place."""
+class BackwardStep(NamedTuple):
+    """Views of one step's factors, which the gradients replace."""
 
-    o: Array
-    ifg: Array
-    c: Array
-    dz: Array
+    dz: Array  # (4H, N), [dz_o; dz_i; dz_f; dz_g]
+    dz_o: Array  # (H, N)
+    dz_ifg: Array  # (3, H, N)
+    dc_dh: Array  # (H, N), o (1 - tanh(c)^2)
 
 
 class TimeLSTM(Recurrent):
@@ -56,11 +56,15 @@ class TimeLSTM(Recurrent):
         dz_i = dc * g          i (1 - i)
         dz_f = dc * c[t-1]     f (1 - f)
         dz_g = dc * i          (1 - g^2)
-        dh   = Wh^T dz
         dc   = dc * f
+        dh   = Wh^T dz
 
-    The factors on the right of the stars need no recurrence and are computed for several steps at
-    once. The bias of the forget gate starts at 1 (Jozefowicz et al. 2015).
+    The factors to the right of the stars need no recurrence: they are computed for several steps
+    together. The bias of the forget gate starts at 1 (Jozefowicz et al. 2015).
+
+    ``xh[t] (K, N)`` is ``[x[t]; 1; h[t-1]]``, so that its product with ``W = [Wx b Wh]`` (4H, K)
+    includes the bias. ``h (T+1, H, N)`` is a view of its last rows and begins with the state before
+    the window: the output of step t is ``h[t+1]`` and its memory ``c[t+1]``.
     """
 
     gates = 4
@@ -71,101 +75,93 @@ class TimeLSTM(Recurrent):
         self.b[2 * self.hidden_size : 3 * self.hidden_size] = 1
 
     def _allocate(self, T: int, N: int) -> None:
-        H = self.hidden_size
-        self.rows = rows_per_block(4 * H, self.W.shape[1], N)
-        # Rows o, i, f, g and c_prev: a step writes its c where the next finds it as c_prev.
-        self.cells = self._new(T + 1, 5 * H, N)
-        self.products = self._new(2 * H, N)
+        H, K = self.hidden_size, self.W.shape[1]
+        self.product = product_of(4 * H, K, N)
+        # o, i, f, g and c_prev of each step, which writes its c as c_prev of the next.
+        self.cells = self._new(T + 1, 5, H, N)
+        self.c: Array = self.cells[:, 4]  # (T + 1, H, N)
+        self.ig_fc = self._new(2 * H, N)  # [i * g; f * c_prev]
         self.steps = [
-            LSTMStep(
+            Step(
                 xh=self.xh[t],
-                z=in_blocks(cell[: 4 * H], self.rows),
-                gates=cell[: 4 * H],
-                oif=cell[: 3 * H],
-                if_=cell[H : 3 * H],
-                g_c=cell[3 * H :],
-                o=cell[:H],
-                f=cell[2 * H : 3 * H],
-                c=self.cells[t + 1, 4 * H :],
+                z=cell[:4].reshape(4 * H, N),
+                oif=cell[:3].reshape(3 * H, N),
+                i_f=cell[1:3].reshape(2 * H, N),
+                g_c_prev=cell[3:].reshape(2 * H, N),
+                o=cell[0],
+                f=cell[2],
+                c=self.c[t + 1],
                 h=self.h[t + 1],
             )
             for t, cell in enumerate(self.cells[:-1])
         ]
 
-    def _forward(self, state: Array) -> tuple[Array, ...]:
-        H = self.hidden_size
-        W, products = in_blocks(self.used, self.rows), self.products
-        ig, fc = products[:H], products[H:]
-        tanh_c = ig
-        self.cells[0, 4 * H :] = state[1]
+    def _forward(self, W: Array) -> None:
+        product, ig_fc, H = self.product, self.ig_fc, self.hidden_size
+        ig, fc = ig_fc[:H], ig_fc[H:]
+        tanh_c = ig  # free by then
         for s in self.steps:
-            np.matmul(W, s.xh, out=s.z)
+            product(W, s.xh, out=s.z)
             # sigmoid(z) = (1 + tanh(z / 2)) / 2, so that one tanh serves all four gates.
             np.multiply(s.oif, HALF, out=s.oif)
-            np.tanh(s.gates, out=s.gates)
+            np.tanh(s.z, out=s.z)
             np.multiply(s.oif, HALF, out=s.oif)
             np.add(s.oif, HALF, out=s.oif)
-            np.multiply(s.if_, s.g_c, out=products)
+            np.multiply(s.i_f, s.g_c_prev, out=ig_fc)
             np.add(ig, fc, out=s.c)
             np.tanh(s.c, out=tanh_c)
             np.multiply(s.o, tanh_c, out=s.h)
-        return self.h[-1], self.cells[-1, 4 * H :]
 
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
-        self.rows_back = rows_per_block(H, 4 * H, N)
-        self.block = self._steps_at_once(4 * H * N * self.W.itemsize)
-        # Rows of dz_o, dz_i, dz_f, dz_g and dc.
-        self.factors = self._workspace("factors", self.block, 5 * H, N)
+        self.product_back = product_of(H, 4 * H, N)
+        self.block = steps_in_cache(T, 4 * H * N * self.W.itemsize)  # B
+        # The factors of dz_o, dz_i, dz_f, dz_g and the factor that takes dh to dc.
+        self.factors = self._workspace("factors", self.block, 5, H, N)
         self.tanh_c = self._workspace("tanh_c", self.block, H, N)
-        self.factor_steps = [
-            LSTMFactors(
-                o=factor[:H],
-                ifg=factor[H : 4 * H].reshape(3, H, N),
-                c=factor[4 * H :],
-                dz=factor[: 4 * H],
+        self.steps_back = [
+            BackwardStep(
+                dz=factors[:4].reshape(4 * H, N),
+                dz_o=factors[0],
+                dz_ifg=factors[1:4],
+                dc_dh=factors[4],
             )
-            for factor in self.factors
+            for factors in self.factors
         ]
         self.dz = self._workspace("dz", 4 * H, T, N)
 
     def _compute_factors(self, steps: slice) -> None:
-        H = self.hidden_size
-        cells = self.cells[steps]
+        cells = self.cells[steps]  # (B, 5, H, N)
         factors, tanh_c = self.factors[: len(cells)], self.tanh_c[: len(cells)]
-        gates, oif, g, c = (
-            factors[:, : 4 * H],
-            factors[:, : 3 * H],
-            factors[:, 3 * H : 4 * H],
-            factors[:, 4 * H :],
-        )
-        np.multiply(cells[:, : 4 * H], cells[:, : 4 * H], out=gates)
-        np.subtract(cells[:, : 3 * H], oif, out=oif)
-        np.subtract(1, g, out=g)
-        # To compute it again is cheaper than to keep it for every step.
-        np.tanh(self.cells[steps.start + 1 : steps.stop + 1, 4 * H :], out=tanh_c)
-        np.multiply(tanh_c, tanh_c, out=c)
-        np.subtract(1, c, out=c)
-        np.multiply(c, cells[:, :H], out=c)
-        np.multiply(factors[:, :H], tanh_c, out=factors[:, :H])
-        np.multiply(factors[:, H : 3 * H], cells[:, 3 * H :], out=factors[:, H : 3 * H])
-        np.multiply(g, cells[:, H : 2 * H], out=g)
+        o, i = cells[:, 0], cells[:, 1]  # (B, H, N) each
+        of_o, of_i_f, of_g, dc_dh = factors[:, 0], factors[:, 1:3], factors[:, 3], factors[:, 4]
+        np.multiply(cells[:, :4], cells[:, :4], out=factors[:, :4])  # o^2, i^2, f^2, g^2
+        np.subtract(cells[:, :3], factors[:, :3], out=factors[:, :3])  # o (1 - o) and so on
+        np.subtract(1, of_g, out=of_g)
+        # Cheaper to compute again than to keep for every step.
+        np.tanh(self.c[1:][steps], out=tanh_c)
+        np.multiply(tanh_c, tanh_c, out=dc_dh)
+        np.subtract(1, dc_dh, out=dc_dh)
+        np.multiply(dc_dh, o, out=dc_dh)
+        np.multiply(of_o, tanh_c, out=of_o)
+        np.multiply(of_i_f, cells[:, 3:], out=of_i_f)  # by g and c_prev
+        np.multiply(of_g, i, out=of_g)
 
-    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
-        dh, dc = dstate.copy()
-        tmp = self.products[: len(dh)]
-        Wh_T_blocks, dh_blocks = in_blocks(Wh_T, self.rows_back), in_blocks(dh, self.rows_back)
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
+        dh, dc = dstate  # (H, N) each
+        H, N = dh.shape
+        tmp = self.ig_fc[:H]
         for start in reversed(range(0, len(dy), self.block)):
             block = slice(start, min(start + self.block, len(dy)))
             self._compute_factors(block)
             for t in reversed(range(block.start, block.stop)):
-                factor = self.factor_steps[t - start]
+                s = self.steps_back[t - start]
                 np.add(dh, dy[t], out=dh)
-                np.multiply(dh, factor.c, out=tmp)
+                np.multiply(dh, s.dc_dh, out=tmp)
                 np.add(dc, tmp, out=dc)
-                np.multiply(dh, factor.o, out=factor.o)
-                np.multiply(dc, factor.ifg, out=factor.ifg)
+                np.multiply(dh, s.dz_o, out=s.dz_o)
+                np.multiply(dc, s.dz_ifg, out=s.dz_ifg)
                 np.multiply(dc, self.steps[t].f, out=dc)
-                np.matmul(Wh_T_blocks, factor.dz, out=dh_blocks)
-            swap_time(self.factors[: block.stop - start, : 4 * len(dh)], self.dz[:, block])
-        return np.stack([dh, dc])
+                self.product_back(Wh_T, s.dz, out=dh)
+            dz = self.factors[: block.stop - start, :4].reshape(-1, 4 * H, N)
+            swap_time(dz, self.dz[:, block])

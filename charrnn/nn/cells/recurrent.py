@@ -1,13 +1,13 @@
-"""What the recurrent layers have in common: the buffers of a window and the two large products.
+"""The common part of all recurrent layers: state, input, weights and the two large products.
 
 Dimensions
     T steps of the window, N parallel streams, D input features, H hidden units, G gates,
-    S state arrays (1, or 2 for the LSTM's h and c).
+    S state arrays (1, or 2 for the LSTM's h and c), K = D + 1 + H.
 
-Every activation is features by streams, so that a step is the textbook's column-vector equation
-for N columns at once. A layer keeps the input, a constant 1 and the hidden state of a step in one
-block of rows, ``[x; 1; h]``, and its weights in one matrix, ``W = [Wx b Wh]``: then a step is one
-product ``W @ [x; 1; h]``, bias included, and the gradient of all weights is one product too.
+Activations are (features, streams), so a step is the textbook's column-vector equation for N
+columns at once. A layer keeps the input, a constant 1 and the hidden state of a step in one block
+of rows, ``[x; 1; h]``, and its weights in one matrix, ``W = [Wx b Wh]``. A step is then one product
+``W @ [x; 1; h]``, bias included, and the gradient of all weights is one product too.
 
 ``dX`` is the gradient of the loss with respect to ``X``. A layer owns the buffers of one window,
 so ``backward`` belongs to the ``forward`` just before it.
@@ -20,72 +20,89 @@ from typing import ClassVar
 import numpy as np
 
 from charrnn.backend.arrays import Array, Workspace, swap_time
-from charrnn.nn.layers import WeightDropout
-from charrnn.nn.parameters import orthogonal
-
-CACHE_BYTES = 2**18
-"""What fits beside other buffers into the second-level cache of a core."""
-
+from charrnn.backend.products import transpose
+from charrnn.config import Architecture
+from charrnn.nn.initialisers import orthogonal
+from charrnn.nn.layers import SPENT
+from charrnn.nn.layers.dropout import WeightDropout
 
 HALF = np.array(0.5, np.float32)
-"""For operations on one step, of a microsecond each: with Python's 0.5 NumPy takes another half."""
+"""As an array: with Python's 0.5 an operation on one step takes 1.5 us, not 1."""
 
-TRANSPOSED_AT_ONCE = 128
-"""Rows of a matrix, so that their columns stay in the cache until they are written."""
+
+def sigmoid_(x: Array) -> None:
+    """Apply the logistic function in place, as (1 + tanh(x / 2)) / 2, which cannot overflow."""
+    np.multiply(x, HALF, out=x)
+    np.tanh(x, out=x)
+    np.multiply(x, HALF, out=x)
+    np.add(x, HALF, out=x)
 
 
 class Recurrent(ABC):
-    """A layer that reads a window of T steps and carries its state from window to window.
+    """A layer that reads a window of T steps and returns the state for the next window.
 
-    To add a cell: subclass in a module of its own, give ``gates``, ``states`` and the four abstract
-    methods, and add a line to ``cells.CELLS``; the tests run over ``CELLS``.
+    A cell is a subclass in its own module. It sets ``gates`` and ``states`` and implements the four
+    abstract methods. CONTRIBUTING.md lists the steps.
 
     Parameters
     ----------
     input_size : int
         D, the features of a step's input.
-    hidden_size : int
-        H, the features of its output.
-    weight_dropout : float
-        The share of the recurrent weights that is dropped in training.
+    architecture : Architecture
+        The layer reads ``hidden_size``, ``weight_dropout`` and the options of its cell.
+    workspace : Workspace, optional
+        The buffers of ``backward``. Layers that run one after another may share them.
 
     Attributes
     ----------
-    W : (G*H, D + 1 + H) array
+    gates : int
+        G, the number of blocks of H rows in the weights.
+    states : tuple of str
+        The names of the state arrays, ``h`` first. Each is an attribute (T + 1, H, N): index 0 is
+        the state before the window, index t + 1 the state after step t.
+    xh : (T + 1, K, N) array
+        ``[x; 1; h]`` of each step: x at step t and h before it.
+    h : (T + 1, H, N) array
+        The last H rows of ``xh``. The output of step t is ``h[t + 1]``.
+    W : (G*H, K) array
         Input weights, bias and recurrent weights side by side. ``Wx (G*H, D)``, ``b (G*H,)`` and
         ``Wh (G*H, H)`` are views of it and have PyTorch's shapes.
-    used : (G*H, D + 1 + H) array
-        ``W`` as the last ``forward`` used it: with dropped weights, or itself.
-    workspace : Workspace
-        Of ``backward``. Layers that work one after another may have the same.
+    used : (G*H, K) array
+        The weights of the last ``forward``: ``W``, or a copy with dropped weights.
+    dz : (G*H, T, N) array
+        The gradient of ``W @ [x; 1; h]`` of each step.
     """
 
     gates: ClassVar[int]
     states: ClassVar[tuple[str, ...]] = ("h",)
     dz: Array
 
-    def __init__(self, input_size: int, hidden_size: int, *, weight_dropout: float = 0.0) -> None:
+    def __init__(
+        self, input_size: int, architecture: Architecture, workspace: Workspace | None = None
+    ) -> None:
         self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.weight_dropout = WeightDropout(weight_dropout)
+        self.architecture = architecture
+        self.hidden_size = architecture.hidden_size
+        self.weight_dropout = WeightDropout(architecture.weight_dropout)
+        self.workspace = workspace or Workspace()
         self.window = self._window_back = (0, 0)
-        self.workspace = Workspace()
+        self._spent = True
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each weight, by name."""
         return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.hidden_size)}
 
     def hidden_columns(self, *, one_hot: bool) -> tuple[slice, ...]:
-        """Return the columns of ``W`` that read learned features: h, and x if not ``one_hot``."""
+        """Return the columns of ``W`` that read learned features: h, and x unless one-hot."""
         D = self.input_size
         x, h = slice(0, D), slice(D + 1, D + 1 + self.hidden_size)
         return (h,) if one_hot else (x, h)
 
     @property
     def floats_per_character(self) -> tuple[int, int]:
-        """About how many numbers the buffers hold for one step of one stream.
+        """The approximate size of the buffers for one step of one stream, in numbers.
 
-        Those of the layer's own, and those of ``workspace`` and of passing arrays.
+        The first counts the layer's own buffers, the second the workspace and temporary arrays.
         """
         D, H = self.input_size, self.hidden_size
         inside = (self.gates + 1) * H
@@ -93,19 +110,19 @@ class Recurrent(ABC):
 
     @property
     def floats_of_weights(self) -> int:
-        """About how many numbers the copies of the weights have that a window is computed with."""
+        """The approximate size of the copies of the weights, in numbers."""
         recurrent = self.gates * self.hidden_size**2
         dropped = self.shapes()["W"][1] * self.gates * self.hidden_size + 2 * recurrent
         return recurrent + (dropped if self.weight_dropout.rate else 0)
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """Use these arrays as the weights and as the place for their gradients."""
+        """Use these arrays as the weights and their gradients."""
         D = self.input_size
         self.W, self.dW = values["W"], grads["W"]
         self.Wx, self.b, self.Wh = self.W[:, :D], self.W[:, D], self.W[:, D + 1 :]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw uniform input weights and an orthogonal recurrent block per gate; the bias is 0."""
+        """Draw uniform input weights and an orthogonal recurrent matrix per gate; zero the bias."""
         H = self.hidden_size
         limit = H**-0.5
         self.Wx[...] = rng.uniform(-limit, limit, self.Wx.shape)
@@ -125,98 +142,109 @@ class Recurrent(ABC):
         state : (S, H, N) array
             The state before the window.
         rng : Generator, optional
-            Draws which weights are dropped; without it none is.
+            Draws the dropped weights. Without it none is dropped.
 
         Returns
         -------
         y : (T, H, N) array
-            The output of each step, in a buffer that the next ``forward`` overwrites.
+            The output of each step. The next ``forward`` overwrites it.
         state : (S, H, N) array
-            The state after the window, in memory of its own.
+            The state after the window, a new array.
         """
         T, D, N = x.shape
         if self.window != (T, N):
             self.window, self._window_back = (T, N), (0, 0)
-            self.xh: Array = np.empty((T + 1, D + 1 + self.hidden_size, N), self.W.dtype)
+            self.xh: Array = self._new(T + 1, D + 1 + self.hidden_size, N)
             self.xh[:, D] = 1
-            # h[0] is the incoming state, h[t + 1] the output of step t.
             self.h: Array = self.xh[:, D + 1 :]
             self._allocate(T, N)
-        self.used = self.weight_dropout.forward(self.W, D + 1, rng)
+            self._carried: list[Array] = [getattr(self, name) for name in self.states]
         self.xh[:-1, :D] = x
-        self.h[0] = state[0]
+        for buffer, before in zip(self._carried, state, strict=True):
+            buffer[0] = before
+        self.used = self.weight_dropout.forward(self.W, D + 1, rng)
+        self._forward(self.used)
+        self._spent = False
         after = np.empty_like(state)
-        for array, its in zip(after, self._forward(state), strict=True):
-            array[...] = its
+        for index, buffer in enumerate(self._carried):
+            after[index] = buffer[-1]
         return self.h[1:], after
 
     def backward(
         self, dy: Array, dstate: Array, *, input_gradient: bool = True
     ) -> tuple[Array | None, Array]:
-        """Go back through the window of the last ``forward``; fill the weights' gradients.
+        """Fill the gradients of the weights from those of the last ``forward``'s results.
 
         Parameters
         ----------
         dy : (T, H, N) array
-            The gradient of each step's output; it may lie in the buffer of ``dx``.
+            The gradient of each step's output. It may share memory with ``dx``.
         dstate : (S, H, N) array
-            The gradient of the state after the window: zeros where backpropagation is truncated.
+            The gradient of the state after the window, zeros if backpropagation is truncated.
         input_gradient : bool
-            Whether ``dx`` is wanted. Nothing below a one-hot input needs it.
+            Whether to compute ``dx``. A one-hot input does not need it.
 
         Returns
         -------
         dx : (T, D, N) array or None
-            The gradient of the input, in a buffer that the next ``backward`` with this workspace
-            overwrites.
+            The gradient of the input. The next ``backward`` with this workspace overwrites it.
         dstate : (S, H, N) array
-            The gradient of the state before the window.
+            The gradient of the state before the window, a new array.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no ``forward`` after the last ``backward``.
         """
+        if self._spent:
+            raise RuntimeError(SPENT)
+        self._spent = True
         T, N = self.window
         if self._window_back != self.window:
             self._window_back = self.window
             self._allocate_backward(T, N)
-        dstate = self._backward(dy, dstate, self._transposed())
         D, K = self.input_size, self.W.shape[1]
-        columns = self._workspace("columns", K, T, N)
-        dz_x = self._weight_gradients(swap_time(self.xh[:-1], columns).reshape(K, T * N))
+        Wh = self.used[:, D + 1 :]
+        dstate = dstate.copy()
+        self._backward(dy, dstate, transpose(Wh, self._workspace("Wh_T", *Wh.shape[::-1])))
+        columns = swap_time(self.xh[:-1], self._workspace("columns", K, T, N)).reshape(K, T * N)
+        dz_x = self._weight_gradients(columns)
         self.weight_dropout.backward(self.dW)
         if not input_gradient:
             return None, dstate
-        dx = np.matmul(self.Wx.T, dz_x, out=columns[:D].reshape(D, T * N))
+        dx = np.matmul(self.Wx.T, dz_x, out=columns[:D])  # x has served
         return swap_time(dx.reshape(D, T, N), self._workspace("dx", T, D, N)), dstate
 
     @abstractmethod
     def _allocate(self, T: int, N: int) -> None:
-        """Make the buffers of ``_forward`` and ``steps``, the views of each step's part."""
+        """Make the buffers, views and products of ``_forward`` for windows of this size."""
 
     @abstractmethod
-    def _forward(self, state: Array) -> tuple[Array, ...]:
-        """Fill ``h[1:]`` from ``xh[:-1]`` and return views of the state after the last step."""
+    def _forward(self, W: Array) -> None:
+        """Fill ``h[1:]`` and the other states step by step from ``xh`` with weights W (G*H, K)."""
 
     @abstractmethod
     def _allocate_backward(self, T: int, N: int) -> None:
-        """Make the buffers of ``_backward``, among them ``dz (..., T, N)``."""
+        """Make the buffers, views and products of ``_backward``, including ``dz``."""
 
     @abstractmethod
-    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
-        """Fill ``dz``, the gradient before the squashing; return that of the incoming state."""
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
+        """Fill ``dz`` and replace ``dstate`` with the gradient of the state before the window.
 
-    def _transposed(self) -> Array:
-        """Return a copy of the recurrent weights, transposed.
-
-        BLAS multiplies by it up to 1.7 times faster than by a transposed view.
+        Parameters
+        ----------
+        dy : (T, H, N) array
+            The gradient of each step's output.
+        dstate : (S, H, N) array
+            The gradient of the state after the window, changed in place.
+        Wh_T : (H, G*H) array
+            The recurrent weights, transposed.
         """
-        Wh_T = self._workspace("Wh_T", self.hidden_size, len(self.W))
-        for start in range(0, len(self.W), TRANSPOSED_AT_ONCE):
-            part = slice(start, start + TRANSPOSED_AT_ONCE)
-            Wh_T[:, part] = self.used[part, self.input_size + 1 :].T
-        return Wh_T
 
     def _weight_gradients(self, xh: Array) -> Array:
-        """Fill ``dW`` from ``dz`` and xh (K, T*N); return the rows of ``dz`` that ``Wx`` feeds.
+        """Fill ``dW`` from ``dz`` and xh (K, T*N) in one product over all steps and streams.
 
-        The gradient of the weights is one large product over all steps and streams.
+        Return the gradient (G*H, T*N) of ``Wx @ x``.
         """
         dz: Array = self.dz.reshape(len(self.W), -1)
         np.matmul(dz, xh.T, out=self.dW)
@@ -227,7 +255,3 @@ class Recurrent(ABC):
 
     def _workspace(self, name: str, *shape: int) -> Array:
         return self.workspace.array(name, shape, self.W.dtype)
-
-    def _steps_at_once(self, bytes_per_step: int) -> int:
-        """Return how many steps of a buffer fit into the part of the cache that is theirs."""
-        return max(1, min(self.window[0], CACHE_BYTES // bytes_per_step))

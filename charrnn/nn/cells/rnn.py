@@ -1,13 +1,13 @@
 """The simple recurrent layer.
 
 Dimensions
-    T steps of the window, N parallel streams, D input features, H hidden units.
+    T steps of the window, N parallel streams, D input features, H hidden units, K = D + 1 + H.
 """
 
 import numpy as np
 
 from charrnn.backend.arrays import Array, swap_time
-from charrnn.backend.products import in_blocks, rows_per_block
+from charrnn.backend.products import product_of
 from charrnn.nn.cells.recurrent import Recurrent
 
 
@@ -22,55 +22,46 @@ class TimeRNN(Recurrent):
 
         dz = dh * (1 - h[t]^2)          (relu: dh where h[t] > 0)
         dh = Wh^T dz
+
+    ``xh[t] (K, N)`` is ``[x[t]; 1; h[t-1]]``, so that its product with ``W = [Wx b Wh]`` (H, K)
+    includes the bias. ``h (T+1, H, N)`` is a view of its last rows and begins with the state before
+    the window: the output of step t is ``h[t+1]``.
     """
 
     gates = 1
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        weight_dropout: float = 0.0,
-        relu: bool = False,
-    ) -> None:
-        super().__init__(input_size, hidden_size, weight_dropout=weight_dropout)
-        self.relu = relu
-
     def _allocate(self, T: int, N: int) -> None:
-        H = self.hidden_size
-        self.rows = rows_per_block(H, self.W.shape[1], N)
-        self.z = self._new(H, N)
+        H, K = self.W.shape
+        self.product = product_of(H, K, N)
+        # A step's [x; 1; h_prev] (K, N) and h (H, N).
         self.steps = list(zip(self.xh[:-1], self.h[1:], strict=True))
 
-    def _forward(self, state: Array) -> tuple[Array, ...]:
-        W, z, z_blocks = in_blocks(self.used, self.rows), self.z, in_blocks(self.z, self.rows)
+    def _forward(self, W: Array) -> None:
+        product, relu = self.product, self.architecture.nonlinearity == "relu"
         for xh, h in self.steps:
-            np.matmul(W, xh, out=z_blocks)
-            if self.relu:
-                np.maximum(z, 0, out=h)
+            product(W, xh, out=h)
+            if relu:
+                np.maximum(h, 0, out=h)
             else:
-                np.tanh(z, out=h)
-        return (self.h[-1],)
+                np.tanh(h, out=h)
 
     def _allocate_backward(self, T: int, N: int) -> None:
         H = self.hidden_size
-        self.rows_back = rows_per_block(H, H, N)
-        self.factor = self._workspace("factor", T, H, N)
+        self.product_back = product_of(H, H, N)
+        self.factors = self._workspace("factors", T, H, N)
         self.dz = self._workspace("dz", H, T, N)
 
-    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> Array:
-        dh: Array = dstate[0].copy()
-        factor = self.factor
-        if self.relu:
-            np.greater(self.h[1:], 0, out=factor)
+    def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
+        (dh,) = dstate  # (H, N)
+        h, factors = self.h[1:], self.factors
+        # The factors of dh need no recurrence.
+        if self.architecture.nonlinearity == "relu":
+            np.greater(h, 0, out=factors)
         else:
-            np.multiply(self.h[1:], self.h[1:], out=factor)
-            np.subtract(1, factor, out=factor)
-        Wh_T_blocks, dh_blocks = in_blocks(Wh_T, self.rows_back), in_blocks(dh, self.rows_back)
-        for dy_t, dz in zip(dy[::-1], factor[::-1], strict=True):
+            np.multiply(h, h, out=factors)
+            np.subtract(1, factors, out=factors)
+        for dy_t, dz in zip(dy[::-1], factors[::-1], strict=True):
             np.add(dh, dy_t, out=dh)
-            np.multiply(dz, dh, out=dz)
-            np.matmul(Wh_T_blocks, dz, out=dh_blocks)
-        swap_time(factor, self.dz)
-        return dh[np.newaxis]
+            np.multiply(dz, dh, out=dz)  # replaces its factor
+            self.product_back(Wh_T, dz, out=dh)
+        swap_time(factors, self.dz)

@@ -1,22 +1,17 @@
-"""The opponents: values against slow references, proper distributions, published numbers."""
+"""N-grams: values against slow references, proper distributions, published numbers."""
 
-import bz2
-import gzip
-import lzma
 import math
-import os
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.evaluation.baselines import (
-    baselines,
+from charrnn.evaluation import ngrams
+from charrnn.evaluation.ngrams import (
+    best_ngram,
     choose_context,
-    compressed_bytes_given,
     kneser_ney,
     kneser_ney_probabilities,
     uniform,
@@ -167,62 +162,19 @@ def test_uniform_and_unigram_by_hand():
     assert nats == pytest.approx(-math.log(2.5 / 4.5) - 2 * math.log(0.5 / 4.5))
 
 
-def test_compressed_bytes_given_is_a_difference_of_sizes():
-    train, held_out = b"to be or not to be, " * 50, b"that is the question"
-    added = compressed_bytes_given(train, held_out)
-    assert added == {
-        "gzip -9": len(gzip.compress(train + held_out, 9)) - len(gzip.compress(train, 9)),
-        "bzip2 -9": len(bz2.compress(train + held_out)) - len(bz2.compress(train)),
-        "xz -9e": len(lzma.compress(train + held_out, preset=9 | lzma.PRESET_EXTREME))
-        - len(lzma.compress(train, preset=9 | lzma.PRESET_EXTREME)),
-    }
-    assert set(compressed_bytes_given(train, b"").values()) == {0}
-
-
-def test_baselines_names_every_opponent_in_order():
-    text = ("it is what it is, " * 60).encode()
-    symbols, train = np.unique(np.frombuffer(text, np.uint8), return_inverse=True)
-    scores = baselines(train[:900], train[900:], len(symbols), text[:900], text[900:])
-    names = [name for name, _ in scores]
-    assert names[:2] == ["uniform", "unigram"]
-    assert names[2].startswith("Kneser-Ney ")
-    added = compressed_bytes_given(text[:900], text[900:])
-    assert names[3:] == [name for name in ("gzip -9", "bzip2 -9", "xz -9e") if added[name] > 0]
-    assert scores[0][1] > scores[1][1] > scores[2][1] > 0
-    assert scores[3][1] == pytest.approx(added["gzip -9"] * 8 * math.log(2))
-
-
-def test_a_compressor_that_needs_no_more_bytes_is_left_out(monkeypatch):
-    added = {"gzip -9": 5, "bzip2 -9": -3, "xz -9e": 0}
-    monkeypatch.setattr("charrnn.evaluation.baselines.compressed_bytes_given", lambda *_: added)
-    train = np.arange(40) % 4
-    names = [name for name, _ in baselines(train, train, 4, b"", b"")]
-    assert names[3:] == ["gzip -9"]
+def test_the_best_ngram_is_named():
+    text = np.tile(np.arange(7, dtype=np.uint8), 40)
+    name, nats = best_ngram(text[:200], text[200:], 7)
+    context = choose_context(text[:200], 7)
+    assert name == f"Kneser-Ney {context + 1}-gram"
+    assert nats == kneser_ney(text[:200], text[200:], 7, max_context=context)[-1]
 
 
 def test_the_ngram_of_a_long_text_trains_on_its_end_and_says_so(monkeypatch):
-    monkeypatch.setattr("charrnn.evaluation.baselines.MAX_NGRAM_SYMBOLS", 1_000)
+    monkeypatch.setattr(ngrams, "MAX_SYMBOLS", 1_000)
     text = np.random.default_rng(3).integers(0, 2, 2_100).astype(np.uint8)
-    name, nats = baselines(text[:2_000], text[2_000:], 2, b"", b"")[2]
-    assert name.endswith(", last 1,000 symbols")
+    name, nats = best_ngram(text[:2_000], text[2_000:], 2)
     context = choose_context(text[1_000:2_000], 2)
-    assert f"(context {context})" in name
+    assert name == f"Kneser-Ney {context + 1}-gram of the last 1,000 symbols"
     expected = kneser_ney(text[1_000:2_000], text[2_000:], 2, max_context=context)[-1]
     assert nats == pytest.approx(float(expected))
-
-
-@pytest.mark.skipif(
-    "CHARRNN_TINYSHAKESPEARE" not in os.environ, reason="CHARRNN_TINYSHAKESPEARE names no file"
-)
-def test_tiny_shakespeare_gives_the_known_numbers():
-    text = Path(os.environ["CHARRNN_TINYSHAKESPEARE"]).read_bytes()
-    symbols, every = np.unique(np.frombuffer(text, np.uint8), return_inverse=True)
-    cut = 1_003_854
-    train, held_out = every[:cut], every[cut:]
-    nats = kneser_ney(train, held_out, len(symbols), max_context=8) / len(held_out)
-    known = [2.4835, 2.0381, 1.7191, 1.5612, 1.5226, 1.5165, 1.5192, 1.5220]
-    np.testing.assert_allclose(nats[1:], known, atol=2e-4)
-    assert choose_context(train, len(symbols)) == 6
-    added = compressed_bytes_given(text[:cut], text[cut:])
-    bits = [count * 8 / len(held_out) for count in added.values()]
-    np.testing.assert_allclose(bits, [3.097, 2.398, 2.518], atol=2e-3)

@@ -1,4 +1,4 @@
-"""How much of the held-out part is in the training part, and whether the end is like the rest."""
+"""How much of the held-out part stands in the training part, word for word."""
 
 import random
 import string
@@ -6,21 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from texts import WORDS, prose
 
-from charrnn.data import likeness
 from charrnn.data import overlap as repeats
-from charrnn.data.likeness import end_is_unlike
 from charrnn.data.overlap import BLOCK, overlap, overlap_of_items, spread
-from charrnn.text.vocabulary import to_codes
-
-WORDS = ["kettle", "garden", "slowly", "under", "rain", "and", "wind", "the", "sings", "of"]
-
-
-def prose(count, seed, words=WORDS):
-    """Return lines of random words: each with its own order."""
-    rng = random.Random(seed)
-    lines = [" ".join(rng.choices(words, k=rng.randint(4, 11))) for _ in range(count)]
-    return "\n".join(lines) + "\n"
+from charrnn.text.codes import to_codes
 
 
 def noise(count, seed, kind=np.uint8):
@@ -94,65 +84,12 @@ def test_pieces_are_spread_over_all_of_a_text():
 
 
 def test_items_that_are_learned_too():
-    train = to_codes("anna\nbob\n\nzoe\n한국\n")
-    assert overlap_of_items(train, to_codes("bob\nann\n한국\n\nbob")) == 0.75
-    assert overlap_of_items(train, to_codes("\n\n")) == 0
-    assert overlap_of_items(train[:0], to_codes("bob")) == 0
-
-
-C_CODE = "".join(
-    f"static int f{n}(const char *s, size_t n{n}) {{\n    return s[{n}] == 0 ? -{n} : n{n};\n}}\n"
-    for n in range(60)
-)
-FRENCH = ["l'été", "forêt", "près", "château", "où", "garçon", "déjà", "élève", "qu'il", "à"]
-
-
-def log(form, count):
-    rng = random.Random(0)
-    return "".join(form.format(rng.randrange(10, 60), rng.randrange(999)) for _ in range(count))
-
-
-TABLE = "".join(f"{n * n * n};{n * 77 % 1000};{n % 7}\n" for n in range(90, 200))
-
-UNLIKE = {
-    "code behind prose": prose(900, 0) + C_CODE,
-    "another language behind prose": prose(900, 0) + prose(100, 1, FRENCH),
-    "sorted names": "\n".join(
-        sorted("".join(random.Random(n).choices(string.ascii_lowercase, k=6)) for n in range(2000))
-    ),
-    "a log that changes": log("12:{0}:07 INFO request {1} done\n", 900)
-    + log('{{"at":{0},"level":"info","id":{1}}}\n', 80),
-}
-LIKE = {
-    "prose": prose(900, 0),
-    "short prose": prose(60, 0),
-    "prose in two languages": prose(30, 0) + prose(30, 1, FRENCH) * 2 + prose(40, 2),
-    "a log in order": "".join(
-        sorted(log("12:{0}:07 INFO request {1} done\n", 900).splitlines(True))
-    ),
-    "rare characters": "".join(map(chr, random.Random(0).choices(range(0x4E00, 0x5200), k=5000))),
-    # The end costs more than the average piece, and less than the strangest one.
-    "tables among prose": prose(40, 0) + TABLE[:300] + prose(60, 1) + TABLE[300:420] + prose(8, 2),
-    "a single character": "a" * 5000,
-    "too short to tell": prose(9, 0) + C_CODE[:40],
-}
-
-
-@pytest.mark.parametrize("case", UNLIKE)
-def test_an_end_that_is_unlike_the_rest(case):
-    assert end_is_unlike(*cut(UNLIKE[case]))
-
-
-@pytest.mark.parametrize("case", LIKE)
-def test_an_end_that_is_like_the_rest(case):
-    assert not end_is_unlike(*cut(LIKE[case]))
-
-
-def test_a_long_text_is_sampled(monkeypatch):
-    monkeypatch.setattr(likeness, "SAMPLE", 20_000)
-    monkeypatch.setattr(likeness, "PIECE", 1_000)
-    assert end_is_unlike(*cut(prose(3000, 0) + C_CODE * 4))
-    assert not end_is_unlike(*cut(prose(3000, 0)))
+    train = to_codes("anna\nbob\nzoe\n한국\n")
+    assert overlap_of_items(train, to_codes("bob\nann\n한국\nbob\n")) == 0.75
+    assert overlap_of_items(train, train[:0]) == 0
+    assert overlap_of_items(train[:0], to_codes("bob\n")) == 0
+    poems = to_codes("rain\nwind\x1esun\x1e")
+    assert overlap_of_items(poems, to_codes("wind\x1esun\x1erain\nwind\x1e"), 0x1E) == 2 / 3
 
 
 def with_boilerplate(seed):

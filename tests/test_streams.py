@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.data.windows import Streams
+from charrnn.data.streams import Streams
 from charrnn.errors import VocabularyError
 from charrnn.text import Vocabulary
-from charrnn.text.vocabulary import to_codes
+from charrnn.text.codes import to_codes
 
 ALL = slice(None)
 
@@ -46,8 +46,10 @@ def test_every_character_is_a_target_once_per_epoch(shape):
 def test_a_stream_reads_on_and_wraps_at_the_end(shape, step):
     length, N, T = shape
     streams = Streams(*numbered(length), N, T)
-    ids, targets, scored = streams.window(step, ALL)
+    ids, targets, scored, begins, carried = streams.window(step, ALL)
     assert scored is None
+    assert begins is None
+    assert carried
     assert ids.shape == targets.shape == (T, N)
     for n in range(N):
         start = n * length // N + (step - 1) * T
@@ -71,7 +73,7 @@ def test_some_streams_are_columns_of_all(shape, data):
 
 def test_a_window_longer_than_the_text_goes_round():
     codes = to_codes("abc")
-    ids, targets, _ = Streams(codes, Vocabulary.from_codes(codes), 1, 7).window(1, ALL)
+    ids, targets, *_ = Streams(codes, Vocabulary.from_codes(codes), 1, 7).window(1, ALL)
     assert ids.ravel().tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert targets.ravel().tolist() == [1, 2, 0, 1, 2, 0, 1]
 
@@ -79,7 +81,7 @@ def test_a_window_longer_than_the_text_goes_round():
 def test_windows_hold_ids_and_not_codes():
     codes = to_codes("hello, 한국")
     vocabulary = Vocabulary.from_codes(codes)
-    ids, targets, _ = Streams(codes, vocabulary, 1, 8).window(1, ALL)
+    ids, targets, *_ = Streams(codes, vocabulary, 1, 8).window(1, ALL)
     assert vocabulary.decode(ids.ravel()) == "hello, 한"
     assert vocabulary.decode(targets.ravel()) == "ello, 한국"
     assert ids.dtype == vocabulary.dtype

@@ -1,87 +1,30 @@
-"""The opponents that keep a character language model honest.
+"""Counting as an opponent: characters by their frequency, and after the few before them.
 
-A recurrent network is worth its training only if it beats what a few seconds of counting, or a
-file compressor, reach on the same split. Every function here scores a held-out text, each symbol
-exactly once, knowing a training text, and answers with a *total* (nats, or bytes added), so that
-the caller divides all opponents by the same number of symbols, characters or bytes.
-
-None of the counting models sees the end of the training text as context: the first symbols of the
-held-out text have only the few symbols before them to go by, like a model with a fresh state. They
-stay as they were trained while they score; the compressors go on learning as they read.
+Every function scores a held-out text, each symbol exactly once, knowing a training text, and
+returns a *total* in nats, so that the caller divides all opponents by the same number of symbols.
 
 Dimensions: n training symbols, m held-out symbols, V vocabulary size, K longest context; for grams
 (strings) of one length, G distinct ones and C distinct contexts (the same without the last symbol).
 """
 
-import bz2
-import gzip
-import lzma
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Ids: TypeAlias = npt.NDArray[np.integer[Any]]
+from charrnn.backend.arrays import Ids
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 MAX_CONTEXT = 16
 """The longest n-gram context tried; most texts stop gaining, and so the search, before 10."""
-
-MAX_NGRAM_SYMBOLS = 5_000_000
+MAX_SYMBOLS = 5_000_000
 """The n-gram trains on at most so many symbols, the last ones: it takes about 80 bytes for each."""
-
-_FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)  # KenLM's --discount_fallback
-
-_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip -9": lambda data: gzip.compress(data, compresslevel=9, mtime=0),
-    "bzip2 -9": lambda data: bz2.compress(data, compresslevel=9),
-    "xz -9e": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
-}
-
-
-def baselines(
-    train_ids: Ids,
-    held_out_ids: Ids,
-    vocab_size: int,
-    train_bytes: bytes,
-    held_out_bytes: bytes,
-) -> list[tuple[str, float]]:
-    """Score every opponent on one split.
-
-    Parameters
-    ----------
-    train_ids, held_out_ids : (n,) and (m,) integer arrays
-        The two texts as symbols in [0, `vocab_size`).
-    vocab_size : int
-        The number of symbols that share the probability, seen in training or not.
-    train_bytes, held_out_bytes : bytes
-        The same two texts as the compressors read them, usually in UTF-8.
-
-    Returns
-    -------
-    list of (str, float)
-        The opponent's name and the nats it needs for the whole held-out text, from the most
-        ignorant to the compressors. The n-gram's context is chosen without the held-out text,
-        by `choose_context`; a compressor's bytes are counted as 8 ln 2 nats each. Of a text that
-        repeats the training text, a compressor may pack both into no more bytes than the one:
-        that is no cost of a text, and it is left out.
-    """
-    fitted = train_ids[-MAX_NGRAM_SYMBOLS:]
-    context = choose_context(fitted, vocab_size)
-    ngram = f"Kneser-Ney {context + 1}-gram (context {context})"
-    if len(fitted) < len(train_ids):
-        ngram += f", last {len(fitted):,} symbols"
-    scores = [
-        ("uniform", uniform(vocab_size, len(held_out_ids))),
-        ("unigram", unigram(train_ids, held_out_ids, vocab_size)),
-        (ngram, float(kneser_ney(fitted, held_out_ids, vocab_size, max_context=context)[-1])),
-    ]
-    added = compressed_bytes_given(train_bytes, held_out_bytes)
-    costs = [(name, count * 8 * math.log(2)) for name, count in added.items() if count > 0]
-    return scores + costs
+FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
+"""KenLM's --discount_fallback."""
 
 
 def uniform(vocab_size: int, m: int) -> float:
@@ -118,6 +61,30 @@ def unigram_of_counts(train: Counts, held_out: Counts) -> float:
     weights = train + 0.5
     nats = np.log(weights.sum()) - np.log(weights)
     return float(nats @ held_out)
+
+
+def best_ngram(train: Ids, held_out: Ids, vocab_size: int) -> tuple[str, float]:
+    """Score the held-out text by the n-gram whose length suits the training text best.
+
+    Parameters
+    ----------
+    train, held_out : (n,) and (m,) integer arrays
+        Symbols in [0, `vocab_size`).
+    vocab_size : int
+        The number of symbols that share the probability.
+
+    Returns
+    -------
+    name : str
+    nats : float
+        For the whole held-out text.
+    """
+    fitted = train[-MAX_SYMBOLS:]
+    context = choose_context(fitted, vocab_size)
+    name = f"Kneser-Ney {context + 1}-gram"
+    if len(fitted) < len(train):
+        name += f" of the last {len(fitted):,} symbols"
+    return name, float(kneser_ney(fitted, held_out, vocab_size, max_context=context)[-1])
 
 
 def kneser_ney(
@@ -237,28 +204,6 @@ def kneser_ney_probabilities(
         contexts, grams = grams, longer
 
 
-def compressed_bytes_given(train: bytes, held_out: bytes) -> dict[str, int]:
-    """Count the bytes by which the held-out text makes the compressed training text longer.
-
-    The nearest that a file compressor comes to a held-out loss: it has read the training text
-    (as much as fits its window: 32 KiB, 900 kB and 64 MiB), and adapts within the held-out text.
-
-    Parameters
-    ----------
-    train, held_out : bytes
-        The two texts, in this order.
-
-    Returns
-    -------
-    dict of str to int
-        Bytes added for ``"gzip -9"``, ``"bzip2 -9"`` and ``"xz -9e"``.
-    """
-    both = train + held_out
-    return {
-        name: len(compress(both)) - len(compress(train)) for name, compress in _COMPRESSORS.items()
-    }
-
-
 class _Strings(NamedTuple):
     """All strings of one length in a text, equal ones with equal numbers."""
 
@@ -332,7 +277,7 @@ def _discounts(counts: npt.NDArray[np.int64]) -> Floats:
     ever impossible.
     """
     n = np.bincount(counts[counts < 5], minlength=5).tolist()
-    discounts = [0.0, *_FALLBACK_DISCOUNTS]
+    discounts = [0.0, *FALLBACK_DISCOUNTS]
     for r in (1, 2, 3):
         if n[1] and n[2] and n[r] and n[r + 1]:
             estimate = r - (r + 1) * n[1] / (n[1] + 2 * n[2]) * n[r + 1] / n[r]

@@ -12,16 +12,17 @@ from typer.testing import CliRunner
 
 from charrnn.cli.app import app
 from charrnn.config import Architecture, EvalConfig, ModelConfig, TrainConfig
-from charrnn.data import splits as split
-from charrnn.data.items import as_lines
+from charrnn.data import splits
+from charrnn.data.dividing import as_items
 from charrnn.data.splits import HashedSplit, Split
 from charrnn.errors import ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
-from charrnn.evaluation.scorers import ColdScorer, score
+from charrnn.evaluation.pieces import Pieces
+from charrnn.evaluation.scorers import Scorer, score
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
-from charrnn.text.vocabulary import to_codes, to_text
+from charrnn.text.codes import to_codes, to_text
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
 
@@ -61,7 +62,7 @@ def test_tails_are_scored_from_a_zero_state(cell):
     model.parameters["head.W"][...] = rng.standard_normal(model.parameters["head.W"].shape)
     tails = [rng.integers(0, 11, length).astype(np.uint8) for length in (40, 41, 3, 200)]
     wanted = sum(score_ids(model, tail, exact=True) - log(model.vocab_size) for tail in tails)
-    scorer = ColdScorer.of_tails(tails)
+    scorer = Scorer(Pieces.tails(tails))
     assert scorer.characters == sum(map(len, tails)) - len(tails)
     assert score(model, scorer).nats == pytest.approx(wanted, rel=1e-6)
     assert score(model, scorer, threads=3) == score(model, scorer)
@@ -103,7 +104,7 @@ def test_a_strided_run_goes_on(strided):
     directory, _ = strided
     events = list(resume(directory, length=TrainConfig(steps=45)).train())
     assert events[-1].step == 45
-    assert load(directory / "last.npz").split.parts == 7
+    assert load(directory / "last.npz").settings.split_parts == 7
 
 
 def test_lines_are_held_out_from_the_end():
@@ -145,16 +146,18 @@ ITEMS = [f"item {number}, 한국 é {number * 7919 % 1000}" for number in range(
 
 
 def hashed(items, fraction=0.1, key=5):
-    codes = to_codes("\n".join(items))
-    return HashedSplit.of(codes, fraction, key), codes
+    return HashedSplit(fraction, key), as_items(to_codes("\n".join(items)))
+
+
+def held_of(split, codes):
+    return split.both(codes)[1]
 
 
 def test_the_hash_is_the_same_everywhere():
     split, codes = hashed(
         ["anna", "bob", "한국", "", "dora", "é", "zoe"], fraction=0.5, key=2**63 + 1
     )
-    assert lines_of(split.held(codes)) == PINNED
-    assert split == HashedSplit(len(codes), sum(len(x) + 1 for x in PINNED), 0.5, 2**63 + 1)
+    assert lines_of(held_of(split, codes)) == PINNED
     digest = blake2b("한국".encode(), digest_size=8, key=(2**63 + 1).to_bytes(8, "little")).digest()
     assert ("한국" in PINNED) == (int.from_bytes(digest, "little") < 2**63)
 
@@ -163,11 +166,8 @@ def test_the_hash_is_the_same_everywhere():
 @settings(deadline=None)
 def test_every_line_is_on_one_side_and_in_order(items, fraction):
     split, codes = hashed(items, fraction)
-    learned, held = split.learned(codes), split.held(codes)
-    assert [side.tolist() for side in split.both(codes)] == [learned.tolist(), held.tolist()]
-    assert split.held_out == len(held)
-    assert split.characters == len(codes)
-    assert len(learned) + len(held) == len(as_lines(codes))
+    learned, held = split.both(codes)
+    assert len(learned) + len(held) == len(codes)
     sides = lines_of(learned), lines_of(held)
     assert not set(sides[0]) & set(sides[1])
     for side in sides:
@@ -176,40 +176,53 @@ def test_every_line_is_on_one_side_and_in_order(items, fraction):
 
 def test_a_list_that_grows_keeps_its_split(monkeypatch):
     split, codes = hashed(ITEMS[:1000])
-    held = set(lines_of(split.held(codes)))
+    held = set(lines_of(held_of(split, codes)))
     assert 60 < len(held) < 140
     more, longer = hashed(ITEMS[::-1] + ITEMS)
-    assert set(lines_of(more.held(longer))) & set(ITEMS[:1000]) == held
+    assert set(lines_of(held_of(more, longer))) & set(ITEMS[:1000]) == held
     other, codes = hashed(ITEMS[:1000], key=6)
-    assert set(lines_of(other.held(codes))) != held
+    assert set(lines_of(held_of(other, codes))) != held
 
 
 def test_lines_of_bytes_are_hashed_as_they_are():
-    data = "\n".join(ITEMS).encode()
-    of_bytes = HashedSplit.of(np.frombuffer(data, np.uint8), 0.1, 5, "byte")
+    data = "".join(f"{item}\n" for item in ITEMS).encode()
+    of_bytes = HashedSplit(0.1, 5, "byte")
     split, codes = hashed(ITEMS)
-    held = of_bytes.held(np.frombuffer(data, np.uint8)).tobytes()
-    assert held == to_text(split.held(codes)).encode()
+    held = held_of(of_bytes, np.frombuffer(data, np.uint8)).tobytes()
+    assert held == to_text(held_of(split, codes)).encode()
     broken = np.frombuffer(b"\xff\n\xfe\n", np.uint8)
-    half = HashedSplit.of(broken, 0.5, 1, "byte")
-    assert len(half.held(broken)) + len(half.learned(broken)) == 4
+    assert sum(map(len, HashedSplit(0.5, 1, "byte").both(broken))) == 4
 
 
 def test_nothing_is_held_out_of_nothing():
     split, codes = hashed(ITEMS, fraction=0.0)
-    assert split.held_out == len(split.held(codes)) == 0
-    assert split.parts == 1
-    empty = to_codes("")
-    assert HashedSplit.of(empty, 0.5, 0).held_out == len(split.learned(empty)) == 0
+    assert len(held_of(split, codes)) == 0
+    assert sum(map(len, HashedSplit(0.5, 0).both(to_codes("")))) == 0
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100])
-def test_the_chunks_of_lines_change_nothing(monkeypatch, size):
-    expected, codes = hashed([*ITEMS[:50], "", "", "x" * 300])
-    held = expected.held(codes).tolist()
-    whole = split.chunks_of_lines
-    monkeypatch.setattr(split, "chunks_of_lines", lambda codes: whole(codes, size))
-    again, codes = hashed([*ITEMS[:50], "", "", "x" * 300])
-    assert again == expected
-    assert again.held(codes).tolist() == held
-    assert np.concatenate(list(whole(codes, size))).tolist() == as_lines(codes).tolist()
+def test_the_chunks_change_nothing(monkeypatch, size):
+    split, codes = hashed([*ITEMS[:50], "", "", "x" * 300])
+    expected = [side.tolist() for side in split.both(codes)]
+    whole = splits.chunks_of_items
+    monkeypatch.setattr(splits, "chunks_of_items", lambda codes, end: whole(codes, end, size))
+    assert [side.tolist() for side in split.both(codes)] == expected
+
+
+@given(st.lists(st.sampled_from(ITEMS), max_size=30), st.sampled_from([0x1E, 0x1D, 0]))
+@settings(deadline=None)
+def test_another_end_changes_nothing(items, end):
+    split, codes = hashed(items, 0.5)
+    other = HashedSplit(split.fraction, split.key, end=end)
+    marked = np.where(codes == ord("\n"), end, codes)
+    for side, same in zip(split.both(codes), other.both(marked), strict=True):
+        assert np.where(side == ord("\n"), end, side).tolist() == same.tolist()
+
+
+def test_longer_items_hold_out_whole_items_too():
+    poems = [f"{ITEMS[n]}\n{ITEMS[n + 1]}" for n in range(500)]
+    codes = to_codes("".join(poem + "\x1e" for poem in poems))
+    learned, held = HashedSplit(0.1, 5, end=0x1E).both(codes)
+    sides = [to_text(side).split("\x1e")[:-1] for side in (learned, held)]
+    assert sorted(sides[0] + sides[1]) == sorted(poems)
+    assert 20 < len(sides[1]) < 90

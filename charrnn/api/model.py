@@ -1,0 +1,364 @@
+"""A trained model, as a program uses it."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from charrnn.api.scores import Scores, score_text
+from charrnn.api.settings import check_names, given, pick, takes
+from charrnn.config import EvalConfig, SampleConfig, TextConfig
+from charrnn.errors import CheckpointError, ConfigError
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.result import Evaluation
+from charrnn.evaluation.scored_text import read_for
+from charrnn.nn.model import CharModel
+from charrnn.sampling.drawing import generate
+from charrnn.sampling.items import check_seed, known_items, sample_items
+from charrnn.storage.checkpoint import Checkpoint, save
+from charrnn.storage.folder import cache_directory, open_model
+from charrnn.system.machine import available_cores
+from charrnn.text import Corpus, Vocabulary, fitting_text
+
+Unknown = Literal["score", "error"]
+
+
+def load(model: str | Path | None = None) -> "Model":
+    """Load a model.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        A file, the folder of a run, or its name under ``./runs``; the newest run if left out.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    RunError
+        If there is no such thing.
+    CheckpointError
+        If the file is damaged, or no model.
+
+    Examples
+    --------
+    >>> charrnn.load("runs/corpus")
+    Model(gru 1 x 16, 28 symbols, 2,652 parameters, step 60)
+    """
+    path, checkpoint = open_model(model)
+    return Model(checkpoint, path)
+
+
+class Model:
+    """A trained model: `charrnn.load` and `charrnn.train` give one.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Its weights are copied.
+    path : Path, optional
+        The file that it is from.
+
+    Attributes
+    ----------
+    network : CharModel
+        The network, with V symbols and P parameters: ``network.parameters`` are its weights by
+        name. What is changed there is what is sampled, scored and saved from then on.
+    checkpoint : Checkpoint
+        All that is known of it: its ``architecture``, the ``settings`` and the ``history`` of its
+        run, how often each symbol occurs in its text (``counts``), and the weights of ``network``.
+    path : Path or None
+
+    Examples
+    --------
+    >>> model = charrnn.load("runs/corpus")
+    >>> model.checkpoint.settings.optimizer
+    'muon'
+    >>> model.network.parameters["head.W"].shape
+    (28, 17)
+    """
+
+    def __init__(self, checkpoint: Checkpoint, path: Path | None = None) -> None:
+        self.network: CharModel = checkpoint.model()
+        history = replace(checkpoint.history, rows=list(checkpoint.history.rows))
+        self.checkpoint = replace(
+            checkpoint, weights=self.network.parameters, training={}, history=history
+        )
+        self.path = path
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The V symbols that the model knows, and their numbers."""
+        return self.checkpoint.vocabulary
+
+    def __repr__(self) -> str:
+        config, history = self.checkpoint.architecture, self.checkpoint.history
+        members = f"{config.members} x " if config.members > 1 else ""
+        return (
+            f"Model({config.cell} {members}{config.num_layers} x {config.hidden_size}, "
+            f"{len(self.vocabulary):,} symbols, {self.network.num_parameters:,} parameters, "
+            f"step {history.step:,})"
+        )
+
+    @overload
+    def sample(
+        self,
+        seed: str = "",
+        *,
+        num_samples: None = None,
+        novel: bool = False,
+        threads: int | None = None,
+        **settings: Any,
+    ) -> str: ...
+
+    @overload
+    def sample(
+        self,
+        seed: str = "",
+        *,
+        num_samples: int,
+        novel: bool = False,
+        threads: int | None = None,
+        **settings: Any,
+    ) -> list[str]: ...
+
+    @takes(SampleConfig, leave_out=["num_samples"])
+    def sample(
+        self,
+        seed: str = "",
+        *,
+        num_samples: int | None = None,
+        novel: bool = False,
+        threads: int | None = None,
+        **settings: Any,
+    ) -> str | list[str]:
+        r"""Draw text that goes on from a seed, or, from a model of items, whole items.
+
+        Parameters
+        ----------
+        seed : str
+            What the text begins with. Without one, text goes on as after a line end, if the
+            vocabulary has one, else as after its first symbol; an item begins as items do.
+        num_samples : int, optional
+            How many to draw, in parallel.
+        novel : bool
+            From a model of items: only items that are not in its text, each of them once.
+        threads : int, optional
+            Processes for many samples, as many as there are cores if left out; no effect on the
+            text.
+        **settings
+            The other fields of `SampleConfig`: ``length`` in characters (500), of an item at the
+            most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
+            it; ``random_seed``, with which the text is the same every time.
+
+        Returns
+        -------
+        str or list of str
+            The text, the seed included. A list if ``num_samples`` is given.
+
+        Raises
+        ------
+        VocabularyError
+            If the seed has a character that the model does not know.
+        ConfigError
+            If a setting is unknown or out of range, or has no meaning for this model.
+        CharrnnError
+            If ``novel`` items do not turn up.
+
+        Examples
+        --------
+        >>> model = charrnn.load("runs/corpus")
+        >>> text = model.sample("pack ", length=20, random_seed=1)
+        >>> text.startswith("pack "), len(text)
+        (True, 25)
+        >>> len(model.sample(num_samples=3, length=10, temperature=0.5))
+        3
+        """
+        check_names(self.sample, settings)
+        config = pick(SampleConfig, {**settings, "num_samples": num_samples})
+        checkpoint, vocabulary = self.checkpoint, self.vocabulary
+        task = checkpoint.task
+        threads = threads or available_cores()
+        if novel and not task.separate:
+            raise ConfigError("novel draws items that are new: train a model with items=... first")
+        seed, _ = fitting_text(seed, vocabulary, checkpoint.text.newlines)
+        vocabulary.encode_text(seed)  # names what is unknown
+        if task.separate:
+            if config.stop is not None:
+                raise ConfigError("stop has no place here: an item that is drawn ends at its end")
+            check_seed(checkpoint, seed)
+            known = known_items(checkpoint, cache_dir=self._cache_dir) if novel else None
+            drawn = sample_items(
+                checkpoint, config, known=known, novel=novel, seed=seed, threads=threads
+            )
+            texts = [item.text for item in drawn]
+        else:
+            texts = [seed] * config.num_samples
+            pieces = generate(self.network, vocabulary, config, seed=seed, threads=threads)
+            for number, piece in pieces:
+                texts[number] += piece
+            if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
+                texts = [unicodedata.normalize("NFC", text) for text in texts]
+        return texts[0] if num_samples is None else texts
+
+    def score(self, text: str, *, context: str = "", unknown: Unknown = "score") -> Scores:
+        r"""Return what each character of a text costs the model.
+
+        The score of a character depends on what precedes it alone. The first one follows on the
+        ``context`` or, without one, on what `sample` begins with: a line end, if the vocabulary
+        has one, else its first symbol. So ``exp(-total_nats)`` is the probability with which
+        `sample` draws the text. A model of items reads a text as its own: each item follows on
+        the end of another, and its own end is one of its characters.
+
+        Parameters
+        ----------
+        text : str
+            m characters. They are read in one stream: a long text is scored faster by `evaluate`,
+            which does not say what each of them costs.
+        context : str
+            What the model reads before; it costs nothing. For a model of items, how the first
+            item begins.
+        unknown : "score" or "error"
+            Whether characters that the model does not know are charged as `evaluate` does, by the
+            share of new symbols in its training text, or are an error. The model reads neither
+            these nor unknown ones in the context.
+
+        Returns
+        -------
+        Scores
+            ``nats (m,)``, ``symbols``, and totals. In a notebook it shows itself as a heat map.
+
+        Raises
+        ------
+        CorpusError
+            If the text is empty.
+        VocabularyError
+            If a character is unknown and ``unknown`` is "error", or is half of one.
+
+        Examples
+        --------
+        >>> model = charrnn.load("runs/corpus")
+        >>> scores = model.score("jugs")
+        >>> scores.symbols, scores.nats.shape
+        (('j', 'u', 'g', 's'), (4,))
+        >>> bool(scores.total_nats == scores.nats.sum())
+        True
+        >>> model.score("s", context="jug").characters
+        1
+        """
+        if unknown not in ("score", "error"):
+            raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
+        return score_text(self.checkpoint, self.network, text, context=context, unknown=unknown)
+
+    @takes(EvalConfig, TextConfig, leave_out=["unit"])
+    def evaluate(
+        self,
+        paths: str | Path | Sequence[str | Path] = (),
+        *,
+        text: str | bytes | None = None,
+        baselines: bool = False,
+        threads: int | None = None,
+        **settings: Any,
+    ) -> Evaluation:
+        """Score a whole text: nats, bits, perplexity, and how they were measured.
+
+        Parameters
+        ----------
+        paths : path or sequence of paths
+            Files, folders or patterns. If there are none and no ``text``: the held-out part of the
+            text that the model was trained on, which is looked for where it was.
+        text : str or bytes, optional
+            The text itself; bytes for a model of bytes alone.
+        baselines : bool
+            Whether to compare with n-grams and compressors that know the same training text.
+        threads : int, optional
+            Processes, as many as there are cores if left out; no effect on the result.
+        **settings
+            The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
+            ``dynamic``, ...; and of `TextConfig`, how to read files where not as the model's own:
+            ``encoding``, ``errors``, ...
+
+        Returns
+        -------
+        Evaluation
+            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts.
+
+        Raises
+        ------
+        CorpusError
+            If the text cannot be read, is empty, or is not found.
+        VocabularyError
+            If characters are unknown and ``unknown`` is "error".
+        ConfigError
+            If a setting is unknown or out of range.
+
+        Examples
+        --------
+        >>> model = charrnn.load("runs/corpus")
+        >>> model.evaluate().characters
+        120
+        >>> found = model.evaluate(text="pack my box", exact=True)
+        >>> found.characters, found.perplexity < 28
+        (11, True)
+        """
+        check_names(self.evaluate, settings)
+        reading = given(TextConfig, settings)
+        TextConfig(**reading)  # refuses what is unknown before anything is read
+        paths = [paths] if isinstance(paths, str | Path) else paths
+        corpus = None
+        if text is not None:
+            if len(paths):
+                raise ConfigError("paths and text both say what to score: give one of them")
+            corpus = read_for(self.checkpoint, partial(Corpus.from_text, text), reading)
+        elif reading and not len(paths):
+            raise ConfigError(
+                f"{next(iter(reading))} says how to read a file, and none is named: the model's "
+                "own text is read as it was in training"
+            )
+        return evaluate_checkpoint(
+            self.checkpoint,
+            paths,
+            corpus=corpus,
+            text=reading if corpus is None else None,
+            config=pick(EvalConfig, settings),
+            baselines=baselines,
+            threads=threads or available_cores(),
+            cache_dir=self._cache_dir,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a file that `charrnn.load` reads, in one piece or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.npz`` by custom. A file that is there is replaced.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written, or its weights are not finite float32 numbers.
+
+        Examples
+        --------
+        >>> model = charrnn.load("runs/corpus")
+        >>> model.save("copy.npz")
+        >>> again = charrnn.load("copy.npz")
+        >>> np.array_equal(again.score("box").nats, model.score("box").nats)
+        True
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise CheckpointError(f"{path} is a folder: name a file in it, such as model.npz")
+        if not path.parent.is_dir():
+            raise CheckpointError(f"{path} cannot be written: there is no folder {path.parent}")
+        save(path, self.checkpoint, verify=True)
+
+    @property
+    def _cache_dir(self) -> Path | None:
+        """Where large texts are kept encoded: a model that is in no file leaves none."""
+        return cache_directory() if self.path else None

@@ -1,0 +1,59 @@
+"""Running text as parallel streams.
+
+Dimensions
+    T steps of the window, N parallel streams, n characters.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.data.windows import Window
+from charrnn.text import Vocabulary
+from charrnn.text.codes import Codes
+
+
+class Streams:
+    """N streams that start at evenly spaced characters of a text, read on, and wrap at its end.
+
+    Forward the text is never cut, so the state of a stream is carried from window to window;
+    every character is a target once per epoch and none is dropped.
+
+    Parameters
+    ----------
+    codes : (n,) int array
+        The text, in memory or mapped; each window is encoded when it is read.
+    vocabulary : Vocabulary
+        Knows every character of the text.
+    batch_size : int
+        N, the number of streams.
+    seq_len : int
+        T, the steps of a window.
+    """
+
+    def __init__(self, codes: Codes, vocabulary: Vocabulary, batch_size: int, seq_len: int) -> None:
+        self.codes, self.vocabulary = codes, vocabulary
+        self.batch_size, self.seq_len = batch_size, seq_len
+        self.symbols_per_step = batch_size * seq_len
+        self.starts: npt.NDArray[np.int64] = (
+            np.arange(batch_size, dtype=np.int64) * len(codes) // batch_size
+        )
+
+    def symbols(self, step: int) -> int:
+        """Return how many targets the batch of a step has: always as many."""
+        return self.symbols_per_step
+
+    def steps(self, step: int) -> int:
+        """Return T: always as many."""
+        return self.seq_len
+
+    def streams(self, step: int) -> int:
+        """Return N: always as many."""
+        return self.batch_size
+
+    def window(self, step: int, columns: slice) -> Window:
+        """Return some columns of the batch of a step; the targets are one character later."""
+        read = (step - 1) * self.seq_len
+        steps = np.arange(read, read + self.seq_len + 1, dtype=np.int64)[:, np.newaxis]
+        codes = self.codes[(steps + self.starts[columns]) % len(self.codes)]
+        ids = self.vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
+        return Window(ids[:-1], ids[1:])

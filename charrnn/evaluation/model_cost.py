@@ -1,0 +1,132 @@
+"""What a text costs the model itself, scored in the way that was asked for."""
+
+from math import isfinite
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import EvalConfig
+from charrnn.errors import CheckpointError, ConfigError, CorpusError
+from charrnn.evaluation.dynamic import RATE, WINDOW, dynamic_nats, usual_gradient
+from charrnn.evaluation.pieces import Pieces
+from charrnn.evaluation.scored_text import ScoredText
+from charrnn.evaluation.scorers import Scorer, score
+from charrnn.evaluation.usual import EncodedText, usual_scorer
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text.codes import Codes
+
+
+class ModelCost(NamedTuple):
+    """Nats of the characters that a model knows.
+
+    Attributes
+    ----------
+    total : float
+    unseen : float
+        The part of it that symbols cost which the training part does not have.
+    static : float, optional
+        What the text costs the model while it stays as it is, where it did not.
+    """
+
+    total: float
+    unseen: float
+    static: float | None = None
+
+
+def scorer_of(
+    checkpoint: Checkpoint,
+    text: ScoredText,
+    config: EvalConfig,
+    marked: NDArray[np.bool_] | None = None,
+) -> Scorer:
+    """Return a text cut as it is to be scored.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    text : ScoredText
+        The text.
+    config : EvalConfig
+        How to score it. Dynamic evaluation reads parts as one text, also where the model stays as
+        it is.
+    marked : (V,) bool array, optional
+        See ``Scorer``.
+
+    Raises
+    ------
+    CorpusError
+        If the model knows nothing of it.
+    """
+    vocabulary, scorer = checkpoint.vocabulary, None
+    if len(text.known) and (config.cold_windows or config.exact):
+        ids, size = EncodedText(text.known, vocabulary), config.cold_windows
+        pieces = Pieces.windows(ids, size) if size else Pieces.streams(ids, 1)
+        scorer = Scorer(pieces, marked=marked)
+    elif len(text.known):
+        tails = () if config.dynamic else text.tails
+        scorer = usual_scorer(
+            text.known, vocabulary, task=checkpoint.task, tails=tails, marked=marked
+        )
+    if scorer is None:
+        raise CorpusError(
+            "there is nothing to score: the model knows none of the characters; name another text, "
+            "or a model that was trained on such text"
+        )
+    return scorer
+
+
+def model_cost(
+    checkpoint: Checkpoint,
+    text: ScoredText,
+    scorer: Scorer,
+    config: EvalConfig,
+    *,
+    train: Codes | None = None,
+    threads: int = 1,
+) -> ModelCost:
+    """Score a text.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    text : ScoredText
+        The text.
+    scorer : Scorer
+        From ``scorer_of``; it marks the unseen symbols.
+    config : EvalConfig
+        How to score it.
+    train : (n,) int array, optional
+        The training part, which dynamic evaluation needs.
+    threads : int
+        Workers; no effect on the result.
+
+    Raises
+    ------
+    CheckpointError
+        If the model predicts nothing finite.
+    ConfigError
+        If the rate of dynamic evaluation is too high.
+    """
+    static = score(checkpoint.model(), scorer, threads=threads)
+    if not isfinite(static.nats):
+        raise CheckpointError(
+            "the model's predictions are not finite, it diverged in training: "
+            "train again with a lower --learning-rate"
+        )
+    if not config.dynamic:
+        return ModelCost(static.nats, static.marked_nats)
+    assert train is not None
+    ids = checkpoint.vocabulary.encode(text.known)
+    window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE
+    model = checkpoint.model()
+    usual = usual_gradient(model, checkpoint.vocabulary, train, window=window)
+    each = dynamic_nats(model, ids, usual, window=window, rate=rate)
+    if not np.isfinite(each).all():
+        raise ConfigError(
+            f"the model lost itself while learning: --dynamic-rate {rate:g} is too high"
+        )
+    unseen = 0.0 if scorer.marked is None else float(each[scorer.marked[ids]].sum())
+    return ModelCost(float(each.sum()), unseen, static.nats)

@@ -1,0 +1,148 @@
+"""A text cut into pieces to be scored: every character once, the state carried or zero.
+
+Dimensions
+    S pieces, m characters.
+
+A text is scored exactly in one piece. Faster, it is cut into parallel streams, each of which first
+reads the text before its part, unscored, so that its state is what it would have been. Cold pieces
+are not warmed up: windows, items or the held-out ends of streams. Of a long text, pieces spread
+evenly over it may stand for all of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.backend.arrays import Ids
+
+STREAMS = 64
+"""Parallel streams of a long text."""
+WARM_UP = 256
+"""Characters that a stream reads before its part."""
+
+SAMPLE_PIECES, SAMPLE_PIECE, SAMPLE_WARM_UP = 64, 1024, 64
+"""Into how many pieces of how many characters a sample of a text is cut, if it has so many, and
+what is read before each: the interval of a sample is far wider than what a longer start changes."""
+
+Places = NDArray[np.int64]
+
+
+class TextIds(Protocol):
+    """The ids of a text: an array, or what encodes them where they are read."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Pieces of a text.
+
+    Attributes
+    ----------
+    ids : (m,) int array, or what gives the same
+        The text.
+    starts, ends : (S,) int arrays
+        Piece s reads from ``starts[s]`` and is scored on the characters after that one, up to and
+        with ``ends[s]``.
+    whole : int
+        Characters of the text that the pieces stand for.
+    uniform : int
+        Characters that no piece predicts: they are scored as uniform.
+    warm_up : int
+        Characters that are read before each piece, unscored; 0 where pieces are cold, each read
+        from a zero state.
+    """
+
+    ids: TextIds
+    starts: Places
+    ends: Places
+    whole: int
+    uniform: int = 0
+    warm_up: int = 0
+
+    @property
+    def characters(self) -> int:
+        """How many characters are scored."""
+        return self.uniform + int((self.ends - self.starts).sum())
+
+    @classmethod
+    def streams(cls, ids: TextIds, most: int = STREAMS) -> "Pieces":
+        """Cut a text of one character or more into at most so many streams.
+
+        One is the exact score. The very first character of the text is scored as uniform.
+        """
+        # A part is to be several times as long as the warm-up that it costs.
+        count = max(1, min(most, len(ids) // (4 * WARM_UP)))
+        borders = np.arange(count + 1, dtype=np.int64) * (len(ids) - 1) // count
+        return cls(ids, borders[:-1], borders[1:], len(ids), uniform=1, warm_up=WARM_UP)
+
+    @classmethod
+    def sample(cls, ids: TextIds, characters: int) -> "Pieces":
+        """Take about so many characters of a text, spread evenly over it; all, if it has no more.
+
+        Where it has more, its first character is not predicted.
+        """
+        if characters >= len(ids):
+            return cls.streams(ids)
+        size = max(1, min(SAMPLE_PIECE, characters // SAMPLE_PIECES))
+        starts = _spread(len(ids) - size, characters // size)
+        return cls(ids, starts, starts + size, len(ids), warm_up=SAMPLE_WARM_UP)
+
+    @classmethod
+    def windows(cls, ids: TextIds, size: int) -> "Pieces":
+        """Cut a text into cold windows, as nanoGPT evaluates.
+
+        A window reads ``size`` characters and predicts as many, each one character later, so that
+        it begins with the last character that the one before it predicted.
+        """
+        last = len(ids) - 1
+        borders = np.append(np.arange(0, last, size, dtype=np.int64), last)
+        return cls._cold(ids, borders[:-1], borders[1:], uniform=1)
+
+    @classmethod
+    def items(cls, ids: Ids, end: int, characters: int | None = None) -> "Pieces":
+        """Cut a divided text into its items; each has an end and none is empty.
+
+        With ``characters``, take about so many of them, in items that are spread evenly over the
+        text.
+        """
+        ids = np.concatenate([np.array([end], ids.dtype), ids])
+        ends = np.flatnonzero(ids == end)
+        return cls._cold(ids, ends[:-1], ends[1:], characters)
+
+    @classmethod
+    def tails(cls, tails: Sequence[Ids], characters: int | None = None) -> "Pieces":
+        """Take the held-out ends of streams, each begun by the character before it.
+
+        With ``characters``, take about so many of them, in ends that are spread evenly.
+        """
+        borders = np.cumsum([0, *map(len, tails)], dtype=np.int64)
+        return cls._cold(np.concatenate(tails), borders[:-1], borders[1:] - 1, characters)
+
+    @classmethod
+    def _cold(
+        cls,
+        ids: TextIds,
+        starts: Places,
+        ends: Places,
+        characters: int | None = None,
+        uniform: int = 0,
+    ) -> "Pieces":
+        """Take all cold pieces, or about so many characters of them."""
+        whole = uniform + int((ends - starts).sum())
+        if characters is not None and characters < whole:
+            taken = _spread(len(starts), len(starts) * characters // whole)
+            starts, ends = starts[taken], ends[taken]
+        # Pieces of one length together: little is read behind the end of a piece.
+        order = np.argsort(ends - starts, kind="stable")
+        return cls(ids, starts[order], ends[order], whole, uniform)
+
+
+def _spread(count: int, wanted: int) -> Places:
+    """Return so many of the numbers below ``count``, at least 2 for an interval, evenly spread."""
+    return np.linspace(0, count - 1, min(count, max(2, wanted))).astype(np.int64)

@@ -1,0 +1,76 @@
+"""How a text was scored, in words."""
+
+from charrnn.config import EvalConfig
+from charrnn.evaluation.dynamic import DECAY, RATE, WINDOW
+from charrnn.evaluation.novelty import Novelty
+from charrnn.evaluation.pieces import WARM_UP, Pieces
+from charrnn.evaluation.scored_text import ScoredText
+from charrnn.storage.checkpoint import Checkpoint
+
+ITEMS_PROTOCOL = (
+    "each item is scored from a zero state, its characters and its end; the mean is over all "
+    "symbols; empty items are left out"
+)
+
+
+def protocol_of(
+    checkpoint: Checkpoint, text: ScoredText, pieces: Pieces, config: EvalConfig, novelty: Novelty
+) -> str:
+    """Say what was scored, how, and among how many symbols, in one sentence.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    text : ScoredText
+        What was scored.
+    pieces : Pieces
+        How it was cut.
+    config : EvalConfig
+        How it was to be scored.
+    novelty : Novelty
+        What was charged for symbols that the model does not know, if there are any.
+    """
+    how = ITEMS_PROTOCOL if checkpoint.task.separate else _way(text, pieces, config)
+    return f"{text.what}; {how}; {_symbols(checkpoint, novelty if text.charged else None)}"
+
+
+def _way(text: ScoredText, pieces: Pieces, config: EvalConfig) -> str:
+    once = "every character scored once, the first as uniform"
+    if text.tails:
+        once = f"{once}, the parts read as one text"
+    if config.cold_windows:
+        size = f"{config.cold_windows:,} character" + "s" * (config.cold_windows > 1)
+        return f"{once}, in cold windows of {size}, each from a zero state, as nanoGPT evaluates"
+    if config.dynamic:
+        return (
+            f"{once}, the state carried, in one stream; dynamic evaluation: after every "
+            f"{config.dynamic_window or WINDOW} characters, once they are scored, the weights take "
+            f"a step down their gradient (rate {config.dynamic_rate or RATE:g}, each gradient over "
+            f"its usual size in training, decay {DECAY:g} back to the trained weights)"
+        )
+    if text.tails and not config.exact:
+        return "every character scored once, each part from a zero state, as char-rnn evaluates"
+    streams = len(pieces.starts)
+    how = (
+        "in one stream"
+        if streams == 1
+        else f"in {streams} parallel streams, each warmed up on the {WARM_UP} characters before it"
+    )
+    return f"{once}, the state carried, {how}"
+
+
+def _symbols(checkpoint: Checkpoint, novelty: Novelty | None) -> str:
+    """Say among how many symbols a prediction chooses, and what one costs that is none of them."""
+    symbols = f"{len(checkpoint.vocabulary):,} symbols"
+    whose = "of the training part" if checkpoint.counts is None else "of the whole corpus"
+    if checkpoint.vocabulary.unit == "byte" and len(checkpoint.vocabulary) == 256:
+        whose = "of bytes"
+    words = f"{symbols}, those {whose}"
+    if novelty is None:
+        return words
+    return (
+        f"{words}; any other is charged {novelty.cost:.2f} nats, without saying which: the share "
+        "of symbols that occur once in the training part (Good-Turing); the known ones have the "
+        "rest"
+    )

@@ -1,0 +1,80 @@
+"""The usual way to score a text: that of validations in training, and of evaluation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.data.task import Task
+from charrnn.evaluation.pieces import Pieces
+from charrnn.evaluation.scorers import Scorer
+from charrnn.text import Vocabulary
+from charrnn.text.codes import Codes
+from charrnn.text.vocabulary import Ids
+
+
+class EncodedText:
+    """The ids of a text, encoded where they are read: the text may be a memory map of many GB.
+
+    The vocabulary knows every character of it.
+    """
+
+    def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
+        self._codes, self._vocabulary = codes, vocabulary
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __getitem__(self, places: NDArray[np.int64]) -> Ids:
+        codes = np.asarray(self._codes[places])
+        return self._vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
+
+
+def usual_scorer(
+    codes: Codes,
+    vocabulary: Vocabulary,
+    *,
+    task: Task,
+    tails: Sequence[Codes] = (),
+    characters: int | None = None,
+    marked: NDArray[np.bool_] | None = None,
+) -> Scorer | None:
+    """Return what scores a text, or a sample of it; None where the model knows nothing of it.
+
+    Parameters
+    ----------
+    codes : (m,) int array
+        The text, divided as the task does. What the vocabulary does not know is left out.
+    vocabulary : Vocabulary
+        Of the model.
+    task : Task
+        Of the model: says whether the text is items.
+    tails : sequence of int arrays
+        The same text as ends of streams, each begun by the character before it; see ``Sides``.
+    characters : int, optional
+        How many to score, spread over all of the text.
+    marked : (V,) bool array, optional
+        See ``Scorer``.
+    """
+    pieces = _pieces(codes, vocabulary, task, tails, characters)
+    return None if pieces is None else Scorer(pieces, marked=marked)
+
+
+def _pieces(
+    codes: Codes,
+    vocabulary: Vocabulary,
+    task: Task,
+    tails: Sequence[Codes],
+    characters: int | None,
+) -> Pieces | None:
+    if tails:
+        known_tails = [vocabulary.encode_known(tail)[0] for tail in tails]
+        known_tails = [tail for tail in known_tails if len(tail) > 1]
+        return Pieces.tails(known_tails, characters) if known_tails else None
+    known = task.known_part(vocabulary.known(codes))
+    if not len(known):
+        return None
+    end = task.first(vocabulary)
+    if end is not None:
+        return Pieces.items(vocabulary.encode(known), end, characters)
+    return Pieces.sample(EncodedText(known, vocabulary), characters or len(known))

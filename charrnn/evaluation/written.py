@@ -1,0 +1,36 @@
+"""A text as bytes, the way it is written to a file."""
+
+from charrnn.text import Vocabulary
+from charrnn.text.codes import Codes, to_text, utf8_length
+from charrnn.text.normalizing import Normalizer
+
+PIECE = 2**16
+
+
+def text_bytes(codes: Codes, vocabulary: Vocabulary) -> bytes:
+    """Return a text as UTF-8, as it is written out: composed, if nfd; bytes as they are.
+
+    Parameters
+    ----------
+    codes : (m,) int array
+        Code points, or bytes for the unit "byte".
+    vocabulary : Vocabulary
+        Knows the unit and the normal form.
+    """
+    if vocabulary.unit == "byte":
+        return codes.astype("u1").tobytes()
+    pieces = (to_text(codes[start : start + PIECE]) for start in range(0, len(codes), PIECE))
+    if vocabulary.normalize == "nfd":
+        composer = Normalizer("nfc")
+        composed = [composer.feed(piece).encode() for piece in pieces]
+        return b"".join([*composed, composer.flush().encode()])
+    return b"".join(piece.encode() for piece in pieces)
+
+
+def written_length(codes: Codes, vocabulary: Vocabulary) -> int:
+    """Return the length of ``text_bytes`` without making them, unless that takes composing."""
+    if vocabulary.unit == "byte":
+        return len(codes)
+    if vocabulary.normalize == "nfd":
+        return len(text_bytes(codes, vocabulary))
+    return utf8_length(codes)

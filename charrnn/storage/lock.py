@@ -1,0 +1,128 @@
+"""The lock of a run: one process at a time writes its directory.
+
+The operating system holds it, on the open file ``lock``, and lets go of it when the process ends,
+however it ends. The file names the owner for error messages, and is never removed.
+"""
+
+import contextlib
+import errno
+import os
+import time
+from pathlib import Path
+
+from charrnn.errors import RunError
+from charrnn.system.files import open_regular
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+    import msvcrt
+
+LOCK = "lock"
+WRITTEN = {"best", "last", "log", "sources", "stdin"}
+"""The files of a run that are written in one piece, by the first part of their names."""
+LOCK_PATIENCE = 0.25
+"""Seconds until a lock that is held counts as held: ``is_running`` takes it for a moment."""
+LOCKED_BYTE = 2**30
+"""What Windows locks: nobody else can read it, so it lies far behind the owner's number."""
+
+_locks: set[int] = set()
+"""Descriptors of the locks that this process holds."""
+
+
+def _close_locks() -> None:
+    """Let go of inherited locks: else a worker would hold one until it ends."""
+    for lock in _locks:
+        os.close(lock)
+    _locks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_locks)
+
+
+class RunLock:
+    """Holds a run directory for one process, until ``release`` or the end of the process.
+
+    Whoever holds it may remove what a crash has left half written, and does.
+
+    Raises
+    ------
+    RunError
+        If another process holds it, or the file cannot be written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        try:
+            self._file = _open_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise RunError(
+                f"{directory / LOCK} cannot be written ({error.strerror}): "
+                "a run is locked while it goes on"
+            ) from error
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while not _lock(self._file, shared=False):
+            if time.monotonic() > deadline:
+                owner = os.read(self._file, 20)
+                os.close(self._file)
+                raise RunError(
+                    f"{directory} is in use by process "
+                    f"{owner.decode() if owner.isdigit() else 'unknown'}: "
+                    "wait for it, or stop it first"
+                )
+            time.sleep(LOCK_PATIENCE / 10)
+        _locks.add(self._file)
+        with contextlib.suppress(OSError):
+            for leftover in directory.glob(".*.tmp"):  # what a crash has left half written
+                if leftover.name.split(".")[1] in WRITTEN:
+                    leftover.unlink()
+        with contextlib.suppress(OSError):  # on a full disk it stays without a number
+            os.ftruncate(self._file, 0)
+            os.write(self._file, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """Let others have the directory."""
+        if self._file in _locks:
+            _locks.remove(self._file)
+            os.close(self._file)
+
+
+def is_running(directory: Path) -> bool:
+    """Return whether a process holds the run."""
+    try:
+        file = _open_lock(directory / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _lock(file, shared=True)
+    finally:
+        os.close(file)
+
+
+def _open_lock(path: Path, flags: int) -> int:
+    """Open a lock file, which may come from anyone: not through a link, and no pipe or device."""
+    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link")
+    return open_regular(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
+def _lock(file: int, *, shared: bool) -> bool:
+    """Try to take a lock; return whether no other process holds it.
+
+    Windows has no shared locks: there, who only looks is in the way of others for a moment.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            return True
+        os.lseek(file, LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -1,0 +1,84 @@
+"""The files that a user names, one by one, by folder or by pattern."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from charrnn.errors import CorpusError
+from charrnn.text.decoding import Findings
+from charrnn.text.files import HEAD, open_source, unreadable
+from charrnn.text.guessing import binary_kind, looks_binary
+from charrnn.text.sources import STDIN, absolute, show_path
+from charrnn.text.unpacking import Content
+
+RUN_FILES = {"lock", "log.jsonl"}
+"""What marks a folder that ``train`` has written."""
+
+
+def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -> list[str]:
+    """Turn what the user named into absolute paths of files, and "-"; CorpusError for none."""
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    files: list[str] = []
+    for path in map(str, paths):
+        if path == STDIN:
+            files.append(path)
+            continue
+        try:
+            is_folder, exists = Path(path).is_dir(), os.path.lexists(path)
+        except (OSError, ValueError):
+            is_folder, exists = False, False
+        if is_folder:
+            files += _texts_among(
+                _walk(path, findings), f"folder {show_path(path)}", encoding, findings
+            )
+        elif not exists and "\0" not in path and has_magic(path):
+            # Path.glob takes no absolute patterns
+            matches = sorted(glob(path, recursive=True))  # noqa: PTH207
+            if not matches:
+                raise CorpusError(f"pattern {show_path(path)} matches nothing: check the pattern")
+            files += _texts_among(matches, f"pattern {show_path(path)}", encoding, findings)
+        elif not exists:
+            raise CorpusError(f"{show_path(path)}: no such file or folder: check the name")
+        else:
+            files.append(absolute(path))
+    if not files:
+        raise CorpusError("no text was named: give a file, a folder, or - for standard input")
+    if files.count(STDIN) > 1:
+        raise CorpusError("standard input (-) is named twice, but can be read only once")
+    return files
+
+
+def _walk(folder: str, findings: Findings) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise unreadable(str(error.filename), error) from None
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        if set(names) >= RUN_FILES:
+            findings.add("left out, because it is a run of charrnn", show_path(parent))
+            folders[:] = []
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (str(Path(parent, name)) for name in sorted(names) if name[0] != ".")
+
+
+def _texts_among(paths: Iterable[str], where: str, encoding: str, findings: Findings) -> list[str]:
+    """Keep the regular files that look like text; `where` is what the user named."""
+    # In UTF-16 and UTF-32, NUL bytes and the like are parts of characters.
+    is_binary = binary_kind if encoding.startswith(("utf-16", "utf-32")) else looks_binary
+    texts = []
+    left_out = 0
+    for path in paths:
+        if not Path(path).is_file():
+            continue
+        with open_source(path) as raw:
+            if is_binary(Content(raw).read(HEAD)):
+                findings.add("left out, because it is not text", show_path(path))
+                left_out += 1
+            else:
+                texts.append(absolute(path))
+    if not texts:
+        others = f" ({left_out} other files left out)" if left_out else ""
+        raise CorpusError(f"{where} holds no text{others}: name a text file")
+    return texts

@@ -1,0 +1,156 @@
+"""Reading one file of a corpus: in the encoding that fits, at the end of what came before."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from charrnn.config import TextConfig
+from charrnn.errors import CorpusError
+from charrnn.text import files
+from charrnn.text.cache import CodesWriter
+from charrnn.text.choosing import Utf8Watch, explain, first_codec, next_codec
+from charrnn.text.codes import LINE_END, utf8_length
+from charrnn.text.decoding import Findings, Misfit, TextDecoder
+from charrnn.text.guessing import binary_kind
+from charrnn.text.inputs import Input
+from charrnn.text.sources import Source
+from charrnn.text.surveying import Survey, survey
+from charrnn.text.unpacking import Content
+
+_LINE_ENDS = (ord("\r"), LINE_END)
+
+
+class Added(NamedTuple):
+    """What reading a file has added to a text.
+
+    Attributes
+    ----------
+    source : Source
+    begin : int, optional
+        Where its first character lies in the text; None if it is empty.
+    num_bytes : int
+        UTF-8 bytes of its characters, and of the newline before them, where one was added.
+    file_bytes : int
+        Its bytes, decompressed but not decoded.
+    last : int
+        The code that the text ends with.
+    """
+
+    source: Source
+    begin: int | None
+    num_bytes: int
+    file_bytes: int
+    last: int
+
+
+def read_file(
+    file: Input, options: TextConfig, writer: CodesWriter, last: int, findings: Findings
+) -> Added:
+    """Read a file to the end of the text that a writer has collected so far.
+
+    Parameters
+    ----------
+    file : Input
+        What is read.
+    options : TextConfig
+        How it is read. An encoding that ``file`` brings along takes the place of its
+        ``encoding``.
+    writer : CodesWriter
+        Takes the codes.
+    last : int
+        The code that the text ends with; a newline is added behind what is no line end.
+    findings : Findings
+        Gets what the user should be told.
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be read or decoded.
+    """
+    return _Reading(file, options, writer, last).read(findings)
+
+
+class _Reading:
+    """One file that is read, and read again where it is in another encoding than it seemed."""
+
+    def __init__(self, file: Input, options: TextConfig, writer: CodesWriter, last: int) -> None:
+        self._file, self._options, self._writer = file, options, writer
+        self._before = last
+        self._mark = writer.mark()
+
+    def read(self, findings: Findings) -> Added:
+        """Read the file in the encoding that fits, and add what is in it to `findings`."""
+        found = Findings()
+        try:
+            added = self._attempt(None, found)
+        except CorpusError as error:
+            if self._file.expected is not None:
+                self._file.hash()  # if the content is another, that is what to say
+            if not isinstance(error, Misfit):
+                raise
+            surveyed = self._survey()
+            if self._is_sure:
+                raise explain(error, surveyed, self._options) from None
+            found = Findings()
+            codec = next_codec(error, surveyed, self._options, found)
+            self._writer.rewind(self._mark)
+            added = self._attempt(codec, found)
+        findings.merge(found)
+        return added
+
+    def _attempt(self, codec: str | None, findings: Findings) -> Added:
+        """Read all of the file as `codec`, or as what its beginning says."""
+        options, writer = self._options, self._writer
+        begin, last = None, self._before
+        num_bytes = 0
+        with self._file.open() as raw:
+            content = Content(raw, findings)
+            head = content.read(files.HEAD)
+            kind = binary_kind(head)
+            if kind is not None and options.unit == "char":
+                raise CorpusError(
+                    f"{raw.name} holds {kind}, not text: take the text out of it first"
+                )
+            strict = False
+            self._is_sure = True
+            if options.unit == "byte":
+                codec = ""
+            elif codec is None and self._file.encoding:
+                codec = self._file.encoding
+            elif codec is None:
+                codec, self._is_sure = first_codec(raw.name, head, options, findings)
+                strict = not self._is_sure
+            watch = Utf8Watch(raw.name, codec, options, findings)
+            decoder = TextDecoder(raw.name, codec, options, findings, strict=strict)
+            for data, final in _pieces(head, content):
+                codes = decoder.feed(data, final)
+                watch.feed(data, final)
+                if not len(codes):
+                    continue
+                if begin is None:
+                    if last not in _LINE_ENDS:
+                        findings.add("begins after a newline that was added", raw.name)
+                        writer.append(np.array([LINE_END], np.uint8))
+                        num_bytes += 1
+                    begin = writer.count
+                writer.append(codes)
+                num_bytes += len(codes) if options.unit == "byte" else utf8_length(codes)
+                last = int(codes[-1])
+            source = replace(self._file.checked(raw.finish()), encoding=codec)
+        return Added(source, begin, num_bytes, content.size, last)
+
+    def _survey(self) -> Survey:
+        with self._file.open() as raw:
+            content = Content(raw)
+            return survey(iter(lambda: content.read(files.CHUNK), b""))
+
+
+def _pieces(head: bytes, content: Content) -> Iterator[tuple[bytes, bool]]:
+    """Return the bytes of a file in chunks, each with whether it is the last, an empty one."""
+    for start in range(0, len(head), files.CHUNK):
+        yield head[start : start + files.CHUNK], False
+    while data := content.read(files.CHUNK):
+        yield data, False
+    yield b"", True

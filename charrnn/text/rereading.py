@@ -1,0 +1,74 @@
+"""Reading a corpus that was found again exactly as it was, and keeping what cannot be found."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import copyfileobj
+from typing import IO
+
+from charrnn.config import TextConfig
+from charrnn.system.files import write_whole
+from charrnn.text.corpus import Corpus, read_inputs
+from charrnn.text.files import CHUNK
+from charrnn.text.inputs import Input
+from charrnn.text.locating import Located
+from charrnn.text.sources import STDIN
+
+
+def read_located(
+    located: Sequence[Located],
+    text: TextConfig,
+    cache_dir: str | Path | None = None,
+    kept_stdin: Path | None = None,
+) -> Corpus:
+    """Read exactly the bytes that were recorded, decoded as they were.
+
+    Parameters
+    ----------
+    located : sequence of Located
+        From ``locate``.
+    text : TextConfig
+        How they were read. A recorded encoding takes the place of its ``encoding``.
+    cache_dir : Path, optional
+        As for ``read_corpus``.
+    kept_stdin : Path, optional
+        As for ``locate``.
+
+    Raises
+    ------
+    CorpusError
+        If a file cannot be read, or is another by now.
+    """
+    inputs = [
+        Input(
+            path=found.path,
+            encoding=found.source.encoding,
+            limit=found.source.size if found.grown else None,
+            kept=kept_stdin if found.path == STDIN else None,
+            expected=found.source,
+        )
+        for found in located
+    ]
+    return read_inputs(inputs, text, cache_dir)
+
+
+def keep_stdin(corpus: Corpus, path: Path) -> None:
+    """Keep what came from standard input in a gzip file: all of it, or nothing.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be written.
+    """
+    stdin = corpus.stdin
+    if stdin is None:
+        return
+
+    def write(file: IO[bytes]) -> None:
+        stdin.seek(0)
+        # Neither time nor name is stored: the same bytes make the same file.
+        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+            copyfileobj(stdin, packed, CHUNK)
+        stdin.seek(0)
+
+    write_whole(path, write)

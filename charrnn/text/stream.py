@@ -1,0 +1,47 @@
+"""Text from ids that arrive a few at a time."""
+
+import codecs
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.errors import VocabularyError
+from charrnn.text.codes import to_text
+from charrnn.text.normalizing import Normalizer
+
+if TYPE_CHECKING:
+    from charrnn.text.vocabulary import Vocabulary
+
+
+class StreamDecoder:
+    """Turns ids into text as they arrive; holds back what is not yet a whole character.
+
+    That is an incomplete UTF-8 sequence for a vocabulary of bytes, and for an nfd one the last
+    character, which the next one may still complete. Invalid UTF-8 becomes U+FFFD.
+    """
+
+    def __init__(self, vocabulary: "Vocabulary") -> None:
+        self._vocabulary = vocabulary
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._composer = Normalizer("nfc")
+
+    def decode(self, ids: npt.ArrayLike) -> str:
+        """Return the text that `ids`, one or `(n,)`, complete."""
+        places = np.atleast_1d(np.asarray(ids))
+        size = len(self._vocabulary)
+        if not places.size:
+            return ""
+        if places.dtype.kind not in "ui" or places.min() < 0 or places.max() >= size:
+            raise VocabularyError(f"ids must be whole numbers from 0 to {size - 1}")
+        symbols = self._vocabulary.symbols[places]
+        if self._vocabulary.unit == "byte":
+            return self._utf8.decode(symbols.astype(np.uint8).tobytes())
+        text = to_text(symbols)
+        return self._composer.feed(text) if self._vocabulary.normalize == "nfd" else text
+
+    def flush(self) -> str:
+        """Return what was held back; another text may follow."""
+        rest = self._utf8.decode(b"", True) + self._composer.flush()
+        self._utf8.reset()
+        return rest

@@ -1,0 +1,69 @@
+"""Whether the held-out part of a text is a fair test: apart from the rest, and like it."""
+
+from pathlib import Path
+
+from charrnn.config import TrainingSettings
+from charrnn.data.likeness import end_is_unlike
+from charrnn.data.sides import Sides
+from charrnn.data.task import Task
+from charrnn.data.tasks import task_of
+from charrnn.errors import CharrnnError
+from charrnn.evaluation.verdict import NOTABLE_OVERLAP
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.own_text import find_own_text
+
+NOTABLE_SEEN = 0.01
+"""Share of the held-out text from which on a model to start from knows too much of it."""
+
+
+def shared_of(task: Task, sides: Sides, train: TrainingSettings) -> float:
+    """Return the share of the held-out text that is also learned from."""
+    if train.split_mode == "hashed":  # copies of an item fall on one side
+        return 0.0
+    return task.overlap(sides.learned, sides.held)
+
+
+def compare_sides(
+    task: Task,
+    sides: Sides,
+    train: TrainingSettings,
+    start: Checkpoint | None,
+    cache_dir: Path | None,
+) -> tuple[float, list[str]]:
+    """Return the share of the held-out text that is also learned from, and what to say of it."""
+    if not len(sides.held):
+        return 0.0, []
+    shared, notices = shared_of(task, sides, train), []
+    if shared >= NOTABLE_OVERLAP:
+        notices.append(
+            f"{shared:.0%} of the held-out text is also in the training part, word for word, so "
+            "its loss tells in part how well the model remembers: remove copies, if there are any"
+        )
+    elif train.split_mode == "contiguous" and end_is_unlike(sides.learned, sides.held):
+        notices.append(
+            "the end of the text, which is held out, is unlike the rest: --split-mode "
+            f"{task.other_split} holds out parts from all over it instead"
+        )
+    if start is not None:
+        notices += _seen_by(start, task, sides, cache_dir)
+    return shared, notices
+
+
+def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None) -> list[str]:
+    """Say what of the held-out text the model to start from was trained on."""
+    try:
+        own, _ = find_own_text(start, cache_dir=cache_dir)
+    except CharrnnError:
+        return [
+            "the text of the model of --init-from is not found: if it had any of the text that is "
+            "held out here, the validation loss is too low"
+        ]
+    learned = start.sides(own).learned
+    same = (start.task.items, start.task.end) == (task.items, task.end)
+    known = (task if same else task_of("", 0)).overlap(learned, sides.held)
+    if known < NOTABLE_SEEN:
+        return []
+    return [
+        f"the model of --init-from was trained on {known:.0%} of the text that is held out "
+        "here: the validation loss is too low"
+    ]

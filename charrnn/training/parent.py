@@ -1,0 +1,94 @@
+"""A run that starts from another model: in its form, its shape and its split."""
+
+import dataclasses
+
+import numpy as np
+
+from charrnn.config import Architecture, ModelConfig, TextConfig, TrainConfig, option_name
+from charrnn.data.task import Task
+from charrnn.errors import CheckpointError
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text import Vocabulary
+from charrnn.text.codes import Codes
+from charrnn.training.recipe import Recipe
+
+NEW_LISTED = 10
+"""New symbols that the notice of a grown model names."""
+
+
+def text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
+    """Return how to read a text for a model: in its unit and its normal form."""
+    known = start.vocabulary
+    for name in ("unit", "normalize"):
+        wanted, has = getattr(text, name), getattr(known, name)
+        if wanted not in (has, getattr(TextConfig(), name)):
+            raise CheckpointError(
+                f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
+                "leave the option out"
+            )
+    newlines = "auto" if text.unit != known.unit else text.newlines
+    return dataclasses.replace(text, unit=known.unit, normalize=known.normalize, newlines=newlines)
+
+
+def split_like(start: Checkpoint, train: TrainConfig, task: Task) -> TrainConfig:
+    """Return settings that hold out what the model's own run held out, where none were given."""
+    own = start.settings
+    if own.items != task.items or own.split_mode == "files":
+        return train
+    same = {
+        name: getattr(own, name)
+        for name in ("val_fraction", "split_mode", "split_key")
+        if getattr(train, name) is None and (name != "split_key" or own.split_mode == "hashed")
+    }
+    return dataclasses.replace(train, **same)
+
+
+def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
+    """Return the shape of a checkpoint's model; raise if another one was asked for.
+
+    What is dropped is not of the shape: it follows from the new text, if it was not given.
+    """
+    for name in ("cell", "nonlinearity", "members", "num_layers", "hidden_size", "embedding_size"):
+        wanted = getattr(new, name)
+        has = getattr(old, name)
+        if wanted not in (None, has):
+            raise CheckpointError(
+                f"--init-from a model of {option_name(name)} {has or 'none'}, which cannot become "
+                f"{wanted}: leave the option out, or start without --init-from"
+            )
+    return ModelConfig(
+        cell=old.cell,
+        nonlinearity=old.nonlinearity if old.cell == "rnn" else None,
+        num_layers=old.num_layers,
+        hidden_size=old.hidden_size,
+        members=old.members,
+        embedding_size=old.embedding_size or None,
+        dropout=new.dropout,
+        weight_dropout=new.weight_dropout,
+    )
+
+
+def with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:
+    """Return a recipe whose model reads its input as the one to start from does."""
+    size = start.architecture.embedding_size
+    reasons = {name: why for name, why in recipe.reasons.items() if name != "embedding_size"}
+    model = dataclasses.replace(recipe.model, embedding_size=size)
+    return dataclasses.replace(recipe, model=model, reasons=reasons)
+
+
+def vocabulary_of(
+    codes: Codes, text: TextConfig, start: Checkpoint | None
+) -> tuple[Vocabulary, list[str]]:
+    """Return the symbols of a text and those of a model to start from, and a notice of new ones."""
+    own = Vocabulary.from_codes(codes, unit=text.unit, normalize=text.normalize)
+    if start is None:
+        return own, []
+    known = start.vocabulary
+    new = np.setdiff1d(own.symbols, known.symbols)
+    if not len(new):
+        return Vocabulary(known.symbols, text.unit, text.normalize), []
+    listed = ", ".join(own.show(int(code)) for code in new[:NEW_LISTED])
+    more = f" and {len(new) - NEW_LISTED:,} more" if len(new) > NEW_LISTED else ""
+    symbols = np.union1d(known.symbols, new).astype(np.uint32)
+    grown = Vocabulary(symbols, text.unit, text.normalize)
+    return grown, [f"the model gets {len(new):,} new symbols: {listed}{more}"]

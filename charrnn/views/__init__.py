@@ -1,0 +1,1 @@
+"""Pictures of numbers: data in, HTML out. Nothing here prints, trains or knows a model."""

@@ -1,0 +1,97 @@
+"""A text as a heat map: the more a character surprised a model, the warmer it is."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, isfinite, log
+
+from charrnn.views.markup import attribute, shown
+
+HOT = (255, 96, 0)
+OPACITY = 0.5
+"""Of the warmest colour: text in black on white, or white on black, stays readable on it."""
+FULL = 6.0
+"""Nats from which on a character has the warmest colour: a probability of 0.25 %."""
+MOST_CELLS = 5_000
+"""More characters than this would slow a notebook down."""
+BOX = (
+    "font-family:ui-monospace,Menlo,Consolas,monospace;line-height:1.6;white-space:pre-wrap;"
+    "overflow-wrap:anywhere"
+)
+SMALL = "font-size:85%;opacity:.75"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A piece of a text with its own colour, mostly one character.
+
+    Attributes
+    ----------
+    text : str
+    nats : float
+        What it cost: minus the logarithm of its probability.
+    symbols : int
+        How many predictions that is, of bytes or of parts of a letter.
+    unknown : bool
+        Whether it is none that the model could have predicted.
+    """
+
+    text: str
+    nats: float
+    symbols: int = 1
+    unknown: bool = False
+
+
+def heat_map(cells: Sequence[Cell], *, caption: str = "", context: str = "") -> str:
+    """Return a text as an HTML fragment that needs nothing beside it.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The text, in order. Of a long one, the first ``MOST_CELLS`` are shown.
+    caption : str
+        A line below it, as plain text.
+    context : str
+        What was read before it; it has no colour.
+
+    Notes
+    -----
+    The colour lies over the page's own background, so that the text is readable in light and in
+    dark. Each cell has its cost as a tooltip.
+    """
+    parts = [f'<div class="charrnn-heat-map"><div style="{BOX}">']
+    if context:
+        parts.append(f'<span style="opacity:.6">{shown(context)}</span>')
+    parts += map(_span, cells[:MOST_CELLS])
+    left = len(cells) - MOST_CELLS
+    if left > 0:
+        parts.append(f'<span style="{SMALL}"> ... and {left:,} more characters</span>')
+    legend = f"background:linear-gradient(to right,{_colour(0)},{_colour(FULL)});padding:0 .6em"
+    scale = f'<span style="{legend}">0 to {FULL:g} nats and more</span>'
+    parts.append(f'</div><div style="{SMALL}">{shown(caption)} {scale}</div></div>')
+    return "".join(parts)
+
+
+def _span(cell: Cell) -> str:
+    style = f"background:{_colour(cell.nats)}"
+    if cell.unknown:
+        style += ";outline:1px dashed currentColor;outline-offset:-1px"
+    text = cell.text
+    if text and unicodedata.category(text[0]).startswith("M"):  # else it would change the last one
+        text = "\u25cc" + text
+    return f'<span style="{style}" title="{attribute(_words(cell))}">{shown(text)}</span>'
+
+
+def _colour(nats: float) -> str:
+    share = min(1.0, max(0.0, nats / FULL)) if isfinite(nats) else 1.0
+    return f"rgba({HOT[0]},{HOT[1]},{HOT[2]},{OPACITY * share:.2f})"
+
+
+def _words(cell: Cell) -> str:
+    code = f" (U+{ord(cell.text):04X})" if len(cell.text) == 1 else ""
+    parts = f" in {cell.symbols} symbols" if cell.symbols > 1 else ""
+    unknown = ", unknown to the model" if cell.unknown else ""
+    return (
+        f"{cell.text}{code}: {cell.nats:.3f} nats, {cell.nats / log(2):.3f} bits, "
+        f"probability {exp(-cell.nats):.3g}{parts}{unknown}"
+    )

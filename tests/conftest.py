@@ -1,0 +1,62 @@
+"""What holds for all tests: no time limits, and no skip where nothing is missing."""
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from charrnn.backend.arrays import FORKS
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("charrnn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("charrnn")
+
+
+def _missing(module):
+    return importlib.util.find_spec(module) is None
+
+
+EXCUSES = {
+    r"could not import '(\w+)'": _missing,
+    "POSIX": lambda: os.name != "posix" or not hasattr(os, "mkfifo"),
+    "Linux": lambda: sys.platform != "linux",
+    "no forks here|workers are threads here": lambda: not FORKS,
+    "only root can mount": lambda: os.geteuid() != 0 or shutil.which("mount") is None,
+    "a disk cannot be mounted here": lambda: True,  # as in a container, which was found by trying
+}
+"""What the reason of a skip says, and whether that is so. Any other reason is none."""
+
+
+def is_excused(reason):
+    """Return whether what a skipped test says that it lacks is missing here."""
+    for pattern, holds in EXCUSES.items():
+        match = re.search(pattern, reason)
+        if match:
+            return holds(*match.groups())
+    return False
+
+
+def _without_excuse(report):
+    """Make a skip that nothing excuses a failure."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        *_, reason = report.longrepr
+        if not is_excused(reason):
+            report.outcome = "failed"
+            report.longrepr = f"{reason}: a skip where nothing is missing (see tests/conftest.py)"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Look at a skipped test."""
+    return _without_excuse((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    """Look at a skipped file."""
+    return _without_excuse((yield))
