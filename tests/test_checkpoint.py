@@ -361,6 +361,14 @@ META = {
         lambda meta: meta.update(held_out=meta["characters"]),
         "its split is impossible",
     ),
+    "held-out files that it does not have": (
+        lambda meta: meta["train"].update(split_mode="files", val_files=9),
+        "its split is impossible",
+    ),
+    "held-out files of no number": (
+        lambda meta: meta["train"].update(split_mode="files", val_files=0),
+        "its split is impossible",
+    ),
     "no way to go on": (lambda meta: meta["train"].update(batch_size=None), "--batch-size None"),
     "no end": (lambda meta: meta["train"].update(steps=0), "leave open"),
 }

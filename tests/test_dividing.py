@@ -163,9 +163,7 @@ FORTUNES = "50 % of all\n%\n100%\n%\nno % at all\n%\n"
         ("%", FORTUNES + "100 % of % % %\n", "%"),  # mostly inside lines
         ("%", "a%b%c", "%"),
         ("%", "a%\n%\n%b", "%"),
-        ("%", "nothing", "%"),
-        ("\n%\n", "nothing", "\n%\n"),
-        ("\n\n\n", FORTUNES, "\n\n\n"),
+        ("\n%\n", FORTUNES, "\n%\n"),
         ("line", "line\n", "line"),
         ("file", "file\n", "file"),
         ("<|end|>", "a\n<|end|>\nb\n<|end|>\n", "\n<|end|>\n"),
@@ -174,6 +172,15 @@ FORTUNES = "50 % of all\n%\n100%\n%\nno % at all\n%\n"
 def test_a_mark_that_mostly_stands_on_a_line_of_its_own(items, text, wanted):
     assert division_of(Corpus.from_text(text, TextConfig(newlines="keep")), items) == wanted
     assert division_of(Corpus.from_text(text.encode(), TextConfig(unit="byte")), items) == wanted
+
+
+@pytest.mark.parametrize("mark", ["blankline", "%\n%", "\n\n\n\n"])
+def test_a_mark_that_the_text_does_not_have_is_refused(tmp_path, mark):
+    for name in ("a.txt", "b.txt"):  # else each of the two files would be an item
+        (tmp_path / name).write_text("one\n\ntwo\n")
+    corpus = read_corpus([tmp_path / "a.txt", tmp_path / "b.txt"], errors="strict")
+    with pytest.raises(ConfigError, match="is not in the text: give the mark"):
+        division_of(corpus, mark)
 
 
 def test_what_a_mark_is_of_follows_from_all_files(tmp_path):

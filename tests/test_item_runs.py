@@ -119,7 +119,7 @@ def test_line_ends_of_windows_and_text_without_a_last_one(tmp_path):
         ("abcdef" * 100, {}, "finds 1 item"),
         (TEXT, {"reset": 0.5, "lines": True}, "--reset and --lines"),
         (TEXT, {"reset": 0.5}, "--reset and --items"),
-        (TEXT, {"items": "@"}, "--items '@' finds 1 item in this text"),
+        (TEXT, {"items": "@"}, "--items '@' is not in the text"),
         (TEXT, {"items": "file"}, "--items file finds 1 item"),
         (" \n\n", {"items": "blank-line"}, "--items blank-line finds no item"),
     ],

@@ -194,6 +194,15 @@ def test_a_one_hot_model_stays_one_hot_however_much_it_grows(here):
     assert len(checkpoint.vocabulary) > 400
 
 
+def test_a_model_of_hashed_items_may_be_split_in_another_way(here):
+    write(here, "names.txt", "\n".join(NAMES) + "\n")
+    start = trained("names.txt", here, lines=True)
+    given = {"init_from": start, "lines": True, "split_mode": "contiguous"}
+    run = new("names.txt", model=ModelConfig(), **given)
+    assert run.plan.train.split_mode == "contiguous"
+    run.close()
+
+
 def test_a_split_key_needs_lines(here):
     write(here, "names.txt", "\n".join(NAMES) + "\n")
     for settings in ({}, {"lines": True, "split_mode": "contiguous"}):

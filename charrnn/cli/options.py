@@ -42,7 +42,7 @@ Model = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class MachineConfig(Settings):
-    """What the commands use of this machine; it changes no result."""
+    """What the commands use of this machine."""
 
     threads: int | None = setting(
         None,

@@ -36,14 +36,15 @@ class TrainConfig(Settings):
         "Parallel streams of text.",
         low=1,
         high=65536,
-        auto="64 with muon, else 32; fewer for a tiny text",
+        auto="64 with muon, else 32; fewer for a tiny text, more in a run of minutes on more than "
+        "two cores",
     )
     seq_len: int | None = setting(
         None,
         "Characters after which backpropagation is cut.",
         low=1,
         high=65536,
-        auto="24, fewer for a tiny text; with --items the longest one, 256 at most",
+        auto="24, fewer for a tiny text; with --items the longest one, 64 at most",
     )
     reset: float | None = setting(
         None,

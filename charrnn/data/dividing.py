@@ -40,17 +40,27 @@ def division_of(corpus: Corpus, items: str) -> str:
         The text.
     items : str
         "line", "blank-line", "file", or the mark between items.
+
+    Raises
+    ------
+    ConfigError
+        If the text does not have the mark.
     """
-    if items in SEPARATORS or "\n" in items:
+    if items in SEPARATORS:
         return items
     mark = normalized(items, corpus.normalize)
-    line = f"\n{mark}\n"
+    line = mark if "\n" in mark else f"\n{mark}\n"
     of_mark, of_line = (_separator(division, corpus.unit) for division in (mark, line))
     counts = [0, 0]
     for text in _texts(corpus.codes, corpus.starts):
         counts[0] += len(of_mark.findall(text))
         counts[1] += len(of_line.findall(text))
-    return line if 2 * counts[1] >= counts[0] > 0 else mark
+    if not counts[0]:
+        raise ConfigError(
+            f"--items {items!r:.40} is not in the text: give the mark that stands between the "
+            "items as it is written there, or line, blank-line or file"
+        )
+    return line if 2 * counts[1] >= counts[0] else mark
 
 
 def end_of(codes: Codes, items: str) -> int:

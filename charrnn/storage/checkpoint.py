@@ -245,7 +245,9 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     if set(members) != {f"{name}.npy" for name in expected} | {"meta.npy"}:
         raise CheckpointError("its arrays are not those of its model")
     characters, held_out = meta["characters"], meta["held_out"]
-    parts = settings.split_parts
+    parts, val_files = settings.split_parts, settings.val_files
+    if (settings.split_mode == "files") != (val_files > 0) or val_files >= len(meta["sources"]) > 0:
+        raise CheckpointError("its split is impossible")
     if (
         not (is_count(characters) and is_count(held_out) and held_out < characters)
         or held_out % parts

@@ -1,18 +1,29 @@
 """How much memory a run takes, all of its processes together."""
 
+import numpy as np
+
 from charrnn.config import Architecture, TrainingSettings
+from charrnn.data.sides import Sides
 from charrnn.errors import ConfigError
 from charrnn.evaluation.scorers import window_of
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.sharding import shard_columns
 from charrnn.system.machine import installed_memory
+from charrnn.text import Corpus
 
 PROCESS = 46_000_000
 """Bytes of Python with NumPy and what charrnn imports, as measured on Linux."""
 WORKER = 17_000_000
 """Bytes that a forked worker does not share with it: pages that it writes, BLAS's own buffers."""
 FLOAT = 4
+
+
+def text_bytes(corpus: Corpus, sides: Sides) -> int:
+    """Return what a text takes in memory: nothing where it is mapped from a file."""
+    parts = (sides.learned, sides.held)
+    copies = sum(part.nbytes for part in parts if not np.may_share_memory(part, corpus.codes))
+    return copies + (0 if isinstance(corpus.codes, np.memmap) else corpus.codes.nbytes)
 
 
 def training_memory(

@@ -27,7 +27,7 @@ from charrnn.text import Corpus, fitting_corpus, read_corpus
 from charrnn.text.codes import Codes
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.fairness import compare_sides
-from charrnn.training.memory import check_memory
+from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
     same_shape,
     split_like,
@@ -180,7 +180,8 @@ def ready(
     if items is not None:
         recipe = _recipe_of_items(recipe, sides.learned, task, train.epochs)
     notices = [*corpus.notices, *notices, *recipe.notices]
-    check_memory(recipe.model, recipe.train, len(vocabulary), threads)
+    size = text_bytes(corpus, sides)
+    check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
     counts = vocabulary.count(sides.learned)

@@ -35,11 +35,10 @@ def split_like(start: Checkpoint, train: TrainConfig, task: Task) -> TrainConfig
     own = start.settings
     if own.items != task.items or own.split_mode == "files":
         return train
-    same = {
-        name: getattr(own, name)
-        for name in ("val_fraction", "split_mode", "split_key")
-        if getattr(train, name) is None and (name != "split_key" or own.split_mode == "hashed")
-    }
+    names = ["val_fraction", "split_mode"]
+    if (train.split_mode or own.split_mode) == "hashed":  # only a hash has a key
+        names.append("split_key")
+    same = {name: getattr(own, name) for name in names if getattr(train, name) is None}
     return dataclasses.replace(train, **same)
 
 

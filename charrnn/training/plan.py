@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
-from charrnn.training.memory import training_memory
+from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
 
 
@@ -93,7 +93,7 @@ def plan_of(
         setup.train,
         len(setup.vocabulary),
         threads,
-        text_bytes=setup.text_bytes,
+        text_bytes=text_bytes(setup.corpus, setup.sides),
     )
     return Plan(
         model=setup.architecture,

@@ -19,7 +19,7 @@ from charrnn.storage.store import FolderStore
 from charrnn.training.assembly import assemble
 from charrnn.training.fairness import shared_of
 from charrnn.training.length import done_after
-from charrnn.training.memory import check_memory
+from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 
@@ -107,7 +107,8 @@ def resume(
             counts = last.vocabulary.count(sides.learned)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
-        check_memory(last.architecture, train, len(last.vocabulary), threads)
+        size = text_bytes(own, sides)
+        check_memory(last.architecture, train, len(last.vocabulary), threads, text_bytes=size)
         setup = Setup(
             text=last.text,
             train=train,

@@ -83,13 +83,6 @@ class Setup:
         return len(self.sides.learned)
 
     @property
-    def text_bytes(self) -> int:
-        """What the text takes in memory: nothing where it is mapped from a file."""
-        codes, sides = self.corpus.codes, (self.sides.learned, self.sides.held)
-        copies = sum(side.nbytes for side in sides if not np.may_share_memory(side, codes))
-        return copies + (0 if isinstance(codes, np.memmap) else codes.nbytes)
-
-    @property
     def steps_per_pass(self) -> float:
         """How many steps read the training part once."""
         return self.task.steps_per_pass(self.sides.learned, self.train)
