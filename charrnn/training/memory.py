@@ -58,7 +58,7 @@ def training_memory(
 def _worker_bytes(model: Architecture, train: TrainingSettings, vocab_size: int) -> int:
     """Return about how many bytes the buffers of one worker take.
 
-    Those of a window are made anew for a window of another shape: when it scores, and when it
+    Those of a window are made again for a window of another shape: when it scores, and when it
     learns again.
     """
     kept, passing = CharModel.floats_of_buffers(model, vocab_size)
