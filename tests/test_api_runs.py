@@ -364,3 +364,9 @@ def test_weights_that_are_lost_come_back_from_memory(monkeypatch):
     told = [event.message for event in run if event.kind == "notice"]
     assert any("the weights are those of step 0 again" in message for message in told)
     assert np.isfinite(run.model.network.parameters.vector).all()
+
+
+def test_a_text_in_the_place_of_paths_is_named_and_not_repeated():
+    with pytest.raises(ConfigError, match=r"give it as text=") as caught:
+        charrnn.train("one line\n" * 500)
+    assert len(str(caught.value)) < 100

@@ -144,6 +144,17 @@ def test_every_stream_holds_out_as_much(characters, held_out):
     assert done.held_out == held_out
 
 
+def test_a_batch_of_a_few_items_reads_the_text_once():
+    done = complete(
+        ModelConfig(),
+        TrainConfig(steps=60, items="blank-line"),
+        characters=1_260,
+        distinct=20,
+        items=ItemFacts("blank-line", 0x1E, 105.0, 130),
+    )
+    assert not any("would read the text" in notice for notice in done.notices)
+
+
 def test_lines_count_by_their_mean_length():
     by_lines = complete(
         ModelConfig(),

@@ -265,6 +265,8 @@ def train(
     """
     check_names(train, settings)
     paths, val = _listed(paths), _listed(val)
+    if any("\n" in str(path) for path in paths):
+        raise ConfigError("paths name files, and this is a text: give it as text=...")
     if text is None and not paths:
         raise ConfigError("give paths, or the text itself as text=..., to train on")
     if text is not None and (paths or val):

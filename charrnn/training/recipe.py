@@ -128,6 +128,7 @@ def complete(
     if items:
         seq_len = _item_window(train, items, choices)
     per_step = batch_size * (min(items.mean, seq_len) if items else seq_len)
+    per_step = min(per_step, length)  # of a few items, a batch has them all
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
     budget = Budget(
         length=length,
