@@ -157,7 +157,7 @@ def test_time_spent_stopped_is_no_training_time(tmp_path):
     (tmp_path / "corpus.txt").write_text(TEXT)
     words = ["train", "corpus.txt", "--minutes", "0.03", "--patience", "0", *TINY]
     with start(tmp_path, *words, program=TALKATIVE) as process:
-        for _ in range(5):  # the first of each kind of work is not known to be long
+        for _ in range(2):  # the first of each kind of work is not known to be long
             wait_for_step(process)
         os.killpg(process.pid, signal.SIGSTOP)  # as Ctrl-Z does
         time.sleep(3.0)
