@@ -48,7 +48,7 @@ def test_a_product_in_blocks_is_the_product(monkeypatch, order):
         x = rng.standard_normal((5, 64))
         product(weights, x, out=buffer[1, :12])
         np.testing.assert_allclose(buffer[1, :12], weights @ x, rtol=1e-12, atol=1e-13)
-    W[...] *= 2  # as an update does: the weights are read anew, wherever they lie
+    W[...] *= 2  # as an update does: the weights are read again, wherever they lie
     product(W, x, out=buffer[1, :12])
     np.testing.assert_allclose(buffer[1, :12], W @ x, rtol=1e-12, atol=1e-13)
     assert not buffer[0].any()

@@ -155,7 +155,7 @@ class TrainingRun(Iterator[Event]):
             self._directory = run.directory
             try:
                 self._outcome = run.best() if run.history.step else self._outcome
-            except CharrnnError as error:  # told to whoever asks for the model
+            except CharrnnError as error:  # raised again where the model is asked for
                 self._outcome = error
 
     def __enter__(self) -> Self:

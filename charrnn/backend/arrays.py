@@ -25,7 +25,7 @@ def shared_zeros(size: int, dtype: np.dtype[np.floating]) -> Array:
 
 
 class Workspace:
-    """Buffers by name, which grow to what is asked for; whoever asks again overwrites it."""
+    """Named buffers that grow on demand; asking for a name again overwrites its buffer."""
 
     def __init__(self) -> None:
         self._flat: dict[str, Array] = {}

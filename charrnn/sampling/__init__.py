@@ -1,1 +1,1 @@
-"""Text drawn from a model."""
+"""Sampling text from a model."""

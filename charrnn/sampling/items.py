@@ -1,4 +1,4 @@
-"""Whole items drawn from a model of items, and which of them are new."""
+"""Sampling whole items from a model of items, and telling which are new."""
 
 import unicodedata
 from bisect import bisect_left

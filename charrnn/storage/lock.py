@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 class RunLock:
     """Holds a run directory for one process, until ``release`` or the end of the process.
 
-    Whoever holds it may remove what a crash has left half written, and does.
+    Taking the lock also removes half-written files that a crash left behind.
 
     Raises
     ------

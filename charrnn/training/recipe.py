@@ -264,7 +264,7 @@ def _item_window(train: TrainConfig, items: ItemFacts, choices: Choices) -> int:
 def _optimised(
     train: TrainConfig, model: Architecture, budget: Budget, choices: Choices
 ) -> tuple[float, float, float]:
-    """Choose learning rate, weight decay and how often a stream begins anew."""
+    """Choose learning rate, weight decay and how often a stream's state is reset."""
     optimizer = OPTIMIZERS[train.optimizer]
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
     why = "of this optimizer"
