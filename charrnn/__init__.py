@@ -7,11 +7,13 @@ The names below are what a program uses; each is loaded when it is first asked f
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charrnn.api.model import Model, load
+    from charrnn.api.loading import load
+    from charrnn.api.model import Model
     from charrnn.api.runs import TrainingRun, resume, train
     from charrnn.api.scores import Scores
     from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
     from charrnn.errors import CharrnnError
+    from charrnn.evaluation.labels.evaluate import LabelEvaluation
     from charrnn.evaluation.result import Evaluation
     from charrnn.nn.model import CharModel
     from charrnn.storage.checkpoint import Checkpoint
@@ -25,6 +27,7 @@ __all__ = [
     "Checkpoint",
     "EvalConfig",
     "Evaluation",
+    "LabelEvaluation",
     "Model",
     "ModelConfig",
     "SampleConfig",
@@ -46,6 +49,7 @@ _HOMES = {
     "Checkpoint": "charrnn.storage.checkpoint",
     "EvalConfig": "charrnn.config",
     "Evaluation": "charrnn.evaluation.result",
+    "LabelEvaluation": "charrnn.evaluation.labels.evaluate",
     "Model": "charrnn.api.model",
     "ModelConfig": "charrnn.config",
     "SampleConfig": "charrnn.config",
@@ -54,7 +58,7 @@ _HOMES = {
     "TrainConfig": "charrnn.config",
     "TrainingRun": "charrnn.api.runs",
     "Vocabulary": "charrnn.text",
-    "load": "charrnn.api.model",
+    "load": "charrnn.api.loading",
     "read_corpus": "charrnn.text",
     "resume": "charrnn.api.runs",
     "train": "charrnn.api.runs",

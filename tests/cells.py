@@ -5,14 +5,16 @@ A new cell has one entry here, in ``NAIVE``: its equations, written once more an
 
 import numpy as np
 
-from charrnn.config import Architecture
+from charrnn.config import WINDOWED, Architecture
 from charrnn.nn.cells import CELLS
 
 KINDS = {
-    **{cell: {"cell": cell} for cell in CELLS},
+    **{cell: {"cell": cell, "context": 3 if cell in WINDOWED else 0} for cell in CELLS},
     "relu": {"cell": "rnn", "nonlinearity": "relu"},
 }
 """Settings by kind: every cell, and the other squashing function."""
+RECURRENT = [kind for kind, settings in KINDS.items() if not settings.get("context")]
+"""The kinds with recurrent weights."""
 
 
 def make(kind, input_size, hidden_size, **settings):
@@ -26,7 +28,7 @@ def sigmoid(x):
 
 
 def unpack(layer):
-    """Each gate's Wx (H, D), b (H,) and Wh (H, H), in the order of the rows."""
+    """Each gate's Wx (H, D), b (H,) and Wh (H, R), in the order of the rows."""
     D, H = layer.input_size, layer.hidden_size
     for gate in range(layer.gates):
         rows = layer.W[gate * H : (gate + 1) * H]
@@ -52,10 +54,29 @@ def naive_gru(layer, x, h):
     return ((1 - u) * n + u * h,)
 
 
+def naive_window(layer, x, past):
+    """``past`` (R,) are the inputs before, the oldest first."""
+    D, inputs = len(x), [*np.split(past, layer.context - 1), x]
+    # W_0 stands in front of the bias, and the oldest input has the first columns behind it.
+    weights = [*np.split(layer.W[:, D + 1 :], layer.context - 1, axis=1), layer.W[:, :D]]
+    z = layer.W[:, D].copy()
+    for W, read in zip(weights, inputs, strict=True):
+        z += W @ read
+    return np.tanh(z), np.concatenate(inputs[1:])
+
+
+def naive_bag(layer, x, past):
+    D, inputs = len(x), [*np.split(past, layer.context - 1), x]
+    return np.tanh(layer.W[:, :D] @ sum(inputs) + layer.W[:, D]), np.concatenate(inputs[1:])
+
+
 NAIVE = {
     "rnn": naive_rnn,
     "relu": lambda layer, x, h: naive_rnn(layer, x, h, lambda z: z * (z > 0)),
     "lstm": naive_lstm,
     "gru": naive_gru,
+    "window": naive_window,
+    "bag": naive_bag,
 }
-"""By kind, a function of the layer, x (D,) and each state array (H,) to these after the step."""
+"""By kind, a function of the layer, x (D,) and each state array (R,) to these after the step; in
+front of them the output, where it is not the first of them."""

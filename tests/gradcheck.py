@@ -59,12 +59,12 @@ def check_recurrent(layer, *, steps, streams, rng, masks=None):
     Weights, input and state are random, and so are the gradients that come from above, on every
     output and on the state after the window. ``masks`` seeds the draw of dropped weights.
     """
-    T, N, D, H, S = steps, streams, layer.input_size, layer.hidden_size, len(layer.states)
+    T, N, D, H = steps, streams, layer.input_size, layer.hidden_size
     values, grads = random_weights(layer, rng)
     x = rng.uniform(-1, 1, (T, D, N))
-    state = rng.uniform(-1, 1, (S, H, N))
+    state = rng.uniform(-1, 1, (*layer.state_shape, N))
     dy = rng.uniform(-1, 1, (T, H, N))
-    dstate_after = rng.uniform(-1, 1, (S, H, N))
+    dstate_after = rng.uniform(-1, 1, (*layer.state_shape, N))
     before = dy.copy(), dstate_after.copy()
 
     def loss():

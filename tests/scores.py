@@ -1,7 +1,7 @@
 """Scores of texts that are cut in one of the ways that there are."""
 
 from charrnn.evaluation.pieces import STREAMS, Pieces
-from charrnn.evaluation.scorers import Scorer, score
+from charrnn.evaluation.scorers import TextScorer, score
 
 
 def score_ids(model, ids, *, exact=False, cold_windows=None, line_end=None, threads=1):
@@ -14,4 +14,4 @@ def score_ids(model, ids, *, exact=False, cold_windows=None, line_end=None, thre
         pieces = Pieces.windows(ids, cold_windows)
     else:
         pieces = Pieces.streams(ids, 1 if exact else STREAMS)
-    return score(model, Scorer(pieces), threads=threads).nats
+    return score(model, TextScorer(pieces), threads=threads).nats

@@ -127,3 +127,19 @@ def test_memory_that_nobody_tells_is_said_to_be_unknown(monkeypatch):
     assert re.search(r"^memory +unknown$", done.stdout, re.MULTILINE)
     done = CliRunner().invoke(app, [*arguments, "--json"])
     assert json.loads(done.stdout)["peak_memory_mb"] is None
+
+
+@pytest.mark.parametrize("cell", ["window", "bag"])
+def test_the_command_times_a_window_as_it_is_trained(cell, monkeypatch):
+    asked = []
+
+    def measured(job, model, **settings):
+        asked.append(model)
+        return benchmark(job, model, **{**settings, "seconds": 0.0}, peak_seconds=0.0)
+
+    monkeypatch.setattr(module, "benchmark", measured)
+    words = ["--hidden-size", "4", "--batch-size", "2", "--seq-len", "3", "--threads", "1"]
+    done = CliRunner().invoke(app, ["bench", "--cell", cell, *words])
+    assert done.exit_code == 0, done.output
+    assert f"train {cell} 2x4" in done.output
+    assert (asked[0].context, asked[0].embedding_size) == (8, 32)

@@ -137,6 +137,35 @@ def test_a_run_of_the_second_format_goes_on(tmp_path, monkeypatch):
     assert evaluate_checkpoint(last).nats_per_char == pytest.approx(0.94704, abs=2e-3)
 
 
+def test_the_third_format_goes_on_loading():
+    checkpoint = load(DATA / "format-3.npz")
+    assert (checkpoint.characters, checkpoint.held_out) == (1114, 111)
+    assert checkpoint.architecture == Architecture(
+        cell="gru", num_layers=2, hidden_size=4, dropout=0.2
+    )
+    assert checkpoint.architecture.context == 0
+    assert [row[0] for row in checkpoint.history.rows] == [15, 30]
+    ids = checkpoint.vocabulary.encode_text("tea for two two for tea\n")
+    assert score_ids(checkpoint.model(), ids) == pytest.approx(35.1554, abs=2e-3)
+
+
+def test_a_run_of_the_third_format_goes_on(tmp_path, monkeypatch):
+    words = ["tea", "for", "two", "and", "me", "at", "four"]
+    text = "".join(words[i * i % 7] + (" " if i % 5 else "\n") for i in range(300))
+    monkeypatch.chdir(tmp_path)
+    Path("tea.txt").write_text(text, encoding="utf-8")
+    Path("run").mkdir()
+    Path("run/last.npz").write_bytes((DATA / "format-3.npz").read_bytes())
+    run = resume("run", length=TrainConfig(steps=60))
+    assert run.plan.resumed_at == 30
+    for _ in run.train():
+        pass
+    # What the charrnn that wrote it went on to.
+    assert evaluate_checkpoint(load("run/last.npz")).nats_per_char == pytest.approx(
+        0.90597, abs=2e-3
+    )
+
+
 def test_every_number_of_a_history_comes_back(last, tmp_path):
     checkpoint = load(last)
     checkpoint.history.rows = [(3, float("nan"), None), (4, 1.5, float("inf"))]
@@ -312,9 +341,9 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 4": (
-        lambda meta: {**meta, "format": 4},
-        "its format is 4 and this charrnn reads 1 to 3: use a newer charrnn",
+    "format 5": (
+        lambda meta: {**meta, "format": 5},
+        "its format is 5 and this charrnn reads 1 to 4: use a newer charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),

@@ -140,6 +140,7 @@ def test_numbers_out_of_range_end_with_2_and_name_the_range(
     monkeypatch.setattr("charrnn.benchmark.benchmark", missing)
     arguments = {"train": ["missing.txt"]}.get(command, [])
     needed = ["--dynamic"] if item.name.startswith("dynamic_") else []
+    needed += ["--cell", "window"] if item.name == "context" else []
     result = run(command, *arguments, *needed, option, value)
     assert "Traceback" not in result.output
     if result.exit_code == 2:

@@ -12,6 +12,7 @@ import pytest
 
 from charrnn.cli.options import MachineConfig
 from charrnn.config import (
+    Architecture,
     BenchConfig,
     Cell,
     EvalConfig,
@@ -40,6 +41,7 @@ GROUPS = [
 ]
 NEEDS = {
     "nonlinearity": {"cell": "rnn"},
+    "context": {"cell": "window"},
     "dynamic_window": {"dynamic": True},
     "dynamic_rate": {"dynamic": True},
 }
@@ -204,6 +206,25 @@ def test_bytes_are_not_changed_in_a_new_corpus():
     TextConfig().check_new()
     with pytest.raises(ConfigError, match="--normalize nfc needs characters"):
         TextConfig(unit="byte", normalize="nfc")
+
+
+@pytest.mark.parametrize("group", [ModelConfig, Architecture])
+@pytest.mark.parametrize("cell", ["window", "bag"])
+def test_a_window_has_a_context_and_no_recurrent_weights(group, cell):
+    size = {} if group is ModelConfig else {"hidden_size": 4}
+    assert group(cell=cell, context=5, **size).context == 5
+    with pytest.raises(ConfigError, match="--context 5 needs --cell window or bag"):
+        group(cell="gru", context=5, **size)
+    with pytest.raises(ConfigError, match=f"--weight-dropout .* --cell {cell} has no recurrent"):
+        group(cell=cell, context=5, weight_dropout=0.1, **size)
+    assert group(cell=cell, context=5, weight_dropout=0.0, **size).weight_dropout == 0
+
+
+def test_the_cell_of_a_context_is_named():
+    with pytest.raises(ConfigError, match="--context 5 needs --cell window or bag"):
+        ModelConfig(context=5)
+    with pytest.raises(ConfigError, match="--cell window needs --context"):
+        Architecture(cell="window", hidden_size=4)
 
 
 def test_an_old_checkpoint_keeps_its_meaning():

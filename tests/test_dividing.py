@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.config import TextConfig
+from charrnn.config import TextConfig, TrainConfig
 from charrnn.data.dividing import (
     ENDS,
     as_items,
@@ -193,8 +193,8 @@ def test_what_a_mark_is_of_follows_from_all_files(tmp_path):
 @pytest.mark.parametrize("form", ["nfc", "nfd", "nfkc"])
 def test_a_mark_takes_the_form_of_the_text(form):
     corpus = Corpus.from_text("하나끝둘끝", TextConfig(normalize=form))
-    task = task_for("끝", corpus)
-    divided, _ = task.text(corpus)
+    task = task_for(TrainConfig(items="끝"), corpus)
+    divided = task.text(corpus).codes
     found = [
         Corpus.from_text(item, TextConfig(normalize="nfc")).text()
         for item in texts_of(divided, task.end)

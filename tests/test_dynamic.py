@@ -4,6 +4,7 @@ from math import log
 
 import numpy as np
 import pytest
+from cells import KINDS
 from scores import score_ids
 from typer.testing import CliRunner
 
@@ -32,7 +33,7 @@ def few_statistics(monkeypatch):
 
 
 def make(cell="gru", dtype=np.float32, members=1):
-    config = Architecture(cell=cell, members=members, num_layers=2, hidden_size=6, dropout=0.5)
+    config = Architecture(**KINDS[cell], members=members, num_layers=2, hidden_size=6, dropout=0.5)
     model = CharModel(config, 7, dtype=dtype)
     model.initialise(np.random.default_rng(0))
     for index, member in enumerate(model.members.values()):

@@ -19,7 +19,7 @@ from charrnn.evaluation.ngrams import best_ngram, uniform, unigram
 from charrnn.evaluation.novelty import Novelty
 from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scored_text import read_like
-from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.scorers import TextScorer
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.evaluation.written import text_bytes, written_length
 from charrnn.nn.model import CharModel
@@ -119,7 +119,7 @@ def test_cold_windows_score_every_character_once_from_a_zero_state(window, lengt
 def test_cold_windows_do_not_depend_on_the_threads():
     model = make()
     ids = np.random.default_rng(2).integers(0, 7, 9000).astype(np.uint8)
-    assert Scorer(Pieces.windows(ids, 32)).num_shards > 3
+    assert TextScorer(Pieces.windows(ids, 32)).num_shards > 3
     one = score_ids(model, ids, cold_windows=32)
     assert score_ids(model, ids, cold_windows=32, threads=3) == one
 

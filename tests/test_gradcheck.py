@@ -98,7 +98,7 @@ def test_a_cell_with_a_wrong_gradient_is_caught(wrong):
         check_recurrent(wrong(3, SIZES), steps=2, streams=2, rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "bag"])  # has no Wh
 def test_backward_with_other_weights_than_forward_is_caught(kind, monkeypatch):
     monkeypatch.setattr(recurrent, "transpose", lambda matrix, out: matrix.T + 1e-3)
     with pytest.raises(AssertionError, match="by finite differences"):

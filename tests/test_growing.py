@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cells import KINDS
 
 from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
@@ -15,7 +16,7 @@ from charrnn.nn.model import CharModel
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_grown_model_predicts_as_before(cell, embedding_size, members):
     config = Architecture(
-        cell=cell,
+        **KINDS[cell],
         num_layers=2,
         hidden_size=6,
         embedding_size=embedding_size,

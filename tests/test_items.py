@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
+from cells import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scores import score_ids
@@ -14,7 +15,7 @@ from charrnn.config import Architecture
 from charrnn.data.dividing import as_items
 from charrnn.data.items import Items, Layout, lengths_of, steps_of, steps_per_epoch
 from charrnn.evaluation.pieces import Pieces
-from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.scorers import TextScorer
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
@@ -215,7 +216,7 @@ def test_little_is_padding():
 
 
 def make(cell="lstm", V=7, dtype=np.float64, dropout=0.0, zeros=np.zeros):
-    config = Architecture(cell=cell, num_layers=2, hidden_size=5, dropout=dropout)
+    config = Architecture(**KINDS[cell], num_layers=2, hidden_size=5, dropout=dropout)
     model = CharModel(config, V, dtype=dtype, zeros=zeros)
     model.initialise(np.random.default_rng(0))
     model.parameters["head.W"][...] = np.random.default_rng(1).standard_normal(
@@ -353,6 +354,6 @@ def test_each_item_is_scored_from_a_zero_state(cell):
     for line in text.splitlines():
         piece = vocabulary.encode_text("\n" + line + "\n")
         wanted += score_ids(model, piece, exact=True) - log(7)
-    assert Scorer(Pieces.items(ids, 0)).num_shards > 1
+    assert TextScorer(Pieces.items(ids, 0)).num_shards > 1
     assert score_ids(model, ids, line_end=0) == pytest.approx(wanted, rel=1e-9)
     assert score_ids(model, ids, line_end=0, threads=2) == score_ids(model, ids, line_end=0)

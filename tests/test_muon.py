@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from cells import KINDS, RECURRENT
 
 from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
@@ -152,11 +153,11 @@ def test_rows_may_be_updated_at_once():
     assert (results[0] != start).all()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell in RECURRENT])
 @pytest.mark.parametrize("embedding_size", [0, 3])
 def test_what_a_model_counts_as_hidden(cell, embedding_size):
     config = Architecture(
-        cell=cell, hidden_size=4, num_layers=2, embedding_size=embedding_size, dropout=0.0
+        **KINDS[cell], hidden_size=4, num_layers=2, embedding_size=embedding_size, dropout=0.0
     )
     model = CharModel(config, 5)
     first, second = model.hidden_columns["layers.0.W"], model.hidden_columns["layers.1.W"]
@@ -168,3 +169,19 @@ def test_what_a_model_counts_as_hidden(cell, embedding_size):
         [slice(0, 6)] if embedding_size == 0 else [slice(3, 4)]
     )
     assert len(first) == (1 if embedding_size == 0 else 2)
+
+
+@pytest.mark.parametrize(
+    ("cell", "first", "second"),
+    [("window", [(0, 3), (4, 10)], [(0, 4), (5, 13)]), ("bag", [(0, 3)], [(0, 4)])],
+)
+def test_what_a_window_counts_as_hidden(cell, first, second):
+    def columns(embedding_size):
+        config = Architecture(
+            **KINDS[cell], hidden_size=4, num_layers=2, embedding_size=embedding_size
+        )
+        found = CharModel(config, 5).hidden_columns.values()
+        return [[(part.start, part.stop) for part in layer] for layer in found]
+
+    assert columns(3) == [first, second]
+    assert columns(0) == [[], second]

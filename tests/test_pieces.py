@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import Architecture
 from charrnn.evaluation.pieces import STREAMS, WARM_UP, Pieces
-from charrnn.evaluation.scorers import COLD_CHARACTERS, PIECES_PER_SHARD, Scorer
+from charrnn.evaluation.scorers import COLD_CHARACTERS, PIECES_PER_SHARD, TextScorer
 from charrnn.nn.model import CharModel
 
 
@@ -21,7 +21,7 @@ def test_streams_are_long_enough_to_be_worth_their_warm_up(length):
     assert pieces.characters == pieces.whole == length
     assert len(parts) == max(1, min(STREAMS, length // (4 * WARM_UP)))
     assert parts.max() - parts.min() <= 1
-    assert Scorer(pieces).num_shards == (2 if len(parts) > 32 else 1)
+    assert TextScorer(pieces).num_shards == (2 if len(parts) > 32 else 1)
     assert len(Pieces.streams(np.zeros(length, np.uint8), 1).starts) == 1
 
 
@@ -82,8 +82,8 @@ def test_a_sample_has_two_pieces_at_least(cut):
 
 def test_many_short_pieces_are_read_at_once():
     ids = (np.arange(9000) % 3).astype(np.uint8)
-    assert Scorer(Pieces.items(ids, 2)).num_shards == -(-3000 // (COLD_CHARACTERS // 3))
-    assert Scorer(Pieces.windows(ids, 90)).num_shards == -(-100 // PIECES_PER_SHARD)
+    assert TextScorer(Pieces.items(ids, 2)).num_shards == -(-3000 // (COLD_CHARACTERS // 3))
+    assert TextScorer(Pieces.windows(ids, 90)).num_shards == -(-100 // PIECES_PER_SHARD)
 
 
 def test_the_windows_of_a_piece_hold_few_logits(monkeypatch):
@@ -97,8 +97,8 @@ def test_the_windows_of_a_piece_hold_few_logits(monkeypatch):
     monkeypatch.setattr(CharModel, "forward", watch)
     model = CharModel(Architecture(cell="rnn", num_layers=1, hidden_size=2, dropout=0.0), 3)
     model.initialise(np.random.default_rng(0))
-    Scorer(Pieces.streams(np.zeros(1500, np.uint8))).score(model, 0)
+    TextScorer(Pieces.streams(np.zeros(1500, np.uint8))).score(model, 0)
     assert seen == [(1024, 1), (475, 1)]
     del seen[:]
-    Scorer(Pieces.windows(np.zeros(201, np.uint8), 100)).score(model, 0)
+    TextScorer(Pieces.windows(np.zeros(201, np.uint8), 100)).score(model, 0)
     assert seen == [(50, 2), (50, 2)]  # equal ones

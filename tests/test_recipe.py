@@ -19,7 +19,7 @@ from charrnn.training.recipe import (
     ItemFacts,
     complete,
 )
-from charrnn.training.shaping import ONE_HOT_LIMIT, UNITS
+from charrnn.training.shaping import ONE_HOT_LIMIT, UNITS, WINDOW_EMBEDDING
 from charrnn.training.validation import EVEN_SHARE, choose
 
 ANY_LENGTH = [1, 2, 5, 100, 999, 1000, 1001, 20_000, 30_000, 10**6, 10**9]
@@ -198,10 +198,25 @@ def test_every_choice_has_its_reason():
     after = {**done.model.to_json(), **done.train.to_json()}
     # What has no option of its own, or one that only some texts and models have.
     silent = {"steps", "embedding_size", "nonlinearity", "split_key", "shards"}
-    silent |= {"items", "item_end", "val_files"}
+    silent |= {"items", "item_end", "val_files", "context"}
+    silent |= {"directions", "head", "num_labels", "predict", "columns", "spaced"}
     left_open = {name for name in after if given.get(name) is None} - silent
     assert left_open == set(done.reasons)
     assert all(done.reasons.values())
+
+
+@pytest.mark.parametrize("cell", ["window", "bag"])
+def test_a_window_reads_8_steps_by_an_embedding_and_drops_no_weight(cell):
+    done = recipe(10**5, model={"cell": cell}, train={"minutes": 5.0})
+    assert (done.model.context, done.model.embedding_size) == (8, WINDOW_EMBEDDING)
+    assert done.model.dropout > 0.1
+    assert done.model.weight_dropout == 0
+    assert {"context", "embedding_size", "dropout"} <= set(done.reasons)
+    assert "weight_dropout" not in done.reasons
+    given = recipe(10**5, model={"cell": cell, "context": 3, "embedding_size": 7})
+    assert (given.model.context, given.model.embedding_size) == (3, 7)
+    assert not {"context", "embedding_size"} & set(given.reasons)
+    assert recipe(10**5).model.context == 0
 
 
 def test_the_more_often_a_text_is_read_the_more_is_held_back():

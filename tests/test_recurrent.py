@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from cells import KINDS, NAIVE, make, sigmoid, unpack
-from gradcheck import check_recurrent, random_weights
+from cells import KINDS, NAIVE, RECURRENT, make, sigmoid, unpack
+from gradcheck import check_gradients, check_recurrent, random_weights
 
 from charrnn.backend import arrays, products
 from charrnn.backend.products import BlockedProduct
+from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.recurrent import sigmoid_
 
@@ -18,21 +19,21 @@ BLOCKED = {"input_size": 6, "hidden_size": 8, "streams": 64}
 
 def cut_into_blocks(monkeypatch, layer):
     monkeypatch.setattr(products, "blas_kernel", lambda: "SkylakeX")
-    D, H, N = layer.input_size, layer.hidden_size, BLOCKED["streams"]
-    longest = max(D + 1 + H, layer.gates * H)  # the rows that a product has to add up
+    H, N = layer.hidden_size, BLOCKED["streams"]
+    longest = max(layer.shapes()["W"][1], layer.gates * H)  # the rows that a product has to add up
     monkeypatch.setattr(products, "SMALL_PRODUCT_LIMIT", 2 * N * longest)
 
 
 def assert_blocked(layer):
     """Each product of a layer that went forward and back is cut."""
     found = [value for name, value in vars(layer).items() if name.startswith("product")]
-    assert len(found) >= 2
+    assert len(found) >= 1 + ("h" in layer.states)  # nothing else has one on the way back
     assert all(isinstance(product, BlockedProduct) for product in found)
 
 
 def random_window(layer, T, N, rng, dtype=np.float64):
     x = rng.uniform(-1, 1, (T, layer.input_size, N)).astype(dtype)
-    state = rng.uniform(-1, 1, (len(layer.states), layer.hidden_size, N)).astype(dtype)
+    state = rng.uniform(-1, 1, (*layer.state_shape, N)).astype(dtype)
     return x, state
 
 
@@ -46,8 +47,9 @@ def naive_forward(name, layer, x, state):
     for n in range(N):
         carried = tuple(state[:, :, n])
         for t in range(T):
-            carried = NAIVE[name](layer, x[t, :, n], *carried)
-            y[t, :, n] = carried[0]
+            results = NAIVE[name](layer, x[t, :, n], *carried)
+            y[t, :, n] = results[0]
+            carried = results[-len(state) :]
         after[:, :, n] = carried
     return y, after
 
@@ -66,7 +68,7 @@ def test_values_are_those_of_the_equations(name, T):
     y, after = layer.forward(x, state)
     wanted_y, wanted_after = naive_forward(name, layer, x, state)
     assert y.shape == (T, 5, 4)
-    assert after.shape == (len(layer.states), 5, 4)
+    assert after.shape == (*layer.state_shape, 4)
     np.testing.assert_allclose(y, wanted_y, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(after, wanted_after, rtol=1e-12, atol=1e-13)
 
@@ -90,7 +92,8 @@ def test_values_are_those_of_the_equations_in_blocks_of_rows(name, monkeypatch):
 def test_blocks_of_rows_change_no_number(name, monkeypatch):
     def results():
         rng = np.random.default_rng(4)
-        layer = make(name, BLOCKED["input_size"], BLOCKED["hidden_size"], weight_dropout=0.3)
+        dropped = 0.3 if name in RECURRENT else 0.0
+        layer = make(name, BLOCKED["input_size"], BLOCKED["hidden_size"], weight_dropout=dropped)
         _, grads = random_weights(layer, rng)
         x, state = random_window(layer, 5, BLOCKED["streams"], rng)
         y, after = layer.forward(x, state, rng)
@@ -130,7 +133,7 @@ def test_gradients(name, T):
     check_recurrent(make(name, 3, 5), steps=T, streams=4, rng=np.random.default_rng(10 + T))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECURRENT)
 def test_gradients_with_dropped_weights(name):
     layer = make(name, 3, 5, weight_dropout=0.4)
     check_recurrent(layer, steps=4, streams=2, rng=np.random.default_rng(2), masks=3)
@@ -295,14 +298,14 @@ def test_shapes_are_those_of_pytorch(name):
     values, grads = random_weights(layer, np.random.default_rng(0))
     G = layer.gates
     assert layer.Wx.shape == (G * 5, 3)
-    assert layer.Wh.shape == (G * 5, 5)
+    assert layer.Wh.shape == (G * 5, {"window": 2 * 3, "bag": 0}.get(name, 5))
     assert layer.b.shape == (G * 5,)
     for view in (layer.Wx, layer.Wh, layer.b):
-        assert np.shares_memory(view, values.vector)
+        assert np.shares_memory(view, values.vector) == (view.size > 0)
     assert np.shares_memory(layer.dW, grads.vector)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECURRENT)
 def test_initial_weights(name):
     H = 24
     layer = make(name, 10, H)
@@ -320,6 +323,52 @@ def test_initial_weights(name):
     assert (values.vector == first).all()
     layer.initialise(np.random.default_rng(2))
     assert (values.vector != first).any()
+
+
+@pytest.mark.parametrize("name", ["window", "bag"])
+def test_initial_weights_of_a_window(name):
+    layer = make(name, 30, 24)
+    values, _ = random_weights(layer, np.random.default_rng(0))
+    layer.initialise(np.random.default_rng(1))
+    limit = (3 * 30) ** -0.5  # of the inputs that a unit reads
+    assert (layer.b == 0).all()
+    for part in (layer.Wx, layer.Wh)[: 1 + (name == "window")]:
+        assert 0.95 * limit < np.abs(part).max() <= limit
+    assert 0.9 * limit / 3**0.5 < layer.Wx.std() < 1.1 * limit / 3**0.5
+    assert len(np.unique(values.vector)) == values.vector.size - 24 + 1
+
+
+@pytest.mark.parametrize("context", [1, 2, 5, 9])
+@pytest.mark.parametrize("name", ["window", "bag"])
+def test_windows_of_all_widths(name, context):
+    # Shorter and longer than the window of training, and one that carries nothing.
+    rng = np.random.default_rng(context)
+    layer = CELLS[name](2, Architecture(cell=name, hidden_size=3, context=context))
+    _, grads = random_weights(layer, rng)
+    N, T = 2, 4
+    x, state = random_window(layer, T, N, rng)
+    dy, dafter = rng.uniform(-1, 1, (T, 3, N)), rng.uniform(-1, 1, state.shape)
+
+    def loss():
+        y, after = layer.forward(x, state)
+        return (y * dy).sum() + (after * dafter).sum()
+
+    loss()
+    dx, dstate = layer.backward(dy, dafter)
+    check_gradients(loss, {"W": grads["W"].copy(), "x": dx.copy()}, {"W": layer.W, "x": x})
+    assert state.shape == (1, (context - 1) * 2, N)
+    if context > 1:
+        check_gradients(loss, {"state": dstate}, {"state": state})
+
+
+def test_a_bag_has_no_order_and_a_window_has():
+    for name, same in (("bag", True), ("window", False)):
+        rng = np.random.default_rng(0)
+        layer = make(name, 4, 5)
+        random_weights(layer, rng)
+        x, state = random_window(layer, 3, 2, rng)
+        forth, back = (layer.forward(read, state)[0][-1].copy() for read in (x, x[::-1]))
+        assert np.allclose(forth, back) == same
 
 
 def test_the_forget_gate_is_the_one_whose_bias_starts_at_1():

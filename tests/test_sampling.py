@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from cells import KINDS
 
 from charrnn.config import Architecture, SampleConfig
 from charrnn.errors import VocabularyError
@@ -232,7 +233,7 @@ def test_softmax_is_a_distribution_in_float64():
 
 
 def random_model(cell="gru", V=5):
-    config = Architecture(cell=cell, num_layers=2, hidden_size=12, dropout=0.5)
+    config = Architecture(**KINDS[cell], num_layers=2, hidden_size=12, dropout=0.5)
     model = CharModel(config, V)
     rng = np.random.default_rng(0)
     model.initialise(rng)

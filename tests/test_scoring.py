@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
+from cells import KINDS
 from scores import score_ids
 
 from charrnn.backend.arrays import shared_zeros
@@ -12,7 +13,7 @@ from charrnn.config import Architecture
 from charrnn.data.streams import Streams
 from charrnn.evaluation import scorers as scoring
 from charrnn.evaluation.pieces import SAMPLE_WARM_UP, WARM_UP, Pieces
-from charrnn.evaluation.scorers import Scorer, score
+from charrnn.evaluation.scorers import TextScorer, score
 from charrnn.nn.cells import CELLS
 from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
@@ -28,7 +29,7 @@ LENGTHS = [1, 2, 3, 63, 64, 65, 1023, 1024, 1025, 2047, 2048, 2049, 5000]
 
 
 def make(cell="gru", V=11, hidden_size=12, dtype=np.float64):
-    config = Architecture(cell=cell, num_layers=1, hidden_size=hidden_size, dropout=0.3)
+    config = Architecture(**KINDS[cell], num_layers=1, hidden_size=hidden_size, dropout=0.3)
     model = CharModel(config, V, dtype=dtype)
     rng = np.random.default_rng(0)
     model.initialise(rng)
@@ -172,7 +173,7 @@ def text(request):
 def test_parallel_streams_score_as_one_does(cell, text):
     codes = to_codes(text[:25_000])
     vocabulary = Vocabulary.from_codes(codes)
-    config = Architecture(cell=cell, num_layers=1, hidden_size=48, dropout=0.0)
+    config = Architecture(**KINDS[cell], num_layers=1, hidden_size=48, dropout=0.0)
     model = CharModel(config, len(vocabulary), zeros=shared_zeros)
     model.initialise(np.random.default_rng(0))
     trainer = ShardTrainer(
@@ -206,7 +207,7 @@ def test_the_share_of_marked_symbols_is_told(cut):
     model, log_p = memoryless()
     ids = random_ids(3000)
     marked = np.isin(np.arange(11), [2, int(ids[0])])
-    found = score(model, Scorer(cut(ids), marked=marked))
+    found = score(model, TextScorer(cut(ids), marked=marked))
     wanted = log(11) - sum(log_p[b, a] for a, b in pairwise(ids.tolist()) if marked[b])
     assert found.marked_nats == pytest.approx(wanted, rel=1e-9)
     assert found.nats == pytest.approx(score_ids(model, ids), rel=1e-12)
@@ -232,7 +233,7 @@ def test_the_interval_of_a_sample_holds_the_mean_of_the_whole(kind):
             tails = np.split(ids, 40)
             whole = Pieces.tails(tails)
             sample = Pieces.tails(tails, characters=500)
-        part, mean = score(model, Scorer(sample)), score(model, Scorer(whole)).mean
+        part, mean = score(model, TextScorer(sample)), score(model, TextScorer(whole)).mean
         assert part.characters == pytest.approx(500, rel=0.3)
         assert part.interval > 0
         held += abs(part.mean - mean) <= part.interval
@@ -248,6 +249,6 @@ def test_a_sample_reads_what_comes_before_its_pieces():
         wanted += naive_score(model, ids[before : end + 1]) - naive_score(
             model, ids[before : start + 1]
         )
-    assert score(model, Scorer(sample)).nats == pytest.approx(wanted, rel=1e-9)
+    assert score(model, TextScorer(sample)).nats == pytest.approx(wanted, rel=1e-9)
     assert sample.characters == 640
     assert sample.whole == 30_000

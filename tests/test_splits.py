@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
+from cells import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scores import score_ids
@@ -18,7 +19,7 @@ from charrnn.data.splits import HashedSplit, Split
 from charrnn.errors import ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.evaluation.pieces import Pieces
-from charrnn.evaluation.scorers import Scorer, score
+from charrnn.evaluation.scorers import TextScorer, score
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load
@@ -56,13 +57,13 @@ def test_one_part_holds_out_the_end_without_a_copy():
 @pytest.mark.parametrize("cell", CELLS)
 def test_tails_are_scored_from_a_zero_state(cell):
     rng = np.random.default_rng(0)
-    config = Architecture(cell=cell, num_layers=1, hidden_size=12, dropout=0.3)
+    config = Architecture(**KINDS[cell], num_layers=1, hidden_size=12, dropout=0.3)
     model = CharModel(config, 11, dtype=np.float64)
     model.initialise(rng)
     model.parameters["head.W"][...] = rng.standard_normal(model.parameters["head.W"].shape)
     tails = [rng.integers(0, 11, length).astype(np.uint8) for length in (40, 41, 3, 200)]
     wanted = sum(score_ids(model, tail, exact=True) - log(model.vocab_size) for tail in tails)
-    scorer = Scorer(Pieces.tails(tails))
+    scorer = TextScorer(Pieces.tails(tails))
     assert scorer.characters == sum(map(len, tails)) - len(tails)
     assert score(model, scorer).nats == pytest.approx(wanted, rel=1e-6)
     assert score(model, scorer, threads=3) == score(model, scorer)

@@ -46,8 +46,9 @@ def test_every_character_is_a_target_once_per_epoch(shape):
 def test_a_stream_reads_on_and_wraps_at_the_end(shape, step):
     length, N, T = shape
     streams = Streams(*numbered(length), N, T)
-    ids, targets, scored, begins, carried = streams.window(step, ALL)
+    ids, targets, scored, begins, carried, lengths = streams.window(step, ALL)
     assert scored is None
+    assert lengths is None
     assert begins is None
     assert carried
     assert ids.shape == targets.shape == (T, N)

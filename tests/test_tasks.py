@@ -22,6 +22,7 @@ from charrnn.text import Corpus, Vocabulary, read_corpus
 from charrnn.text.codes import to_text
 from charrnn.training.assembly import assemble
 from charrnn.training.new import ready
+from charrnn.training.recipe import ItemFacts, complete
 
 TEXT = "to be or not to be, that is the question. " * 60
 
@@ -36,11 +37,11 @@ def files(tmp_path):
 
 
 def test_running_text_is_the_corpus_itself(files):
-    task = task_for("", files)
-    codes, held = task.text(files, 2)
+    task = task_for(TrainConfig(), files)
+    codes, held, _ = task.text(files, 2)
     assert codes is files.codes
     assert to_text(codes[len(codes) - held :]) == "\n\nfour\n\nfive\nsix\n\nseven\n"
-    assert task.text(files) == (files.codes, 0)
+    assert task.text(files) == (files.codes, 0, ())
     assert task.first(Vocabulary.from_codes(codes)) is None
     assert not task.separate
 
@@ -55,8 +56,8 @@ def test_running_text_is_the_corpus_itself(files):
     ],
 )
 def test_items_of_the_files_that_are_held_out_come_last(files, items, learned, held):
-    task = task_for(items, files)
-    codes, count = task.text(files, 2)
+    task = task_for(TrainConfig(items=items), files)
+    codes, count, _ = task.text(files, 2)
     border = len(codes) - count
     assert texts_of(codes[:border], task.end) == learned
     assert texts_of(codes[border:], task.end) == held
@@ -65,15 +66,22 @@ def test_items_of_the_files_that_are_held_out_come_last(files, items, learned, h
     assert vocabulary.symbols[task.first(vocabulary)] == task.end
 
 
+def settings(items, end):
+    """Decided settings of a run on such items."""
+    facts = ItemFacts(items, end, 5.0, 9) if items else None
+    config = TrainConfig(items=items or None)
+    return complete(ModelConfig(), config, characters=500, distinct=9, items=facts).train
+
+
 def test_the_task_of_a_run_follows_from_its_settings():
-    assert isinstance(task_of("", 10), RunningText)
-    task = task_of("\n%\n", 0x1D)
+    assert isinstance(task_of(settings("", 10)), RunningText)
+    task = task_of(settings("\n%\n", 0x1D))
     assert isinstance(task, SeparateItems)
     assert (task.items, task.end, task.separate) == ("\n%\n", 0x1D, True)
 
 
 def test_items_of_which_nothing_is_known_are_left_out():
-    task = task_of("file", 0x1E)
+    task = task_of(settings("file", 0x1E))
     text = Corpus.from_text("\x1e\x1eab\x1e\x1ec\x1e").codes
     assert to_text(task.known_part(text)) == "ab\x1ec\x1e"
 

@@ -6,6 +6,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from cells import KINDS, RECURRENT
 from scores import score_ids
 
 from charrnn.backend.arrays import shared_zeros
@@ -13,7 +14,7 @@ from charrnn.config import Architecture, ModelConfig, TrainConfig
 from charrnn.data.streams import Streams
 from charrnn.errors import CharrnnError
 from charrnn.evaluation.pieces import Pieces
-from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.scorers import TextScorer
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
@@ -57,11 +58,11 @@ def make(
 ):
     """A trainer of a model whose head already says something."""
     config = Architecture(
-        cell=cell,
+        **KINDS[cell],
         **{"num_layers": 2, **shape},
         hidden_size=hidden_size,
         dropout=dropout,
-        weight_dropout=weight_dropout if dropout else 0.0,
+        weight_dropout=weight_dropout if dropout and cell in RECURRENT else 0.0,
     )
     model = CharModel(config, V, zeros=shared_zeros)
     rng = np.random.default_rng(0)
@@ -76,7 +77,7 @@ def make(
         weight_decay=weight_decay,
         random_seed=random_seed,
         reset=reset,
-        scorer=Scorer(Pieces.streams(HELD_OUT)),
+        scorer=TextScorer(Pieces.streams(HELD_OUT)),
         shards=shard_count(batch_size),
         threads=threads,
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.data.sides import Sides
 from charrnn.data.splits import Split
-from charrnn.data.tasks import task_of
+from charrnn.data.tasks import RunningText, SeparateItems
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.evaluation.usual import EncodedText, usual_scorer
 from charrnn.storage.checkpoint import load
@@ -85,7 +85,7 @@ def scorer_of(sides, vocabulary, items="", characters=None):
     return usual_scorer(
         sides.held,
         vocabulary,
-        task=task_of(items, LINE_END),
+        task=SeparateItems(items, LINE_END) if items else RunningText(),
         tails=sides.tails,
         characters=characters,
     )

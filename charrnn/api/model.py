@@ -1,56 +1,29 @@
 """A trained model, as a program uses it."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from charrnn.api.drawing import drawn
+from charrnn.api.labels import evaluation_of_labels, predictions
 from charrnn.api.scores import Scores, score_text
 from charrnn.api.settings import check_names, given, pick, takes
 from charrnn.config import EvalConfig, SampleConfig, TextConfig
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.labels.evaluate import LabelEvaluation
+from charrnn.evaluation.labels.labeller import Labelled, Labeller, Tagged
 from charrnn.evaluation.result import Evaluation
 from charrnn.evaluation.scored_text import read_for
 from charrnn.nn.model import CharModel
-from charrnn.sampling.drawing import generate
-from charrnn.sampling.items import check_seed, known_items, sample_items
 from charrnn.storage.checkpoint import Checkpoint, save
-from charrnn.storage.folder import cache_directory, open_model
+from charrnn.storage.folder import cache_directory
 from charrnn.system.machine import available_cores
-from charrnn.text import Corpus, Vocabulary, fitting_text
+from charrnn.text import Corpus, Vocabulary
 
 Unknown = Literal["score", "error"]
-
-
-def load(model: str | Path | None = None) -> "Model":
-    """Load a model.
-
-    Parameters
-    ----------
-    model : str or Path, optional
-        A file, the folder of a run, or its name under ``./runs``; the newest run if left out.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    RunError
-        If there is no such thing.
-    CheckpointError
-        If the file is damaged, or no model.
-
-    Examples
-    --------
-    >>> charrnn.load("runs/corpus")
-    Model(gru 1 x 16, 28 symbols, 2,652 parameters, step 60)
-    """
-    path, checkpoint = open_model(model)
-    return Model(checkpoint, path)
 
 
 class Model:
@@ -110,6 +83,7 @@ class Model:
         seed: str = "",
         *,
         num_samples: None = None,
+        prompt: str | None = None,
         novel: bool = False,
         threads: int | None = None,
         **settings: Any,
@@ -121,6 +95,7 @@ class Model:
         seed: str = "",
         *,
         num_samples: int,
+        prompt: str | None = None,
         novel: bool = False,
         threads: int | None = None,
         **settings: Any,
@@ -132,6 +107,7 @@ class Model:
         seed: str = "",
         *,
         num_samples: int | None = None,
+        prompt: str | None = None,
         novel: bool = False,
         threads: int | None = None,
         **settings: Any,
@@ -145,6 +121,8 @@ class Model:
             vocabulary has one, else as after its first symbol; an item begins as items do.
         num_samples : int, optional
             How many to draw, in parallel.
+        prompt : str, optional
+            Of a model that was trained with ``prompted``: what it reads first.
         novel : bool
             From a model of items: only items that are not in its text, each of them once.
         threads : int, optional
@@ -180,29 +158,17 @@ class Model:
         """
         check_names(self.sample, settings)
         config = pick(SampleConfig, {**settings, "num_samples": num_samples})
-        checkpoint, vocabulary = self.checkpoint, self.vocabulary
-        task = checkpoint.task
-        threads = threads or available_cores()
-        if novel and not task.separate:
-            raise ConfigError("novel draws items that are new: train a model with items=... first")
-        seed, _ = fitting_text(seed, vocabulary, checkpoint.text.newlines)
-        vocabulary.encode_text(seed)  # names what is unknown
-        if task.separate:
-            if config.stop is not None:
-                raise ConfigError("stop has no place here: an item that is drawn ends at its end")
-            check_seed(checkpoint, seed)
-            known = known_items(checkpoint, cache_dir=self._cache_dir) if novel else None
-            drawn = sample_items(
-                checkpoint, config, known=known, novel=novel, seed=seed, threads=threads
-            )
-            texts = [item.text for item in drawn]
-        else:
-            texts = [seed] * config.num_samples
-            pieces = generate(self.network, vocabulary, config, seed=seed, threads=threads)
-            for number, piece in pieces:
-                texts[number] += piece
-            if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
-                texts = [unicodedata.normalize("NFC", text) for text in texts]
+        self._check_writes()
+        texts = drawn(
+            self.checkpoint,
+            self.network,
+            config,
+            seed=seed,
+            prompt=prompt,
+            novel=novel,
+            threads=threads or available_cores(),
+            cache_dir=self._cache_dir,
+        )
         return texts[0] if num_samples is None else texts
 
     def score(self, text: str, *, context: str = "", unknown: Unknown = "score") -> Scores:
@@ -252,7 +218,52 @@ class Model:
         """
         if unknown not in ("score", "error"):
             raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
+        self._check_writes()
         return score_text(self.checkpoint, self.network, text, context=context, unknown=unknown)
+
+    def predict(
+        self,
+        texts: Sequence[str] | Sequence[Sequence[str]],
+        *,
+        top: int = 1,
+        keep: bool = False,
+        threads: int | None = None,
+    ) -> list[Labelled] | list[Tagged] | list[str]:
+        r"""Label texts, tag their tokens, or restore what they lack.
+
+        Parameters
+        ----------
+        texts : sequence of str, or of sequences of str
+            Texts, none of them empty. For a model of tags, the tokens of each sentence; a text is
+            taken as its words, or as its characters where the model learned such tokens.
+        top : int
+            Of a model of labels: how many of the likeliest labels each text gets.
+        keep : bool
+            Of a model that restores: whether what a text has is kept, and only added to.
+        threads : int, optional
+            Processes, as many as there are cores if left out; no effect on the result.
+
+        Returns
+        -------
+        list of Labelled, of Tagged or of str
+            For each text: its ``label`` and its ``labels`` with their probabilities; its
+            ``tokens``, ``tags`` and their ``probabilities``; or the restored text.
+
+        Raises
+        ------
+        ConfigError
+            If the model predicts the next character, or an option has no meaning for it.
+
+        Examples
+        --------
+        >>> pairs = [("odd" if number % 2 else "even", number) for number in range(10, 500)]
+        >>> text = "".join(f"{label}\t{number}\n" for label, number in pairs)
+        >>> run = charrnn.train(text=text, predict="label", steps=60, hidden_size=16)
+        >>> [found.label for found in run.model.predict(["1235", "248"])]
+        ['odd', 'even']
+        """
+        labeller = Labeller(self.checkpoint, self.network, threads=threads or available_cores())
+        return predictions(labeller, texts, top=top, keep=keep)
 
     @takes(EvalConfig, TextConfig, leave_out=["unit"])
     def evaluate(
@@ -263,8 +274,11 @@ class Model:
         baselines: bool = False,
         threads: int | None = None,
         **settings: Any,
-    ) -> Evaluation:
+    ) -> Evaluation | LabelEvaluation:
         """Score a whole text: nats, bits, perplexity, and how they were measured.
+
+        A model of labels is scored on texts with labels, in the form of its training text:
+        accuracy, macro-F1, figures for each label.
 
         Parameters
         ----------
@@ -284,7 +298,7 @@ class Model:
 
         Returns
         -------
-        Evaluation
+        Evaluation or LabelEvaluation
             ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts.
 
         Raises
@@ -318,6 +332,18 @@ class Model:
             raise ConfigError(
                 f"{next(iter(reading))} says how to read a file, and none is named: the model's "
                 "own text is read as it was in training"
+            )
+        if self.checkpoint.labels:
+            of_text = given(EvalConfig, settings)
+            return evaluation_of_labels(
+                self.checkpoint,
+                paths,
+                corpus,
+                reading=reading,
+                of_text=of_text,
+                baselines=baselines,
+                threads=threads or available_cores(),
+                cache_dir=self._cache_dir,
             )
         return evaluate_checkpoint(
             self.checkpoint,
@@ -357,6 +383,12 @@ class Model:
         if not path.parent.is_dir():
             raise CheckpointError(f"{path} cannot be written: there is no folder {path.parent}")
         save(path, self.checkpoint, verify=True)
+
+    def _check_writes(self) -> None:
+        """Refuse a model of labels, which predicts no text."""
+        if self.checkpoint.labels:
+            predict = self.checkpoint.settings.predict
+            raise ConfigError(f"this model predicts {predict} and no text: use predict")
 
     @property
     def _cache_dir(self) -> Path | None:

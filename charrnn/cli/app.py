@@ -14,8 +14,10 @@ from charrnn.cli.exits import one_line_errors
 COMMANDS = {
     "train": "Train a model on a text.",
     "sample": "Draw text from a model, character by character.",
+    "predict": "Label texts, tag their words, or restore what they lack.",
     "eval": "Measure how well a model predicts a text.",
     "info": "Show what a model is made of.",
+    "gradients": "Measure how far back a network learns from.",
     "runs": "List the runs under ./runs, the newest first.",
     "bench": "Measure how fast charrnn is on this machine, on random text.",
 }

@@ -2,10 +2,21 @@
 
 from charrnn.config.commands import BenchConfig, EvalConfig, SampleConfig
 from charrnn.config.fields import Settings, option_name, range_text, setting
-from charrnn.config.model import Architecture, Cell, ModelConfig, Nonlinearity
+from charrnn.config.model import (
+    CONTEXT,
+    WINDOWED,
+    Architecture,
+    Cell,
+    Head,
+    ModelConfig,
+    Nonlinearity,
+)
 from charrnn.config.text import DecodingErrors, Newlines, Normalize, TextConfig, Unit, codec_name
 from charrnn.config.training import (
     OptimizerName,
+    Predict,
+    Predicted,
+    Restored,
     ScheduleName,
     SplitMode,
     TrainConfig,
@@ -14,16 +25,22 @@ from charrnn.config.training import (
 )
 
 __all__ = [
+    "CONTEXT",
+    "WINDOWED",
     "Architecture",
     "BenchConfig",
     "Cell",
     "DecodingErrors",
     "EvalConfig",
+    "Head",
     "ModelConfig",
     "Newlines",
     "Nonlinearity",
     "Normalize",
     "OptimizerName",
+    "Predict",
+    "Predicted",
+    "Restored",
     "SampleConfig",
     "ScheduleName",
     "Settings",

@@ -6,8 +6,17 @@ from typing import Literal
 from charrnn.config.fields import Decided, Settings, decided, setting
 from charrnn.errors import ConfigError
 
-Cell = Literal["rnn", "lstm", "gru"]
+Cell = Literal["rnn", "lstm", "gru", "window", "bag"]
 Nonlinearity = Literal["tanh", "relu"]
+Head = Literal["step", "item"]
+"""What is predicted: something at every step, or one label for a whole item."""
+
+MOST_LABELS = 100_000
+
+WINDOWED: tuple[Cell, ...] = ("window", "bag")
+"""Cells that read a fixed number of steps: nothing in them is recurrent."""
+CONTEXT = 8
+"""How many, if nothing else is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +27,23 @@ class ModelConfig(Settings):
     nonlinearity: Nonlinearity | None = setting(
         None, "Squashing function of the rnn cell.", auto="tanh"
     )
+    context: int | None = setting(
+        None,
+        "Steps that a window or bag cell reads.",
+        low=1,
+        high=256,
+        auto=f"{CONTEXT} for these cells",
+    )
     num_layers: int | None = setting(None, "Recurrent layers.", low=1, high=64, auto="1")
     hidden_size: int | None = setting(
         None, "Hidden units a layer.", low=1, high=16384, auto="from the corpus and the time"
+    )
+    directions: int | None = setting(
+        None,
+        "Directions in which a text is read: 1 from its beginning, 2 from its end too, for labels.",
+        low=1,
+        high=2,
+        auto="2 for tags and what is restored, else 1",
     )
     members: int | None = setting(
         None,
@@ -55,22 +78,47 @@ class ModelConfig(Settings):
         super().__post_init__()
         if self.nonlinearity == "relu" and self.cell != "rnn":
             raise ConfigError(f"--nonlinearity {self.nonlinearity} needs --cell rnn")
+        _check_window(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(Decided, of=ModelConfig):
-    """The shape of a network with nothing left open; ``embedding_size`` 0 is one-hot input."""
+    """The shape of a network with nothing left open.
+
+    ``embedding_size`` 0 is one-hot input, and ``context`` 0 that of a cell that is recurrent.
+    ``num_labels`` is 0 where the next symbol is predicted.
+    """
 
     cell: Cell
     nonlinearity: Nonlinearity = decided("tanh")
+    context: int = decided(0, low=0)
     num_layers: int = decided(1)
     hidden_size: int
+    directions: int = decided(1)
     members: int = decided(1)
     embedding_size: int = decided(0, low=0)
     dropout: float = decided(0.0)
     weight_dropout: float = decided(0.0)
+    head: Head = "step"
+    num_labels: int = decided(0, low=0, high=MOST_LABELS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nonlinearity == "relu" and self.cell != "rnn":
             raise ConfigError(f"--nonlinearity {self.nonlinearity} needs --cell rnn")
+        if self.num_labels == 0 and (self.directions > 1 or self.head == "item"):
+            raise ConfigError("a network that predicts the next symbol reads in one direction")
+        _check_window(self)
+        if self.cell in WINDOWED and not self.context:
+            raise ConfigError(f"--cell {self.cell} needs --context")
+
+
+def _check_window(model: ModelConfig | Architecture) -> None:
+    """Refuse what only a fixed window has, or only a recurrent layer."""
+    windowed = model.cell in WINDOWED
+    if model.context and not windowed:
+        raise ConfigError(f"--context {model.context} needs --cell window or bag")
+    if model.weight_dropout and windowed:
+        raise ConfigError(
+            f"--weight-dropout needs a recurrent cell: --cell {model.cell} has no recurrent weights"
+        )

@@ -11,6 +11,10 @@ OptimizerName = Literal[
 ]
 SplitMode = Literal["contiguous", "strided", "hashed", "files"]
 ScheduleName = Literal["constant", "step", "cosine", "plateau"]
+Predict = Literal["label", "tags", "spaces", "case", "marks", "accents"]
+Predicted = Literal["", "label", "tags", "spaces", "case", "marks", "accents"]
+Restored = Literal["spaces", "case", "marks", "accents"]
+"""What a model can restore: its labels are made from plain text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,29 @@ class TrainConfig(Settings):
         "as wholes: line, blank-line (what blank lines separate), file, or the text between them.",
     )
     lines: bool = setting(False, "Treat each line as an item: the same as --items line.")
+    predict: Predict | None = setting(
+        None,
+        "What the model predicts. label: one for each text, of lines of a label, a tab and a text. "
+        "tags: one for each token, of lines of a token, a tab and a tag. spaces, case, marks "
+        "(punctuation) or accents: what is taken out of plain text and restored.",
+        auto="the next character",
+    )
+    prompted: bool = setting(
+        False,
+        "Read what precedes the tab of a line, and predict what follows it: a text from a label, "
+        "an answer from a question. With --items blank-line the first line of an item is read.",
+    )
+    columns: str | None = setting(
+        None,
+        "Columns of a .csv that are the label and the text, or of a .conllu that are the token and "
+        "the tag, such as category,message.",
+        auto="label,text; form,upos",
+    )
+    counts: bool = setting(
+        False,
+        "With --predict label: mix the network with n-grams of the training texts, which the "
+        "checkpoint then holds: whoever has it can read them.",
+    )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
         None,
@@ -142,8 +169,40 @@ class TrainConfig(Settings):
             object.__setattr__(self, "items", "line")
         if self.items and self.split_mode == "strided":
             raise ConfigError("--split-mode strided cuts through items: leave it out")
-        if self.split_mode == "hashed" and not self.items:
+        self._check_labels()
+        if self.split_mode == "hashed" and not (self.items or self.predict or self.prompted):
             raise ConfigError("--split-mode hashed holds out whole items: it needs --items")
+
+    def _check_labels(self) -> None:
+        """Refuse what makes no sense for labels and prompts."""
+        if self.predict and self.prompted:
+            raise ConfigError(
+                f"--predict {self.predict} reads the text and --prompted writes it: give one"
+            )
+        if self.columns is not None and self.predict not in ("label", "tags"):
+            raise ConfigError(
+                "--columns names a label and a text: it needs --predict label or tags"
+            )
+        if self.counts and self.predict != "label":
+            raise ConfigError("--counts counts n-grams for each label: it needs --predict label")
+        option = f"--predict {self.predict}" if self.predict else "--prompted"
+        if not self.predict and not self.prompted:
+            return
+        if self.split_mode in ("contiguous", "strided"):
+            raise ConfigError(
+                f"--split-mode {self.split_mode} and {option} do not go together: texts are held "
+                "out by their hash"
+            )
+        if self.reset is not None:
+            raise ConfigError(
+                f"--reset and {option} do not go together: every text begins from a zero state"
+            )
+        if self.prompted and self.items not in (None, "line", "blank-line"):
+            raise ConfigError("--prompted needs --items line or blank-line")
+        if self.predict == "tags" and self.items not in (None, "blank-line"):
+            raise ConfigError("--predict tags reads sentences between empty lines: omit --items")
+        if self.predict == "label" and self.items not in (None, "line", "file"):
+            raise ConfigError("--predict label needs --items line or file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +212,8 @@ class TrainingSettings(Decided, of=TrainConfig):
     ``steps`` and ``minutes`` end it, and ``max_epochs`` does: 0 is no such end, and one of the
     first two is not 0. The batch is cut into ``shards`` shards of streams, whatever the cores.
     ``items`` is empty for running text; ``item_end`` is the code that ends an item, and the last
-    ``val_files`` files of the corpus are held out.
+    ``val_files`` files of the corpus are held out. ``predict`` is empty where the next character
+    is predicted, and ``spaced`` says that the tokens of a tagged text are words.
     """
 
     steps: int = decided(0, low=0)
@@ -166,6 +226,11 @@ class TrainingSettings(Decided, of=TrainConfig):
     items: str
     item_end: int = decided(low=0, high=0x10FFFF)
     val_files: int = decided(low=0, high=2**31)
+    predict: Predicted = ""
+    prompted: bool = False
+    columns: str = ""
+    spaced: bool = False
+    counts: bool = False
     optimizer: OptimizerName
     learning_rate: float
     weight_decay: float

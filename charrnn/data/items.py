@@ -15,20 +15,14 @@ from heapq import heapify, heapreplace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from charrnn.data.batching import NONE, Numbers, batches_by_length
 from charrnn.data.windows import Window
 from charrnn.text import Vocabulary
 from charrnn.text.codes import LINE_END, Codes
 
-Numbers = npt.NDArray[np.int64]
-
-SORTED_BATCHES = 8
-"""Batches whose items are sorted by length together, so that few steps are spent on padding."""
 STEPS_MULTIPLE = 4
 """T is a multiple of this: buffers that keep their shape are used again."""
-NONE = -1
-"""The number of no item: a lane that has come to its end."""
 
 
 class Batch(NamedTuple):
@@ -112,6 +106,9 @@ class Items:
         Shuffles the items.
     end : int
         The code that ends an item.
+    border : int, optional
+        The code up to which an item is a prompt, which is read and not predicted; an item without
+        it is predicted whole.
     """
 
     def __init__(
@@ -122,12 +119,14 @@ class Items:
         seq_len: int,
         random_seed: int,
         end: int = LINE_END,
+        border: int | None = None,
     ) -> None:
         self.codes, self.vocabulary = codes, vocabulary
         self.batch_size, self.seq_len = batch_size, steps_of(seq_len)
         self._random_seed = random_seed
         self.lengths = lengths_of(codes, end)
         self._starts: Numbers = np.cumsum(self.lengths) - self.lengths
+        self.prompts = prompts_of(codes, end, border)
         self._end = id_of(vocabulary, end)
         self.layout = Layout.of(self.lengths, batch_size, self.seq_len)
         self.steps_per_epoch = self.layout.steps
@@ -139,12 +138,15 @@ class Items:
 
     @property
     def symbols_per_step(self) -> float:
-        """How many symbols a batch has on average, ends among them."""
-        return len(self.codes) / self.steps_per_epoch
+        """How many symbols of a batch are predicted on average, ends among them."""
+        return (len(self.codes) - int(self.prompts.sum())) / self.steps_per_epoch
 
     def symbols(self, step: int) -> int:
-        """Return how many symbols the batch of a step has; steps count from 1."""
-        return int(np.minimum(self._left(self._batch(step)), self.seq_len).sum())
+        """Return how many symbols of the batch of a step are predicted; steps count from 1."""
+        batch = self._batch(step)
+        stops = batch.offsets + np.minimum(self._left(batch), self.seq_len)
+        prompts = np.where(batch.items == NONE, 0, self.prompts[batch.items])
+        return int(np.maximum(stops - np.maximum(batch.offsets, prompts), 0).sum())
 
     def steps(self, step: int) -> int:
         """Return T: what the longest item of the batch of a step takes."""
@@ -173,7 +175,7 @@ class Items:
         return Window(
             ids=symbols[:-1],
             targets=symbols[1:],
-            scored=places[1:] < lengths,
+            scored=(places[1:] < lengths) & (places[1:] >= self.prompts[items]),
             begins=offsets == 0,
             carried=batch.carried,
         )
@@ -202,16 +204,8 @@ class Items:
 
     def _batches_of_short(self, rng: np.random.Generator) -> list[Batch]:
         """Return the batches of whole items: similar lengths side by side."""
-        N, short = self.batch_size, self.layout.short
-        order = np.full(self.layout.short_batches * N, NONE, np.int64)
-        order[: len(short)] = short[rng.permutation(len(short))]
-        for start in range(0, len(order), SORTED_BATCHES * N):
-            chunk = order[start : start + SORTED_BATCHES * N]
-            lengths = np.where(chunk == NONE, 0, self.lengths[chunk])
-            batches = chunk[np.argsort(lengths, kind="stable")].reshape(-1, N)
-            order[start : start + SORTED_BATCHES * N] = rng.permutation(batches).reshape(-1)
-        batches_of_items = (items[items != NONE] for items in order.reshape(-1, N))
-        return [Batch(items, np.zeros_like(items), carried=False) for items in batches_of_items]
+        rows = batches_by_length(self.layout.short, self.lengths, self.batch_size, rng)
+        return [Batch(items, np.zeros_like(items), carried=False) for items in rows]
 
     def _rows_of_lanes(self, rng: np.random.Generator) -> list[Batch]:
         """Return the windows of the long items, laid into lanes.
@@ -245,6 +239,19 @@ def lengths_of(codes: Codes, end: int = LINE_END) -> Numbers:
     """Return the symbols of each item of a divided text, its end counted in."""
     lengths: Numbers = np.diff(np.flatnonzero(codes == end), prepend=-1)
     return lengths
+
+
+def prompts_of(codes: Codes, end: int, border: int | None) -> Numbers:
+    """Return how many symbols of each item are read and not predicted."""
+    lengths = lengths_of(codes, end)
+    if border is None:
+        return np.zeros_like(lengths)
+    starts = np.cumsum(lengths) - lengths
+    borders = np.flatnonzero(codes == border)
+    found = np.searchsorted(borders, starts)
+    first = np.append(borders, len(codes))[found]
+    prompts: Numbers = np.where(first < starts + lengths - 1, first - starts + 1, 0)
+    return prompts
 
 
 def steps_per_epoch(codes: Codes, batch_size: int, seq_len: int, end: int = LINE_END) -> int:

@@ -6,15 +6,33 @@ Dimensions
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charrnn.config import SplitMode, TrainingSettings, Unit
+from charrnn.config import Head, Predicted, SplitMode, TrainingSettings, Unit
 from charrnn.data.sides import Sides
 from charrnn.data.windows import Batches
 from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import LINE_END, Codes
+
+
+class Divided(NamedTuple):
+    """A text as a task learns, splits and scores it.
+
+    Attributes
+    ----------
+    codes : (n,) int array
+    held_apart : int
+        How many codes at its end come from files of their own that are held out.
+    notices : sequence of str
+        What the user should be told of it, one line each.
+    """
+
+    codes: Codes
+    held_apart: int
+    notices: Sequence[str] = ()
 
 
 class Task(ABC):
@@ -28,11 +46,20 @@ class Task(ABC):
         The code that ends an item.
     other_split : str
         The split that holds out parts from all over the text.
+    predict : str
+        What is predicted, where that is not the next symbol.
+    labels : tuple of str
+        The labels that are predicted; empty for the next symbol.
+    head : "step" or "item"
+        Whether something is predicted at each step, or once for an item.
     """
 
     items: str = ""
     end: int = LINE_END
     other_split: ClassVar[SplitMode]
+    predict: Predicted = ""
+    labels: tuple[str, ...] = ()
+    head: Head = "step"
 
     @property
     def separate(self) -> bool:
@@ -43,8 +70,8 @@ class Task(ABC):
     def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
         """Return a text as it is learned, split and scored."""
 
-    def text(self, corpus: Corpus, val_files: int = 0) -> tuple[Codes, int]:
-        """Return the divided text of a corpus, and how much of it its last files take.
+    def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
+        """Return the divided text of a corpus.
 
         Parameters
         ----------
@@ -55,12 +82,12 @@ class Task(ABC):
         """
         codes, starts, unit = corpus.codes, corpus.starts, corpus.unit
         if not val_files:
-            return self.divided(codes, starts, unit), 0
+            return Divided(self.divided(codes, starts, unit), 0)
         border = starts[-val_files]
         learned = self.divided(codes[:border], starts[:-val_files], unit)
         later = [start - border for start in starts[-val_files:]]
         held = self.divided(codes[border:], later, unit)
-        return np.concatenate([learned, held]), len(held)
+        return Divided(np.concatenate([learned, held]), len(held))
 
     @abstractmethod
     def known_part(self, known: Codes) -> Codes:
@@ -75,6 +102,10 @@ class Task(ABC):
     @abstractmethod
     def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
         """Cut a divided text."""
+
+    def counts(self, learned: Codes, vocabulary: Vocabulary) -> NDArray[np.int64]:
+        """Return how often each of the C things that may be predicted occurs in a training part."""
+        return vocabulary.count(learned)
 
     @abstractmethod
     def batches(
@@ -93,3 +124,26 @@ class Task(ABC):
     def first(self, vocabulary: Vocabulary) -> int | None:
         """Return the id of the symbol that begins and ends an item; None for running text."""
         return None
+
+    def prompts(self, codes: Codes) -> NDArray[np.int64] | None:
+        """Return how many symbols of each item are read and not predicted, where there are any."""
+        return None
+
+    def predicted(self, codes: Codes) -> Codes:
+        """Return a divided text without what is only read."""
+        prompts = self.prompts(codes)
+        if prompts is None:
+            return codes
+        kept: Codes = codes[~in_prompts(codes, self.end, prompts)]
+        return kept
+
+
+def in_prompts(codes: Codes, end: int, prompts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return of each symbol of a divided text whether it is in the prompt of its item."""
+    ends = np.flatnonzero(codes == end)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    change = np.zeros(len(codes) + 1, np.int64)
+    change[starts] += 1
+    change[starts + prompts] -= 1
+    inside: NDArray[np.bool_] = np.cumsum(change[:-1]) > 0
+    return inside

@@ -1,4 +1,4 @@
-"""The tasks that there are: running text, and items.
+"""The tasks that there are: running text, items, and what is labelled.
 
 A task divides a text, says what of it is held out and makes the windows that a model learns from.
 
@@ -9,18 +9,24 @@ Dimensions
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charrnn.config import SplitMode, TrainingSettings, Unit
-from charrnn.data.dividing import as_items, divide, division_of, end_of, last_items
-from charrnn.data.items import Items, id_of, steps_per_epoch
+from charrnn.config import SplitMode, TrainConfig, TrainingSettings, Unit
+from charrnn.data.dividing import as_items, divide, division_of, end_of, last_items, texts_of
+from charrnn.data.items import Items, id_of, lengths_of, prompts_of, steps_per_epoch
+from charrnn.data.labels.splitting import held_out
+from charrnn.data.labels.task import LabelledTask
+from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
 from charrnn.data.overlap import overlap, overlap_of_items
 from charrnn.data.sides import Sides
 from charrnn.data.splits import HashedSplit, Split
 from charrnn.data.streams import Streams
-from charrnn.data.task import Task
+from charrnn.data.task import Divided, Task
+from charrnn.errors import CorpusError
 from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import LINE_END, Codes
 
+TAB = ord("\t")
 MOST_TIMES = 3.0
 """How many times the share that was asked for may be held out of a text of items."""
 
@@ -30,10 +36,10 @@ class RunningText(Task):
 
     other_split = "strided"
 
-    def text(self, corpus: Corpus, val_files: int = 0) -> tuple[Codes, int]:
+    def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
         """Return the corpus as it is: it may be a memory map."""
         border = corpus.starts[-val_files] if val_files else len(corpus)
-        return corpus.codes, len(corpus) - border
+        return Divided(corpus.codes, len(corpus) - border)
 
     def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
         """Return the text as it is."""
@@ -132,14 +138,118 @@ class SeparateItems(Task):
         return id_of(vocabulary, self.end)
 
 
-def task_of(items: str, end: int) -> Task:
-    """Return the task of a run: ``items`` is empty for running text."""
-    return SeparateItems(items, end) if items else RunningText()
+class PromptedItems(SeparateItems):
+    """Items of which a prompt, up to a tab or the end of their first line, is only read.
+
+    So a text from a label, or an answer from a question, is learned: one-to-many.
+    """
+
+    @property
+    def border(self) -> int:
+        """The code after which prediction begins."""
+        return TAB if self.items == "line" else LINE_END
+
+    @property
+    def border_name(self) -> str:
+        """That code in words."""
+        return "a tab" if self.items == "line" else "the first line end"
+
+    def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
+        """Return the divided text of a corpus; see ``Task``.
+
+        Raises
+        ------
+        CorpusError
+            If an item has no prompt.
+        """
+        divided = super().text(corpus, val_files)
+        without = self.prompts(divided.codes) == 0
+        if without.any():
+            first = texts_of(divided.codes, self.end)[int(np.argmax(without))]
+            raise CorpusError(
+                f"--prompted: {np.count_nonzero(without):,} of {len(without):,} items have no "
+                f"{self.border_name.split(' ', 1)[1]} after a prompt, the first is "
+                f"{' '.join(first.split())!r:.60}: give each one, or leave --prompted out"
+            )
+        return divided
+
+    def batches(self, learned: Codes, vocabulary: Vocabulary, settings: TrainingSettings) -> Items:
+        """Return batches of items."""
+        return Items(
+            learned,
+            vocabulary,
+            settings.batch_size,
+            settings.seq_len,
+            settings.random_seed,
+            self.end,
+            border=self.border,
+        )
+
+    def held_out(
+        self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
+    ) -> int | None:
+        """Return how much the items take whose text has a low hash, whatever their prompt."""
+        return len(self._both(codes, fraction, key)[1])
+
+    def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
+        """Hold out the items whose text has a low hash, or those of files of their own."""
+        if held_out and settings.split_mode == "hashed":
+            return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
+        return Sides.of(Split(len(codes), held_out), codes)
+
+    def prompts(self, codes: Codes) -> NDArray[np.int64]:
+        """Return the length of the prompt of each item, its border counted in."""
+        return prompts_of(codes, self.end, self.border)
+
+    def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
+        """Return what is learned and what is held out."""
+        pairs = [item.partition(chr(self.border)) for item in texts_of(codes, self.end)]
+        held = held_out([text for *_, text in pairs], None, fraction, key)
+        is_held = np.repeat(held, lengths_of(codes, self.end))
+        return codes[~is_held], codes[is_held]
 
 
-def task_for(items: str, corpus: Corpus) -> Task:
-    """Return the task of a new run on a corpus; ``items`` is what the user gave, if anything."""
+def task_of(settings: TrainingSettings, labels: Sequence[str] = ()) -> Task:
+    """Return the task of a run.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        Of the run.
+    labels : sequence of str
+        What is predicted, where that is not the next symbol.
+    """
+    if settings.predict:
+        task = _labelled(settings, settings.items, settings.item_end, spaced=settings.spaced)
+        return task.with_labels(labels)
+    if settings.prompted:
+        return PromptedItems(settings.items, settings.item_end)
+    if settings.items:
+        return SeparateItems(settings.items, settings.item_end)
+    return RunningText()
+
+
+def task_for(train: TrainConfig, corpus: Corpus) -> Task:
+    """Return the task of a new run on a corpus, from what the user gave."""
+    if train.predict in ("label", "tags"):
+        end = end_of(corpus.codes, "blank-line") if train.predict == "tags" else LINE_END
+        return _labelled(train, train.items or "line", end)
+    items = train.items or ("line" if train.predict or train.prompted else "")
     if not items:
-        return task_of("", LINE_END)
+        return RunningText()
     division = division_of(corpus, items)
-    return task_of(division, end_of(corpus.codes, division))
+    end = end_of(corpus.codes, division)
+    if train.predict:
+        return _labelled(train, division, end)
+    return PromptedItems(division, end) if train.prompted else SeparateItems(division, end)
+
+
+def _labelled(
+    train: TrainConfig | TrainingSettings, items: str, end: int, *, spaced: bool = False
+) -> LabelledTask:
+    if train.predict == "label":
+        return LabelTask(items, train.columns or "")
+    if train.predict == "tags":
+        return TagTask(end, train.columns or "", spaced=spaced)
+    assert train.predict
+    return RestoringTask(train.predict, items, end)

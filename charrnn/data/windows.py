@@ -18,21 +18,26 @@ class Window(NamedTuple):
 
     Attributes
     ----------
-    ids, targets : (T, N) int arrays
-        The inputs, and what follows each of them.
-    scored : (T, N) bool array, optional
-        Where it is false, no target counts; None where all do.
+    ids : (T, N) int array
+        The inputs.
+    targets : (T, N) or (1, N) int array
+        What follows each of them, its label, or the one label of each stream.
+    scored : bool array, optional
+        Of the shape of the targets. Where it is false, no target counts; None where all do.
     begins : (N,) bool array, optional
         Which streams begin from a zero state; None where the text goes on in all of them.
     carried : bool
         Whether the state after the window is that of the next one.
+    lengths : (N,) int array, optional
+        How many symbols each stream has, where not T.
     """
 
     ids: Ids
-    targets: Ids
+    targets: npt.NDArray[np.integer]
     scored: npt.NDArray[np.bool_] | None = None
     begins: npt.NDArray[np.bool_] | None = None
     carried: bool = True
+    lengths: npt.NDArray[np.int64] | None = None
 
 
 class Batches(Protocol):

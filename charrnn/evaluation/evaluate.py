@@ -6,7 +6,11 @@ from math import log
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.config import EvalConfig
+from charrnn.data.task import in_prompts
 from charrnn.errors import ConfigError
 from charrnn.evaluation.compressors import COMPRESSORS
 from charrnn.evaluation.cost import Opponent
@@ -99,7 +103,7 @@ def evaluate_checkpoint(
     scorer = scorer_of(checkpoint, scored, config, unseen)
     cost = model_cost(checkpoint, scored, scorer, config, train=train, threads=threads)
     seconds = time.perf_counter() - start
-    known, occurring = len(scored.known), vocabulary.count(scored.known)
+    known, occurring = len(scored.predicted), vocabulary.count(scored.predicted)
     novelty = Novelty.of(counts, checkpoint.characters - checkpoint.held_out)
     extra = novelty.charge(known, scored.charged)
     unigram = None if counts is None else unigram_of_counts(counts, occurring) + extra
@@ -123,7 +127,7 @@ def evaluate_checkpoint(
         static_nats=None if cost.static is None else cost.static + extra,
         baselines=rows,
         longer_helps=not _is_trained_enough(checkpoint),
-        notices=(*scored.notices, *(_left_out(rows) if baselines else ())),
+        notices=(*scored.notices, *(_left_out(rows) if baselines and not scored.prompted else ())),
     )
 
 
@@ -202,9 +206,17 @@ def _opponents(
         text.known,
         vocabulary,
         unknown_nats=extra,
-        whole=text.counted,
+        whole=None if text.prompted else text.counted,
         size=(text.characters, text.num_bytes(vocabulary)),
+        only_read=_only_read(checkpoint, text),
     )
+
+
+def _only_read(checkpoint: Checkpoint, text: ScoredText) -> NDArray[np.bool_] | None:
+    """Return of each known symbol whether it is in a prompt, where there are prompts."""
+    task = checkpoint.task
+    prompts = task.prompts(text.known)
+    return None if prompts is None else in_prompts(text.known, task.end, prompts)
 
 
 def _left_out(rows: Sequence[Opponent]) -> list[str]:

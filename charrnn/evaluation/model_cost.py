@@ -11,7 +11,7 @@ from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.dynamic import RATE, WINDOW, dynamic_nats, usual_gradient
 from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scored_text import ScoredText
-from charrnn.evaluation.scorers import Scorer, score
+from charrnn.evaluation.scorers import TextScorer, score
 from charrnn.evaluation.usual import EncodedText, usual_scorer
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
@@ -39,7 +39,7 @@ def scorer_of(
     text: ScoredText,
     config: EvalConfig,
     marked: NDArray[np.bool_] | None = None,
-) -> Scorer:
+) -> TextScorer:
     """Return a text cut as it is to be scored.
 
     Parameters
@@ -52,18 +52,19 @@ def scorer_of(
         How to score it. Dynamic evaluation reads parts as one text, also where the model stays as
         it is.
     marked : (V,) bool array, optional
-        See ``Scorer``.
+        See ``TextScorer``.
 
     Raises
     ------
     CorpusError
         If the model knows nothing of it.
     """
-    vocabulary, scorer = checkpoint.vocabulary, None
+    vocabulary = checkpoint.vocabulary
+    scorer: TextScorer | None = None
     if len(text.known) and (config.cold_windows or config.exact):
         ids, size = EncodedText(text.known, vocabulary), config.cold_windows
         pieces = Pieces.windows(ids, size) if size else Pieces.streams(ids, 1)
-        scorer = Scorer(pieces, marked=marked)
+        scorer = TextScorer(pieces, marked=marked)
     elif len(text.known):
         tails = () if config.dynamic else text.tails
         scorer = usual_scorer(
@@ -80,7 +81,7 @@ def scorer_of(
 def model_cost(
     checkpoint: Checkpoint,
     text: ScoredText,
-    scorer: Scorer,
+    scorer: TextScorer,
     config: EvalConfig,
     *,
     train: Codes | None = None,
@@ -94,7 +95,7 @@ def model_cost(
         The model.
     text : ScoredText
         The text.
-    scorer : Scorer
+    scorer : TextScorer
         From ``scorer_of``; it marks the unseen symbols.
     config : EvalConfig
         How to score it.

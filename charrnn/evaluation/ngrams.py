@@ -63,7 +63,19 @@ def unigram_of_counts(train: Counts, held_out: Counts) -> float:
     return float(nats @ held_out)
 
 
-def best_ngram(train: Ids, held_out: Ids, vocab_size: int) -> tuple[str, float]:
+def entropy_of(counts: Counts) -> float:
+    """Return the nats per symbol to one who knows how often each occurs (V,)."""
+    shares = counts[counts > 0] / counts.sum()
+    return float((shares * np.log(1 / shares)).sum())
+
+
+def best_ngram(
+    train: Ids,
+    held_out: Ids,
+    vocab_size: int,
+    *,
+    only_read: npt.NDArray[np.bool_] | None = None,
+) -> tuple[str, float]:
     """Score the held-out text by the n-gram whose length suits the training text best.
 
     Parameters
@@ -72,6 +84,8 @@ def best_ngram(train: Ids, held_out: Ids, vocab_size: int) -> tuple[str, float]:
         Symbols in [0, `vocab_size`).
     vocab_size : int
         The number of symbols that share the probability.
+    only_read : (m,) bool array, optional
+        Which symbols are context alone.
 
     Returns
     -------
@@ -84,7 +98,8 @@ def best_ngram(train: Ids, held_out: Ids, vocab_size: int) -> tuple[str, float]:
     name = f"Kneser-Ney {context + 1}-gram"
     if len(fitted) < len(train):
         name += f" of the last {len(fitted):,} symbols"
-    return name, float(kneser_ney(fitted, held_out, vocab_size, max_context=context)[-1])
+    *_, last = kneser_ney_probabilities(fitted, held_out, vocab_size, max_context=context)
+    return name, float(-np.log(last if only_read is None else last[~only_read]).sum())
 
 
 def kneser_ney(

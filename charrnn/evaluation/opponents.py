@@ -9,6 +9,9 @@ only the few symbols before them to go by, like a model with a fresh state. They
 trained while they score; the compressors go on learning as they read.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.evaluation.compressors import compressed_nats_given
 from charrnn.evaluation.cost import Opponent, OpponentKind
 from charrnn.evaluation.ngrams import best_ngram, uniform, unigram
@@ -29,6 +32,7 @@ def opponents(
     unknown_nats: float = 0.0,
     whole: Codes | None = None,
     size: tuple[int, int] | None = None,
+    only_read: NDArray[np.bool_] | None = None,
 ) -> tuple[Opponent, ...]:
     """Score a text with every opponent, the best first.
 
@@ -46,6 +50,9 @@ def opponents(
         The text with such characters, which compressors read, where they count.
     size : (int, int), optional
         Characters and bytes that the totals are divided by; those of ``whole`` if left out.
+    only_read : (m,) bool array, optional
+        Which symbols are context alone: the counting opponents read and do not score them, which
+        compressors cannot do.
 
     Returns
     -------
@@ -57,13 +64,16 @@ def opponents(
     train_ids, ids, V = vocabulary.encode(train), vocabulary.encode(scored), len(vocabulary)
     scored_bytes = text_bytes(whole, vocabulary)
     characters, num_bytes = size or (len(whole), len(scored_bytes))
-    ngram, ngram_nats = best_ngram(train_ids, ids, V)
+    predicted = ids if only_read is None else ids[~only_read]
+    ngram, ngram_nats = best_ngram(train_ids, ids, V, only_read=only_read)
     counting: list[tuple[OpponentKind, str, float]] = [
-        ("uniform", "uniform", uniform(V, len(ids))),
-        ("unigram", "unigram", unigram(train_ids, ids, V)),
+        ("uniform", "uniform", uniform(V, len(predicted))),
+        ("unigram", "unigram", unigram(train_ids, predicted, V)),
         ("ngram", ngram, ngram_nats),
     ]
-    compressed = compressed_nats_given(text_bytes(train, vocabulary), scored_bytes)
+    compressed = {}
+    if only_read is None:
+        compressed = compressed_nats_given(text_bytes(train, vocabulary), scored_bytes)
     found = [
         *(
             Opponent(nats + unknown_nats, characters, num_bytes, name, kind)

@@ -56,6 +56,8 @@ class Pieces:
     warm_up : int
         Characters that are read before each piece, unscored; 0 where pieces are cold, each read
         from a zero state.
+    prompts : (S,) int array, optional
+        How many characters after the first of each piece are read, but not scored.
     """
 
     ids: TextIds
@@ -64,11 +66,18 @@ class Pieces:
     whole: int
     uniform: int = 0
     warm_up: int = 0
+    prompts: Places | None = None
+
+    @property
+    def counts(self) -> Places:
+        """How many characters of each piece are scored (S,)."""
+        counts: Places = self.ends - self.starts
+        return counts if self.prompts is None else counts - self.prompts
 
     @property
     def characters(self) -> int:
         """How many characters are scored."""
-        return self.uniform + int((self.ends - self.starts).sum())
+        return self.uniform + int(self.counts.sum())
 
     @classmethod
     def streams(cls, ids: TextIds, most: int = STREAMS) -> "Pieces":
@@ -105,15 +114,21 @@ class Pieces:
         return cls._cold(ids, borders[:-1], borders[1:], uniform=1)
 
     @classmethod
-    def items(cls, ids: Ids, end: int, characters: int | None = None) -> "Pieces":
+    def items(
+        cls,
+        ids: Ids,
+        end: int,
+        characters: int | None = None,
+        prompts: Places | None = None,
+    ) -> "Pieces":
         """Cut a divided text into its items; each has an end and none is empty.
 
         With ``characters``, take about so many of them, in items that are spread evenly over the
-        text.
+        text. Of each item as many symbols as ``prompts`` says are read and not scored.
         """
         ids = np.concatenate([np.array([end], ids.dtype), ids])
         ends = np.flatnonzero(ids == end)
-        return cls._cold(ids, ends[:-1], ends[1:], characters)
+        return cls._cold(ids, ends[:-1], ends[1:], characters, prompts=prompts)
 
     @classmethod
     def tails(cls, tails: Sequence[Ids], characters: int | None = None) -> "Pieces":
@@ -132,15 +147,24 @@ class Pieces:
         ends: Places,
         characters: int | None = None,
         uniform: int = 0,
+        prompts: Places | None = None,
     ) -> "Pieces":
         """Take all cold pieces, or about so many characters of them."""
-        whole = uniform + int((ends - starts).sum())
+        unscored = np.zeros_like(starts) if prompts is None else prompts
+        whole = uniform + int((ends - starts - unscored).sum())
+        taken = np.arange(len(starts))
         if characters is not None and characters < whole:
             taken = _spread(len(starts), len(starts) * characters // whole)
-            starts, ends = starts[taken], ends[taken]
         # Pieces of one length together: little is read behind the end of a piece.
-        order = np.argsort(ends - starts, kind="stable")
-        return cls(ids, starts[order], ends[order], whole, uniform)
+        taken = taken[np.argsort((ends - starts)[taken], kind="stable")]
+        return cls(
+            ids,
+            starts[taken],
+            ends[taken],
+            whole,
+            uniform,
+            prompts=None if prompts is None else prompts[taken],
+        )
 
 
 def _spread(count: int, wanted: int) -> Places:

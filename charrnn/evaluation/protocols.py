@@ -13,6 +13,9 @@ ITEMS_PROTOCOL = (
 )
 
 
+PROMPTED = "the prompt of each item is read and not scored"
+
+
 def protocol_of(
     checkpoint: Checkpoint, text: ScoredText, pieces: Pieces, config: EvalConfig, novelty: Novelty
 ) -> str:
@@ -32,6 +35,8 @@ def protocol_of(
         What was charged for symbols that the model does not know, if there are any.
     """
     how = ITEMS_PROTOCOL if checkpoint.task.separate else _way(text, pieces, config)
+    if pieces.prompts is not None:
+        how = f"{how}; {PROMPTED}"
     return f"{text.what}; {how}; {_symbols(checkpoint, novelty if text.charged else None)}"
 
 

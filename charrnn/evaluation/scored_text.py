@@ -33,6 +33,8 @@ class ScoredText:
         How many of these are part of the score; all or none.
     what : str
         What it is, in words.
+    predicted : (p,) int array
+        The known part without prompts, which are read and not scored.
     tails : tuple of int arrays
         The same text by part, each begun by the character before it, where it is the ends of
         several parts of a corpus.
@@ -51,6 +53,7 @@ class ScoredText:
     unknown: dict[int, int]
     charged: int
     what: str
+    predicted: Codes
     tails: tuple[Codes, ...] = ()
     own: Corpus | None = None
     learned: float = 0.0
@@ -74,6 +77,7 @@ class ScoredText:
         if not len(codes):
             raise CorpusError("there is nothing to score: the text has no item with a character")
         left_out = vocabulary.unknown(codes)
+        task = checkpoint.task
         if left_out and unknown == "error":
             try:
                 vocabulary.encode(codes)
@@ -82,14 +86,22 @@ class ScoredText:
                     f"{error}; or charge them with --unknown score, or leave them out with "
                     "--unknown skip"
                 ) from None
-        known = checkpoint.task.known_part(vocabulary.known(codes)) if left_out else codes
+        known = task.known_part(vocabulary.known(codes)) if left_out else codes
+        predicted = task.predicted(known)
+        if left_out and len(predicted) < len(known):  # what is only read costs nothing
+            left_out = vocabulary.unknown(task.predicted(codes))
         charged = sum(left_out.values()) if unknown == "score" else 0
-        return cls(codes, known, left_out, charged, what, **more)
+        return cls(codes, known, left_out, charged, what, predicted=predicted, **more)
 
     @property
     def counted(self) -> Codes:
         """What is part of the score, unknown characters among it where they are charged."""
-        return self.codes if self.charged else self.known
+        return self.codes if self.charged and not self.prompted else self.predicted
+
+    @property
+    def prompted(self) -> bool:
+        """Whether parts of the text are read and not scored."""
+        return len(self.predicted) < len(self.known)
 
     @property
     def characters(self) -> int:
@@ -97,7 +109,7 @@ class ScoredText:
 
         Of an item of unknown symbols alone, which no model reads, the end is not scored either.
         """
-        return len(self.known) + self.charged
+        return len(self.predicted) + self.charged
 
     def num_bytes(self, vocabulary: Vocabulary) -> int:
         """Return how many bytes these take in UTF-8."""

@@ -1,4 +1,4 @@
-"""Scoring: what the pieces of a text cost a model, some at a time.
+"""Scoring: what a held-out text costs a model, some of it at a time.
 
 Dimensions
     T steps of a window, N pieces that are read in parallel, S pieces in all, V vocabulary size.
@@ -8,7 +8,7 @@ Where the pieces are a sample of a text, the score comes with an interval.
 
 from collections.abc import Sequence
 from math import log, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ NORMAL_95 = 1.96
 """Standard errors on either side of a mean that hold the true one 19 times in 20."""
 
 Sums = NDArray[np.float64]
-"""Over the pieces of a shard: nats x, nats of marked symbols, x squared, x times characters."""
+"""Over the pieces of a shard: nats x, nats of marked symbols (or how many labels are right),
+x squared, x times characters."""
 
 
 class Score(NamedTuple):
@@ -47,20 +48,49 @@ class Score(NamedTuple):
     interval : float
         Nats per character on either side of the mean in which the mean of the whole text lies 19
         times in 20; 0 where the whole text was scored.
+    right : int, optional
+        How many of the scored labels are also those that the model finds likeliest.
     """
 
     nats: float
     characters: int
     marked_nats: float = 0.0
     interval: float = 0.0
+    right: int | None = None
 
     @property
     def mean(self) -> float:
-        """Nats per character."""
+        """Nats per character, or per label."""
         return self.nats / self.characters
 
+    @property
+    def accuracy(self) -> float | None:
+        """The share of the labels that are right, where labels were scored."""
+        return None if self.right is None else self.right / self.characters
 
-class Scorer:
+
+class Scorer(Protocol):
+    """Scores a held-out text shard by shard; the shards follow from the text alone.
+
+    Attributes
+    ----------
+    characters, whole : int
+        How many characters or labels are scored, and how many these stand for.
+    num_shards : int
+    """
+
+    characters: int
+    whole: int
+    num_shards: int
+
+    def score(self, model: CharModel, shard: int) -> Sums:
+        """Return the sums over one shard."""
+
+    def result(self, model: CharModel, sums: Sums) -> Score:
+        """Return the score from the sums over all shards."""
+
+
+class TextScorer:
     """Scores the pieces of a text, shard by shard.
 
     Parameters
@@ -96,7 +126,8 @@ class Scorer:
         if not longest:
             return np.zeros(4)
         T = self._steps(len(starts), longest, model.vocab_size)
-        return self._score(model, starts, ends, self._warmed(model, starts, T), T)
+        firsts = starts if self.pieces.prompts is None else starts + self.pieces.prompts[some]
+        return self._score(model, starts, firsts, ends, self._warmed(model, starts, T), T)
 
     def _steps(self, N: int, longest: int, V: int) -> int:
         """Return T."""
@@ -116,8 +147,16 @@ class Scorer:
         state[..., starts == 0] = 0  # nothing comes before the text
         return state
 
-    def _score(self, model: CharModel, starts: Places, ends: Places, state: Array, T: int) -> Sums:
-        """Return the sums over some pieces."""
+    def _score(
+        self,
+        model: CharModel,
+        starts: Places,
+        firsts: Places,
+        ends: Places,
+        state: Array,
+        T: int,
+    ) -> Sums:
+        """Return the sums over some pieces, each scored from its place in ``firsts`` on."""
         ids = self.pieces.ids
         nats = np.zeros((2, len(starts)))
         longest = int((ends - starts).max(initial=0))
@@ -127,12 +166,13 @@ class Scorer:
             logits, state = model.forward(ids[places], state)
             targets = ids[places + 1]
             costs, _ = cross_entropy_(logits, targets.reshape(-1))
-            counted = np.where(starts + steps < ends, costs.reshape(targets.shape), 0)
+            here = (starts + steps >= firsts) & (starts + steps < ends)
+            counted = np.where(here, costs.reshape(targets.shape), 0)
             nats[0] += counted.sum(axis=0, dtype=np.float64)
             if self.marked is not None:
                 nats[1] += (counted * self.marked[targets]).sum(axis=0, dtype=np.float64)
         x = nats[0]
-        return np.array([x.sum(), nats[1].sum(), x @ x, x @ (ends - starts)])
+        return np.array([x.sum(), nats[1].sum(), x @ x, x @ (ends - firsts)])
 
     def result(self, model: CharModel, sums: Sums) -> Score:
         """Return the score from the sums over all pieces."""
@@ -140,23 +180,34 @@ class Scorer:
         marked = float(sums[1])
         if self.pieces.uniform and self.marked is not None and self.marked[self.pieces.ids[0]]:
             marked += first
-        return Score(first + float(sums[0]), self.characters, marked, self._interval(sums))
+        interval = interval_of(sums, self.pieces.counts, self.characters, self.whole)
+        return Score(first + float(sums[0]), self.characters, marked, interval)
 
-    def _interval(self, sums: Sums) -> float:
-        """Return the half-width of the interval of a ratio of sums over pieces of a sample.
 
-        The variance of ``x - mean * n`` over the pieces (Cochran 1977, section 6.4), with the
-        correction for a sample that is a good share of the whole.
-        """
-        lengths = (self.pieces.ends - self.pieces.starts).astype(np.float64)
-        count, scored = len(lengths), lengths.sum()
-        if self.whole <= self.characters or count < 2 or not scored:
-            return 0.0
-        x, _, xx, xn = sums.tolist()
-        mean = x / scored
-        squares = xx - 2 * mean * xn + mean * mean * float(lengths @ lengths)
-        variance = max(0.0, squares) / (count - 1) * count * (1 - self.characters / self.whole)
-        return NORMAL_95 * sqrt(variance) / float(scored)
+def interval_of(sums: Sums, counts: Places, scored: int, whole: int) -> float:
+    """Return the half-width of the interval of a ratio of sums over pieces of a sample.
+
+    The variance of ``x - mean * n`` over the pieces (Cochran 1977, section 6.4), with the
+    correction for a sample that is a good share of the whole.
+
+    Parameters
+    ----------
+    sums : (4,) array
+        See ``Sums``.
+    counts : (S,) int array
+        The characters of each piece.
+    scored, whole : int
+        How many characters are scored, and how many these stand for.
+    """
+    lengths = counts.astype(np.float64)
+    count, total = len(lengths), lengths.sum()
+    if whole <= scored or count < 2 or not total:
+        return 0.0
+    x, _, xx, xn = sums.tolist()
+    mean = x / total
+    squares = xx - 2 * mean * xn + mean * mean * float(lengths @ lengths)
+    variance = max(0.0, squares) / (count - 1) * count * (1 - scored / whole)
+    return NORMAL_95 * sqrt(variance) / float(total)
 
 
 def window_of(vocab_size: int) -> int:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.data.labels.task import LabelledTask
 from charrnn.data.task import Task
+from charrnn.evaluation.labels.scorer import LabelScorer
 from charrnn.evaluation.pieces import Pieces
-from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.scorers import Scorer, TextScorer
 from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
 from charrnn.text.vocabulary import Ids
@@ -30,7 +32,7 @@ class EncodedText:
         return self._vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
 
 
-def usual_scorer(
+def scorer_for(
     codes: Codes,
     vocabulary: Vocabulary,
     *,
@@ -39,6 +41,24 @@ def usual_scorer(
     characters: int | None = None,
     marked: NDArray[np.bool_] | None = None,
 ) -> Scorer | None:
+    """Return what scores a text for a task: its labels, or as ``usual_scorer`` does."""
+    if not isinstance(task, LabelledTask):
+        return usual_scorer(
+            codes, vocabulary, task=task, tails=tails, characters=characters, marked=marked
+        )
+    examples = task.examples(codes, vocabulary)
+    return LabelScorer(examples, characters) if examples.scored.any() else None
+
+
+def usual_scorer(
+    codes: Codes,
+    vocabulary: Vocabulary,
+    *,
+    task: Task,
+    tails: Sequence[Codes] = (),
+    characters: int | None = None,
+    marked: NDArray[np.bool_] | None = None,
+) -> TextScorer | None:
     """Return what scores a text, or a sample of it; None where the model knows nothing of it.
 
     Parameters
@@ -54,10 +74,10 @@ def usual_scorer(
     characters : int, optional
         How many to score, spread over all of the text.
     marked : (V,) bool array, optional
-        See ``Scorer``.
+        See ``TextScorer``.
     """
     pieces = _pieces(codes, vocabulary, task, tails, characters)
-    return None if pieces is None else Scorer(pieces, marked=marked)
+    return None if pieces is None else TextScorer(pieces, marked=marked)
 
 
 def _pieces(
@@ -76,5 +96,6 @@ def _pieces(
         return None
     end = task.first(vocabulary)
     if end is not None:
-        return Pieces.items(vocabulary.encode(known), end, characters)
+        prompts = task.prompts(known)
+        return Pieces.items(vocabulary.encode(known), end, characters, prompts)
     return Pieces.sample(EncodedText(known, vocabulary), characters or len(known))

@@ -1,23 +1,29 @@
 """The body of a network: from ids to the output of the top recurrent layer, and back.
 
 Dimensions
-    T steps of the window, N parallel streams, V vocabulary size, H hidden units, L layers,
-    S state arrays of a layer.
+    T steps of the window, N parallel streams, V vocabulary size, H hidden units, L recurrent
+    layers, F features of the output: H for each direction, S state arrays of a layer, R features
+    of each of them: H, but where a layer carries its inputs.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids, Workspace
 from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.recurrent import Recurrent
+from charrnn.nn.directions import Level, Reversal
 from charrnn.nn.layers import Layer
 from charrnn.nn.layers.dropout import Dropout
 from charrnn.nn.layers.encoders import Embedding, Encoder, OneHot
 
+Own = tuple[int, slice, slice]
+"""The part of a state (L, S, R, N) that one layer has."""
+
 
 class Body:
-    """An encoder (one-hot or embedding) and recurrent layers, each with dropout on its output.
+    """An encoder (one-hot or embedding) and levels of recurrent layers, with dropout after each.
 
     Parameters
     ----------
@@ -32,37 +38,64 @@ class Body:
     ----------
     encoder : Encoder
         Turns ids into the input of the lowest recurrent layer.
+    levels : list of Level
+        What stands side by side at each depth, lowest first.
     layers : list of Recurrent
-        The L recurrent layers, lowest first.
+        The L recurrent layers, lowest first; at each level the one that reads from the beginning
+        comes before the one that reads from the end.
     dropouts : list of Dropout
-        The dropout on the output of each.
+        The dropout on the output of each level.
+    output_size : int
+        F.
+    state_shape : tuple of int
+        L, S and R. What a layer does not need of the largest S and R stays zero.
     """
 
     def __init__(self, architecture: Architecture, vocab_size: int, workspace: Workspace) -> None:
         size = architecture.embedding_size
         self.encoder: Encoder = Embedding(vocab_size, size) if size else OneHot(vocab_size)
-        cell, H, L = CELLS[architecture.cell], architecture.hidden_size, architecture.num_layers
-        sizes = [self.encoder.output_size] + [H] * (L - 1)
-        self.layers: list[Recurrent] = [cell(D, architecture, workspace) for D in sizes]
-        self.dropouts = [Dropout(architecture.dropout) for _ in self.layers]
+        cell, directions = CELLS[architecture.cell], range(architecture.directions)
+        self.levels: list[Level] = []
+        D = self.encoder.output_size
+        for _ in range(architecture.num_layers):
+            self.levels.append(Level([cell(D, architecture, workspace) for _ in directions]))
+            D = self.levels[-1].output_size
+        self.layers = [layer for level in self.levels for layer in level.layers]
+        self.dropouts = [Dropout(architecture.dropout) for _ in self.levels]
+        self.output_size = D
+        own = [layer.state_shape for layer in self.layers]
+        self.state_shape = len(own), max(S for S, _ in own), max(R for _, R in own)
+        self._own = [(index, slice(S), slice(R)) for index, (S, R) in enumerate(own)]
 
     @property
     def named(self) -> dict[str, Layer]:
         """The layers with weights by name, lowest first."""
-        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
-        return {"encoder": self.encoder, **layers}
+        return {"encoder": self.encoder, **self._recurrent}
+
+    @property
+    def _recurrent(self) -> dict[str, Recurrent]:
+        return {
+            f"layers.{index}{suffix}": layer
+            for index, level in enumerate(self.levels)
+            for suffix, layer in zip(("", ".reverse"), level.layers, strict=False)
+        }
 
     @property
     def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
         """The columns of each recurrent layer's matrix that read learned features."""
         one_hot = isinstance(self.encoder, OneHot)
+        lowest = self.levels[0].layers
         return {
-            f"layers.{index}.W": layer.hidden_columns(one_hot=one_hot and index == 0)
-            for index, layer in enumerate(self.layers)
+            f"{name}.W": layer.hidden_columns(one_hot=one_hot and layer in lowest)
+            for name, layer in self._recurrent.items()
         }
 
     def forward(
-        self, ids: Ids, state: Array, rng: np.random.Generator | None = None
+        self,
+        ids: Ids,
+        state: Array,
+        rng: np.random.Generator | None = None,
+        lengths: NDArray[np.integer] | None = None,
     ) -> tuple[Array, Array]:
         """Read one window.
 
@@ -70,22 +103,27 @@ class Body:
         ----------
         ids : (T, N) int array
             The symbols of each stream.
-        state : (L, S, H, N) array
+        state : (L, S, R, N) array
             The state before the window.
         rng : Generator, optional
             Draws the dropout masks. Without it nothing is dropped.
+        lengths : (N,) int array, optional
+            How many symbols each stream has, where not T. What reads from the end begins there.
 
         Returns
         -------
-        y : (T, H, N) array
+        y : (T, F, N) array
             The output of each step, valid until the next ``forward``.
-        state : (L, S, H, N) array
+        state : (L, S, R, N) array
             The state after the window.
         """
         y = self.encoder.forward(ids, self.layers[0].W.dtype)
-        after = np.empty_like(state)
-        for index, (layer, dropout) in enumerate(zip(self.layers, self.dropouts, strict=True)):
-            y, after[index] = layer.forward(y, state[index], rng)
+        turn = self._turn(lengths, ids)
+        after = np.zeros(state.shape, state.dtype)
+        for own, level, dropout in self._parts:
+            y, states = level.forward(y, [state[mine] for mine in own], rng, turn)
+            for mine, new in zip(own, states, strict=True):
+                after[mine] = new
             y = dropout.forward(y, rng)
         return y, after
 
@@ -94,15 +132,15 @@ class Body:
 
         Parameters
         ----------
-        dy : (T, H, N) array
+        dy : (T, F, N) array
             The gradient of each step's output.
-        dstate : (L, S, H, N) array, optional
+        dstate : (L, S, R, N) array, optional
             The gradient of the state after the window. Without it, backpropagation is truncated
             at the end of the window.
 
         Returns
         -------
-        dstate : (L, S, H, N) array
+        dstate : (L, S, R, N) array
             The gradient of the state before the window.
 
         Raises
@@ -111,18 +149,34 @@ class Body:
             If there was no ``forward`` after the last ``backward``.
         """
         if dstate is None:
-            top = self.layers[-1]
-            shape = len(self.layers), len(top.states), top.hidden_size, dy.shape[-1]
-            dstate = np.zeros(shape, dy.dtype)
-        before = np.empty_like(dstate)
+            dstate = np.zeros((*self.state_shape, dy.shape[-1]), dy.dtype)
+        before = np.zeros(dstate.shape, dstate.dtype)
         learns_input = isinstance(self.encoder, Embedding)
         dx: Array | None = dy
-        for index in reversed(range(len(self.layers))):
+        for own, level, dropout in reversed(self._parts):
             assert dx is not None
-            dx, before[index] = self.layers[index].backward(
-                self.dropouts[index].backward(dx),
-                dstate[index],
-                input_gradient=index > 0 or learns_input,
+            dx, states = level.backward(
+                dropout.backward(dx),
+                [dstate[mine] for mine in own],
+                input_gradient=learns_input or level is not self.levels[0],
             )
+            for mine, new in zip(own, states, strict=True):
+                before[mine] = new
         self.encoder.backward(dx)
         return before
+
+    @property
+    def _parts(self) -> list[tuple[list[Own], Level, Dropout]]:
+        """The levels, lowest first, with the part of a state of each layer, and their dropout."""
+        own = iter(self._own)
+        return [
+            ([next(own) for _ in level.layers], level, dropout)
+            for level, dropout in zip(self.levels, self.dropouts, strict=True)
+        ]
+
+    def _turn(self, lengths: NDArray[np.integer] | None, ids: Ids) -> Reversal | None:
+        """Return what turns the streams around, if a layer reads them from the end."""
+        if len(self.levels[0].layers) == 1:
+            return None
+        T, N = ids.shape
+        return Reversal(np.full(N, T) if lengths is None else lengths)

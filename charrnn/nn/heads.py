@@ -1,30 +1,81 @@
 """Heads turn the output of the body into logits.
 
 Dimensions
-    T steps of the window, N parallel streams, V vocabulary size, H hidden units, M predictions.
+    T steps of the window, N parallel streams, H hidden units, F features of the body's output:
+    H for each direction, C classes (symbols or labels), M predictions.
 
-A head is a layer (see ``layers.Layer``) with three more methods: ``forward(y)`` takes y (T, H, N)
-and returns logits (V, M), ``backward(dlogits)`` returns dy (T, H, N), and ``predict_frequencies``
-sets the bias. The head decides which steps it reads: ``EveryStep`` reads all of them. A head that
-labels a whole text belongs here too; it reads the last step (M = N), and its dy is zero elsewhere.
+A head decides which steps it reads. It is a layer with weights (see ``layers.Layer``):
+``forward(y, lengths)`` takes y (T, F, N) and returns logits (C, M), ``backward(dlogits)`` returns
+dy, and ``predict_frequencies`` sets the bias.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.backend.arrays import Array, Workspace
 from charrnn.nn.layers.linear import Linear
+
+Lengths = NDArray[np.integer]
 
 
 class EveryStep(Linear):
-    """Predicts the next symbol at every step: column ``t*N + n`` reads ``y[t, :, n]``."""
+    """Predicts at every step: column ``t*N + n`` reads ``y[t, :, n]``."""
+
+    def forward(self, y: Array, lengths: Lengths | None = None) -> Array:
+        """Return logits (C, T*N) for y (T, F, N), whatever the lengths of the streams."""
+        return super().forward(y)
 
     def predict_frequencies(self, counts: NDArray[np.integer]) -> None:
-        """Set the bias so that the first prediction is the frequency of each symbol.
+        """Set the bias so that the first prediction is the frequency of each class.
 
-        ``counts`` (V,) says how often each occurs; see ``with_new_ones`` for those that do not.
+        ``counts`` (C,) says how often each occurs; see ``with_new_ones`` for those that do not.
         """
         logits = np.log(with_new_ones(counts))
         self.b[...] = logits - logits.mean()
+
+
+class WholeItem(EveryStep):
+    """Predicts once for each stream: column n reads what each direction knows at its end.
+
+    That is ``y[length - 1, :H, n]`` for the layer that reads from the beginning, and
+    ``y[0, H:, n]`` for the one that reads from the end.
+
+    Parameters
+    ----------
+    input_size, output_size : int
+        F and C.
+    directions : int
+        In how many the body reads.
+    workspace : Workspace, optional
+        As for ``Linear``.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        directions: int,
+        workspace: Workspace | None = None,
+    ) -> None:
+        super().__init__(input_size, output_size, workspace)
+        self.first = input_size // directions
+        self.window: tuple[int, ...] = ()
+
+    def forward(self, y: Array, lengths: Lengths | None = None) -> Array:
+        """Return logits (C, N) for y (T, F, N) and the symbols (N,) of each stream."""
+        self.window = y.shape
+        T, _, N = y.shape
+        self.last = np.full(N, T - 1) if lengths is None else lengths - 1
+        ends = np.concatenate([y[self.last, : self.first, np.arange(N)].T, y[0, self.first :]])
+        return super().forward(ends[np.newaxis])
+
+    def backward(self, dz: Array) -> Array:
+        """Fill ``dW`` from dlogits (C, N) and return dy (T, F, N), zero but at the ends."""
+        (dends,) = super().backward(dz)
+        dy = np.zeros(self.window, dz.dtype)
+        dy[self.last, : self.first, np.arange(len(self.last))] = dends[: self.first].T
+        dy[0, self.first :] += dends[self.first :]
+        return dy
 
 
 def with_new_ones(counts: NDArray[np.integer]) -> NDArray[np.float64]:

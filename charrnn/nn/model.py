@@ -1,8 +1,9 @@
 """CharModel: from ids to logits and back, by one network or the mean of several.
 
 Dimensions
-    T steps of the window, N parallel streams, V vocabulary size, H hidden units, L layers of all
-    members, S state arrays of a layer, P parameters.
+    T steps of the window, N parallel streams, V vocabulary size, C classes that are predicted,
+    H hidden units, L layers of all members, S state arrays of a layer, R features of each of them
+    (see ``Body``), P parameters, M predictions of a window.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from charrnn.backend.products import for_one_column
 from charrnn.config import Architecture
 from charrnn.nn.body import Body
 from charrnn.nn.cells.recurrent import Recurrent
-from charrnn.nn.heads import EveryStep
+from charrnn.nn.heads import EveryStep, WholeItem
 from charrnn.nn.layers import Layer
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Parameters
@@ -37,11 +38,15 @@ class Member(NamedTuple):
         return {**self.body.named, "head": self.head}
 
     def forward(
-        self, ids: Ids, state: Array, rng: np.random.Generator | None
+        self,
+        ids: Ids,
+        state: Array,
+        rng: np.random.Generator | None,
+        lengths: NDArray[np.integer] | None,
     ) -> tuple[Array, Array]:
-        """Return logits (V, T*N) and the state (L, S, H, N) after; see ``CharModel.forward``."""
-        y, after = self.body.forward(ids, state, rng)
-        return self.head.forward(y), after
+        """Return logits (C, M) and the state (L, S, R, N) after; see ``CharModel.forward``."""
+        y, after = self.body.forward(ids, state, rng, lengths)
+        return self.head.forward(y, lengths), after
 
     def backward(self, dlogits: Array, dstate: Array | None = None) -> Array:
         """Return the gradient of the state before the window; see ``CharModel.backward``."""
@@ -49,11 +54,13 @@ class Member(NamedTuple):
 
 
 class CharModel:
-    """A character language model.
+    """A recurrent model of characters.
 
-    Its members are networks of one architecture, each a body and a head; usually there is one.
-    Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of its own from other
-    first weights, and the mean of their logits predicts, usually better than any of them.
+    It predicts the next symbol at every step, a label at every step, or one label for each stream,
+    as its architecture says. Its members are networks of one architecture, each a body and a head;
+    usually there is one. Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of
+    its own from other first weights, and the mean of their logits predicts, usually better than
+    any of them.
 
     Parameters
     ----------
@@ -136,7 +143,8 @@ class CharModel:
     @staticmethod
     def stream_bytes(config: Architecture, vocab_size: int, seq_len: int) -> int:
         """Return about how many bytes the buffers of one stream take in a window of T steps."""
-        floats = sum(CharModel.floats_of_buffers(config, vocab_size)) + 3 * vocab_size
+        outputs = config.num_labels or vocab_size
+        floats = sum(CharModel.floats_of_buffers(config, vocab_size)) + 3 * outputs
         return 4 * seq_len * floats
 
     @staticmethod
@@ -163,8 +171,8 @@ class CharModel:
     ) -> None:
         """Draw all weights from one generator.
 
-        With ``counts`` (V,), how often each symbol occurs in the text, the first prediction is
-        their frequency and not uniform: the first steps need not learn that.
+        With ``counts`` (C,), how often each class occurs in what is learned from, the first
+        prediction is their frequency and not uniform: the first steps need not learn that.
         """
         for member in self.members.values():
             for layer in member.named.values():
@@ -193,12 +201,16 @@ class CharModel:
         )
 
     def zero_state(self, N: int) -> Array:
-        """Return the state (L, S, H, N) before any text."""
-        S = len(self.layers[0].states)
-        return np.zeros((len(self.layers), S, self.layers[0].hidden_size, N), self.dtype)
+        """Return the state (L, S, R, N) before any text."""
+        shapes = [member.body.state_shape for member in self.members.values()]
+        return np.zeros((sum(L for L, *_ in shapes), *shapes[0][1:], N), self.dtype)
 
     def forward(
-        self, ids: Ids, state: Array, rng: np.random.Generator | None = None
+        self,
+        ids: Ids,
+        state: Array,
+        rng: np.random.Generator | None = None,
+        lengths: NDArray[np.integer] | None = None,
     ) -> tuple[Array, Array]:
         """Read one window.
 
@@ -206,24 +218,27 @@ class CharModel:
         ----------
         ids : (T, N) int array
             The symbols of each stream.
-        state : (L, S, H, N) array
+        state : (L, S, R, N) array
             The state before the window.
         rng : Generator, optional
             Draws the dropout masks; without it nothing is dropped.
+        lengths : (N,) int array, optional
+            How many symbols each stream has, where not T.
 
         Returns
         -------
-        logits : (V, T*N) array
-            Column ``t * N + n`` predicts what follows ``ids[t, n]``.
-        state : (L, S, H, N) array
+        logits : (C, M) array
+            At every step, M = T*N: column ``t * N + n`` predicts what follows ``ids[t, n]``, or its
+            label. For each stream, M = N.
+        state : (L, S, R, N) array
             The state after the window.
         """
         members = list(self.members.values())
         if len(members) == 1:
-            return members[0].forward(ids, state, rng)
+            return members[0].forward(ids, state, rng, lengths)
         total, states = np.zeros((), self.dtype), []
         for member, before in zip(members, self._dealt(state), strict=True):
-            logits, after = member.forward(ids, before, rng)
+            logits, after = member.forward(ids, before, rng, lengths)
             total = total + logits
             states.append(after)
         return total / len(members), np.concatenate(states)
@@ -233,15 +248,15 @@ class CharModel:
 
         Parameters
         ----------
-        dlogits : (V, T*N) array
+        dlogits : (C, M) array
             The gradient of the logits.
-        dstate : (L, S, H, N) array, optional
+        dstate : (L, S, R, N) array, optional
             The gradient of the state after the window. Without it, backpropagation is truncated
             at the end of the window.
 
         Returns
         -------
-        dstate : (L, S, H, N) array
+        dstate : (L, S, R, N) array
             The gradient of the state before the window.
 
         Raises
@@ -267,17 +282,19 @@ class CharModel:
         predictions: float,
         rng: np.random.Generator | None = None,
         scored: NDArray[np.bool_] | None = None,
+        lengths: NDArray[np.integer] | None = None,
     ) -> tuple[float, Array]:
         """Return the summed loss of a window in nats and the state after it; fill ``grads``.
 
         The gradients are of the sum over this window divided by ``predictions``, the number of
         targets in all shards of the batch: then the shards' gradients add up to the mean's.
-        Targets that are not ``scored`` (T, N) count for nothing. Each member has the gradient of
+        ``targets`` are (T, N), or (1, N) where each stream has one, and those that are not
+        ``scored``, of the same shape, count for nothing. Each member has the gradient of
         its own loss, and the mean of these losses is returned.
         """
         total, states = 0.0, []
         for member, before in zip(self.members.values(), self._dealt(state), strict=True):
-            logits, after = member.forward(ids, before, rng)
+            logits, after = member.forward(ids, before, rng, lengths)
             nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
             if scored is not None:
                 nats *= scored.reshape(-1)
@@ -289,7 +306,7 @@ class CharModel:
         return total / len(states), np.concatenate(states)
 
     def _dealt(self, state: Array) -> list[Array]:
-        """Return each member's layers of a state (L, S, H, N)."""
+        """Return each member's layers of a state (L, S, R, N)."""
         return np.split(state, len(self.members))
 
 
@@ -298,13 +315,20 @@ def _members(config: Architecture, vocab_size: int) -> dict[str, Member]:
     workspace = Workspace()
     count = config.members
     prefixes = [f"members.{index}." for index in range(count)] if count > 1 else [""]
-    return {
-        prefix: Member(
-            Body(config, vocab_size, workspace),
-            EveryStep(config.hidden_size, vocab_size, workspace),
-        )
-        for prefix in prefixes
-    }
+    members = {}
+    for prefix in prefixes:
+        body = Body(config, vocab_size, workspace)
+        members[prefix] = Member(body, _head(config, body.output_size, vocab_size, workspace))
+    return members
+
+
+def _head(
+    config: Architecture, input_size: int, vocab_size: int, workspace: Workspace
+) -> EveryStep:
+    C = config.num_labels or vocab_size
+    if config.head == "item":
+        return WholeItem(input_size, C, config.directions, workspace)
+    return EveryStep(input_size, C, workspace)
 
 
 def _layers(members: dict[str, Member]) -> list[Recurrent]:

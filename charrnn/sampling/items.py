@@ -10,7 +10,9 @@ from typing import Literal
 import numpy as np
 
 from charrnn.config import SampleConfig
+from charrnn.data.dividing import chunks_of_items, texts_of
 from charrnn.data.items import id_of
+from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CharrnnError, ConfigError
 from charrnn.evaluation.written import text_bytes
 from charrnn.nn.model import CharModel
@@ -18,10 +20,13 @@ from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Vocabulary
+from charrnn.text.codes import Codes
 
 ROUNDS = 50
 """How often a model is asked for more items that are new before that is given up."""
 LEAST_AT_ONCE = 32
+MOST_LABELS, TIMES_A_LABEL = 1000, 5
+"""Prompts are labels if there are no more of them, each so often on average."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +52,47 @@ class Item:
 def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
     """Return the items of a model's text, sorted: what it learned from and what was held out.
 
-    A text too large for memory is kept encoded in ``cache_dir``, where one is given.
+    Of prompted items these are the texts without their prompts. A text too large for memory is kept
+    encoded in ``cache_dir``, where one is given.
 
     Raises
     ------
     CorpusError
         If its corpus is gone or has changed.
     """
+    task = checkpoint.task
+    codes = task.predicted(_own_items(checkpoint, cache_dir))
+    text = text_bytes(codes, checkpoint.vocabulary).decode("utf-8", "replace")
+    return sorted(set(text.split(chr(task.end))) - {""})
+
+
+def few_prompts(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
+    """Return the prompts of a prompted model's text, if they are few and come again, as labels do.
+
+    Raises
+    ------
+    CorpusError
+        If its corpus is gone or has changed.
+    """
+    task = checkpoint.task
+    if not isinstance(task, PromptedItems):
+        return []
+    codes = _own_items(checkpoint, cache_dir)
+    items = [
+        item for chunk in chunks_of_items(codes, task.end) for item in texts_of(chunk, task.end)
+    ]
+    prompts = {item.partition(chr(task.border))[0] for item in items}
+    few = len(prompts) <= min(MOST_LABELS, len(items) // TIMES_A_LABEL)
+    return sorted(prompts) if few else []
+
+
+def _own_items(checkpoint: Checkpoint, cache_dir: Path | None) -> Codes:
     own, _ = find_own_text(
         checkpoint,
         cache_dir=cache_dir,
         advice="put it beside the run, or in the working folder, to see which items are new",
     )
-    task, settings = checkpoint.task, checkpoint.settings
-    codes, _ = task.text(own, settings.val_files)
-    text = text_bytes(codes, checkpoint.vocabulary).decode("utf-8", "replace")
-    return sorted(set(text.split(chr(task.end))) - {""})
+    return checkpoint.task.text(own, checkpoint.settings.val_files).codes
 
 
 def is_known(item: Item, known: Sequence[str]) -> bool:
@@ -89,6 +119,37 @@ def check_seed(checkpoint: Checkpoint, seed: str) -> None:
         )
 
 
+def full_prompt(checkpoint: Checkpoint, prompt: str | None) -> str:
+    """Return what a model reads before it draws: a prompt and its border.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    prompt : str, optional
+        What the user gave.
+
+    Raises
+    ------
+    ConfigError
+        If the model needs a prompt and there is none, or the other way round.
+    """
+    task = checkpoint.task
+    if not isinstance(task, PromptedItems):
+        if prompt is not None:
+            raise ConfigError(
+                "this model was not trained with --prompted: --seed TEXT begins what it writes"
+            )
+        return ""
+    if prompt is None:
+        raise ConfigError(
+            "this model writes what follows a prompt, as in its text: give one with --prompt TEXT"
+        )
+    if chr(task.border) in prompt or chr(task.end) in prompt:
+        raise ConfigError(f"a prompt ends before {task.border_name}, which is added: leave it out")
+    return prompt + chr(task.border)
+
+
 def separator(items: str, number: int) -> str:
     """Return what stands before an item, so that what is written divides as the text did.
 
@@ -113,6 +174,7 @@ def sample_items(
     *,
     known: Sequence[str] | None,
     novel: bool = False,
+    prompt: str = "",
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     threads: int = 1,
@@ -129,6 +191,8 @@ def sample_items(
         From ``known_items``; without it, no item is said to be new.
     novel : bool
         Whether to leave out what is known, and what was drawn before.
+    prompt : str
+        What a prompted model reads before each item; see ``check_prompt``.
     seed : str
         What each item begins with.
     unknown : "error" or "skip"
@@ -142,7 +206,7 @@ def sample_items(
         If so many new items do not turn up.
     """
     if not novel:
-        for item in _draw(checkpoint, config, seed, unknown, threads):
+        for item in _draw(checkpoint, config, prompt, seed, unknown, threads):
             yield item if known is None else replace(item, new=not is_known(item, known))
         return
     assert known is not None
@@ -155,7 +219,7 @@ def sample_items(
         asked = replace(
             config, num_samples=at_once, random_seed=(random_seed + round_number) % 2**63
         )
-        for item in _draw(checkpoint, asked, seed, unknown, threads):
+        for item in _draw(checkpoint, asked, prompt, seed, unknown, threads):
             if item.text and item.text not in drawn and not is_known(item, known):
                 drawn.add(item.text)
                 yield replace(item, new=True)
@@ -170,6 +234,7 @@ def sample_items(
 def _draw(
     checkpoint: Checkpoint,
     config: SampleConfig,
+    prompt: str,
     seed: str,
     unknown: Literal["error", "skip"],
     threads: int,
@@ -179,6 +244,7 @@ def _draw(
         checkpoint.vocabulary,
         config,
         end=checkpoint.task.end,
+        prompt=prompt,
         seed=seed,
         unknown=unknown,
         threads=threads,
@@ -191,6 +257,7 @@ def draw_items(
     config: SampleConfig,
     *,
     end: int,
+    prompt: str = "",
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     threads: int = 1,
@@ -207,6 +274,8 @@ def draw_items(
         ``num_samples`` items of at most ``length`` characters.
     end : int
         The code that ends an item, and begins it.
+    prompt : str
+        What is read before each item, its border included.
     seed, unknown, threads
         As for ``generate``: what each item begins with.
 
@@ -221,7 +290,7 @@ def draw_items(
         model,
         vocabulary,
         replace(config, stop=chr(end)),
-        seed=chr(end) + seed,
+        seed=chr(end) + prompt + seed,
         unknown=unknown,
         never_first=None if begun else id_of(vocabulary, end),  # no item is empty
         threads=threads,

@@ -9,7 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.nn.model import CharModel
 from charrnn.storage.formats import FORMAT, upgraded
 from charrnn.storage.history import History, is_count
+from charrnn.storage.labels import kept_shape, labels_from, mixture_from, read_kept
 from charrnn.storage.npz import (
     DIRECTORY_LIMIT,
     members_of,
@@ -40,6 +41,7 @@ from charrnn.storage.npz import (
 )
 from charrnn.system.files import RegularFile, write_whole
 from charrnn.text import Corpus, Source, Vocabulary
+from charrnn.text.codes import Codes
 
 META_LIMIT = 2**26
 """Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
@@ -68,8 +70,9 @@ class Checkpoint:
     characters, held_out : int
         Length of the corpus and of what is held out of it.
     history : History
-    counts : (V,) int64 array, optional
-        How often each symbol occurs in what the model learned from; None in files of format 1.
+    counts : (C,) int64 array, optional
+        How often each symbol, or label, occurs in what the model learned from; None in files of
+        format 1.
     weights : dict of str to array
         By name, as in ``CharModel.parameters``.
     training : dict of str to array
@@ -79,6 +82,12 @@ class Checkpoint:
         Where it was loaded from: the corpus may lie beside it.
     corpus : Corpus, optional
         The text itself, where the run that made it is in memory; no file holds it.
+    labels : tuple of str
+        What is predicted, in the order of the logits; empty for the next symbol.
+    mixture : tuple of float
+        The weights of the network and of what is mixed with it, where they were fitted.
+    kept : (m,) int array, optional
+        The training texts with their labels, where n-grams are counted on them.
     """
 
     text: TextConfig
@@ -95,6 +104,9 @@ class Checkpoint:
     counts: NDArray[np.int64] | None = None
     folder: Path | None = None
     corpus: Corpus | None = None
+    labels: tuple[str, ...] = ()
+    mixture: tuple[float, ...] = ()
+    kept: Codes | None = None
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
@@ -105,17 +117,18 @@ class Checkpoint:
     @property
     def task(self) -> Task:
         """What was learned from what."""
-        return task_of(self.settings.items, self.settings.item_end)
+        return task_of(self.settings, self.labels)
 
     def sides(self, corpus: Corpus) -> Sides:
         """Cut the text that the model was trained on as its run did."""
-        codes, held_apart = self.task.text(corpus, self.settings.val_files)
+        named = replace(corpus, sources=self.sources)  # a file may have another name by now
+        codes, held_apart, _ = self.task.text(named, self.settings.val_files)
         held_out = held_apart or self.held_out
         return self.task.sides(codes, self.settings, held_out, self.text.unit)
 
     @property
     def unseen(self) -> NDArray[np.bool_] | None:
-        """Which symbols (V,) the training part does not have; None where that is not known."""
+        """What (C,) the training part does not have; None where that is not known."""
         return None if self.counts is None else self.counts == 0
 
     @property
@@ -149,6 +162,9 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         "train": checkpoint.settings.to_json(),
         "validation": checkpoint.validation.to_json(),
         "vocabulary": checkpoint.vocabulary.to_json(),
+        "labels": list(checkpoint.labels),
+        "mixture": list(checkpoint.mixture),
+        "kept": None if checkpoint.kept is None else [len(checkpoint.kept)],
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
         "held_out": checkpoint.held_out,
@@ -163,8 +179,10 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         **{f"model.{name}": array for name, array in checkpoint.weights.items()},
         **{f"training.{name}": array for name, array in checkpoint.training.items()},
     }
+    if checkpoint.kept is not None:
+        arrays["kept"] = checkpoint.kept.astype("<u4")
     for name, array in arrays.items():
-        if name == "meta":
+        if name in ("meta", "kept"):
             continue
         if array.dtype != np.float32:
             raise CheckpointError(
@@ -235,14 +253,17 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     architecture = Architecture.from_json(meta["model"])
     settings = TrainingSettings.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
+    labels = labels_from(meta["labels"], architecture, settings)
     shapes = CharModel.shapes_of(architecture, len(vocabulary))
     training = _training_shapes(meta["training"])
     if training and not (settings.steps or settings.minutes):
         raise CheckpointError("its settings leave open how its training goes on")
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
     expected |= {f"training.{name}": shape for name, shape in training.items()}
+    kept = kept_shape(meta["kept"], settings)
+    others = {"meta.npy"} if kept is None else {"meta.npy", "kept.npy"}
     members.pop(STRAY, None)
-    if set(members) != {f"{name}.npy" for name in expected} | {"meta.npy"}:
+    if set(members) != {f"{name}.npy" for name in expected} | others:
         raise CheckpointError("its arrays are not those of its model")
     characters, held_out = meta["characters"], meta["held_out"]
     parts, val_files = settings.split_parts, settings.val_files
@@ -265,13 +286,17 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
         held_out=held_out,
         history=History.from_json(meta["history"]),
         weights={},
-        counts=_counts(meta["counts"], len(vocabulary)),
+        counts=_counts(meta["counts"], len(labels) or len(vocabulary)),
+        labels=labels,
+        mixture=mixture_from(meta["mixture"], settings),
     )
     if not with_arrays:
         return checkpoint
     arrays = {
         name: read_array(archive, members[f"{name}.npy"], shape) for name, shape in expected.items()
     }
+    if kept is not None:
+        checkpoint.kept = read_kept(archive, members["kept.npy"], kept)
     checkpoint.weights = {name: arrays[f"model.{name}"] for name in shapes}
     checkpoint.training = {name: arrays[f"training.{name}"] for name in training}
     return checkpoint

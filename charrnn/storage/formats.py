@@ -8,13 +8,14 @@ from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import shard_count
 from charrnn.storage.history import History
 
-FORMAT = 3
+FORMAT = 4
 """Goes up when a checkpoint is no longer what an older charrnn expects.
 
 1: no counts, no encoding of a source; lines are held out from the end.
 2: counts of the training part, hashed splits, the encoding of each source.
 3: settings with nothing left open; the number of shards; items of other kinds than lines;
    files of their own that are held out.
+4: labels, prompts, networks that read in both directions, and cells that read a fixed window.
 """
 
 _LEFT_OPEN = {
@@ -33,12 +34,17 @@ _LEFT_OPEN = {
 """Where a file of an older format leaves open what only training needs."""
 
 
+_NOT_LABELLED = {"predict": "", "prompted": False, "columns": "", "spaced": False, "counts": False}
+
+
 def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
     """Return the description in a file of this or a former format in the terms of this one."""
     if meta["format"] == 1:
         meta = _from_format_1(meta)
     if meta["format"] == 2:
         meta = _from_format_2(meta)
+    if meta["format"] == 3:
+        meta = _from_format_3(meta)
     return meta
 
 
@@ -71,6 +77,7 @@ def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
     }
     train.pop("epochs", None)
     train = {**_defaults(TrainConfig), **_LEFT_OPEN, **train, "shards": 1}
+    train |= _NOT_LABELLED
     train |= {"items": "line" if train.pop("lines") else "", "item_end": 10, "val_files": 0}
     model = {**_defaults(Architecture), **model}
     # The cut into shards followed from the sizes, and was not stored.
@@ -79,6 +86,20 @@ def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
     size = CharModel.stream_bytes(Architecture.from_json(model), vocab_size, settings.seq_len)
     train["shards"] = shard_count(settings.batch_size, size)
     return {**meta, "format": 3, "model": model, "train": train, "validation": validation}
+
+
+def _from_format_3(meta: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **meta,
+        "format": 4,
+        "vocabulary": {"has_unknown": False, **meta["vocabulary"]},
+        "model": {**_defaults(Architecture), **meta["model"]},
+        "train": {**_NOT_LABELLED, **meta["train"]},
+        "labels": [],
+        "mixture": [],
+        "kept": None,
+        "history": {"best_accuracy": None, **meta["history"]},
+    }
 
 
 def _defaults(group: type[Settings]) -> dict[str, Any]:

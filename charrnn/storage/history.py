@@ -17,7 +17,8 @@ class History:
     ``nats_sum`` and ``nats_steps`` make up the mean training loss since the last validation,
     ``rows`` are (step, training nats, validation nats) of every validation. ``best_interval`` is
     the half-width of the 95 % interval of ``best_nats``, 0 where the whole held-out part was
-    scored. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
+    scored, and ``best_accuracy`` the share of the labels that were right then, where labels are
+    predicted. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
     characters that validations scored, and ``next_pass`` says after how many passes the next early
     validation is due, if there are any. Time in which the process was stopped is not in
     ``seconds``, but in ``stopped``.
@@ -40,6 +41,19 @@ class History:
     scored: int = 0
     next_pass: float | None = None
     stopped: float = 0.0
+    best_accuracy: float | None = None
+
+    def is_best(self, nats: float, accuracy: float | None) -> bool:
+        """Return whether a validation is better than all before it.
+
+        Of labels, more that are right are better: a network grows too sure of them, so their loss
+        rises while it still learns.
+        """
+        if self.best_nats is None:
+            return True
+        if accuracy is None or self.best_accuracy is None:
+            return nats < self.best_nats
+        return (accuracy, -nats) > (self.best_accuracy, -self.best_nats)
 
     @classmethod
     def from_json(cls, data: Any) -> "History":
@@ -51,7 +65,7 @@ class History:
         for name in ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped"):
             value = getattr(new, name)
             _check(_is_number(value) and isfinite(value) and value >= 0, name)
-        for name in ("best_nats", "next_pass"):
+        for name in ("best_nats", "next_pass", "best_accuracy"):
             value = getattr(new, name)
             _check(value is None or (_is_number(value) and isfinite(value)), name)
         _check(new.best_step is None or is_count(new.best_step), "best_step")

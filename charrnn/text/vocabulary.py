@@ -39,6 +39,9 @@ class Vocabulary:
     normalize : "none", "nfc", "nfd" or "nfkc"
         The normal form of the corpus. Text is brought into it before it is encoded, and what
         an nfd model writes is composed again.
+    has_unknown : bool
+        Whether the last id, V - 1, stands for every other symbol, so that nothing is unknown. For
+        models that label text: they read symbols and never write them.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Vocabulary:
     symbols: npt.NDArray[np.uint32]
     unit: Unit = "char"
     normalize: Normalize = "none"
+    has_unknown: bool = False
 
     def __post_init__(self) -> None:
         symbols = np.array(self.symbols, np.uint32)  # a copy that nobody else can change
@@ -88,17 +92,21 @@ class Vocabulary:
         return cls(np.flatnonzero(seen).astype(np.uint32), unit, normalize)
 
     def __len__(self) -> int:
-        """Return V, the number of symbols."""
-        return len(self.symbols)
+        """Return V, the number of ids."""
+        return len(self.symbols) + self.has_unknown
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.to_json() == other.to_json()
 
     def __hash__(self) -> int:
-        return hash((self.symbols.tobytes(), self.unit, self.normalize))
+        return hash((self.symbols.tobytes(), self.unit, self.normalize, self.has_unknown))
 
     def __repr__(self) -> str:
-        return f"Vocabulary({len(self)} symbols, unit={self.unit!r}, normalize={self.normalize!r})"
+        unknown = ", has_unknown=True" if self.has_unknown else ""
+        return (
+            f"Vocabulary({len(self.symbols)} symbols, unit={self.unit!r}, "
+            f"normalize={self.normalize!r}{unknown})"
+        )
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
@@ -107,9 +115,10 @@ class Vocabulary:
 
     @cached_property
     def _table(self) -> Ids:
-        """Id of each code up to the largest symbol; V for unknown ones and, last, all larger."""
-        table = np.full(int(self.symbols[-1]) + 2, len(self), _smallest(len(self)))
-        table[self.symbols] = np.arange(len(self))
+        """Id of each code up to the largest symbol; for others, and last for all larger ones, V."""
+        others = len(self.symbols)  # V, or the id that stands for all of them
+        table = np.full(int(self.symbols[-1]) + 2, others, _smallest(len(self)))
+        table[self.symbols] = np.arange(others)
         return table
 
     def encode(self, codes: Codes, out: Ids | None = None) -> Ids:
@@ -216,7 +225,12 @@ class Vocabulary:
     def to_json(self) -> dict[str, Any]:
         """Return the vocabulary as a dict of JSON types; `from_json` is its inverse."""
         symbols = self.symbols.tolist()
-        return {"unit": self.unit, "normalize": self.normalize, "symbols": symbols}
+        return {
+            "unit": self.unit,
+            "normalize": self.normalize,
+            "symbols": symbols,
+            "has_unknown": self.has_unknown,
+        }
 
     @classmethod
     def from_json(cls, data: object) -> "Vocabulary":
@@ -227,8 +241,9 @@ class Vocabulary:
         VocabularyError
             If `data` is anything but a valid vocabulary.
         """
-        if not isinstance(data, dict) or set(data) != {"unit", "normalize", "symbols"}:
-            raise VocabularyError("the stored vocabulary needs unit, normalize and symbols")
+        names = {"unit", "normalize", "symbols", "has_unknown"}
+        if not isinstance(data, dict) or set(data) != names:
+            raise VocabularyError(f"the stored vocabulary needs {', '.join(sorted(names))}")
         symbols = data["symbols"]
         if not isinstance(symbols, list) or len(symbols) > CODE_POINTS:
             raise VocabularyError("the stored vocabulary's symbols are not a list of fitting size")
@@ -236,8 +251,10 @@ class Vocabulary:
             raise VocabularyError("the stored vocabulary holds something that is no code point")
         if not isinstance(data["unit"], str) or not isinstance(data["normalize"], str):
             raise VocabularyError("the stored vocabulary's unit and normalize must be words")
+        if not isinstance(data["has_unknown"], bool):
+            raise VocabularyError("the stored vocabulary's has_unknown must be true or false")
         array = np.array(symbols, np.uint32)
-        return cls(array, data["unit"], data["normalize"])  # type: ignore[arg-type]
+        return cls(array, data["unit"], data["normalize"], data["has_unknown"])  # type: ignore[arg-type]
 
     def _unknown_message(self, codes: Codes) -> str:
         places = [  # chunk by chunk: the text may be a memory map of many GB

@@ -154,3 +154,42 @@ def of_run(
         "and no longer fall. "
         + (f"Try --hidden-size {2 * hidden_size}" if hidden_size else "Try without --init-from")
     )
+
+
+def of_labels(
+    accuracy: float | None,
+    *,
+    most_frequent: float,
+    at_end: bool,
+    minutes: float | None = None,
+    steps: int | None = None,
+) -> str:
+    """Say what a run of labels has learned, and the one option to try next.
+
+    Parameters
+    ----------
+    accuracy : float or None
+        The best share of the held-out labels that is right; None where nothing is held out.
+    most_frequent : float
+        That of always predicting the most frequent one.
+    at_end : bool
+        Whether the last state is the best.
+    minutes, steps : number, optional
+        How long the run was to be.
+
+    Returns
+    -------
+    str
+        A sentence; empty where there is nothing to say.
+    """
+    if accuracy is None:
+        return ""
+    longer = f"--minutes {2 * minutes:g}" if minutes else f"--steps {2 * (steps or 1)}"
+    if accuracy <= most_frequent:
+        return (
+            f"useless: {accuracy:.1%} of the held-out labels are right, and {most_frequent:.1%} "
+            f"are the most frequent one. Try {longer}, or more text"
+        )
+    if at_end and accuracy < 1:
+        return f"the last state is the best one. Try {longer}"
+    return ""

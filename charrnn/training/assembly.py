@@ -39,14 +39,14 @@ def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
     most = length * (train.max_epochs or inf)  # characters that are read at the most
     if train.steps:
         per_step = length / setup.steps_per_pass
-        budget, cost = min(train.steps * per_step, most), FORWARD
+        budget, cost = min(train.steps * per_step, most), FORWARD * setup.symbols_per_target
     else:
         budget, cost = 60 * train.minutes, 0.0
         if setup.held_out:
             cost = scoring_cost(setup.model, setup.scorer, threads)
-            budget = min(budget, most * cost / FORWARD)
+            budget = min(budget, most * cost / (FORWARD * setup.symbols_per_target))
     setup.validation, setup.validation_share = choose(
-        setup.held_out,
+        setup.held_targets,
         budget,
         cost,
         times=asked.validations,

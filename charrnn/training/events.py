@@ -52,12 +52,16 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Validated(Event):
-    """The held-out part was scored; ``best`` says that it was never better."""
+    """The held-out part was scored; ``best`` says that it was never better.
+
+    ``accuracy`` is the share of the labels that are right, where the model predicts labels.
+    """
 
     kind: ClassVar[str] = "validated"
     step: int
     nats: float
     best: bool
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ class Finished(Event):
     """The run is over.
 
     ``best_nats`` is of ``val_characters`` of the ``held_out`` ones; where these are not all of
-    them, the loss of all lies within ``best_interval`` of it 19 times in 20.
+    them, the loss of all lies within ``best_interval`` of it 19 times in 20. ``best_accuracy`` is
+    the share of the labels that are right then, where labels are predicted.
     """
 
     kind: ClassVar[str] = "finished"
@@ -97,3 +102,4 @@ class Finished(Event):
     val_characters: int = 0
     held_out: int = 0
     overhead: float = 0.0
+    best_accuracy: float | None = None

@@ -6,7 +6,7 @@ from charrnn.config import TrainingSettings
 from charrnn.data.likeness import end_is_unlike
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
-from charrnn.data.tasks import task_of
+from charrnn.data.tasks import RunningText
 from charrnn.errors import CharrnnError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP
 from charrnn.storage.checkpoint import Checkpoint
@@ -60,7 +60,7 @@ def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None
         ]
     learned = start.sides(own).learned
     same = (start.task.items, start.task.end) == (task.items, task.end)
-    known = (task if same else task_of("", 0)).overlap(learned, sides.held)
+    known = (task if same else RunningText()).overlap(learned, sides.held)
     if known < NOTABLE_SEEN:
         return []
     return [

@@ -13,10 +13,11 @@ from charrnn.backend.arrays import shared_zeros
 from charrnn.config import ModelConfig, TextConfig, TrainConfig, ValidationSettings
 from charrnn.data.dividing import SEPARATORS, is_line
 from charrnn.data.items import lengths_of
+from charrnn.data.labels.task import LabelledTask
+from charrnn.data.labels.tasks import TagTask
 from charrnn.data.task import Task
-from charrnn.data.tasks import task_for
+from charrnn.data.tasks import PromptedItems, task_for
 from charrnn.errors import ConfigError
-from charrnn.nn.growing import fill_grown
 from charrnn.nn.model import CharModel
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint
@@ -29,13 +30,23 @@ from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.fairness import compare_sides
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
+    check_start,
+    labelling_vocabulary,
     same_shape,
     split_like,
+    take_over,
     text_like,
     vocabulary_of,
     with_input_of,
 )
-from charrnn.training.recipe import HELD_OUT_LEAST, ItemFacts, Recipe, complete, split_settings
+from charrnn.training.recipe import (
+    HELD_OUT_LEAST,
+    ItemFacts,
+    LabelFacts,
+    Recipe,
+    complete,
+    split_settings,
+)
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 
@@ -94,6 +105,7 @@ def prepare(
     if start is not None and not isinstance(start, Checkpoint):
         start = runs.load_model(start)
     if start is not None:
+        check_start(start, train)
         text = text_like(start, text)
     _check_items(text, train)
     text.check_new()
@@ -147,9 +159,18 @@ def ready(
     val_files = len(corpus.sources) - _learned_files(corpus)
     if start is not None and not val_files:
         train = split_like(start, train, task)
-    codes, held_apart = task.text(corpus, val_files)
+    codes, held_apart, found = task.text(corpus, val_files)
+    labels = None
+    if isinstance(task, LabelledTask):
+        task, labels, more = _with_labels(task, codes)
+        found = [*found, *more]
     items = _facts(codes, held_apart, task)
-    vocabulary, notices = vocabulary_of(codes, text, start)
+    notices: list[str] = []
+    if isinstance(task, LabelledTask):
+        vocabulary = task.vocabulary(codes, text)
+    else:
+        vocabulary, notices = vocabulary_of(codes, text, start)
+    notices = [*found, *notices]
     if start is not None:
         model = same_shape(start.architecture, model)
     mode, fraction = split_settings(train, val_files)
@@ -172,11 +193,14 @@ def ready(
         held_out=held_out,
         val_files=val_files,
         items=items,
+        labels=labels,
         cores=threads,
     )
     if start is not None:  # a one-hot input stays one, however many symbols come to it
         recipe = with_input_of(start, recipe)
     sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
+    if isinstance(task, LabelledTask):
+        vocabulary = labelling_vocabulary(task.vocabulary(sides.learned, text), start)
     if items is not None:
         recipe = _recipe_of_items(recipe, sides.learned, task, train.epochs)
     notices = [*corpus.notices, *notices, *recipe.notices]
@@ -184,15 +208,15 @@ def ready(
     check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
-    counts = vocabulary.count(sides.learned)
-    if start is not None:
+    counts = task.counts(sides.learned, vocabulary)
+    if start is not None and not task.labels:
         # A model of format 1 has met all of its symbols; how often, nobody knows.
         known = start.counts if start.counts is not None else np.full(len(start.vocabulary), 2)
         counts[vocabulary.encode(start.vocabulary.symbols)] += known
     network = CharModel(recipe.model, len(vocabulary), zeros=shared_zeros)
     network.initialise(np.random.default_rng(recipe.train.random_seed), counts)
     if start is not None:
-        fill_grown(network, start.weights, vocabulary.encode(start.vocabulary.symbols))
+        take_over(start, network, vocabulary, task)
     shared, found = compare_sides(task, sides, recipe.train, start, cache_dir)
     setup = Setup(
         text=text,
@@ -218,9 +242,13 @@ def ready(
 
 def _check_items(text: TextConfig, train: TrainConfig) -> None:
     """Raise ConfigError where a setting makes no sense for a text of items."""
-    if not train.items:
+    if not (train.items or train.predict or train.prompted):
         return
     option = "--lines" if train.lines else "--items"
+    if train.predict or train.prompted:
+        option = f"--predict {train.predict}" if train.predict else "--prompted"
+    if train.predict and text.unit == "byte":
+        raise ConfigError(f"--unit byte and {option} do not go together: labels are of characters")
     if train.reset is not None:
         raise ConfigError(
             f"--reset and {option} do not go together: every item begins from a zero state"
@@ -266,8 +294,13 @@ def _learned_files(corpus: Corpus) -> int:
 
 def _task_of(train: TrainConfig, corpus: Corpus, start: Checkpoint | None) -> Task:
     """Return the task, with the end symbol of the model to start from where that serves."""
-    task = task_for(train.items or "", corpus)
-    if start is None or start.task.items != task.items or (corpus.codes == start.task.end).any():
+    task = task_for(train, corpus)
+    if (
+        start is None
+        or train.predict
+        or start.task.items != task.items
+        or (corpus.codes == start.task.end).any()
+    ):
         return task
     return start.task
 
@@ -283,6 +316,8 @@ def _facts(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
     if not task.separate:
         return None
     lengths = lengths_of(codes, task.end)
+    if isinstance(task, LabelledTask):
+        lengths = task.lengths(codes)
     if len(lengths) < 2:
         found = "1 item" if len(lengths) else "no item"
         raise ConfigError(
@@ -296,15 +331,46 @@ def _facts(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
     return ItemFacts(task.items, task.end, float(lengths.mean()), int(lengths.max()) - 1)
 
 
+def _with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelFacts, list[str]]:
+    """Return a task with the labels of a text, what the recipe needs to know of them, and notices.
+
+    Raises
+    ------
+    ConfigError
+        If nothing can be learned from them.
+    """
+    notices = task.checked(codes)
+    task = task.fitted(codes)
+    spaced = isinstance(task, TagTask) and task.spaced
+    facts = LabelFacts(len(task.labels), task.head, task.usual_directions, spaced)
+    return task, facts, notices
+
+
 def _recipe_of_items(recipe: Recipe, learned: Codes, task: Task, epochs: float | None) -> Recipe:
     """Count the items that are learned from, and what epochs of them are in steps."""
-    count = len(lengths_of(learned, task.end))
+    train, count = recipe.train, len(lengths_of(learned, task.end))
     notice = f"{count:,} items to learn from, {_division_words(task.items)}"
-    train = recipe.train
+    if isinstance(task, PromptedItems):
+        notice += f", each after a prompt that ends with {task.border_name}"
+    if isinstance(task, LabelledTask):
+        notice = _long_texts(task, learned, train.seq_len)
     if epochs is not None:
         steps = max(1, ceil(epochs * task.steps_per_pass(learned, train)))
         train = dataclasses.replace(train, steps=steps)
-    return dataclasses.replace(recipe, train=train, notices=(*recipe.notices, notice))
+    notices = (*recipe.notices, notice) if notice else recipe.notices
+    return dataclasses.replace(recipe, train=train, notices=notices)
+
+
+def _long_texts(task: LabelledTask, learned: Codes, seq_len: int) -> str:
+    """Say what is done with texts that do not fit into a window, if there are any."""
+    long = int(np.count_nonzero(task.lengths(learned) > seq_len))
+    if not long:
+        return ""
+    what = "each piece is labelled by itself, with some text around it"
+    if task.head == "item":
+        what = "only the beginning of each is read"
+    texts = "text has" if long == 1 else "texts have"
+    return f"{long:,} {texts} more than {seq_len:,} characters (--seq-len): {what}"
 
 
 def _division_words(items: str) -> str:

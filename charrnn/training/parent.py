@@ -7,13 +7,45 @@ import numpy as np
 from charrnn.config import Architecture, ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.data.task import Task
 from charrnn.errors import CheckpointError
+from charrnn.nn.growing import fill_body, fill_grown
+from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
 from charrnn.training.recipe import Recipe
 
+SHAPE = (
+    "cell",
+    "nonlinearity",
+    "context",
+    "members",
+    "num_layers",
+    "hidden_size",
+    "embedding_size",
+)
+"""The settings in which a model and the one that it starts from are the same."""
 NEW_LISTED = 10
 """New symbols that the notice of a grown model names."""
+
+
+def check_start(start: Checkpoint, train: TrainConfig) -> None:
+    """Refuse a model from which such a run cannot start.
+
+    Raises
+    ------
+    CheckpointError
+        If the model predicts labels, and the run would predict text.
+    """
+    if start.labels and not train.predict:
+        raise CheckpointError(
+            f"--init-from a model that predicts {start.settings.predict}: it cannot learn to write "
+            "text; give --predict too, or leave --init-from out"
+        )
+    if train.predict and start.vocabulary.unit == "byte":
+        raise CheckpointError(
+            "--init-from a model of --unit byte cannot label text, which it would read as "
+            "characters: start from one of characters"
+        )
 
 
 def text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
@@ -33,7 +65,7 @@ def text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
 def split_like(start: Checkpoint, train: TrainConfig, task: Task) -> TrainConfig:
     """Return settings that hold out what the model's own run held out, where none were given."""
     own = start.settings
-    if own.items != task.items or own.split_mode == "files":
+    if own.items != task.items or own.predict != task.predict or own.split_mode == "files":
         return train
     names = ["val_fraction", "split_mode"]
     if (train.split_mode or own.split_mode) == "hashed":  # only a hash has a key
@@ -47,7 +79,7 @@ def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
 
     What is dropped is not of the shape: it follows from the new text, if it was not given.
     """
-    for name in ("cell", "nonlinearity", "members", "num_layers", "hidden_size", "embedding_size"):
+    for name in SHAPE:
         wanted = getattr(new, name)
         has = getattr(old, name)
         if wanted not in (None, has):
@@ -58,12 +90,14 @@ def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
     return ModelConfig(
         cell=old.cell,
         nonlinearity=old.nonlinearity if old.cell == "rnn" else None,
+        context=old.context or None,
         num_layers=old.num_layers,
         hidden_size=old.hidden_size,
         members=old.members,
         embedding_size=old.embedding_size or None,
         dropout=new.dropout,
         weight_dropout=new.weight_dropout,
+        directions=new.directions if old.num_labels == 0 else old.directions,
     )
 
 
@@ -73,6 +107,25 @@ def with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:
     reasons = {name: why for name, why in recipe.reasons.items() if name != "embedding_size"}
     model = dataclasses.replace(recipe.model, embedding_size=size)
     return dataclasses.replace(recipe, model=model, reasons=reasons)
+
+
+def labelling_vocabulary(own: Vocabulary, start: Checkpoint | None) -> Vocabulary:
+    """Return the symbols of a labelled text and those of a model to start from."""
+    if start is None:
+        return own
+    symbols = np.union1d(own.symbols, start.vocabulary.symbols).astype(np.uint32)
+    return Vocabulary(symbols, own.unit, own.normalize, has_unknown=True)
+
+
+def take_over(start: Checkpoint, model: CharModel, vocabulary: Vocabulary, task: Task) -> None:
+    """Give a model the weights of the one to start from, as far as both have the same layers."""
+    places = vocabulary.encode(start.vocabulary.symbols)
+    if not task.labels:
+        fill_grown(model, start.weights, places)
+        return
+    if start.vocabulary.has_unknown:
+        places = np.append(places, len(vocabulary) - 1)
+    fill_body(model, start.weights, places, same_labels=start.labels == task.labels)
 
 
 def vocabulary_of(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
+from charrnn.data.labels.task import LabelledTask
 from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
 
@@ -24,8 +25,12 @@ class Plan:
         The corpus: its length, in UTF-8 too, and its number of symbols.
     train_characters, held_out, val_scored : int
         What is learned from, what is held out, and how much of that a validation scores.
+    held_targets : int
+        How much of what is held out can be scored: its characters, or its labels.
+    texts : (int, int), optional
+        The texts that are learned and those that are held out, where they are labelled.
     unseen : int
-        Symbols that are only held out.
+        Symbols, or labels, that are only held out.
     overlap, validation_share : float
         See ``Setup``.
     parameters : int
@@ -51,6 +56,8 @@ class Plan:
     train_characters: int
     held_out: int
     val_scored: int
+    held_targets: int
+    texts: tuple[int, int] | None
     unseen: int
     overlap: float
     validation_share: float
@@ -105,7 +112,9 @@ def plan_of(
         distinct=len(setup.vocabulary),
         train_characters=setup.train_characters,
         held_out=setup.held_out,
-        val_scored=min(setup.validation.val_characters, setup.held_out),
+        val_scored=min(setup.validation.val_characters, setup.held_targets),
+        held_targets=setup.held_targets,
+        texts=_texts(setup),
         unseen=int(np.count_nonzero(setup.unseen)),
         overlap=setup.overlap,
         validation_share=setup.validation_share,
@@ -117,3 +126,11 @@ def plan_of(
         resumed_at=resumed_at,
         reasons=setup.reasons,
     )
+
+
+def _texts(setup: Setup) -> tuple[int, int] | None:
+    """Return how many texts are learned and held out, where they are labelled."""
+    task, sides = setup.task, setup.sides
+    if not isinstance(task, LabelledTask):
+        return None
+    return len(task.lengths(sides.learned)), len(task.lengths(sides.held))

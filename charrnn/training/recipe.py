@@ -7,11 +7,12 @@ small to learn so. Each choice comes with its reason, which ``--plan`` prints.
 README.md has the runs behind the numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from charrnn.config import (
     Architecture,
+    Head,
     ModelConfig,
     SplitMode,
     TrainConfig,
@@ -50,6 +51,11 @@ ITEM_WINDOW = 64
 """Steps of the longest window of items: longer ones take several. In a minute of one core, windows
 of 64, 128 and 256 steps reach 1.415, 1.452 and 1.659 nats on held-out speeches of tiny Shakespeare
 and 1.044, 1.118 and 1.284 on paragraphs of Python's documentation (GRU 1 x 256, one seed)."""
+LABEL_WINDOW = 1000
+"""Symbols of a text that is labelled at once: of a longer one the beginning has the label, or each
+part is labelled by itself."""
+LABEL_MINUTES = 2.0
+"""A model of labels overfits early."""
 VAL_FRACTION = 0.1
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
@@ -78,6 +84,27 @@ class ItemFacts:
 
 
 @dataclass(frozen=True)
+class LabelFacts:
+    """Of the labels that are predicted.
+
+    Attributes
+    ----------
+    count : int
+        C, how many there are.
+    head : "step" or "item"
+    directions : int
+        In which a text is usually read for them.
+    spaced : bool
+        See ``TrainingSettings``.
+    """
+
+    count: int
+    head: Head
+    directions: int
+    spaced: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Settings with nothing left open; ``reasons`` and ``notices`` are for the user."""
 
@@ -97,6 +124,7 @@ def complete(
     held_out: int | None = None,
     val_files: int = 0,
     items: ItemFacts | None = None,
+    labels: LabelFacts | None = None,
     cores: int = USUAL_CORES,
 ) -> Recipe:
     """Choose what was left out.
@@ -113,9 +141,15 @@ def complete(
         How many files at its end are held out.
     items : ItemFacts, optional
         Its items, where it has some.
+    labels : LabelFacts, optional
+        What is predicted, where that is not the next symbol.
     cores : int
         What a run of minutes may use. Nothing in one of steps or epochs follows from it.
     """
+    if model.directions == 2 and not labels:
+        raise ConfigError(
+            "--directions 2 reads what follows, which is predicted: it needs --predict"
+        )
     timed = train.steps is None and train.epochs is None
     cores = cores if timed else USUAL_CORES
     choices = Choices()
@@ -126,23 +160,27 @@ def complete(
     max_epochs = _max_epochs(train, held_out, choices)
     batch_size, seq_len = _batched(train, length, cores, choices)
     if items:
-        seq_len = _item_window(train, items, choices)
+        seq_len = _item_window(train, items, LABEL_WINDOW if labels else ITEM_WINDOW, choices)
     per_step = batch_size * (min(items.mean, seq_len) if items else seq_len)
     per_step = min(per_step, length)  # of a few items, a batch has them all
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
+    usual_minutes = LABEL_MINUTES if labels else DEFAULT_MINUTES
     budget = Budget(
         length=length,
         distinct=distinct,
         separate=items is not None,
         per_step=per_step,
         asked=asked,
-        minutes=train.minutes or asked / CHARACTERS_A_MINUTE or DEFAULT_MINUTES,
+        minutes=train.minutes or asked / CHARACTERS_A_MINUTE or usual_minutes,
         cores=min(cores, max(1, batch_size // LEAST_STREAMS)) if timed else USUAL_CORES,
         most=(max_epochs or float("inf")) * length,
     )
-    architecture = regularized(shaped(model, budget, choices), model, budget, choices)
+    shape = shaped(model, budget, choices)
+    if labels:
+        shape = _labelling(shape, model, labels, choices)
+    architecture = regularized(shape, model, budget, choices)
     rate, decay, reset = _optimised(train, architecture, budget, choices)
-    steps, minutes = _timed(train, budget, max_epochs, choices)
+    steps, minutes = _timed(train, budget, max_epochs, usual_minutes, choices)
     settings = TrainingSettings.of(
         train,
         steps=steps,
@@ -163,6 +201,11 @@ def complete(
         items=items.division if items else "",
         item_end=items.end if items else LINE_END,
         val_files=val_files,
+        predict=train.predict or "",
+        prompted=train.prompted,
+        counts=train.counts,
+        columns=train.columns or "",
+        spaced=labels.spaced if labels else False,
     )
     if mode == "strided":  # every stream gives as many
         held_out = _enough(held_out - held_out % settings.split_parts, characters, choices)
@@ -219,12 +262,22 @@ def split_settings(
         return "files", 0.0
     if train.split_mode == "files":
         raise ConfigError("--split-mode files holds out files of their own: name them with --val")
-    usual: SplitMode = "hashed" if train.items else "contiguous"
+    whole = bool(train.items or train.predict or train.prompted)
+    usual: SplitMode = "hashed" if whole else "contiguous"
     mode = choices.of("split_mode", train.split_mode, usual, "the usual one")
     fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one")
     if train.split_key is not None and mode != "hashed":
         raise ConfigError("--split-key needs --items, and no --split-mode: it is of hashed items")
     return mode, fraction
+
+
+def _labelling(
+    shape: Architecture, model: ModelConfig, labels: LabelFacts, choices: Choices
+) -> Architecture:
+    """Return a network that predicts labels."""
+    why = "the text before it tells a label" if labels.head == "item" else "the text on both sides"
+    directions = choices.of("directions", model.directions, labels.directions, why)
+    return replace(shape, directions=directions, head=labels.head, num_labels=labels.count)
 
 
 def _batched(train: TrainConfig, length: int, cores: int, choices: Choices) -> tuple[int, int]:
@@ -250,14 +303,14 @@ def _batched(train: TrainConfig, length: int, cores: int, choices: Choices) -> t
     return fits_batch, fits_len
 
 
-def _item_window(train: TrainConfig, items: ItemFacts, choices: Choices) -> int:
+def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choices) -> int:
     """Choose the longest window: that of the longest item, where that is not very long."""
     longest = steps_of(items.longest + 1)
     why = f"the longest item has {items.longest:,} characters"
-    if longest > ITEM_WINDOW:
+    if longest > most:
         why = f"{why}: it goes on from window to window"
     choices.reasons.pop("seq_len", None)
-    wanted = choices.of("seq_len", train.seq_len, min(longest, ITEM_WINDOW), why)
+    wanted = choices.of("seq_len", train.seq_len, min(longest, most), why)
     return min(steps_of(wanted), longest)
 
 
@@ -297,14 +350,18 @@ def _reset(train: TrainConfig, choices: Choices) -> float:
 
 
 def _timed(
-    train: TrainConfig, budget: Budget, max_epochs: float, choices: Choices
+    train: TrainConfig,
+    budget: Budget,
+    max_epochs: float,
+    usual_minutes: float,
+    choices: Choices,
 ) -> tuple[int, float]:
     """Choose what ends the run: steps or minutes; the other is 0."""
     steps, minutes = train.steps or 0, train.minutes or 0.0
     if train.epochs is not None:
         steps = max(1, ceil(train.epochs * budget.length / budget.per_step))
     elif not steps and not minutes:
-        minutes = DEFAULT_MINUTES
+        minutes = usual_minutes
         choices.reasons["minutes"] = "the default"
     if steps and max_epochs:
         passes = steps * budget.per_step / budget.length

@@ -104,7 +104,7 @@ def resume(
         notices += _check_best(path, last.history)
         counts = last.counts
         if counts is None:
-            counts = last.vocabulary.count(sides.learned)
+            counts = task.counts(sides.learned, last.vocabulary)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
         size = text_bytes(own, sides)

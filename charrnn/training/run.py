@@ -10,12 +10,9 @@ from dataclasses import replace
 from math import isfinite, log
 from pathlib import Path
 
-from charrnn.evaluation.ngrams import unigram_of_counts
-from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.optimizers import learning_rate_factor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.store import RunStore
-from charrnn.training.advice import of_run
 from charrnn.training.clock import Clock
 from charrnn.training.events import (
     Event,
@@ -27,13 +24,15 @@ from charrnn.training.events import (
     Saved,
     Validated,
 )
-from charrnn.training.glimpse import live_sample
+from charrnn.training.glimpse import live_sample, prompts_of
 from charrnn.training.length import done_after
 from charrnn.training.meter import Meter
+from charrnn.training.mixing import with_mixture
 from charrnn.training.plan import plan_of
 from charrnn.training.setup import Setup
 from charrnn.training.trainer import StepResult, Trainer
 from charrnn.training.validation import FORWARD, SHARE, SHORT_SHARE, next_pass
+from charrnn.training.verdict import verdict
 
 PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
@@ -91,7 +90,6 @@ class Run:
         self.history = self._history = setup.history
         self._validation_seconds = validation_seconds
         self._stopping, self._per_pass = False, setup.steps_per_pass
-        self._held_counts = setup.vocabulary.count(setup.sides.held)
         self._symbols_per_step = len(setup.sides.learned) / self._per_pass
         self.notices = setup.notices
         self.plan = plan_of(
@@ -106,6 +104,11 @@ class Run:
     def directory(self) -> Path | None:
         """The folder of the run; None before a new run has begun, or where there is none."""
         return self._store.directory
+
+    @property
+    def example_prompt(self) -> str | None:
+        """A prompt of the text, where the model is prompted."""
+        return next(iter(prompts_of(self._setup, 1)), None)
 
     def best(self) -> Checkpoint:
         """Return the best state so far, with the text; before there is one, the present one."""
@@ -234,7 +237,8 @@ class Run:
             share = SHARE if self._train.minutes >= 1 else SHORT_SHARE
             return history.overhead + self._validation_seconds <= share * history.seconds
         read = history.step * self._symbols_per_step
-        return (history.scored + scorer.characters) * FORWARD <= SHARE * read
+        next_one = scorer.characters * self._setup.symbols_per_target
+        return (history.scored + next_one) * FORWARD <= SHARE * read
 
     def _judge(
         self, done: float, rate: float, result: StepResult, *, diverged: bool
@@ -289,10 +293,28 @@ class Run:
             val_characters=scorer.characters if scorer else 0,
             held_out=scorer.whole if scorer else 0,
             overhead=history.overhead / max(history.seconds, 1e-9),
+            best_accuracy=history.best_accuracy,
         )
+        yield from self._mix()
         self._log(finished)  # before it is saved: killed between the two, the run ends once more
         yield from self._save()
         yield finished
+
+    def _mix(self) -> Iterator[Event]:
+        """Fit the mixture of the best state, where it predicts labels."""
+        if not self._store.has_best or self._history.best_nats is None:
+            return
+        found = with_mixture(self._setup, self._store.load_best(), self._trainer.workers)
+        if found is None:
+            return
+        mixed, accuracy = found
+        self._store.save_best(mixed)
+        if mixed.kept is not None:
+            message = (
+                f"mixed with n-grams of the training texts, {accuracy:.1%} of the held-out labels "
+                "are right; the weights are fitted on them"
+            )
+            yield self._log(Notice(message), step=self._history.step)
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
         """Halve the learning rate after a step that was undone; return why to give up, if so."""
@@ -319,7 +341,7 @@ class Run:
         if history.nats_steps:
             train_nats = history.nats_sum / history.nats_steps
         else:  # every step since the last validation was undone
-            train_nats = history.rows[-1][1] if history.rows else log(self.plan.distinct)
+            train_nats = history.rows[-1][1] if history.rows else log(len(self._setup.counts))
         history.nats_sum, history.nats_steps = 0.0, 0
         if self._trainer.scorer is None:
             history.rows.append((history.step, train_nats, None))
@@ -327,12 +349,13 @@ class Run:
             return
         score = self._trainer.validate()
         nats = score.mean
-        history.scored += score.characters
+        history.scored += round(score.characters * self._setup.symbols_per_target)
         history.rows.append((history.step, train_nats, nats))
-        best = isfinite(nats) and (history.best_nats is None or nats < history.best_nats)
+        best = isfinite(nats) and history.is_best(nats, score.accuracy)
         if best:
             history.best_nats, history.best_step = nats, history.step
             history.best_interval = score.interval
+            history.best_accuracy = score.accuracy
             history.without_improvement = 0
             self._save_best()
         else:
@@ -343,34 +366,17 @@ class Run:
             ):
                 history.rate_factor /= 2
         yield self._log(
-            Validated(history.step, nats, best), train_nats=train_nats, rate=rate, norm=norm
+            Validated(history.step, nats, best, score.accuracy),
+            train_nats=train_nats,
+            rate=rate,
+            norm=norm,
         )
 
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
-        setup, plan = self._setup, self.plan
-        usual = not setup.reasons or "learning_rate" in setup.reasons
-        message = of_run(
-            self._history.rows,
-            entropy=setup.vocabulary.entropy(setup.sides.learned),
-            dropout=plan.model.dropout,
-            hidden_size=None if setup.same_shape else plan.model.hidden_size,
-            learning_rate=None if usual else plan.train.learning_rate,
-            steps=plan.train.steps or None,
-            minutes=plan.train.minutes or None,
-            unigram=unigram_of_counts(setup.counts, self._held_counts)
-            / max(1, int(self._held_counts.sum())),
-            shared=setup.overlap,
-            capped=self._has_read_enough,
-        )
+        message = verdict(self._setup, self.plan, self._per_pass)
         if message:
             yield self._log(Notice(message), step=self._history.step)
-
-    @property
-    def _has_read_enough(self) -> bool:
-        """Whether more readings of the text would lower no validation loss."""
-        enough = self._train.max_epochs if self._trainer.scorer else 0.0
-        return MAX_EPOCHS <= enough <= self._history.step / self._per_pass
 
     def _save(self) -> Iterator[Event]:
         place = self._store.save_last(self._setup.checkpoint(self._trainer))

@@ -1,6 +1,7 @@
 """What a run is made of, new or resumed."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from charrnn.config import Architecture, TextConfig, TrainingSettings, Validatio
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
 from charrnn.evaluation.scorers import Scorer
-from charrnn.evaluation.usual import usual_scorer
+from charrnn.evaluation.usual import scorer_for
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
@@ -37,9 +38,9 @@ class Setup:
         What is learned from, and what is held out.
     held_out : int
         Characters of the corpus that are held out.
-    counts : (V,) int array
-        How often each symbol occurs in what the model learned from: the training part, and that of
-        the model from which the run starts.
+    counts : (C,) int array
+        How often each symbol, or label, that may be predicted occurs in what the model learned
+        from: the training part, and that of the model from which the run starts.
     sources : tuple of Source
         The files of the corpus as checkpoints name them.
     validation_share : float
@@ -87,15 +88,26 @@ class Setup:
         """How many steps read the training part once."""
         return self.task.steps_per_pass(self.sides.learned, self.train)
 
+    @cached_property
+    def held_targets(self) -> int:
+        """How much can be scored of what is held out: its characters, or its labels."""
+        scorer = self.scorer(None) if self.task.labels else None
+        return self.held_out if scorer is None else scorer.whole
+
+    @property
+    def symbols_per_target(self) -> float:
+        """How many characters are read for one that is scored, or for one label."""
+        return self.held_out / self.held_targets if self.held_targets else 1.0
+
     @property
     def unseen(self) -> NDArray[np.bool_]:
-        """Which symbols (V,) were never learned."""
+        """Which of the symbols or labels (C,) were never learned."""
         unseen: NDArray[np.bool_] = self.counts == 0
         return unseen
 
     def scorer(self, characters: int | None) -> Scorer | None:
         """Return what scores so many characters of the held-out part; None for an empty one."""
-        return usual_scorer(
+        return scorer_for(
             self.sides.held,
             self.vocabulary,
             task=self.task,
@@ -120,4 +132,5 @@ class Setup:
             training=trainer.arrays() if trainer else {},
             counts=self.counts,
             corpus=self.corpus,
+            labels=self.task.labels,
         )

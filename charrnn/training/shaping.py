@@ -3,12 +3,14 @@
 import dataclasses
 from math import sqrt
 
-from charrnn.config import Architecture, Cell, ModelConfig, Nonlinearity
+from charrnn.config import CONTEXT, WINDOWED, Architecture, Cell, ModelConfig, Nonlinearity
 from charrnn.training.budget import USUAL_CORES, Budget
 from charrnn.training.choices import Choices, number
 
 ONE_HOT_LIMIT = 256
 EMBEDDING_SIZE = 128
+WINDOW_EMBEDDING = 32
+"""Of a window, which reads each of its inputs with weights of its own."""
 DEFAULT_CELL: Cell = "gru"
 SIZES = ((0.25, 128), (2.0, 256), (15.0, 384), (float("inf"), 512))
 """Hidden units by the minutes up to which they learn most."""
@@ -56,12 +58,19 @@ def _sized(model: ModelConfig, members: int, budget: Budget, choices: Choices) -
             f"{budget.distinct:,} symbols are too many for one-hot input"
         )
     cell = choices.of("cell", model.cell, DEFAULT_CELL, "learns most in the same time")
+    context = model.context or 0
+    if cell in WINDOWED:
+        context = choices.of("context", model.context, CONTEXT, "the default")
+        if not (model.embedding_size or embedding_size):
+            embedding_size = WINDOW_EMBEDDING
+            choices.reasons["embedding_size"] = "the window reads each of its steps with it"
     nonlinearity: Nonlinearity = model.nonlinearity or "tanh"
     if cell == "rnn":
         nonlinearity = choices.of("nonlinearity", model.nonlinearity, "tanh", "the usual one")
     return Architecture(
         cell=cell,
         nonlinearity=nonlinearity,
+        context=context,
         hidden_size=choices.of("hidden_size", model.hidden_size, size, why),
         num_layers=choices.of(
             "num_layers", model.num_layers, 1, "a second layer learns less in the same time"
@@ -86,6 +95,9 @@ def regularized(
         name: round(min(each * doublings / apart, most), 2)
         for name, (each, most) in PER_DOUBLING.items()
     }
+    if shape.cell in WINDOWED:  # has no recurrent weights
+        dropout = choices.of("dropout", model.dropout, rates["dropout"], why)
+        return dataclasses.replace(shape, dropout=dropout)
     return dataclasses.replace(
         shape,
         dropout=choices.of("dropout", model.dropout, rates["dropout"], why),

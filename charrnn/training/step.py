@@ -105,6 +105,7 @@ class Worker:
                 predictions=self.batches.symbols_per_step,
                 rng=rng,
                 scored=window.scored,
+                lengths=window.lengths,
             )
             shard.next_state = after if window.carried else None
             losses.append(loss)
@@ -196,8 +197,8 @@ class ShardTrainer:
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
         N = batches.batch_size
-        L, S, H, _ = model.zero_state(0).shape
-        self.state = shared_zeros(L * S * H * N, model.dtype).reshape(L, S, H, N)
+        L, S, R, _ = model.zero_state(0).shape
+        self.state = shared_zeros(L * S * R * N, model.dtype).reshape(L, S, R, N)
         cut = [
             Shard(
                 index,

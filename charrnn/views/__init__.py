@@ -1,1 +1,1 @@
-"""Pictures of numbers: data in, HTML out. Nothing here prints, trains or knows a model."""
+"""Pictures of numbers: data in, HTML or text out. Nothing here prints or knows a model."""

@@ -7,7 +7,7 @@ import typer
 from charrnn.cli.options import MachineConfig, pick, takes
 from charrnn.cli.show.console import write_json, write_table
 from charrnn.cli.show.words import shape
-from charrnn.config import Architecture, BenchConfig, ModelConfig
+from charrnn.config import CONTEXT, WINDOWED, Architecture, BenchConfig, ModelConfig
 
 
 @takes(ModelConfig, BenchConfig, MachineConfig, defaults={ModelConfig: "see bench"})
@@ -22,14 +22,18 @@ def command(
     sampling, unless the options say otherwise. Paste the table into an issue about speed.
     """
     from charrnn.benchmark import benchmark
+    from charrnn.training.shaping import WINDOW_EMBEDDING
 
     model = pick(ModelConfig, settings)
+    windowed = model.cell in WINDOWED
     config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
     result = benchmark(
         config.job,
         Architecture.of(
             model,
             cell=model.cell or "gru",
+            context=model.context or (CONTEXT if windowed else 0),
+            embedding_size=model.embedding_size or (WINDOW_EMBEDDING if windowed else 0),
             num_layers=model.num_layers or 2,
             hidden_size=model.hidden_size or 128,
         ),

@@ -6,6 +6,7 @@ import typer
 
 from charrnn.cli.options import MachineConfig, Model, given, pick, takes
 from charrnn.cli.show.console import say, write, write_json, write_table
+from charrnn.cli.show.labels import write_evaluation
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import listing, shape
 from charrnn.config import EvalConfig, TextConfig, option_name
@@ -62,7 +63,7 @@ def command(
         raise ConfigError(f"{forms[0]} and {forms[1]} both say what to print: give one of them")
     if baselines and forms and not as_json:
         raise ConfigError(f"--baselines prints a table, and {forms[0]} one number: leave one out")
-    config = pick(EvalConfig, settings)
+    pick(EvalConfig, settings)  # refuses what does not go together
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
     if reading and not files:
@@ -71,15 +72,27 @@ def command(
             "the run's own text is read as it was in training"
         )
     threads = pick(MachineConfig, settings).count
-    from charrnn.api.model import load
+    from charrnn.api.loading import load
+    from charrnn.evaluation.labels.evaluate import LabelEvaluation
 
     trained = load(model)
     say(f"model: {trained.path}", dim=True)
     evaluation = trained.evaluate(
-        files or [], baselines=baselines, threads=threads, **config.to_json(), **reading
+        files or [], baselines=baselines, threads=threads, **given(EvalConfig, settings), **reading
     )
     for notice in evaluation.notices:
         say(f"notice: {notice}")
+    if isinstance(evaluation, LabelEvaluation):
+        if forms and not as_json:
+            raise ConfigError(
+                f"{forms[0]} is of models of text, and this one predicts {evaluation.predict}: "
+                "leave it out"
+            )
+        if as_json:
+            write_json({"model": str(trained.path), **evaluation.to_json()})
+        else:
+            write_evaluation(evaluation, shape(trained.checkpoint.architecture))
+        return
     _say_of_its_text(evaluation)
     _say_if_useless(evaluation, bool(files))
     if as_json:

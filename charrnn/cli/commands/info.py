@@ -7,7 +7,19 @@ import typer
 
 from charrnn.cli.show.console import write, write_json, write_table
 from charrnn.cli.show.text import visible_line
-from charrnn.cli.show.words import bits, clock, count, long_shape, loss, size, sparkline
+from charrnn.cli.show.words import (
+    bits,
+    clock,
+    count,
+    listing,
+    long_shape,
+    loss,
+    percent,
+    scored_unit,
+    shortened,
+    size,
+    sparkline,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +28,7 @@ if TYPE_CHECKING:
 
 HISTORY_ROWS = 10
 SYMBOLS_SHOWN = 200
+LABELS_SHOWN = 40
 
 
 def command(
@@ -53,6 +66,7 @@ def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
         "validation": checkpoint.validation.to_json(),
         "text": checkpoint.text.to_json(),
         "vocabulary": checkpoint.vocabulary.to_json(),
+        "labels": list(checkpoint.labels),
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
         "held_out": checkpoint.held_out,
@@ -70,10 +84,12 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
             ("model", long_shape(model)),
             ("parameters", f"{checkpoint.num_parameters:,}"),
             ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),
-            ("best validation", loss(history.best_nats)),
+            ("best validation", loss(history.best_nats) + _accuracy_words(checkpoint)),
             ("corpus", f"{count(checkpoint.characters, 'character')}, {held_out} held out"),
             *(("source", f"{src.path}, sha256 {src.sha256}") for src in checkpoint.sources),
             ("vocabulary", _vocabulary_words(checkpoint)),
+            *([("labels", _label_words(checkpoint))] if checkpoint.labels else []),
+            *([("mixture", _mixture_words(checkpoint))] if checkpoint.mixture else []),
         ],
     )
     write("\n")
@@ -91,13 +107,36 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
     _write_history(history.rows)
 
 
+def _accuracy_words(checkpoint: "Checkpoint") -> str:
+    accuracy = checkpoint.history.best_accuracy
+    unit = scored_unit(checkpoint.settings.predict)
+    return "" if accuracy is None else f" per {unit}, {percent(accuracy)} right"
+
+
+def _label_words(checkpoint: "Checkpoint") -> str:
+    shown = [visible_line(shortened(label)) or repr(label) for label in checkpoint.labels]
+    return f"{count(len(shown), 'label')}: {listing(shown, LABELS_SHOWN)}"
+
+
+def _mixture_words(checkpoint: "Checkpoint") -> str:
+    weights = ", ".join(f"{weight:.2f}" for weight in checkpoint.mixture)
+    if not checkpoint.settings.counts:
+        return f"weight of the network {weights}"
+    return (
+        f"weights of network, Kneser-Ney n-grams and naive Bayes {weights}; the file holds the "
+        "training texts, which these count on"
+    )
+
+
 def _vocabulary_words(checkpoint: "Checkpoint") -> str:
     vocabulary = checkpoint.vocabulary
     if vocabulary.unit == "byte":
         return count(len(vocabulary), "byte value")
     shown = "".join(map(chr, vocabulary.symbols[:SYMBOLS_SHOWN].tolist()))
-    more = " ..." if len(vocabulary) > SYMBOLS_SHOWN else ""
-    return f"{count(len(vocabulary), 'character')}: {visible_line(shown)}{more}"
+    more = " ..." if len(vocabulary.symbols) > SYMBOLS_SHOWN else ""
+    others = ", and one for all others" if vocabulary.has_unknown else ""
+    number = count(len(vocabulary.symbols), "character")
+    return f"{number}{others}: {visible_line(shown)}{more}"
 
 
 def _write_history(rows: list[tuple[int, float, float | None]]) -> None:

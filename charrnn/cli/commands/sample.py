@@ -4,6 +4,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict
+from difflib import get_close_matches
 from math import log
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,14 @@ def command(
             show_default=False,
         ),
     ] = "",
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Of a model trained with --prompted: what it reads first, such as a label or a "
+            "question.",
+        ),
+    ] = None,
     unknown: Unknown = "error",
     model: Model = None,
     raw: Annotated[
@@ -60,13 +69,18 @@ def command(
     if seed == "-":
         seed = _read_seed()
     from charrnn.sampling.drawing import encode_seed, generate
-    from charrnn.sampling.items import check_seed
+    from charrnn.sampling.items import check_seed, full_prompt
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
 
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
     task = checkpoint.task
+    if task.labels:
+        raise ConfigError(
+            f"this model predicts {task.predict} and writes no text: charrnn predict FILE --model "
+            f"{path}"
+        )
     if novel and not task.separate:
         raise ConfigError("--novel draws items that are new: train with --items first")
     if task.separate and config.stop is not None:
@@ -74,6 +88,8 @@ def command(
     seed, helped = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     if helped:
         say(f"notice: the seed is read as with {helped}, the form that the model knows")
+    before = full_prompt(checkpoint, prompt)
+    encode_seed(vocabulary, before, unknown)
     if task.separate:
         check_seed(checkpoint, seed)
     ids = encode_seed(vocabulary, seed, unknown)
@@ -83,7 +99,7 @@ def command(
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
     if task.separate:
-        options = {"seed": seed, "unknown": unknown, "threads": threads}
+        options = {"prompt": before, "seed": seed, "unknown": unknown, "threads": threads}
         _write_items(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
         return
     pieces = generate(
@@ -111,6 +127,8 @@ def _write_items(
 
     known = None
     try:
+        if options["prompt"]:
+            _check_prompt(checkpoint, options["prompt"])
         known = known_items(checkpoint, cache_dir=cache_directory())
     except CorpusError as error:
         if novel:
@@ -136,6 +154,24 @@ def _write_items(
             f"notice: {cut:,} of {config.num_samples:,} cut off after {config.length:,} "
             "characters: give a higher --length to draw them to their end"
         )
+
+
+def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
+    """Say that a prompt is none of a text that has few, as labels are.
+
+    Raises
+    ------
+    CorpusError
+        If the text is not found.
+    """
+    from charrnn.sampling.items import few_prompts
+    from charrnn.storage.folder import cache_directory
+
+    prompts, prompt = few_prompts(checkpoint, cache_dir=cache_directory()), prompt[:-1]
+    if prompts and prompt not in prompts:
+        near = get_close_matches(prompt, prompts, 1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {listing(prompts)}"
+        say(f"notice: no prompt of the text is {shortened(prompt)!r}: {hint}")
 
 
 class Output:

@@ -13,7 +13,7 @@ import typer
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, given, pick, takes
 from charrnn.cli.show.console import is_terminal, say, write_json
-from charrnn.cli.show.words import command_line, count, duration, loss, short
+from charrnn.cli.show.words import command_line, count, duration, loss, percent, scored_unit, short
 from charrnn.cli.signals import StopSignals
 from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import ConfigError
@@ -210,23 +210,30 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         say(f"stopped after {steps} ({time}) and saved")
         _say_resume(run)
         return
+    unit = scored_unit(run.plan.train.predict)
     why = "no longer improving" if finished.reason == "no longer improving" else "done"
     say(f"{why}: {steps} in {time}")
     if finished.best_nats is None:
-        say(f"training loss: {loss(finished.train_nats)} per character; nothing was held out")
+        say(f"training loss: {loss(finished.train_nats)} per {unit}; nothing was held out")
     else:
         sample = ""
         if finished.val_characters < finished.held_out:
             sample = (
                 f", within {short(finished.best_interval)} nats (95 %), on "
-                f"{finished.val_characters:,} of {finished.held_out:,} characters held out"
+                f"{finished.val_characters:,} of {finished.held_out:,} {unit}s held out"
             )
-        say(f"best validation loss: {loss(finished.best_nats)} per character{sample}")
+        right = ""
+        if finished.best_accuracy is not None:
+            right = f", {percent(finished.best_accuracy)} of the {unit}s right"
+        say(f"best validation loss: {loss(finished.best_nats)} per {unit}{sample}{right}")
     say(f"run: {run.directory}")
     model = _model_words(run.directory)
     held_out = run.plan.held_out
     texts = [] if held_out else [show_path(path) for path in run.plan.sources]
-    say(f"next: {command_line('charrnn', 'sample', *model)}")
+    first = ["predict", "FILE"] if run.plan.train.predict else ["sample"]
+    if run.example_prompt is not None:
+        first += ["--prompt", run.example_prompt]
+    say(f"next: {command_line('charrnn', *first, *model)}")
     if held_out or "-" not in run.plan.sources:  # without a held-out part, eval needs a file
         say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
 

@@ -4,7 +4,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.show.console import say, write, write_table
-from charrnn.cli.show.words import clock, count, long_shape, minutes
+from charrnn.cli.show.words import clock, count, long_shape, minutes, scored_unit
 
 if TYPE_CHECKING:
     from charrnn.training.plan import Plan
@@ -57,11 +57,14 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     model, train = plan.model, plan.train
     share = plan.held_out / plan.characters if plan.characters else 0
     where = SPLITS.get(train.split_mode, "")
-    held_out = (
-        f"{count(plan.held_out, 'character')} ({share:.0%}{where}) held out for validation"
-        if plan.held_out
-        else "nothing held out"
-    )
+    learned, held_out = count(plan.train_characters, "character"), "nothing held out"
+    if plan.held_out:
+        amount = count(plan.held_out, "character")
+        if plan.texts:
+            amount = count(plan.texts[1], "text")
+        held_out = f"{amount} ({share:.0%}{where}) held out for validation"
+    if plan.texts:
+        learned = count(plan.texts[0], "text")
     weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
     encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""
     batch = (
@@ -75,7 +78,8 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
             f"{_names(plan.sources)}: {count(plan.characters, 'character')}, "
             f"{plan.distinct:,} symbols",
         ),
-        ("split", f"{count(plan.train_characters, 'character')} to learn from, {held_out}"),
+        *([("predicts", _predicted(plan))] if train.predict else []),
+        ("split", f"{learned} to learn from, {held_out}"),
         (
             "model",
             f"{long_shape(model)}{encoder}, dropout {model.dropout:g}{weights}: "
@@ -91,11 +95,22 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     ]
 
 
+def _predicted(plan: "Plan") -> str:
+    """Say what is predicted."""
+    labels, predict = plan.model.num_labels, plan.train.predict
+    if predict == "label":
+        return f"one of {labels:,} labels for each text"
+    if predict == "tags":
+        return f"one of {labels:,} tags for each {'word' if plan.train.spaced else 'character'}"
+    return f"{predict} that were taken out, one of {labels:,} labels for each character"
+
+
 def _validation_words(plan: "Plan") -> str:
     """Say how often and on how much a run validates, and what is not new in that."""
-    scored = f"{plan.val_scored:,} of the {plan.held_out:,} characters held out"
-    if plan.val_scored == plan.held_out:
-        scored = f"all {plan.held_out:,} characters held out"
+    unit = scored_unit(plan.train.predict)
+    scored = f"{plan.val_scored:,} of the {plan.held_targets:,} {unit}s held out"
+    if plan.val_scored == plan.held_targets:
+        scored = f"all {plan.held_targets:,} {unit}s held out"
     share = f", about {plan.validation_share:.1%} of the run" if plan.validation_share else ""
     words = (
         f"{count(plan.validation.validations, 'time')} and after early passes, on {scored}{share}"

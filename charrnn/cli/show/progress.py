@@ -14,7 +14,7 @@ from rich.text import Text
 
 from charrnn.cli.show.console import make_console, say
 from charrnn.cli.show.text import visible, visible_line
-from charrnn.cli.show.words import clock, loss
+from charrnn.cli.show.words import clock, loss, percent
 from charrnn.training.events import Event, Notice, Progress, Sampled, Validated
 
 SAMPLE_CHARACTERS = 600
@@ -91,7 +91,7 @@ class LineDisplay(Display):
         parts = [
             self._step_words(progress),
             f"train {loss(progress.nats)}",
-            f"val {loss(self._validated.nats)}" if self._validated else "",
+            f"val {_validated(self._validated)}" if self._validated else "",
             f"grad {progress.grad_norm:.2f}",
             f"{progress.chars_per_second:,.0f} chars/s",
             f"{clock(progress.seconds_left)} left",
@@ -162,7 +162,7 @@ class LiveDisplay(Display):
             ),
             (
                 "validation",
-                loss(scored.nats) + before if scored is not None else "-",
+                _validated(scored) + before if scored is not None else "-",
                 f"{progress.chars_per_second:,.0f} characters a second, "
                 f"{progress.overhead:.0%} overhead",
             ),
@@ -171,3 +171,9 @@ class LiveDisplay(Display):
         for name, value, side in rows:
             table.add_row(Text(name), Text(value, style="bold"), Text(side, style="dim"))
         return table
+
+
+def _validated(scored: Validated) -> str:
+    """Return the loss of a validation and, of labels, how many are right."""
+    right = "" if scored.accuracy is None else f" {percent(scored.accuracy)} right"
+    return loss(scored.nats) + right

@@ -16,8 +16,13 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
+def scored_unit(predict: str) -> str:
+    """Return what a loss is per: a character, a label or a tag."""
+    return {"label": "label", "tags": "tag"}.get(predict, "character")
+
+
 def loss(nats: float | None) -> str:
-    """Return a loss per character in both units: ``1.523 nats 2.197 bits``."""
+    """Return a loss in both units: ``1.523 nats 2.197 bits``."""
     return "-" if nats is None else f"{short(nats)} nats {short(bits(nats))} bits"
 
 
@@ -37,6 +42,12 @@ def listing(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
+def percent(share: float) -> str:
+    """Return a share as ``84.2 %``; no share below 1 as 100.0 %."""
+    shown = f"{100 * share:.1f}"
+    return "99.9 %" if shown == "100.0" and share < 1 else f"{shown} %"
+
+
 def shortened(text: str, most: int = 40) -> str:
     """Return a text on one line, and of a long one so many characters."""
     line = " ".join(text.split())
@@ -46,13 +57,16 @@ def shortened(text: str, most: int = 40) -> str:
 def shape(model: "Architecture") -> str:
     """Return ``gru 1x256``, ``gru 2 x 1x256``."""
     members = f"{model.members} x " if model.members > 1 else ""
-    return f"{model.cell} {members}{model.num_layers}x{model.hidden_size}"
+    both = " in both directions" if model.directions > 1 else ""
+    return f"{model.cell} {members}{model.num_layers}x{model.hidden_size}{both}"
 
 
 def long_shape(model: "Architecture") -> str:
-    """Return ``gru, 1 layer of 256``, ``gru, 2 members, each 1 layer of 256``."""
+    """Return ``gru, 1 layer of 256``, ``window of 8, 2 members, each 1 layer of 256``."""
     members = f"{model.members} members, each " if model.members > 1 else ""
-    return f"{model.cell}, {members}{count(model.num_layers, 'layer')} of {model.hidden_size}"
+    both = " in both directions" if model.directions > 1 else ""
+    cell = f"{model.cell} of {model.context}" if model.context else model.cell
+    return f"{cell}, {members}{count(model.num_layers, 'layer')} of {model.hidden_size}{both}"
 
 
 def clock(seconds: float) -> str:

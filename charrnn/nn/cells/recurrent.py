@@ -2,12 +2,14 @@
 
 Dimensions
     T steps of the window, N parallel streams, D input features, H hidden units, G gates,
-    S state arrays (1, or 2 for the LSTM's h and c), K = D + 1 + H.
+    S state arrays (1, or 2 for the LSTM's h and c), R features of each of them and columns of
+    ``Wh``, K = D + 1 + R. R is H wherever h is the state.
 
 Activations are (features, streams), so a step is the textbook's column-vector equation for N
 columns at once. A layer keeps the input, a constant 1 and the hidden state of a step in one block
 of rows, ``[x; 1; h]``, and its weights in one matrix, ``W = [Wx b Wh]``. A step is then one product
-``W @ [x; 1; h]``, bias included, and the gradient of all weights is one product too.
+``W @ [x; 1; h]``, bias included, and the gradient of all weights is one product too. A layer
+that carries something else than h has that in the place of h.
 
 ``dX`` is the gradient of the loss with respect to ``X``. A layer owns the buffers of one window,
 so ``backward`` belongs to the ``forward`` just before it.
@@ -58,15 +60,17 @@ class Recurrent(ABC):
     gates : int
         G, the number of blocks of H rows in the weights.
     states : tuple of str
-        The names of the state arrays, ``h`` first. Each is an attribute (T + 1, H, N): index 0 is
-        the state before the window, index t + 1 the state after step t.
+        The names of the state arrays, usually ``h`` first. Each is an attribute (T + 1, R, N):
+        index 0 is the state before the window, index t + 1 the state after step t.
+    state_shape : tuple of int
+        S and R.
     xh : (T + 1, K, N) array
         ``[x; 1; h]`` of each step: x at step t and h before it.
     h : (T + 1, H, N) array
         The last H rows of ``xh``. The output of step t is ``h[t + 1]``.
     W : (G*H, K) array
         Input weights, bias and recurrent weights side by side. ``Wx (G*H, D)``, ``b (G*H,)`` and
-        ``Wh (G*H, H)`` are views of it and have PyTorch's shapes.
+        ``Wh (G*H, R)`` are views of it and have PyTorch's shapes.
     used : (G*H, K) array
         The weights of the last ``forward``: ``W``, or a copy with dropped weights.
     dz : (G*H, T, N) array
@@ -83,6 +87,8 @@ class Recurrent(ABC):
         self.input_size = input_size
         self.architecture = architecture
         self.hidden_size = architecture.hidden_size
+        self.state_shape = len(self.states), self.hidden_size
+        self.carried_size = self.hidden_size
         self.weight_dropout = WeightDropout(architecture.weight_dropout)
         self.workspace = workspace or Workspace()
         self.window = self._window_back = (0, 0)
@@ -90,12 +96,12 @@ class Recurrent(ABC):
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each weight, by name."""
-        return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.hidden_size)}
+        return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.carried_size)}
 
     def hidden_columns(self, *, one_hot: bool) -> tuple[slice, ...]:
         """Return the columns of ``W`` that read learned features: h, and x unless one-hot."""
         D = self.input_size
-        x, h = slice(0, D), slice(D + 1, D + 1 + self.hidden_size)
+        x, h = slice(0, D), slice(D + 1, D + 1 + self.carried_size)
         return (h,) if one_hot else (x, h)
 
     @property
@@ -104,14 +110,14 @@ class Recurrent(ABC):
 
         The first counts the layer's own buffers, the second the workspace and temporary arrays.
         """
-        D, H = self.input_size, self.hidden_size
+        D, H, R = self.input_size, self.hidden_size, self.carried_size
         inside = (self.gates + 1) * H
-        return D + 1 + H + inside, inside + 2 * D + 1 + H
+        return D + 1 + R + inside, inside + 2 * D + 1 + R
 
     @property
     def floats_of_weights(self) -> int:
         """The approximate size of the copies of the weights, in numbers."""
-        recurrent = self.gates * self.hidden_size**2
+        recurrent = self.gates * self.hidden_size * self.carried_size
         dropped = self.shapes()["W"][1] * self.gates * self.hidden_size + 2 * recurrent
         return recurrent + (dropped if self.weight_dropout.rate else 0)
 
@@ -139,7 +145,7 @@ class Recurrent(ABC):
         ----------
         x : (T, D, N) array
             The input of each step.
-        state : (S, H, N) array
+        state : (S, R, N) array
             The state before the window.
         rng : Generator, optional
             Draws the dropped weights. Without it none is dropped.
@@ -148,13 +154,13 @@ class Recurrent(ABC):
         -------
         y : (T, H, N) array
             The output of each step. The next ``forward`` overwrites it.
-        state : (S, H, N) array
+        state : (S, R, N) array
             The state after the window, a new array.
         """
         T, D, N = x.shape
         if self.window != (T, N):
             self.window, self._window_back = (T, N), (0, 0)
-            self.xh: Array = self._new(T + 1, D + 1 + self.hidden_size, N)
+            self.xh: Array = self._new(T + 1, D + 1 + self.carried_size, N)
             self.xh[:, D] = 1
             self.h: Array = self.xh[:, D + 1 :]
             self._allocate(T, N)
@@ -179,7 +185,7 @@ class Recurrent(ABC):
         ----------
         dy : (T, H, N) array
             The gradient of each step's output. It may share memory with ``dx``.
-        dstate : (S, H, N) array
+        dstate : (S, R, N) array
             The gradient of the state after the window, zeros if backpropagation is truncated.
         input_gradient : bool
             Whether to compute ``dx``. A one-hot input does not need it.
@@ -188,7 +194,7 @@ class Recurrent(ABC):
         -------
         dx : (T, D, N) array or None
             The gradient of the input. The next ``backward`` with this workspace overwrites it.
-        dstate : (S, H, N) array
+        dstate : (S, R, N) array
             The gradient of the state before the window, a new array.
 
         Raises
@@ -212,7 +218,7 @@ class Recurrent(ABC):
         self.weight_dropout.backward(self.dW)
         if not input_gradient:
             return None, dstate
-        dx = np.matmul(self.Wx.T, dz_x, out=columns[:D])  # x has served
+        dx = self._input_gradient(dz_x, columns[:D])  # x has served
         return swap_time(dx.reshape(D, T, N), self._workspace("dx", T, D, N)), dstate
 
     @abstractmethod
@@ -235,9 +241,9 @@ class Recurrent(ABC):
         ----------
         dy : (T, H, N) array
             The gradient of each step's output.
-        dstate : (S, H, N) array
+        dstate : (S, R, N) array
             The gradient of the state after the window, changed in place.
-        Wh_T : (H, G*H) array
+        Wh_T : (R, G*H) array
             The recurrent weights, transposed.
         """
 
@@ -249,6 +255,10 @@ class Recurrent(ABC):
         dz: Array = self.dz.reshape(len(self.W), -1)
         np.matmul(dz, xh.T, out=self.dW)
         return dz
+
+    def _input_gradient(self, dz_x: Array, out: Array) -> Array:
+        """Return dx (D, T*N) in ``out`` from the gradient (G*H, T*N) of ``Wx @ x``."""
+        return np.matmul(self.Wx.T, dz_x, out=out)
 
     def _new(self, *shape: int) -> Array:
         return np.empty(shape, self.W.dtype)

@@ -1,0 +1,53 @@
+"""What a program draws from a model."""
+
+import unicodedata
+from pathlib import Path
+
+from charrnn.config import SampleConfig
+from charrnn.errors import ConfigError
+from charrnn.nn.model import CharModel
+from charrnn.sampling.drawing import generate
+from charrnn.sampling.items import check_seed, full_prompt, known_items, sample_items
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text import fitting_text
+
+
+def drawn(
+    checkpoint: Checkpoint,
+    network: CharModel,
+    config: SampleConfig,
+    *,
+    seed: str,
+    prompt: str | None,
+    novel: bool,
+    threads: int,
+    cache_dir: Path | None,
+) -> list[str]:
+    """Return texts that a model draws: see ``Model.sample``.
+
+    Raises
+    ------
+    CharrnnError
+        If the seed, the prompt or the settings are not for this model.
+    """
+    vocabulary, task = checkpoint.vocabulary, checkpoint.task
+    if novel and not task.separate:
+        raise ConfigError("novel draws items that are new: train a model with items=... first")
+    seed, _ = fitting_text(seed, vocabulary, checkpoint.text.newlines)
+    before = full_prompt(checkpoint, prompt)
+    vocabulary.encode_text(before + seed)  # names what is unknown
+    if task.separate:
+        if config.stop is not None:
+            raise ConfigError("stop has no place here: an item that is drawn ends at its end")
+        check_seed(checkpoint, seed)
+        known = known_items(checkpoint, cache_dir=cache_dir) if novel else None
+        items = sample_items(
+            checkpoint, config, known=known, novel=novel, prompt=before, seed=seed, threads=threads
+        )
+        return [item.text for item in items]
+    texts = [seed] * config.num_samples
+    for number, piece in generate(network, vocabulary, config, seed=seed, threads=threads):
+        texts[number] += piece
+    if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
+        texts = [unicodedata.normalize("NFC", text) for text in texts]
+    return texts

@@ -1,0 +1,83 @@
+"""What a program does with a model that labels."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from charrnn.config import TextConfig
+from charrnn.errors import ConfigError
+from charrnn.evaluation.labels.evaluate import LabelEvaluation, evaluate_labels
+from charrnn.evaluation.labels.labeller import Labelled, Labeller, Tagged
+from charrnn.evaluation.scored_text import read_for
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text import Corpus, read_corpus
+
+Texts = Sequence[str] | Sequence[Sequence[str]]
+
+
+def predictions(
+    labeller: Labeller, texts: Texts, *, top: int, keep: bool
+) -> list[Labelled] | list[Tagged] | list[str]:
+    """Return what a model predicts for texts: see ``Model.predict``.
+
+    Raises
+    ------
+    ConfigError
+        If the texts or the options are not for this model.
+    """
+    predict = labeller.task.predict
+    if isinstance(texts, str):
+        raise ConfigError("texts are a list: predict([text])")
+    if top != 1 and predict != "label":
+        raise ConfigError(f"top needs a model of labels, and this one predicts {predict}")
+    if keep and predict in ("label", "tags"):
+        raise ConfigError(f"keep needs a model that restores, and this one predicts {predict}")
+    if predict in ("label", "tags") and not all(texts):
+        raise ConfigError("a text is empty: leave it out")
+    if predict == "tags":
+        return labeller.tag([labeller.tokens(text) for text in texts])
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigError(f"this model predicts {predict}: give texts, not tokens")
+    if predict == "label":
+        return labeller.label(cast(Sequence[str], texts), top)
+    return labeller.restore(cast(Sequence[str], texts), keep=keep)
+
+
+def evaluation_of_labels(
+    checkpoint: Checkpoint,
+    paths: Sequence[str | Path],
+    corpus: Corpus | None,
+    *,
+    reading: Mapping[str, Any],
+    of_text: Mapping[str, Any],
+    baselines: bool,
+    threads: int,
+    cache_dir: Path | None,
+) -> LabelEvaluation:
+    """Compare the labels that a model predicts with the right ones: see ``Model.evaluate``.
+
+    Raises
+    ------
+    ConfigError
+        If there are settings that only a model of text has.
+    """
+    if of_text:
+        raise ConfigError(
+            f"{next(iter(of_text))} says how to score text, and this model predicts "
+            f"{checkpoint.settings.predict}: leave it out"
+        )
+    if corpus is None and len(paths):
+        corpus = read_for(checkpoint, partial(_read, paths), reading)
+    return evaluate_labels(
+        checkpoint,
+        paths,
+        corpus=corpus,
+        baselines=baselines,
+        threads=threads,
+        cache_dir=cache_dir,
+    )
+
+
+def _read(paths: Sequence[str | Path], config: TextConfig) -> Corpus:
+    return read_corpus(paths, **config.to_json())

@@ -1,0 +1,204 @@
+"""What labelled text is checked for before anything is learned from it."""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from charrnn.data.labels.items import Labelled, Tagged
+from charrnn.data.labels.wording import counted, shown
+from charrnn.errors import ConfigError
+
+MOST_LABELS = 1_000
+LONGEST_LABEL = 100
+"""Characters."""
+DOMINATING = 0.95
+"""The share of a label beyond which accuracy says little."""
+OWN_LABELS = 0.9
+"""Labels an item beyond which each has a label of its own, more or less."""
+FEW_ITEMS = 10
+"""Below so many items, labels that differ say nothing."""
+_HOSTILE = {"Cc", "Cs", "Zl", "Zp"}
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def drop_empty(items: Sequence[Labelled]) -> list[Labelled]:
+    """Return the items whose text is more than white space."""
+    return [item for item in items if item.text.strip()]
+
+
+def check_labelled(items: Sequence[Labelled]) -> list[str]:
+    """Check texts and labels before training.
+
+    Empty texts are counted, and left out of all other counts.
+
+    Returns
+    -------
+    list of str
+        Notices of one line each.
+
+    Raises
+    ------
+    ConfigError
+        If no classifier could come of it: no text, fewer than 2 labels or more than
+        ``MOST_LABELS``, a label of its own for each text, columns that seem to be swapped, or a
+        label that cannot be shown.
+    """
+    kept = drop_empty(items)
+    if not kept:
+        raise ConfigError("no text with a label: each line is a label, a tab, a text")
+    counts = Counter(item.label for item in kept)
+    _refuse_swapped(kept, counts)
+    _refuse_labels(counts, "label", "text")
+    pairs = Counter(kept)
+    of_text: defaultdict[str, list[int]] = defaultdict(list)
+    for (_, text), number in pairs.items():
+        of_text[text].append(number)
+    notices = []
+    if empty := len(items) - len(kept):
+        notices.append(f"{counted(empty, 'empty text')} left out")
+    if rare := sum(number == 1 for number in Counter(label for label, _ in pairs).values()):
+        of_these = "it is" if rare == 1 else "they are"
+        verb = "has" if rare == 1 else "have"
+        notices.append(
+            f"{counted(rare, 'label')} {verb} one text only: {of_these} learned, not tested"
+        )
+    notices += _copies(len(kept) - len(pairs), "item")
+    if several := sum(len(numbers) > 1 for numbers in of_text.values()):
+        hits = sum(map(max, of_text.values()))
+        notices.append(_ambiguous(several, "text", "label", hits, len(kept)))
+    return notices + _dominating(counts, "label", "text")
+
+
+def check_tagged(items: Sequence[Tagged]) -> list[str]:
+    """Check sentences and tags before training.
+
+    Returns
+    -------
+    list of str
+        Notices of one line each.
+
+    Raises
+    ------
+    ConfigError
+        If no tagger could come of it: no token, fewer than 2 tags or more than ``MOST_LABELS``,
+        columns that seem to be swapped, or a tag that cannot be shown.
+    """
+    counts = Counter(tag for item in items for tag in item.tags)
+    if not counts:
+        raise ConfigError("no sentence: each line is a token, a tab, a tag")
+    _refuse_swapped_tags(items, counts)
+    _refuse_labels(counts, "tag", "token")
+    pairs = Counter(items)
+    of_sentence: defaultdict[tuple[str, ...], list[tuple[tuple[str, ...], int]]] = defaultdict(list)
+    for (tokens, tags), number in pairs.items():
+        of_sentence[tokens].append((tags, number))
+    notices = []
+    if rare := sum(number == 1 for number in counts.values()):
+        notices.append(f"{counted(rare, 'tag')} {'occurs' if rare == 1 else 'occur'} once")
+    notices += _copies(len(items) - len(pairs), "sentence")
+    several = [taggings for taggings in of_sentence.values() if len(taggings) > 1]
+    if several:
+        hits = counts.total() - sum(map(_misses, several))
+        notices.append(_ambiguous(len(several), "sentence", "tagging", hits, counts.total()))
+    return notices + _dominating(counts, "tag", "token")
+
+
+def _misses(taggings: Sequence[tuple[tuple[str, ...], int]]) -> int:
+    """Return how many tags of a sentence are not the most frequent one at their place."""
+    misses = 0
+    for place in range(len(taggings[0][0])):
+        votes: Counter[str] = Counter()
+        for tags, number in taggings:
+            votes[tags[place]] += number
+        misses += votes.total() - max(votes.values())
+    return misses
+
+
+def _refuse_swapped(items: Sequence[Labelled], counts: Mapping[str, int]) -> None:
+    """Refuse items of which most have a label of their own."""
+    if len(items) < FEW_ITEMS or 2 * len(counts) <= len(items):
+        return
+    of_labels = sum(len(item.label) for item in items) / len(items)
+    of_texts = sum(len(item.text) for item in items) / len(items)
+    remedy = (
+        "a line is a label, a tab, a text; of a CSV file, --columns names the label's column first"
+    )
+    if of_labels > of_texts:
+        raise ConfigError(
+            f"{len(items):,} items have {len(counts):,} labels, of {of_labels:.0f} characters on "
+            f"average, and texts of {of_texts:.0f}: are the columns swapped? ({remedy})"
+        )
+    if len(counts) >= OWN_LABELS * len(items):
+        every = "every" if len(counts) == len(items) else "nearly every"
+        raise ConfigError(
+            f"{every} one of {len(items):,} items has a label of its own: are the columns swapped, "
+            f"or is it meant for --prompted? ({remedy})"
+        )
+
+
+def _refuse_swapped_tags(items: Sequence[Tagged], counts: Mapping[str, int]) -> None:
+    """Refuse more tags than most tag sets have, if the tokens are much fewer."""
+    if 20 * len(counts) <= MOST_LABELS:
+        return
+    tokens = {token for item in items for token in item.tokens}
+    if 2 * len(tokens) < len(counts):
+        raise ConfigError(
+            f"{len(counts):,} different tags and {len(tokens):,} different tokens: are the columns "
+            "swapped? The first column is the token, the last is the tag"
+        )
+
+
+def _refuse_labels(counts: Mapping[str, int], label: str, text: str) -> None:
+    """Refuse labels that are too few, too many, or hostile to who reads them."""
+    for name in counts:
+        if not name:
+            raise ConfigError(f"an empty {label}: give every {text} a {label}")
+        if len(name) > LONGEST_LABEL:
+            raise ConfigError(
+                f"the {label} {shown(name)} has {len(name):,} characters, and {LONGEST_LABEL} are "
+                f"the most: give the {label} a short name"
+            )
+        if not name.isprintable() and any(map(_is_hostile, name)):
+            raise ConfigError(
+                f"the {label} {shown(name)} has a control character: remove it from the file"
+            )
+    if len(counts) < 2:
+        raise ConfigError(
+            f"every {text} has the {label} {shown(next(iter(counts)))}: there is nothing to tell "
+            f"apart; give {text}s of at least two {label}s"
+        )
+    if len(counts) > MOST_LABELS:
+        raise ConfigError(
+            f"{len(counts):,} {label}s, and {MOST_LABELS:,} are the most: join rare ones under one "
+            "name"
+        )
+
+
+def _is_hostile(character: str) -> bool:
+    """Return whether a character could move the cursor or turn the text around it."""
+    return unicodedata.category(character) in _HOSTILE or character in _REORDERING
+
+
+def _copies(number: int, item: str) -> list[str]:
+    if not number:
+        return []
+    verb = "repeats" if number == 1 else "repeat"
+    return [f"{counted(number, item)} {verb} another: copies are all learned or all held out"]
+
+
+def _ambiguous(number: int, text: str, label: str, hits: int, total: int) -> str:
+    """Say that texts have several labels, and how many of all a model can get right."""
+    per_mille = -(-1000 * hits // total)  # rounded up: a bound must hold
+    bound = f": no model is right on more than {per_mille / 10} %" if per_mille < 1000 else ""
+    verb = "has" if number == 1 else "have"
+    return f"{counted(number, text)} {verb} several {label}s{bound}"
+
+
+def _dominating(counts: Counter[str], label: str, text: str) -> list[str]:
+    (name, number), *_ = counts.most_common(1)
+    if number <= DOMINATING * counts.total():
+        return []
+    return [
+        f"{1000 * number // counts.total() / 10} % of the {text}s have the {label} {shown(name)}: "
+        f"accuracy says little, F1 of each {label} more"
+    ]

@@ -1,0 +1,87 @@
+"""Which of some texts are held out, by what they say and not where they stand."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+FEW_TEXTS = 20
+"""Of a label with fewer different texts, an exact share is held out."""
+
+
+def held_out(
+    texts: Sequence[str], labels: Sequence[str] | None, fraction: float, key: int
+) -> npt.NDArray[np.bool_]:
+    """Return which texts are held out.
+
+    Without labels, a text is held out if its keyed hash, a number below 2**64, is below
+    ``fraction`` of that, as ``HashedSplit`` does. All copies of a text are on one side, the order
+    of the texts does not matter, and a list that grows keeps the split of its old texts.
+
+    With labels, the different texts of each label are held out from the lowest hash on: those below
+    the fraction, or, of fewer than ``FEW_TEXTS``, the share that is nearest to it. At least one is
+    held out and at least one is learned, so that every label is tested; a label with one text is
+    learned only. A text with several labels counts for the one that has the fewest different texts,
+    because that one can spare it least (among equals, for the first by code points).
+
+    Parameters
+    ----------
+    texts : (n,) sequence of str
+        An empty one is treated as any other.
+    labels : (n,) sequence of str, optional
+        The label of each text.
+    fraction : float
+        The share of the different texts that is held out, on average; in [0, 1). 0 holds out none.
+    key : int
+        In [0, 2**64): another key holds out other texts.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    numbers: dict[str, int] = {}
+    of_text = np.fromiter(
+        (numbers.setdefault(t, len(numbers)) for t in texts), np.int64, len(texts)
+    )
+    hashes = _hashes(numbers, key)
+    limit = np.uint64(int(fraction * 2**64))
+    below: npt.NDArray[np.bool_] = hashes < limit
+    if labels is None or not numbers or not fraction:
+        return below[of_text]
+    owners = _owners(of_text, labels, len(numbers))
+    order = np.lexsort((hashes, owners))  # the texts of each label, from the lowest hash on
+    sizes = np.bincount(owners)
+    held = np.bincount(owners, weights=below).astype(np.int64)
+    held = np.where(sizes < FEW_TEXTS, np.floor(fraction * sizes + 0.5).astype(np.int64), held)
+    held = np.minimum(np.maximum(held, 1), sizes - 1)
+    ranks = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    is_held = np.empty(len(order), np.bool_)
+    is_held[order] = ranks < held[owners[order]]
+    return is_held[of_text]
+
+
+def _hashes(texts: dict[str, int], key: int) -> npt.NDArray[np.uint64]:
+    """Return the keyed hash of each text, as ``HashedSplit`` has it."""
+    keyed = blake2b(digest_size=8, key=key.to_bytes(8, "little"))
+    digests = bytearray()
+    for text in texts:
+        digest = keyed.copy()  # twice as fast as setting the key again
+        digest.update(text.encode())
+        digests += digest.digest()
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def _owners(
+    of_text: npt.NDArray[np.int64], labels: Sequence[str], num_texts: int
+) -> npt.NDArray[np.int64]:
+    """Return for which label each different text counts, by the labels' places in their order."""
+    places = {label: place for place, label in enumerate(sorted(set(labels)))}
+    of_label = np.fromiter((places[label] for label in labels), np.int64, len(labels))
+    pairs = np.unique(of_text * len(places) + of_label)
+    pair_texts, pair_labels = np.divmod(pairs, len(places))
+    sizes = np.bincount(pair_labels, minlength=len(places))
+    order = np.lexsort((pair_labels, sizes[pair_labels], pair_texts))
+    firsts = np.searchsorted(pair_texts[order], np.arange(num_texts))
+    owners: npt.NDArray[np.int64] = pair_labels[order][firsts]
+    return owners

@@ -1,0 +1,223 @@
+"""Tasks that label: one label for each text, or one for each of its symbols.
+
+Dimensions
+    k texts, n symbols of all of them, C labels.
+"""
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from copy import copy
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.config import Head, Predicted, SplitMode, TextConfig, TrainingSettings, Unit
+from charrnn.data.items import steps_of
+from charrnn.data.labels.examples import Examples, LabelledBatches, Pieces
+from charrnn.data.labels.splitting import held_out
+from charrnn.data.sides import Sides
+from charrnn.data.splits import Split
+from charrnn.data.task import Divided, Task
+from charrnn.text import Corpus, Vocabulary
+from charrnn.text.codes import Codes, to_codes, to_text
+
+OFTEN = 2
+"""A symbol that occurs less often is read as unknown, so that the model learns what that means."""
+NO_LABEL = -1
+
+
+class Parsed(NamedTuple):
+    """Texts and their labels.
+
+    Attributes
+    ----------
+    texts : list of str
+        Of k texts, none of them empty.
+    labels : list of str, or of lists of str or None
+        The label of each text, or of each of its symbols, None where it has none.
+    """
+
+    texts: list[str]
+    labels: list[str] | list[list[str | None]]
+
+
+class LabelledTask(Task):
+    """Labels for texts, each of which is read from a zero state.
+
+    Attributes
+    ----------
+    predict : str
+        What is predicted; see ``TrainConfig``.
+    head : "step" or "item"
+        Whether each symbol of a text has a label, or the text as a whole.
+    usual_directions : int
+        1, or 2 where what follows a symbol tells its label as well as what precedes it.
+    labels : tuple of str
+        The C labels, sorted; empty until ``fitted``.
+    """
+
+    other_split = "hashed"
+    head: Head
+    usual_directions: int
+
+    def __init__(self, predict: Predicted, items: str, end: int) -> None:
+        self.predict, self.items, self.end = predict, items, end
+        self._numbers: dict[str, int] = {}
+        self._parsed: tuple[Codes, Parsed] | None = None
+
+    @abstractmethod
+    def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+        """Return the texts of files as this task stores them, and notices.
+
+        Parameters
+        ----------
+        files : sequence of (str, str)
+            The name and the content of each.
+        """
+
+    @abstractmethod
+    def _parse(self, stored: str) -> Parsed:
+        """Return the texts and labels of what ``read`` returned."""
+
+    @abstractmethod
+    def checked(self, codes: Codes) -> list[str]:
+        """Return what the user should know of the labels, one line each.
+
+        Raises
+        ------
+        ConfigError
+            If nothing can be learned from them.
+        """
+
+    def parse(self, codes: Codes) -> Parsed:
+        """Return the texts and labels of a divided text."""
+        if self._parsed is None or self._parsed[0] is not codes:
+            self._parsed = codes, self._parse(to_text(codes))
+        return self._parsed[1]
+
+    def fitted(self, codes: Codes) -> Self:
+        """Return the task with the labels of a divided text."""
+        labels = self.parse(codes).labels
+        found = {label for some in labels for label in _as_list(some) if label is not None}
+        return self.with_labels(sorted(found))
+
+    def with_labels(self, labels: Sequence[str]) -> Self:
+        """Return the task with these labels."""
+        new = copy(self)
+        new.labels = tuple(labels)
+        new._numbers = {label: number for number, label in enumerate(labels)}
+        new._parsed = None
+        return new
+
+    def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
+        """Return the texts of a corpus with their labels; see ``Task``."""
+        stops = (*corpus.starts[1:], len(corpus))
+        files = [
+            (source.path, corpus.text(start, stop))
+            for source, start, stop in zip(corpus.sources, corpus.starts, stops, strict=True)
+        ]
+        border = len(files) - val_files
+        learned, notices = self.read(files[:border])
+        codes = to_codes(learned)
+        if not val_files:
+            return Divided(codes, 0, notices)
+        held, more = self.read(files[border:])
+        held_codes = to_codes(held)
+        return Divided(np.concatenate([codes, held_codes]), len(held_codes), [*notices, *more])
+
+    def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
+        """Return a text as this task stores it."""
+        return to_codes(self.read([("text", to_text(codes))])[0])
+
+    def known_part(self, known: Codes) -> Codes:
+        """Return all of it: nothing is unknown."""
+        return known
+
+    def held_out(
+        self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
+    ) -> int | None:
+        """Return the length of what is held out by the hash of its text."""
+        return len(self._both(codes, fraction, key)[1])
+
+    def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
+        """Hold out the texts whose hash is low, or those of files of their own."""
+        if held_out and settings.split_mode == "hashed":
+            return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
+        return Sides.of(Split(len(codes), held_out), codes)
+
+    def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
+        """Return what is learned and what is held out."""
+        texts, labels = self.parse(codes)
+        whole = labels if self.head == "item" else None
+        held = held_out(texts, whole, fraction, key)  # type: ignore[arg-type]
+        lengths = np.diff(np.flatnonzero(codes == self.end), prepend=-1)
+        is_held = np.repeat(held, lengths)
+        return codes[~is_held], codes[is_held]
+
+    def vocabulary(self, learned: Codes, text: TextConfig) -> Vocabulary:
+        """Return the symbols of what is learned, and one for all others."""
+        counts = Counter("".join(self.parse(learned).texts))
+        often = sorted(ord(symbol) for symbol, count in counts.items() if count >= OFTEN)
+        symbols = often or sorted(map(ord, counts))
+        return Vocabulary(np.array(symbols, np.uint32), "char", text.normalize, has_unknown=True)
+
+    def examples(self, codes: Codes, vocabulary: Vocabulary) -> Examples:
+        """Return a divided text as ids and targets; a label that is not known is no target."""
+        return self.encode(self.parse(codes), vocabulary)
+
+    def encode(self, parsed: Parsed, vocabulary: Vocabulary) -> Examples:
+        """Return texts as ids and their labels as targets."""
+        texts, labels = parsed
+        numbers, none = self._numbers, NO_LABEL
+        flat = [label for some in labels for label in _as_list(some)]
+        targets = np.array([none if x is None else numbers.get(x, none) for x in flat], np.int64)
+        scored = targets != NO_LABEL
+        return Examples(
+            ids=vocabulary.encode(to_codes("".join(texts))),
+            lengths=np.array([len(text) for text in texts], np.int64),
+            targets=np.where(scored, targets, 0),
+            scored=scored,
+        )
+
+    @abstractmethod
+    def shown(self, text: str, labels: Sequence[str]) -> str:
+        """Return a text with the labels of its characters, for people."""
+
+    def counts(self, learned: Codes, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
+        """Return how often each label occurs (C,)."""
+        labels = self.parse(learned).labels
+        found = Counter(label for some in labels for label in _as_list(some))
+        return np.array([found[label] for label in self.labels], np.int64)
+
+    def batches(
+        self, learned: Codes, vocabulary: Vocabulary, settings: TrainingSettings
+    ) -> LabelledBatches:
+        """Return batches of texts."""
+        return LabelledBatches(
+            self.examples(learned, vocabulary),
+            learned,
+            settings.batch_size,
+            settings.seq_len,
+            settings.random_seed,
+        )
+
+    def steps_per_pass(self, learned: Codes, settings: TrainingSettings) -> float:
+        """Return the batches of an epoch."""
+        lengths = np.array([len(text) for text in self.parse(learned).texts], np.int64)
+        pieces = Pieces.of_lengths(lengths, steps_of(settings.seq_len), cut=self.head == "step")
+        return max(1, -(-len(pieces.texts) // settings.batch_size))
+
+    def overlap(self, learned: Codes, held: Codes) -> float:
+        """Return the share of the held-out texts that are learned too."""
+        known, texts = set(self.parse(learned).texts), self.parse(held).texts
+        return sum(text in known for text in texts) / max(1, len(texts))
+
+    def lengths(self, codes: Codes) -> npt.NDArray[np.int64]:
+        """Return the symbols of each text."""
+        return np.array([len(text) for text in self.parse(codes).texts], np.int64)
+
+
+def _as_list(labels: str | list[str | None]) -> Sequence[str | None]:
+    return [labels] if isinstance(labels, str) else labels

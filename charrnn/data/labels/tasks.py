@@ -1,0 +1,182 @@
+"""The tasks that label: texts, tokens, and what was taken out of plain text."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from charrnn.config import Restored
+from charrnn.data.dividing import divide
+from charrnn.data.labels.checks import check_labelled, check_tagged, drop_empty
+from charrnn.data.labels.layouts import (
+    from_lines,
+    from_sentences,
+    read_labelled,
+    read_tagged,
+    to_lines,
+    to_sentences,
+)
+from charrnn.data.labels.restoring import RESTORERS
+from charrnn.data.labels.task import LabelledTask, Parsed
+from charrnn.errors import ConfigError
+from charrnn.text.codes import LINE_END, Codes, to_codes, to_text
+
+
+class LabelTask(LabelledTask):
+    """A label for each text: many-to-one.
+
+    Parameters
+    ----------
+    items : "line" or "file"
+        What a file of a folder is: texts of one label, or one text.
+    columns : str
+        See ``TrainConfig``; empty for the usual ones.
+    """
+
+    head = "item"
+    usual_directions = 1
+
+    def __init__(self, items: str = "line", columns: str = "") -> None:
+        super().__init__("label", items, LINE_END)
+        self.columns = columns
+
+    def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+        """Return lines of a label, a tab and a text."""
+        items, notices, _ = read_labelled(
+            files, columns=self.columns or None, whole_files=self.items == "file"
+        )
+        return to_lines(drop_empty(items)), notices
+
+    def _parse(self, stored: str) -> Parsed:
+        items = from_lines(stored)
+        return Parsed([item.text for item in items], [item.label for item in items])
+
+    def shown(self, text: str, labels: Sequence[str]) -> str:
+        """Return the text after its label."""
+        return f"{labels[0]}: {text}"
+
+    def checked(self, codes: Codes) -> list[str]:
+        """Return what the user should know of the labels."""
+        return check_labelled(from_lines(to_text(codes)))
+
+
+class TagTask(LabelledTask):
+    """A tag for each token of a sentence: many-to-many.
+
+    Where every token is one character, a sentence is its tokens side by side. Otherwise the tokens
+    are words with a space between, and the last character of each has its tag.
+
+    Parameters
+    ----------
+    end : int
+        The code that ends a sentence as it is stored.
+    columns : str
+        See ``TrainConfig``; empty for the usual ones.
+    spaced : bool
+        Whether tokens are words; told by the text when the task is ``fitted``.
+    """
+
+    head = "step"
+    usual_directions = 2
+
+    def __init__(self, end: int, columns: str = "", *, spaced: bool = False) -> None:
+        super().__init__("tags", "blank-line", end)
+        self.columns, self.spaced = columns, spaced
+
+    def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+        """Return sentences, a token, a tab and a tag to a line."""
+        items, notices, _ = read_tagged(files, columns=self.columns or None)
+        return to_sentences(items, chr(self.end)), notices
+
+    def _parse(self, stored: str) -> Parsed:
+        sentences = from_sentences(stored, chr(self.end))
+        return self.joined([one.tokens for one in sentences], [one.tags for one in sentences])
+
+    def joined(self, tokens: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Parsed:
+        """Return sentences as texts, with a tag for the last character of each token."""
+        if not self.spaced:
+            labels: list[list[str | None]] = [list(some) for some in tags]
+            return Parsed(["".join(some) for some in tokens], labels)
+        return Parsed(
+            [" ".join(some) for some in tokens],
+            [tags_of_characters(*pair) for pair in zip(tokens, tags, strict=True)],
+        )
+
+    def tokens_of(self, text: str) -> tuple[str, ...]:
+        """Return the tokens of a sentence that ``joined`` made."""
+        return tuple(text.split(" ") if self.spaced else text)
+
+    def fitted(self, codes: Codes) -> Self:
+        """Return the task with the tags of a text, and whether its tokens are words."""
+        sentences = from_sentences(to_text(codes), chr(self.end))
+        new = super().fitted(codes)
+        new.spaced = any(len(token) != 1 for one in sentences for token in one.tokens)
+        return new
+
+    def shown(self, text: str, labels: Sequence[str]) -> str:
+        """Return the text, each token that is not outside of all spans followed by its tag."""
+        ends = [*(place for place, symbol in enumerate(text) if symbol == " "), len(text)]
+        places = {end - 1 for end in ends} if self.spaced else set(range(len(text)))
+        return "".join(
+            symbol + (f"[{label}]" if place in places and label != "O" else "")
+            for place, (symbol, label) in enumerate(zip(text, labels, strict=True))
+        )
+
+    def checked(self, codes: Codes) -> list[str]:
+        """Return what the user should know of the tags."""
+        return check_tagged(from_sentences(to_text(codes), chr(self.end)))
+
+
+class RestoringTask(LabelledTask):
+    """What was taken out of plain text, as a label for each character that is left.
+
+    Parameters
+    ----------
+    predict : str
+        One of ``RESTORED``.
+    items : str
+        How the text is divided: see ``divide``.
+    end : int
+        The code that ends an item.
+    """
+
+    head = "step"
+    usual_directions = 2
+
+    def __init__(self, predict: Restored, items: str, end: int) -> None:
+        super().__init__(predict, items, end)
+        self.kind, self.restorer = predict, RESTORERS[predict]
+
+    def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+        """Return the items of plain text of which something is left."""
+        texts = [to_codes(text) for _, text in files]
+        lengths = [len(text) for text in texts]
+        starts = (np.cumsum(lengths) - lengths).tolist()
+        codes = divide(np.concatenate(texts), self.items, self.end, starts=starts, unit="char")
+        items = to_text(codes).split(chr(self.end))[:-1]
+        restorer, end = self.restorer, chr(self.end)
+        return "".join(item + end for item in items if restorer.remove(item)[0]), []
+
+    def _parse(self, stored: str) -> Parsed:
+        pairs = [self.restorer.remove(item) for item in stored.split(chr(self.end))[:-1]]
+        labels: list[list[str | None]] = [list(some) for _, some in pairs]
+        return Parsed([bare for bare, _ in pairs], labels)
+
+    def shown(self, text: str, labels: Sequence[str]) -> str:
+        """Return the restored text."""
+        return self.restorer.restore(text, labels)
+
+    def checked(self, codes: Codes) -> list[str]:
+        """Return nothing; raise ConfigError if there is nothing to restore."""
+        restorer = self.restorer
+        if restorer.nothing_to_restore(to_text(codes).split(chr(self.end))[:-1]):
+            raise ConfigError(f"{restorer.absent}: there is nothing to restore; name another text")
+        return []
+
+
+def tags_of_characters(tokens: Sequence[str], tags: Sequence[str]) -> list[str | None]:
+    """Return the tags of the characters of tokens that are joined by spaces: of each last one."""
+    labels: list[str | None] = []
+    for number, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
+        labels += [None] * (number > 0) + [None] * (len(token) - 1) + [tag]
+    return labels

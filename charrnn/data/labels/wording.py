@@ -1,0 +1,29 @@
+"""Counts, lines and names as messages show them."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from charrnn.errors import CorpusError
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Return ``1 text``, ``2,000 texts``."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def shown(name: str, most: int = 40) -> str:
+    """Return a label or a column's name with nothing but printables, and not too long."""
+    cut = name if len(name) <= most else f"{name[: most - 3]}..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
+
+
+def refuse_lines(name: str, lines: Sequence[int], what: str, remedy: str) -> NoReturn:
+    """Refuse a file for some of its lines: name the first and say how many there are.
+
+    Raises
+    ------
+    CorpusError
+        Always.
+    """
+    more = f" ({len(lines):,} such lines)" if len(lines) > 1 else ""
+    raise CorpusError(f"{name}, line {lines[0]}: {what}{more}: {remedy}")

@@ -1,0 +1,240 @@
+"""How well a model labels a text: figures, and the opponents on the same text."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from charrnn.backend.arrays import Array
+from charrnn.data.labels.task import LabelledTask, Parsed
+from charrnn.errors import CorpusError
+from charrnn.evaluation.labels.comparing import Figures, figures
+from charrnn.evaluation.labels.entities import EntityFigures
+from charrnn.evaluation.labels.figures import LabelFigures
+from charrnn.evaluation.labels.labeller import Labeller
+from charrnn.evaluation.labels.restoration import RestorationFigures
+from charrnn.evaluation.labels.rivals import Rival, rivals
+from charrnn.evaluation.provenance import provenance_of
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.own_text import find_own_text
+from charrnn.text import Corpus
+from charrnn.text.codes import Codes
+
+
+@dataclass(frozen=True)
+class LabelEvaluation:
+    """How well a model labels a text.
+
+    Attributes
+    ----------
+    predict : str
+        What is predicted; see ``TrainConfig``.
+    texts : int
+    characters : int
+        Of all texts.
+    nats : float
+        The mean negative log-probability of the right label, of those that the model knows.
+    uniform_nats : float
+        The same if all labels were as likely.
+    labels : LabelFigures
+        Of the labels that are compared: of texts, tokens or characters.
+    entities : EntityFigures, optional
+        Where the tags mark spans.
+    restored : RestorationFigures, optional
+        Where the labels are what was taken out of a text.
+    unknown_labels : dict of str to int
+        Right labels that the model does not know: it gets each of them wrong.
+    protocol : str
+        What was compared, in a sentence.
+    seconds : float
+    overlap : float, optional
+        Share of the texts that are also in the training part, where that is at hand.
+    rivals : tuple of Rival
+        What opponents reach on the same text, the best first; empty where they were not asked for.
+    notices : tuple of str
+        What the user should be told, one line each.
+    """
+
+    predict: str
+    texts: int
+    characters: int
+    nats: float
+    uniform_nats: float
+    labels: LabelFigures
+    entities: EntityFigures | None
+    restored: RestorationFigures | None
+    unknown_labels: dict[str, int]
+    protocol: str
+    seconds: float
+    overlap: float | None = None
+    rivals: tuple[Rival, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def main(self) -> tuple[str, float]:
+        """The name and the value of the figure that is compared with opponents."""
+        return Figures(self.labels, self.entities, self.restored).main
+
+    @property
+    def comparison(self) -> str:
+        """What the opponents say of the model, in a sentence; empty without them."""
+        if not self.rivals:
+            return ""
+        name, own = self.main
+        best = self.rivals[0]
+        points = 100 * abs(own - best.main)
+        if own >= best.main:
+            return f"the model is best: its {name} is {points:.1f} points above {best.name}"
+        why = "train longer, or on more text"
+        if self.labels.interval and points < 100 * self.labels.interval:
+            why = "within the interval of this text"
+        return f"{best.name} is better by {points:.1f} points of {name}: {why}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        name, value = self.main
+        return {
+            "predict": self.predict,
+            "texts": self.texts,
+            "characters": self.characters,
+            "nats": self.nats,
+            "uniform_nats": self.uniform_nats,
+            "main": {"name": name, "value": value},
+            "labels": self.labels.to_json(),
+            "entities": self.entities and self.entities.to_json(),
+            "restored": self.restored and self.restored.to_json(),
+            "unknown_labels": self.unknown_labels,
+            "protocol": self.protocol,
+            "seconds": self.seconds,
+            "overlap": self.overlap,
+            "rivals": [rival.to_json() for rival in self.rivals],
+            "comparison": self.comparison,
+            "notices": list(self.notices),
+        }
+
+
+def evaluate_labels(
+    checkpoint: Checkpoint,
+    paths: Sequence[str | Path] = (),
+    *,
+    corpus: Corpus | None = None,
+    baselines: bool = False,
+    threads: int = 1,
+    stdin: BinaryIO | None = None,
+    cache_dir: Path | None = None,
+) -> LabelEvaluation:
+    """Compare the labels that a model predicts with those of a text.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Of a model of labels.
+    paths : sequence of str
+        The files that ``corpus`` was read from.
+    corpus : Corpus, optional
+        The text, in the form of the training text. Without it, what the run held out.
+    baselines : bool
+        Whether opponents label it too; they learn from what the model learned from.
+    threads, stdin, cache_dir
+        As for ``evaluate_checkpoint``.
+
+    Raises
+    ------
+    CorpusError
+        If the text cannot be read, has no label, or the run's own text is not found.
+    """
+    task = checkpoint.task
+    assert isinstance(task, LabelledTask)
+    codes, train, what, notices = _texts(checkpoint, task, corpus, paths, cache_dir, baselines)
+    parsed = task.parse(codes)
+    if not parsed.texts:
+        raise CorpusError("there is nothing to score: the text has no item with a label")
+    start = time.perf_counter()
+    labeller = Labeller(checkpoint, threads=threads)
+    found = labeller.log_probabilities(parsed)
+    predicted = labeller.chosen(parsed, found)
+    seconds = time.perf_counter() - start
+    judged = figures(task, parsed, predicted)
+    known, unknown = _costs(task, parsed, found)
+    shown: Sequence[Rival] = ()
+    if baselines:
+        assert train is not None
+        shown = rivals(task, task.parse(train), parsed)
+    return LabelEvaluation(
+        predict=task.predict,
+        texts=len(parsed.texts),
+        characters=sum(map(len, parsed.texts)),
+        nats=float(known.mean()) if len(known) else float("nan"),
+        uniform_nats=log(len(task.labels)),
+        labels=judged.labels,
+        entities=judged.entities,
+        restored=judged.restored,
+        unknown_labels=unknown,
+        protocol=f"{what}; {_way(task, judged.entities is not None)}",
+        seconds=seconds,
+        overlap=None if train is None else task.overlap(train, codes),
+        rivals=tuple(shown),
+        notices=tuple(notices),
+    )
+
+
+def _costs(task: LabelledTask, parsed: Parsed, found: Array) -> tuple[Array, dict[str, int]]:
+    """Return the nats of each right label that is known, and how often unknown ones occur."""
+    numbers = {label: number for number, label in enumerate(task.labels)}
+    flat = [
+        label for some in parsed.labels for label in ([some] if isinstance(some, str) else some)
+    ]
+    rows = [place for place, label in enumerate(flat) if label in numbers]
+    unknown: dict[str, int] = {}
+    for label in flat:
+        if label is not None and label not in numbers:
+            unknown[label] = unknown.get(label, 0) + 1
+    right = [numbers[flat[place]] for place in rows]  # type: ignore[index]
+    return -found[rows, right], unknown
+
+
+def _texts(
+    checkpoint: Checkpoint,
+    task: LabelledTask,
+    corpus: Corpus | None,
+    paths: Sequence[str | Path],
+    cache_dir: Path | None,
+    baselines: bool,
+) -> tuple[Codes, Codes | None, str, list[str]]:
+    """Return what is labelled, what was learned, what the first is in words, and notices."""
+    if corpus is None:
+        if not checkpoint.held_out:
+            raise CorpusError(
+                "the run held nothing out (its corpus is too small): name a file to score, as in: "
+                "charrnn eval FILE"
+            )
+        own, notices = find_own_text(checkpoint, cache_dir=cache_dir)
+        sides = checkpoint.sides(own)
+        return sides.held, sides.learned, "what was held out of training", notices
+    provenance = provenance_of(checkpoint, corpus, paths, cache_dir)
+    own_text = provenance.own
+    if own_text is None and baselines:
+        own_text, _ = find_own_text(
+            checkpoint,
+            cache_dir=cache_dir,
+            advice="the baselines learn from it: put it back, or leave out --baselines",
+        )
+    train = None if own_text is None else checkpoint.sides(own_text).learned
+    notices = [*corpus.notices, *provenance.notices]
+    divided = task.text(corpus)
+    return divided.codes, train, "the whole text", [*notices, *divided.notices]
+
+
+def _way(task: LabelledTask, spans: bool) -> str:
+    """Say what is compared."""
+    if task.predict == "label":
+        return (
+            f"one of {len(task.labels):,} labels for each text; macro-F1 is the mean over the "
+            "labels that occur"
+        )
+    if task.predict == "tags":
+        how = "; entities count where borders and kind are right (strict IOB2)" if spans else ""
+        return f"one of {len(task.labels):,} tags for each token{how}"
+    return f"{task.predict} taken out and restored, one of {len(task.labels):,} labels a character"

@@ -1,0 +1,158 @@
+"""Figures of predicted labels: accuracy with its interval, macro-F1, a row per label, confusions.
+
+Dimensions: n labels predicted, C different ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from charrnn.evaluation.labels.entities import EntityFigures, entity_figures, has_entities
+from charrnn.evaluation.labels.matches import Matches, Numbers, number, wilson, wilson_bounds
+from charrnn.evaluation.labels.restoration import RestorationFigures, restoration_figures
+
+__all__ = [
+    "EntityFigures",
+    "LabelFigures",
+    "LabelRow",
+    "RestorationFigures",
+    "entity_figures",
+    "has_entities",
+    "label_figures",
+    "restoration_figures",
+    "wilson",
+    "wilson_bounds",
+]
+
+CONFUSED = 3
+"""Wrong answers named for each label."""
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """How well one label is predicted.
+
+    Attributes
+    ----------
+    label : str
+    count : int
+        How often it is right.
+    predicted : int
+        How often it was predicted.
+    precision, recall, f1 : float
+    confused : tuple of (str, float)
+        Up to 3 labels that were predicted in its place, the most frequent first, each with its
+        share of ``count``.
+    """
+
+    label: str
+    count: int
+    predicted: int
+    precision: float
+    recall: float
+    f1: float
+    confused: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFigures:
+    """How well labels are predicted.
+
+    Attributes
+    ----------
+    count, right : int
+        Labels that were predicted, and how many of them rightly.
+    accuracy : float
+        ``right / count``; 0 where nothing was predicted.
+    interval : float
+        Half the width of its 95 % interval by Wilson's score.
+    macro_f1 : float
+        The mean F1 of the labels that occur among the right ones, each counted alike, as in
+        scikit-learn's ``classification_report(gold, predicted, labels=sorted(set(gold)))``. A label
+        that is only predicted is not part of the mean.
+    rows : tuple of LabelRow
+        A row per label, the most frequent first; last, with a count of 0, those only predicted.
+    labels : tuple of str
+        All labels, right or predicted, in their order.
+    confusion : (C, C) int array
+        How often the label of the row was right and that of the column predicted.
+    """
+
+    count: int
+    right: int
+    accuracy: float
+    interval: float
+    macro_f1: float
+    rows: tuple[LabelRow, ...]
+    labels: tuple[str, ...]
+    confusion: Numbers
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return {
+            "count": self.count,
+            "right": self.right,
+            "accuracy": self.accuracy,
+            "interval": self.interval,
+            "macro_f1": self.macro_f1,
+            "rows": [asdict(row) for row in self.rows],
+            "labels": list(self.labels),
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def label_figures(gold: Sequence[str], predicted: Sequence[str]) -> LabelFigures:
+    """Compare predicted labels with the right ones.
+
+    Parameters
+    ----------
+    gold, predicted : sequence of str
+        The n right labels, and the n predicted ones.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many of both.
+    """
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(predicted):,} labels were predicted, where {len(gold):,} are right")
+    labels = tuple(sorted({*gold, *predicted}))
+    C, count = len(labels), len(gold)
+    index = {label: place for place, label in enumerate(labels)}
+    pairs = number(index, gold, count) * C + number(index, predicted, count)
+    confusion = np.bincount(pairs, minlength=C * C).reshape(C, C)
+    rows = sorted(
+        (_row(labels, confusion, place) for place in range(C)), key=lambda row: -row.count
+    )
+    right = int(np.trace(confusion))
+    scored = [row.f1 for row in rows if row.count]
+    return LabelFigures(
+        count=count,
+        right=right,
+        accuracy=right / count if count else 0.0,
+        interval=wilson(right, count),
+        macro_f1=sum(scored) / len(scored) if scored else 0.0,
+        rows=tuple(rows),
+        labels=labels,
+        confusion=confusion,
+    )
+
+
+def _row(labels: Sequence[str], confusion: Numbers, place: int) -> LabelRow:
+    """Return the row of the label at a place."""
+    answers = confusion[place]
+    found = Matches(int(answers.sum()), int(confusion[:, place].sum()), int(answers[place]))
+    wrong = answers.copy()
+    wrong[place] = 0
+    most = [other for other in np.argsort(-wrong, kind="stable")[:CONFUSED] if wrong[other]]
+    return LabelRow(
+        label=labels[place],
+        count=found.gold,
+        predicted=found.predicted,
+        precision=found.precision,
+        recall=found.recall,
+        f1=found.f1,
+        confused=tuple((labels[other], int(wrong[other]) / found.gold) for other in most),
+    )

@@ -1,0 +1,218 @@
+"""Labelling texts with a checkpoint's model: labels, tags, or what was taken out.
+
+Dimensions
+    k texts, n symbols of all of them, C labels.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.backend.arrays import Array
+from charrnn.data.labels.task import LabelledTask, Parsed
+from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
+from charrnn.errors import ConfigError
+from charrnn.evaluation.labels.bio import decode
+from charrnn.evaluation.labels.mixture import mixed
+from charrnn.evaluation.labels.predicting import log_probabilities
+from charrnn.nn.model import CharModel
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text.normalizing import normalized
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A text with the likeliest labels.
+
+    Attributes
+    ----------
+    text : str
+    labels : dict of str to float
+        The likeliest first, with their probabilities.
+    """
+
+    text: str
+    labels: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        """The likeliest label."""
+        return next(iter(self.labels))
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A sentence with a tag for each token.
+
+    Attributes
+    ----------
+    tokens, tags : tuple of str
+    probabilities : tuple of float
+        Of each tag by itself.
+    """
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+class Labeller:
+    """Labels texts.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Of a model that predicts labels.
+    model : CharModel, optional
+        Its network, where there is one already.
+    threads : int
+        Workers; no effect on the result.
+
+    Raises
+    ------
+    ConfigError
+        If the model predicts the next character.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, model: CharModel | None = None, *, threads: int = 1
+    ) -> None:
+        task = checkpoint.task
+        if not isinstance(task, LabelledTask):
+            raise ConfigError(
+                "this model predicts the next character: train one with --predict label, tags, "
+                "spaces, case, marks or accents"
+            )
+        self.task, self._vocabulary, self._checkpoint = task, checkpoint.vocabulary, checkpoint
+        self._model = model or checkpoint.model()
+        self._seq_len, self._threads = checkpoint.settings.seq_len, threads
+
+    def normalized(self, text: str) -> str:
+        """Return a text in the normal form of the model's."""
+        return normalized(text, self._vocabulary.normalize)
+
+    def log_probabilities(self, parsed: Parsed) -> Array:
+        """Return the log-probability of every label for each text (k, C) or symbol (n, C)."""
+        examples = self.task.encode(parsed, self._vocabulary)
+        found = log_probabilities(
+            self._model, examples, seq_len=self._seq_len, threads=self._threads
+        )
+        if not self._checkpoint.mixture:
+            return found
+        return mixed(self._checkpoint, self.task, found, parsed.texts)
+
+    def chosen(self, parsed: Parsed, found: Array) -> list[str] | list[list[str]]:
+        """Return the label of each text, or of each of its tokens or characters.
+
+        Parameters
+        ----------
+        parsed : Parsed
+            Texts; where they have a label, there is one to choose.
+        found : (k, C) or (n, C) array
+            From ``log_probabilities``.
+        """
+        names = self.task.labels
+        if self.task.head == "item":
+            return [names[number] for number in found.argmax(axis=1).tolist()]
+        chosen = []
+        for rows in _rows_of_labels(parsed, found):
+            tags = self.task.predict == "tags"
+            numbers = decode(rows, names) if tags else rows.argmax(axis=1)
+            chosen.append([names[number] for number in numbers.tolist()])
+        return chosen
+
+    def label(self, texts: Sequence[str], top: int = 1) -> list[Labelled]:
+        """Return each text with its likeliest labels.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            None of them empty.
+        top : int
+            How many labels of each.
+        """
+        self._check(LabelTask, "label")
+        if not texts:
+            return []
+        texts = [self.normalized(text) for text in texts]
+        found = self.log_probabilities(Parsed(texts, [""] * len(texts)))
+        order = np.argsort(-found, axis=1, kind="stable")[:, :top]
+        names = self.task.labels
+        return [
+            Labelled(text, {names[number]: float(np.exp(row[number])) for number in best})
+            for text, row, best in zip(texts, found, order.tolist(), strict=True)
+        ]
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+        """Return each sentence with the likeliest tags that agree with each other.
+
+        Parameters
+        ----------
+        sentences : sequence of sequences of str
+            The tokens of each; none is empty.
+        """
+        self._check(TagTask, "tag")
+        if not sentences:
+            return []
+        assert isinstance(self.task, TagTask)
+        kept = [tuple(map(self.normalized, tokens)) for tokens in sentences]
+        blank = [[self.task.labels[0]] * len(tokens) for tokens in kept]
+        parsed = self.task.joined(kept, blank)
+        names, tagged = self.task.labels, []
+        found = self.log_probabilities(parsed)
+        for tokens, rows in zip(kept, _rows_of_labels(parsed, found), strict=True):
+            numbers = decode(rows, names).tolist()
+            probabilities = np.exp(rows[np.arange(len(rows)), numbers]).tolist()
+            tags = tuple(names[number] for number in numbers)
+            tagged.append(Tagged(tokens, tags, tuple(probabilities)))
+        return tagged
+
+    def tokens(self, sentence: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the tokens of a sentence: its words, or its characters, where it is a text."""
+        assert isinstance(self.task, TagTask)
+        if isinstance(sentence, str) and self.task.spaced:
+            return tuple(sentence.split())
+        return tuple(sentence)
+
+    def restore(self, texts: Sequence[str], *, keep: bool = False) -> list[str]:
+        """Return texts with what the model finds likeliest put back.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            What they have of it is taken out first.
+        keep : bool
+            Whether it is put back where it was, whatever the model finds.
+        """
+        self._check(RestoringTask, "restore")
+        assert isinstance(self.task, RestoringTask)
+        restorer = self.task.restorer
+        removed = [restorer.remove(self.normalized(text)) for text in texts]
+        filled = [pair for pair in removed if pair[0]]
+        if not filled:
+            return [bare for bare, _ in removed]
+        bare, typed = map(list, zip(*filled, strict=True))
+        numbers = self.log_probabilities(Parsed(bare, typed)).argmax(axis=1).tolist()
+        names, start, restored = self.task.labels, 0, []
+        for text, own in removed:
+            labels = [names[number] for number in numbers[start : start + len(text)]]
+            start += len(text)
+            if keep:
+                pairs = zip(own, labels, strict=True)
+                labels = [b if a == restorer.neutral else a for a, b in pairs]
+            restored.append(restorer.restore(text, labels))
+        return restored
+
+    def _check(self, kind: type[LabelledTask], verb: str) -> None:
+        if not isinstance(self.task, kind):
+            raise ConfigError(f"this model predicts {self.task.predict}: it cannot {verb} texts")
+
+
+def _rows_of_labels(parsed: Parsed, found: Array) -> Iterator[Array]:
+    """Yield for each text the rows of ``found`` at which it has a label."""
+    start = 0
+    for text, labels in zip(parsed.texts, parsed.labels, strict=True):
+        places = [start + place for place, label in enumerate(labels) if label is not None]
+        yield found[places]
+        start += len(text)

@@ -1,0 +1,125 @@
+"""Things that were found, against those that are there: precision, recall and F1; intervals.
+
+Dimensions: n labels, or tags of all sentences one after the other.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+QUANTILE = 1.959963984540054
+"""Of the normal distribution: 95 % lie within so many standard deviations on both sides."""
+
+Numbers = NDArray[np.int64]
+
+
+class Matches(NamedTuple):
+    """How many things there are in the reference, how many were predicted, how many are right."""
+
+    gold: int
+    predicted: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        """The share of what was predicted that is right; 0 where nothing was predicted."""
+        return self.right / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The share of what is there that was predicted; 0 where nothing is there."""
+        return self.right / self.gold if self.gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall; 0 where nothing is right."""
+        return 2 * self.right / (self.gold + self.predicted) if self.right else 0.0
+
+    def to_json(self) -> dict[str, float]:
+        """Return all of it as JSON types."""
+        ratios = {name: getattr(self, name) for name in ("precision", "recall", "f1")}
+        return {**self._asdict(), **ratios}
+
+
+class Spans(NamedTuple):
+    """Spans of a sequence that do not overlap, in their order.
+
+    Attributes
+    ----------
+    starts, ends : (S,) int arrays
+        Span s has the places ``starts[s]`` to ``ends[s] - 1``.
+    kinds : (S,) int array
+    """
+
+    starts: Numbers
+    ends: Numbers
+    kinds: Numbers
+
+    def found_in(self, others: "Spans") -> NDArray[np.bool_]:
+        """Return (S,) whether each span is also one of the others, with the same kind."""
+        place = np.searchsorted(others.starts, self.starts)
+        inside = place < len(others.starts)
+        found = np.zeros(len(self.starts), bool)
+        same = [mine[inside] == its[place[inside]] for mine, its in zip(self, others, strict=True)]
+        found[inside] = np.logical_and.reduce(same)
+        return found
+
+
+def wilson_bounds(right: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share by Wilson's score.
+
+    It stays inside [0, 1] and holds for small counts too.
+
+    Parameters
+    ----------
+    right, count : int
+        So many of so many are right; of none, nothing is known: (0, 1).
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
+    the American Statistical Association 22, 1927.
+    """
+    if count == 0:
+        return 0.0, 1.0
+    share, z2 = right / count, QUANTILE**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = wilson(right, count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def wilson(right: int, count: int) -> float:
+    """Return half the width of ``wilson_bounds``: what stands behind the sign ±."""
+    if count == 0:
+        return 0.5
+    share, z2 = right / count, QUANTILE**2
+    spread = share * (1 - share) / count + z2 / (4 * count**2)
+    return QUANTILE * sqrt(spread) / (1 + z2 / count)
+
+
+def number(index: dict[str, int], labels: Iterable[str], count: int) -> Numbers:
+    """Return the numbers (n,) of so many labels."""
+    return np.fromiter(map(index.__getitem__, labels), np.int64, count)
+
+
+def flatten(index: dict[str, int], sequences: Sequence[Sequence[str]]) -> Numbers:
+    """Return the numbers (n,) of the labels of all sequences, one after the other."""
+    return number(index, chain.from_iterable(sequences), sum(map(len, sequences)))
+
+
+def check_lengths(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
+    """Refuse predictions for other sequences than those that are there.
+
+    Raises
+    ------
+    ValueError
+    """
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(predicted):,} sequences were predicted, where {len(gold):,} are")
+    for place, (right, found) in enumerate(zip(gold, predicted, strict=True)):
+        if len(right) != len(found):
+            raise ValueError(f"sequence {place}: {len(found)} labels for {len(right)} places")

@@ -1,0 +1,117 @@
+"""The opponents of a model that labels, on the text by which it is judged.
+
+A recurrent network is worth its training only if it beats what a few seconds of counting reach.
+All of them learn from the training part of the model's text.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from charrnn.data.labels.task import LabelledTask, Parsed
+from charrnn.data.labels.tasks import RestoringTask, TagTask
+from charrnn.evaluation.labels.comparing import Predicted, figures, gold_of
+from charrnn.evaluation.labels.labelling import Labelling
+from charrnn.evaluation.labels.majority import majority
+from charrnn.evaluation.labels.naive_bayes import naive_bayes
+from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label
+from charrnn.evaluation.labels.tagging import (
+    backoff_tagger,
+    likeliest_form,
+    likeliest_tag,
+    unchanged,
+)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What an opponent reaches.
+
+    Attributes
+    ----------
+    name : str
+    main : float
+        The figure by which it is compared; see ``main_figure``.
+    accuracy, macro_f1 : float
+    nats : float, optional
+        Of the right label, where it gives probabilities.
+    """
+
+    name: str
+    main: float
+    accuracy: float
+    macro_f1: float
+    nats: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return dict(vars(self))
+
+
+def rivals(task: LabelledTask, train: Parsed, scored: Parsed) -> tuple[Rival, ...]:
+    """Return what each opponent reaches, the best first.
+
+    Parameters
+    ----------
+    task : LabelledTask
+        What is predicted.
+    train, scored : Parsed
+        What they learn from, and what they label.
+    """
+    if isinstance(task, TagTask):
+        found = list(_of_tags(task, train, scored))
+    elif isinstance(task, RestoringTask):
+        found = list(_of_restored(task, train, scored))
+    else:
+        found = list(_of_texts(task, train, scored))
+    return tuple(sorted(found, key=lambda rival: -rival.main))
+
+
+def _of_texts(task: LabelledTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
+    pairs = list(zip(cast(list[str], train.labels), train.texts, strict=True))
+    for name, opponent in (
+        ("the most frequent label", majority),
+        ("naive Bayes on 1- to 5-grams", naive_bayes),
+        ("Kneser-Ney n-grams per label", kneser_ney_per_label),
+    ):
+        labelling = opponent(pairs, scored.texts)
+        nats = _nats(labelling, cast(list[str], scored.labels))
+        yield _rival(name, task, scored, labelling.likeliest, nats)
+
+
+def _of_tags(task: TagTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
+    learned = list(zip(map(task.tokens_of, train.texts), gold_of(train), strict=True))
+    sentences = [task.tokens_of(text) for text in scored.texts]
+    yield _rival("the likeliest tag", task, scored, likeliest_tag(learned, sentences))
+    yield _rival("back-off windows", task, scored, backoff_tagger(learned, sentences))
+
+
+def _of_restored(task: RestoringTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
+    learned = list(zip(train.texts, gold_of(train), strict=True))
+    kind, texts = task.kind, scored.texts
+    yield _rival("unchanged", task, scored, unchanged(kind, texts))
+    if kind != "spaces":
+        forms = likeliest_form(kind, learned, texts)
+        yield _rival("the likeliest form of a word", task, scored, forms)
+    yield _rival("back-off windows", task, scored, backoff_tagger(learned, texts))
+
+
+def _rival(
+    name: str,
+    task: LabelledTask,
+    scored: Parsed,
+    predicted: Predicted,
+    nats: float | None = None,
+) -> Rival:
+    found = figures(task, scored, predicted)
+    return Rival(name, found.main[1], found.labels.accuracy, found.labels.macro_f1, nats)
+
+
+def _nats(labelling: Labelling, gold: Sequence[str]) -> float | None:
+    """Return the mean nats of the right labels that an opponent knows."""
+    numbers = {label: number for number, label in enumerate(labelling.labels)}
+    rows = [row for row, label in enumerate(gold) if label in numbers]
+    if not rows:
+        return None
+    right = [numbers[gold[row]] for row in rows]
+    return float(-labelling.log_probabilities[rows, right].mean())

@@ -1,0 +1,142 @@
+"""What labelled text is checked for: each finding with its count, nothing dropped in silence."""
+
+import pytest
+
+from charrnn.data.labels.checks import check_labelled, check_tagged, drop_empty
+from charrnn.data.labels.layouts import Labelled, Tagged
+from charrnn.errors import ConfigError
+
+
+def labelled(*pairs):
+    return [Labelled(*pair) for pair in pairs]
+
+
+def many(label, number):
+    """Return texts of one label, all different."""
+    return [Labelled(label, f"{label} text {index}") for index in range(number)]
+
+
+def tagged(*sentences):
+    """Return sentences, each given as ``token/TAG token/TAG``."""
+    pairs = [[word.split("/") for word in sentence.split()] for sentence in sentences]
+    return [Tagged(tuple(p[0] for p in ps), tuple(p[1] for p in ps)) for ps in pairs]
+
+
+def refusal(items, check=check_labelled):
+    with pytest.raises(ConfigError) as caught:
+        check(items)
+    message = str(caught.value)
+    assert message.isprintable()
+    return message
+
+
+def test_sound_items_have_no_notice():
+    assert check_labelled(many("ham", 30) + many("spam", 30)) == []
+    assert check_tagged(tagged("a/X b/Y", "b/Y a/X c/Y")) == []
+
+
+def test_every_finding_is_counted():
+    items = many("ham", 10) + many("spam", 10) + many("eggs", 1) + many("oil", 1) * 2
+    items += labelled(("ham", ""), ("spam", " \t"), ("ham", "x"), ("ham", "x"), ("spam", "x"))
+    items += labelled(("eggs", "y"), ("spam", "y"), ("oil", "y"), ("spam", "y"))
+    assert drop_empty(items) == [item for item in items if item.text.strip()]
+    assert check_labelled(items) == [
+        "2 empty texts left out",
+        "3 items repeat another: copies are all learned or all held out",
+        # of 30 items, "x" misses 1 of 3 and "y" 2 of 4
+        "2 texts have several labels: no model is right on more than 90.0 %",
+    ]
+
+
+def test_labels_of_one_text_are_not_tested():
+    items = many("ham", 9) + many("spam", 9) + many("eggs", 1) * 3
+    notices = check_labelled(items)
+    assert notices[0] == "1 label has one text only: it is learned, not tested"
+    notices = check_labelled(items + many("oil", 1))
+    assert notices[0] == "2 labels have one text only: they are learned, not tested"
+
+
+def test_the_bound_of_texts_with_several_labels_is_never_too_low():
+    items = many("a", 1000) + many("b", 996) + labelled(("a", "x"), ("b", "x"), ("b", "x"))
+    assert check_labelled(items)[-1] == "1 text has several labels"  # 1,998 of 1,999 are possible
+    items = items[500:1500] + items[-3:] * 4
+    best = 1 - 4 / len(items)
+    assert 99.6 <= 100 * best < 99.7
+    assert check_labelled(items)[-1].endswith("no model is right on more than 99.7 %")
+
+
+def test_a_dominating_label_is_named_with_its_share():
+    assert check_labelled(many("ham", 95) + many("spam", 5)) == []
+    assert check_labelled(many("ham", 972) + many("spam", 28)) == [
+        "97.2 % of the texts have the label ham: accuracy says little, F1 of each label more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "no text with a label"),
+        (labelled(("a", " "), ("b", "")), "no text with a label"),
+        (many("ham", 12), "every text has the label ham: there is nothing to tell apart"),
+        (
+            [Labelled(str(n // 3), f"text {n}") for n in range(3_003)],
+            "1,001 labels, and 1,000 are the most",
+        ),
+        ([Labelled(f"{n}", f"text {n}") for n in range(20)], "every one of 20 items has a label"),
+        (
+            [Labelled(f"a long text {n}", "ham") for n in range(20)],
+            "20 items have 20 labels, of 14 characters on average, and texts of 3: are the columns",
+        ),
+        (labelled(("a", "x"), ("b\x1b[2J", "y")), "the label b\\x1b[2J has a control character"),
+        (labelled(("a", "x"), ("b\u202ec", "y")), "the label b\\u202ec has a control character"),
+        (labelled(("a", "x"), ("b\u2028", "y")), "the label b\\u2028 has a control character"),
+        (labelled(("a", "x"), ("b" * 1_000_000, "y")), "has 1,000,000 characters, and 100 are"),
+        (labelled(("a", "x"), ("", "y")), "an empty label"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(items, message):
+    assert message in refusal(items)
+    assert len(refusal(items)) < 300
+
+
+def test_labels_of_any_language_pass():
+    labels = ["a" * 100, "\u0645\u06cc\u200c\u062e", "e\u0301", "👩\u200d👧", "New York"]
+    assert check_labelled([*map(Labelled, labels, "abcde")]) == [
+        "5 labels have one text only: they are learned, not tested"
+    ]
+
+
+def test_many_labels_of_which_some_are_common_pass():
+    items = [Labelled(f"{n % 15}", f"text {n}") for n in range(20)]
+    assert check_labelled(items) == ["10 labels have one text only: they are learned, not tested"]
+
+
+def test_a_few_items_may_differ_in_all():
+    check_labelled(labelled(("positive", "good"), ("negative", "bad")))
+
+
+def test_findings_of_tags_are_counted():
+    items = tagged("a/X b/Y", "a/X b/Y", "a/X b/X", "a/X c/Z", "d/X")
+    assert check_tagged(items) == [
+        "1 tag occurs once",
+        "1 sentence repeats another: copies are all learned or all held out",
+        "1 sentence has several taggings: no model is right on more than 88.9 %",
+    ]
+    assert check_tagged(tagged("a/O " * 97 + "b/X c/X e/X")) == [
+        "97.0 % of the tokens have the tag O: accuracy says little, F1 of each tag more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "no sentence"),
+        (tagged("a/O b/O"), "every token has the tag O"),
+        (tagged("a/O b/\x1b[2J"), "the tag \\x1b[2J has a control character"),
+        (tagged(f"a/O b/{'x' * 101}"), "has 101 characters, and 100 are the most"),
+        (tagged(*(f"O/word{n}" for n in range(60))), "60 different tags and 1 different tokens"),
+        (tagged(*(f"w{n}/T{n}" for n in range(1001))), "1,001 tags, and 1,000 are the most"),
+    ],
+)
+def test_tags_that_cannot_be_learned_are_refused(items, message):
+    assert message in refusal(items, check_tagged)

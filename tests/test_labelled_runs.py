@@ -1,0 +1,510 @@
+"""Runs that label: learned, saved, resumed, evaluated, used."""
+
+import json
+from math import log
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_texts import TEXTS, answers, names, new, sentences, tagged
+from test_checkpoint import with_meta
+from typer.testing import CliRunner
+
+import charrnn
+from charrnn.cli.app import app
+from charrnn.config import TrainConfig
+from charrnn.data.labels.examples import Examples, Pieces
+from charrnn.data.labels.task import OFTEN
+from charrnn.errors import CharrnnError, CheckpointError, ConfigError
+from charrnn.evaluation.labels.evaluate import evaluate_labels
+from charrnn.evaluation.labels.labeller import Labeller
+from charrnn.sampling.items import sample_items
+from charrnn.storage.checkpoint import load
+from charrnn.text import read_corpus
+from charrnn.training.resume import resume
+
+EACH = pytest.mark.parametrize("predict", TEXTS)
+
+
+def run(*words, stdin=None):
+    words = [str(word) for word in words]
+    return CliRunner().invoke(app, words, prog_name="charrnn", input=stdin)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a text and a run for everything that can be predicted."""
+    folder = tmp_path_factory.mktemp("labelled")
+    for predict, text in TEXTS.items():
+        path = folder / f"{predict}.txt"
+        path.write_text(text, encoding="utf-8")
+        list(new(folder / predict, path, predict=predict).train())
+    return folder
+
+
+@EACH
+def test_it_learns_and_its_checkpoint_knows_its_labels(folder, predict):
+    best = load(folder / predict / "best.npz")
+    assert best.task.predict == predict
+    assert best.labels == tuple(sorted(best.labels))
+    assert len(best.labels) == best.architecture.num_labels == len(best.counts)
+    assert best.architecture.head == ("item" if predict == "label" else "step")
+    assert best.architecture.directions == (1 if predict == "label" else 2)
+    assert best.vocabulary.has_unknown
+    assert best.history.best_accuracy > 0.9
+    found = evaluate_labels(best)
+    assert found.labels.accuracy == pytest.approx(best.history.best_accuracy)
+    if predict == "label":  # its probabilities are those of a fitted temperature
+        (weight,) = best.mixture
+        assert found.nats <= best.history.best_nats + 1e-3
+        assert weight > 0
+    else:
+        assert found.nats == pytest.approx(best.history.best_nats, rel=1e-5)
+    assert found.uniform_nats == pytest.approx(log(len(best.labels)))
+
+
+@EACH
+def test_a_resumed_run_equals_one_that_never_stopped(folder, tmp_path, predict):
+    settings = {"schedule": "constant", "warmup": 0.0, "validations": 1, "patience": 0}
+    found = []
+    for name, stops in (("whole", [9]), ("parts", [4, 9])):
+        path = folder / f"{predict}.txt"
+        list(new(tmp_path / name, path, predict=predict, steps=stops[0], **settings).train())
+        for steps in stops[1:]:
+            list(resume(tmp_path / name, length=TrainConfig(steps=steps), threads=2).train())
+        last = load(tmp_path / name / "last.npz")
+        found.append({**last.weights, **last.training})
+    assert all((found[0][name] == found[1][name]).all() for name in found[0])
+
+
+def test_texts_are_held_out_by_their_hash_and_copies_stay_together(folder, tmp_path):
+    lines = names().splitlines(keepends=True)
+    (tmp_path / "twice.txt").write_text("".join(sorted(lines + lines)), encoding="utf-8")
+    run = new(tmp_path / "run", tmp_path / "twice.txt", predict="label")
+    task, sides = run._setup.task, run._setup.sides
+    run.close()
+    learned, held = (set(task.parse(side).texts) for side in (sides.learned, sides.held))
+    assert learned
+    assert held
+    assert not learned & held
+    once = load(folder / "label" / "best.npz")
+    own = once.sides(read_corpus([folder / "label.txt"]))
+    assert set(once.task.parse(own.held).texts) == held  # whatever the order
+
+
+def test_symbols_that_are_rare_are_read_as_unknown(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(
+        names() + "open\tq\u00fcx\nclosed\tq\u00fcxi\nopen\tq\u4e00a\n", encoding="utf-8"
+    )
+    run = new(tmp_path / "run", path, predict="label", val_fraction=0.0)
+    vocabulary = run._setup.vocabulary
+    run.close()
+    known = "".join(map(chr, vocabulary.symbols))
+    assert "q" in known
+    assert "\u4e00" not in known
+    assert "\t" not in known
+    assert OFTEN == 2
+    assert vocabulary.encode_text("\u4e00\u03b1").tolist() == [len(known)] * 2
+
+
+@EACH
+def test_new_symbols_are_no_error(folder, predict):
+    labeller = Labeller(load(folder / predict / "best.npz"))
+    if predict == "label":
+        assert labeller.label(["\u4e00\u03b1"])[0].label in labeller.task.labels
+    elif predict == "tags":
+        assert labeller.tag([["\u4e00", "7"]])[0].tokens == ("\u4e00", "7")
+    else:
+        assert labeller.restore(["\u4e00\u4e01"])[0].replace(" ", "")[:2] == "\u4e00\u4e01"
+
+
+@pytest.mark.parametrize("predict", ["spaces", "case", "marks", "accents"])
+def test_what_was_taken_out_is_restored(folder, predict):
+    labeller = Labeller(load(folder / predict / "best.npz"))
+    lines = TEXTS[predict].splitlines()[:20]
+    bare = [labeller.task.restorer.remove(line)[0] for line in lines]
+    assert bare != lines
+    restored = labeller.restore(bare)
+    assert sum(a == b for a, b in zip(restored, lines, strict=True)) >= 15
+    assert labeller.restore(lines, keep=True) != bare
+    assert labeller.restore([]) == []
+    assert labeller.restore(["", " "])[0] == ""
+
+
+def test_a_long_text_is_labelled_in_pieces(folder):
+    labeller = Labeller(load(folder / "spaces" / "best.npz"))
+    text = "thecatsatonamat" * 300
+    (restored,) = labeller.restore([text])
+    assert restored.replace(" ", "") == text
+    assert restored.count("cat sat") > 250
+
+
+@pytest.mark.parametrize("seq_len", [8, 20, 100, 1000])
+def test_each_symbol_of_a_long_text_is_labelled_once(seq_len):
+    lengths = np.array([1, 7, 250, 99, 1000])
+    pieces = Pieces.of_lengths(lengths, seq_len, cut=True)
+    labelled = np.concatenate(
+        [
+            np.arange(start + first, start + stop)
+            for start, first, stop in zip(pieces.starts, pieces.first, pieces.stop, strict=True)
+        ]
+    )
+    assert sorted(labelled.tolist()) == list(range(lengths.sum()))
+    assert pieces.lengths.max() <= seq_len
+    ends = np.cumsum(lengths)
+    assert (pieces.starts + pieces.lengths <= ends[pieces.texts]).all()
+    assert (pieces.starts >= (ends - lengths)[pieces.texts]).all()
+
+
+def test_of_a_long_text_with_one_label_the_beginning_is_read():
+    examples = Examples(
+        ids=np.zeros(30, np.uint8),
+        lengths=np.array([10, 20]),
+        targets=np.array([0, 1]),
+        scored=np.ones(2, bool),
+    )
+    pieces = Pieces.of(examples, 12)
+    assert pieces.lengths.tolist() == [10, 12]
+    assert pieces.starts.tolist() == [0, 10]
+
+
+def test_tags_of_words_and_of_characters(tmp_path):
+    (tmp_path / "c.txt").write_text(tagged(characters=True), encoding="utf-8")
+    list(new(tmp_path / "c", tmp_path / "c.txt", predict="tags").train())
+    checkpoint = load(tmp_path / "c" / "best.npz")
+    assert not checkpoint.settings.spaced
+    (found,) = Labeller(checkpoint).tag([list("a 23")])
+    assert found.tokens == ("a", " ", "2", "3")
+    assert found.tags == ("O", "O", "B-N", "I-N")
+
+
+def test_tags_keep_to_their_grammar(folder):
+    checkpoint = load(folder / "tags" / "best.npz")
+    labeller = Labeller(checkpoint)
+    labeller._model.parameters.vector[...] = np.random.default_rng(0).standard_normal(
+        labeller._model.num_parameters
+    )
+    for sentence in labeller.tag([["7", "the", "23", "451"]] * 3 + [["cat"] * 9]):
+        before = "O"
+        for tag in sentence.tags:
+            assert not (tag == "I-N" and before == "O")
+            before = tag
+
+
+def test_a_label_that_is_new_is_told_and_wrong(folder, tmp_path):
+    path = tmp_path / "new.tsv"
+    path.write_text("open\tbada\nother\tkili\nother\tnonono\n", encoding="utf-8")
+    result = run("eval", path, "--model", folder / "label", "--json")
+    found = json.loads(result.stdout)
+    assert found["unknown_labels"] == {"other": 2}
+    assert found["labels"]["count"] == 3
+    assert found["labels"]["right"] <= 1
+
+
+# The commands
+
+
+def test_predict_writes_what_train_reads(folder, tmp_path):
+    texts = [line.split("\t")[1] for line in names(40, 9).splitlines()]
+    (tmp_path / "new.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    model = ("--model", folder / "label")
+    result = run("predict", tmp_path / "new.txt", *model)
+    assert result.exit_code == 0, result.output
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [text for _, text in rows] == texts
+    (tmp_path / "labelled.tsv").write_text(result.stdout, encoding="utf-8")
+    again = run("eval", tmp_path / "labelled.tsv", *model, "--json")
+    assert json.loads(again.stdout)["labels"]["accuracy"] == 1
+    assert run("predict", "-", *model, stdin="\n".join(texts)).stdout == result.stdout
+    given = [word for text in texts for word in ("--text", text)]
+    assert run("predict", *given, *model).stdout == result.stdout
+
+
+def test_an_empty_line_stays_one(folder):
+    model = ("--model", folder / "label")
+    result = run("predict", "-", *model, stdin="bada\n\nbidi\n")
+    assert [line.partition("\t")[2] for line in result.stdout.split("\n")] == [
+        "bada",
+        "",
+        "bidi",
+        "",
+    ]
+    model = ("--model", folder / "spaces")
+    assert run("predict", "-", *model, stdin="thecat\n\n").stdout.count("\n") == 2
+
+
+def test_the_likeliest_labels_have_their_probabilities(folder):
+    model = ("--model", folder / "label")
+    found = json.loads(run("predict", "--text", "bada", "--top", 2, "--json", *model).stdout)
+    assert found["text"] == "bada"
+    assert list(found["labels"]) == ["open", "closed"]
+    assert sum(found["labels"].values()) == pytest.approx(1)
+    shown = run("predict", "--text", "bada", "--top", 2, *model).stdout
+    assert shown.startswith(("open 0.9", "open 1.0"))
+    assert shown.endswith("\tbada\n")
+
+
+def test_tags_are_predicted_for_lines_and_for_tokens(folder):
+    model = ("--model", folder / "tags")
+    result = run("predict", "--text", "the 7 cat", *model)
+    assert result.stdout == "the\tO\n7\tB-N\ncat\tO\n\n"
+    conll = run("predict", "-", "--conll", *model, stdin="the\n7\ncat\n\n23\n")
+    assert conll.stdout == "the\tO\n7\tB-N\ncat\tO\n\n23\tB-N\n\n"
+    found = json.loads(run("predict", "--text", "7", "--json", *model).stdout)
+    assert found["tokens"] == ["7"]
+    assert found["tags"] == ["B-N"]
+    assert found["probabilities"][0] > 0.5
+
+
+@EACH
+def test_every_command_follows_the_task(folder, predict, monkeypatch, tmp_path):
+    model = ("--model", folder / predict)
+    shown = run("eval", *model, "--baselines")
+    assert shown.exit_code == 0, shown.output
+    assert "this model (gru 1x16" in shown.stdout
+    assert "held out of training" in shown.stdout
+    assert "labels" in run("info", folder / predict).stdout
+    sampled = run("sample", *model)
+    assert sampled.exit_code == 2
+    assert "writes no text" in sampled.stderr
+    assert run("eval", *model, "--perplexity").exit_code == 2
+    assert run("eval", *model, "--exact").exit_code == 2
+    monkeypatch.chdir(tmp_path)
+    plan = run("train", folder / f"{predict}.txt", "--predict", predict, "--plan", "--steps", 5)
+    assert plan.exit_code == 0, plan.output
+    assert "predicts" in plan.stdout
+    assert "texts" in plan.stdout
+
+
+def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("names.tsv").write_text(names(), encoding="utf-8")
+    result = run("train", "names.tsv", "--predict", "label", "--steps", 20, "--hidden-size", 8)
+    assert result.exit_code == 0, result.output
+    assert "next: charrnn predict FILE" in result.stderr
+    assert "of the labels right" in result.stderr
+    Path("FILE").write_text("bada\n", encoding="utf-8")
+    assert run("predict", "FILE").stdout.endswith("\tbada\n")
+    assert run("eval").exit_code == 0
+    assert "names" in run("runs").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--predict", "label"], "no tab"),
+        (["--predict", "tags"], "columns"),
+        (["--predict", "label", "--prompted"], "give one"),
+        (["--predict", "spaces", "--columns", "a,b"], "--columns"),
+        (["--predict", "label", "--unit", "byte"], "--unit byte"),
+        (["--predict", "label", "--split-mode", "strided"], "hash"),
+        (["--predict", "spaces", "--reset", "0.1"], "zero state"),
+        (["--predict", "accents"], "nothing to restore"),
+        (["--predict", "label", "--items", "blank-line"], "--items line or file"),
+        (["--prompted"], "after a prompt"),
+        (["--prompted", "--items", "file"], "--prompted"),
+        (["--directions", "2"], "--predict"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_line(tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text(sentences(), encoding="utf-8")
+    result = run("train", "a.txt", *words)
+    assert result.exit_code in (1, 2), result.output
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("predict", "words", "said"),
+    [
+        ("label", ["--keep"], "restores"),
+        ("label", ["--conll"], "tags"),
+        ("spaces", ["--top", "2"], "labels"),
+        ("label", ["--encoding", "utf-8"], "FILE"),
+    ],
+)
+def test_options_of_other_models_are_refused(folder, predict, words, said):
+    result = run("predict", "--text", "a", *words, "--model", folder / predict)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_model_of_text_predicts_no_label(tmp_path):
+    (tmp_path / "a.txt").write_text(sentences(), encoding="utf-8")
+    list(new(tmp_path / "run", tmp_path / "a.txt", steps=3).train())
+    result = run("predict", "--text", "a", "--model", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "--predict label" in result.stderr
+
+
+# Prompts
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prompted")
+    (folder / "a.txt").write_text(answers(), encoding="utf-8")
+    list(new(folder / "run", folder / "a.txt", prompted=True, steps=120).train())
+    return folder
+
+
+def test_what_follows_a_prompt_is_drawn(prompted):
+    model = ("--model", prompted / "run")
+    result = run("sample", "--prompt", "b", "-n", 8, *model)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 8
+    assert sum("b" in line and "a" not in line for line in lines) >= 6
+    drawn = charrnn.load(prompted / "run").sample(prompt="b", num_samples=8, random_seed=1)
+    assert sum("b" in line for line in drawn) >= 6
+    missing = run("sample", *model)
+    assert missing.exit_code == 2
+    assert "--prompt TEXT" in missing.stderr
+    assert run("sample", "--prompt", "a\tb", *model).exit_code == 2
+    assert "U+00E9" in run("sample", "--prompt", "a\u00e9", *model).stderr
+
+
+def test_a_prompt_is_read_and_not_scored(prompted):
+    checkpoint = load(prompted / "run" / "best.npz")
+    sides = checkpoint.sides(read_corpus([prompted / "a.txt"]))
+    found = charrnn.load(prompted / "run").evaluate(baselines=True)
+    texts = [line.split("\t")[1] for line in "".join(map(chr, sides.held)).splitlines()]
+    assert found.characters == sum(map(len, texts)) + len(texts)
+    assert found.nats_per_char == pytest.approx(checkpoint.history.best_nats, rel=1e-5)
+    assert "prompt of each item is read and not scored" in found.protocol
+    assert {row.kind for row in found.baselines} == {"uniform", "unigram", "ngram"}
+    assert {row.characters for row in found.baselines} == {found.characters}
+
+
+def test_a_prompted_run_that_is_resumed_equals_one_that_never_stopped(prompted, tmp_path):
+    settings = {"schedule": "constant", "warmup": 0.0, "validations": 1, "patience": 0}
+    found = []
+    for name, stops in (("whole", [9]), ("parts", [4, 9])):
+        path = prompted / "a.txt"
+        list(new(tmp_path / name, path, prompted=True, steps=stops[0], **settings).train())
+        for steps in stops[1:]:
+            list(resume(tmp_path / name, length=TrainConfig(steps=steps), threads=2).train())
+        found.append(load(tmp_path / name / "last.npz").weights)
+    assert all((found[0][name] == found[1][name]).all() for name in found[0])
+
+
+def test_questions_and_answers_between_blank_lines(tmp_path):
+    pairs = "".join(f"Say {c}\n{c * 4}\n{c * 3}.\n\n" for c in "abcdefgh" * 12)
+    (tmp_path / "a.txt").write_text(pairs, encoding="utf-8")
+    run = new(tmp_path / "run", tmp_path / "a.txt", prompted=True, items="blank-line", steps=80)
+    list(run.train())
+    checkpoint = load(tmp_path / "run" / "best.npz")
+    assert checkpoint.task.border == ord("\n")
+    model = charrnn.load(tmp_path / "run")
+    assert model.sample(prompt="Say d", temperature=0.1, random_seed=0).startswith("dddd")
+
+
+def test_a_known_text_is_not_new_whatever_its_prompt(prompted):
+    checkpoint = load(prompted / "run" / "best.npz")
+    from charrnn.config import SampleConfig
+    from charrnn.sampling.items import known_items
+
+    known = known_items(checkpoint)
+    assert "bbbx" in known
+    assert not any("\t" in text for text in known)
+    config = SampleConfig(num_samples=20, random_seed=3)
+    drawn = list(sample_items(checkpoint, config, known=known, prompt="b\t"))
+    assert any(item.new is False for item in drawn)
+
+
+# Starting from another model
+
+
+def test_a_labeller_starts_from_a_language_model(folder, tmp_path):
+    text = "".join(line.split("\t")[1] + "\n" for line in names().splitlines())
+    (tmp_path / "text.txt").write_text(text, encoding="utf-8")
+    list(new(tmp_path / "lm", tmp_path / "text.txt", lines=True, steps=30).train())
+    start = load(tmp_path / "lm" / "best.npz")
+    run = new(tmp_path / "run", folder / "label.txt", predict="label", init_from=tmp_path / "lm")
+    model, vocabulary = run._setup.model, run._setup.vocabulary
+    run.close()
+    assert set(start.vocabulary.symbols) <= set(vocabulary.symbols)
+    places = vocabulary.encode(start.vocabulary.symbols)
+    W, U = start.weights["layers.0.W"], len(start.vocabulary)
+    assert (model.parameters["layers.0.W"][:, places] == W[:, :U]).all()
+    assert (model.parameters["layers.0.W"][:, len(vocabulary) :] == W[:, U:]).all()
+    assert model.parameters["head.W"].shape[0] == 2
+    with pytest.raises(CheckpointError, match="cannot learn to write"):
+        new(tmp_path / "x", tmp_path / "text.txt", init_from=folder / "label")
+
+
+def test_a_labeller_goes_on_with_more_text(folder, tmp_path):
+    (tmp_path / "more.txt").write_text(names(200, 8), encoding="utf-8")
+    start = load(folder / "label" / "best.npz")
+    run = new(tmp_path / "run", tmp_path / "more.txt", predict="label", init_from=folder / "label")
+    model = run._setup.model
+    run.close()
+    assert (model.parameters["head.W"] == start.weights["head.W"]).all()
+
+
+# Files from anyone
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda meta: {**meta, "labels": []},
+        lambda meta: {**meta, "labels": meta["labels"][:1]},
+        lambda meta: {**meta, "labels": [meta["labels"][0]] * 2},
+        lambda meta: {**meta, "labels": [1, 2]},
+        lambda meta: {**meta, "labels": ["a" * 1001, "b"]},
+        lambda meta: {**meta, "labels": "ab"},
+        lambda meta: {**meta, "train": {**meta["train"], "predict": ""}},
+        lambda meta: {**meta, "train": {**meta["train"], "predict": "tags"}},
+        lambda meta: {**meta, "model": {**meta["model"], "num_labels": 3}},
+        lambda meta: {**meta, "model": {**meta["model"], "head": "step"}},
+        lambda meta: {**meta, "model": {**meta["model"], "directions": 2}},
+        lambda meta: {**meta, "vocabulary": {**meta["vocabulary"], "has_unknown": 1}},
+        lambda meta: {**meta, "vocabulary": {**meta["vocabulary"], "has_unknown": False}},
+    ],
+)
+def test_a_damaged_description_is_refused(folder, tmp_path, change):
+    data = (folder / "label" / "best.npz").read_bytes()
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(with_meta(data, change))
+    with pytest.raises(CheckpointError) as error:
+        load(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_hostile_label_is_refused(tmp_path):
+    for label in ("\x1b[31mred", "x" * 200):
+        (tmp_path / "a.txt").write_text(f"{label}\tone two\n" + names(), encoding="utf-8")
+        with pytest.raises(ConfigError) as error:
+            new(tmp_path / "run", tmp_path / "a.txt", predict="label")
+        assert "\x1b" not in str(error.value)
+
+
+def test_the_same_text_under_another_name_is_its_own(tmp_path, monkeypatch):
+    """A layout that follows from a name is that of the name at training."""
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{a},{b}\n" for a, b in (line.split("\t") for line in names().splitlines()))
+    Path("names.csv").write_text("label,text\n" + rows, encoding="utf-8")
+    list(new(tmp_path / "run", "names.csv", predict="label", steps=5).train())
+    Path("names.csv").rename("moved.dat")
+    assert evaluate_labels(load("run/best.npz")).texts > 10
+
+
+def test_names_of_files_are_labels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    for label in ("open", "closed"):
+        texts = [t for x, t in (line.split("\t") for line in names().splitlines()) if x == label]
+        Path(f"data/{label}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    list(new(tmp_path / "run", "data", predict="label", steps=5).train())
+    assert load("run/best.npz").labels == ("closed", "open")
+    assert evaluate_labels(load("run/best.npz")).texts > 10
+
+
+def test_errors_are_of_charrnn(tmp_path):
+    (tmp_path / "a.txt").write_text("x\ta\n" * 30, encoding="utf-8")
+    with pytest.raises(CharrnnError):
+        new(tmp_path / "run", tmp_path / "a.txt", predict="label")
