@@ -1,6 +1,7 @@
 """Runs that label: learned, saved, resumed, evaluated, used."""
 
 import json
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.evaluation.labels.evaluate import evaluate_labels
 from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.sampling.items import sample_items
-from charrnn.storage.checkpoint import load
+from charrnn.storage.checkpoint import load, save
 from charrnn.text import read_corpus
 from charrnn.training.resume import resume
 
@@ -305,6 +306,7 @@ def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
         (["--prompted"], "after a prompt"),
         (["--prompted", "--items", "file"], "--prompted"),
         (["--directions", "2"], "--predict"),
+        (["--counts"], "--predict label"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(tmp_path, monkeypatch, words, said):
@@ -413,6 +415,78 @@ def test_a_known_text_is_not_new_whatever_its_prompt(prompted):
     config = SampleConfig(num_samples=20, random_seed=3)
     drawn = list(sample_items(checkpoint, config, known=known, prompt="b\t"))
     assert any(item.new is False for item in drawn)
+
+
+def test_a_prompt_that_a_text_of_labels_does_not_have_is_told(prompted, tmp_path):
+    model = ("--model", prompted / "run")
+    assert "notice: no prompt" not in run("sample", "--prompt", "a", *model).stderr
+    text = "".join(f"{label}\t{label[0] * n}\n" for label in ("red", "blue") for n in range(3, 40))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    list(new(tmp_path / "run", tmp_path / "a.txt", prompted=True, steps=3).train())
+    told = run("sample", "--prompt", "bleu", "--model", tmp_path / "run").stderr
+    assert "no prompt of the text is 'bleu': did you mean blue?" in told
+
+
+# Counts
+
+
+@pytest.fixture(scope="module")
+def counted(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("counted") / "run"
+    run = new(out, folder / "label.txt", predict="label", counts=True, steps=10)
+    events = list(run.train())
+    assert any("mixed with n-grams" in getattr(event, "message", "") for event in events)
+    return out
+
+
+def test_counts_are_mixed_with_the_network(folder, counted):
+    checkpoint = load(counted / "best.npz")
+    assert len(checkpoint.mixture) == 3
+    sides = checkpoint.sides(read_corpus([folder / "label.txt"]))
+    assert checkpoint.kept.tolist() == sides.learned.tolist()
+    alone = evaluate_labels(replace(checkpoint, mixture=(), kept=None))
+    found = evaluate_labels(checkpoint)
+    assert found.nats < alone.nats
+    assert found.labels.right >= alone.labels.right
+    shown = run("info", counted).stdout
+    assert "holds the training texts" in " ".join(shown.split())
+    assert "holds the training texts" not in run("info", folder / "label").stdout
+    assert run("predict", "--text", "bada", "--model", counted).stdout == "open\tbada\n"
+
+
+def test_a_checkpoint_without_counts_holds_no_text(folder):
+    checkpoint = load(folder / "label" / "best.npz")
+    assert checkpoint.kept is None
+    assert len(checkpoint.mixture) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda meta: {**meta, "mixture": [1.0]},
+        lambda meta: {**meta, "mixture": [1.0, 2.0, float("nan")]},
+        lambda meta: {**meta, "mixture": [1.0, 2.0, 1e9]},
+        lambda meta: {**meta, "mixture": "abc"},
+        lambda meta: {**meta, "kept": None},
+        lambda meta: {**meta, "kept": [meta["kept"][0] + 1]},
+        lambda meta: {**meta, "kept": [-1]},
+        lambda meta: {**meta, "train": {**meta["train"], "counts": False}},
+    ],
+)
+def test_damaged_counts_are_refused(counted, tmp_path, change):
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(with_meta((counted / "best.npz").read_bytes(), change))
+    with pytest.raises(CheckpointError):
+        load(path)
+
+
+@pytest.mark.parametrize("text", ["no tab\n", "a\tb", "", "a\tb\nc\n", "a\t\ud800\n", "\tb\nx"])
+def test_kept_texts_that_are_none_are_refused(counted, tmp_path, text):
+    checkpoint = load(counted / "best.npz")
+    checkpoint.kept = np.array([ord(symbol) for symbol in text], np.uint32)
+    save(tmp_path / "a.npz", checkpoint)
+    with pytest.raises(CheckpointError, match="malformed"):
+        load(tmp_path / "a.npz")
 
 
 # Starting from another model

@@ -219,6 +219,13 @@ def test_a_window_reads_8_steps_by_an_embedding_and_drops_no_weight(cell):
     assert recipe(10**5).model.context == 0
 
 
+def test_the_more_a_unit_of_a_window_reads_the_lower_is_the_rate():
+    shapes = [{"cell": "window", "context": context, "hidden_size": 128} for context in (4, 8, 16)]
+    rates = [recipe(10**6, model=shape).train.learning_rate for shape in shapes]
+    assert rates[0] == recipe(10**6, model={"hidden_size": 128}).train.learning_rate
+    assert rates == pytest.approx([rates[0], rates[0] / 2, rates[0] / 4], rel=1e-3)
+
+
 def test_the_more_often_a_text_is_read_the_more_is_held_back():
     rates = [
         (done.model.dropout, done.model.weight_dropout)

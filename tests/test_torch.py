@@ -272,3 +272,46 @@ def test_a_clipped_training_step(name):
             rtol=1e-4,
             atol=1e-6,
         )
+
+
+@EACH
+@EACH_DEPTH
+def test_both_directions_are_those_of_packed_sequences(name, num_layers):
+    settings, _ = KINDS[name]
+    config = Architecture(
+        **settings,
+        num_layers=num_layers,
+        hidden_size=H,
+        embedding_size=D,
+        directions=2,
+        head="item",
+        num_labels=3,
+    )
+    model = CharModel(config, V, dtype=np.float64)
+    rng = np.random.default_rng(num_layers)
+    model.parameters.vector[...] = rng.uniform(-0.6, 0.6, model.num_parameters)
+    kind = torch.nn.RNN if name == "relu" else getattr(torch.nn, name.upper())
+    extra = {"nonlinearity": "relu"} if name == "relu" else {}
+    stack = kind(D, H, num_layers, bidirectional=True, dtype=torch.float64, **extra)
+    with torch.no_grad():
+        for index, layer in enumerate(model.layers):
+            suffix = f"l{index // 2}" + "_reverse" * (index % 2)
+            getattr(stack, f"weight_ih_{suffix}").copy_(theirs(layer.Wx, name))
+            getattr(stack, f"weight_hh_{suffix}").copy_(theirs(layer.Wh, name))
+            getattr(stack, f"bias_ih_{suffix}").copy_(theirs(layer.b, name))
+            second = getattr(stack, f"bias_hh_{suffix}")
+            second.zero_()
+            if name == "gru":
+                second[2 * H :].copy_(torch.from_numpy(layer.b_n))
+    lengths = np.array([2, 3, 3, 5, 7])
+    ids = rng.integers(0, V, (T, N))
+    logits, _ = model.forward(ids, model.zero_state(N), lengths=lengths)
+    x = torch.from_numpy(model.parameters["encoder.E"].copy())[from_ids(ids)]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        x, torch.from_numpy(lengths), enforce_sorted=False
+    )
+    _, last = stack(packed)
+    last = last[0] if name == "lstm" else last
+    ends = torch.cat([last[-2], last[-1]], dim=1).detach().numpy()
+    W = model.parameters["head.W"]
+    np.testing.assert_allclose(logits, W[:, :1] + W[:, 1:] @ ends.T, rtol=1e-9, atol=1e-12)

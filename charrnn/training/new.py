@@ -28,6 +28,7 @@ from charrnn.text import Corpus, fitting_corpus, read_corpus
 from charrnn.text.codes import Codes
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.fairness import compare_sides
+from charrnn.training.labelling import LabelFacts
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
     check_start,
@@ -42,7 +43,6 @@ from charrnn.training.parent import (
 from charrnn.training.recipe import (
     HELD_OUT_LEAST,
     ItemFacts,
-    LabelFacts,
     Recipe,
     complete,
     split_settings,
@@ -342,7 +342,8 @@ def _with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelF
     notices = task.checked(codes)
     task = task.fitted(codes)
     spaced = isinstance(task, TagTask) and task.spaced
-    facts = LabelFacts(len(task.labels), task.head, task.usual_directions, spaced)
+    share = float(task.lengths(codes).sum()) / len(codes)
+    facts = LabelFacts(len(task.labels), task.head, task.usual_directions, spaced, share)
     return task, facts, notices
 
 

@@ -7,12 +7,11 @@ small to learn so. Each choice comes with its reason, which ``--plan`` prints.
 README.md has the runs behind the numbers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 from charrnn.config import (
     Architecture,
-    Head,
     ModelConfig,
     SplitMode,
     TrainConfig,
@@ -28,6 +27,13 @@ from charrnn.parallel.sharding import shard_count
 from charrnn.text.codes import LINE_END
 from charrnn.training.budget import CHARACTERS_A_MINUTE, USUAL_CORES, Budget
 from charrnn.training.choices import Choices, number
+from charrnn.training.labelling import (
+    LABEL_MINUTES,
+    LABEL_WINDOW,
+    LabelFacts,
+    label_shape,
+    texts_of_batch,
+)
 from charrnn.training.shaping import regularized, shaped
 
 DEFAULT_MINUTES = 8.0
@@ -51,11 +57,6 @@ ITEM_WINDOW = 64
 """Steps of the longest window of items: longer ones take several. In a minute of one core, windows
 of 64, 128 and 256 steps reach 1.415, 1.452 and 1.659 nats on held-out speeches of tiny Shakespeare
 and 1.044, 1.118 and 1.284 on paragraphs of Python's documentation (GRU 1 x 256, one seed)."""
-LABEL_WINDOW = 1000
-"""Symbols of a text that is labelled at once: of a longer one the beginning has the label, or each
-part is labelled by itself."""
-LABEL_MINUTES = 2.0
-"""A model of labels overfits early."""
 VAL_FRACTION = 0.1
 HELD_OUT_LEAST = 100
 """Characters below which a held-out part says nothing."""
@@ -81,27 +82,6 @@ class ItemFacts:
     end: int
     mean: float
     longest: int
-
-
-@dataclass(frozen=True)
-class LabelFacts:
-    """Of the labels that are predicted.
-
-    Attributes
-    ----------
-    count : int
-        C, how many there are.
-    head : "step" or "item"
-    directions : int
-        In which a text is usually read for them.
-    spaced : bool
-        See ``TrainingSettings``.
-    """
-
-    count: int
-    head: Head
-    directions: int
-    spaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +138,11 @@ def complete(
     held_out = _enough(wanted, characters, choices)
     length = characters - held_out
     max_epochs = _max_epochs(train, held_out, choices)
+    if labels:
+        length = max(1, round(length * labels.share))
     batch_size, seq_len = _batched(train, length, cores, choices)
+    if labels and items and labels.head == "step":
+        batch_size = texts_of_batch(train, items.mean, batch_size, choices)
     if items:
         seq_len = _item_window(train, items, LABEL_WINDOW if labels else ITEM_WINDOW, choices)
     per_step = batch_size * (min(items.mean, seq_len) if items else seq_len)
@@ -175,10 +159,10 @@ def complete(
         cores=min(cores, max(1, batch_size // LEAST_STREAMS)) if timed else USUAL_CORES,
         most=(max_epochs or float("inf")) * length,
     )
-    shape = shaped(model, budget, choices)
     if labels:
-        shape = _labelling(shape, model, labels, choices)
-    architecture = regularized(shape, model, budget, choices)
+        architecture = label_shape(model, labels, budget, choices)
+    else:
+        architecture = regularized(shaped(model, budget, choices), model, budget, choices)
     rate, decay, reset = _optimised(train, architecture, budget, choices)
     steps, minutes = _timed(train, budget, max_epochs, usual_minutes, choices)
     settings = TrainingSettings.of(
@@ -271,15 +255,6 @@ def split_settings(
     return mode, fraction
 
 
-def _labelling(
-    shape: Architecture, model: ModelConfig, labels: LabelFacts, choices: Choices
-) -> Architecture:
-    """Return a network that predicts labels."""
-    why = "the text before it tells a label" if labels.head == "item" else "the text on both sides"
-    directions = choices.of("directions", model.directions, labels.directions, why)
-    return replace(shape, directions=directions, head=labels.head, num_labels=labels.count)
-
-
 def _batched(train: TrainConfig, length: int, cores: int, choices: Choices) -> tuple[int, int]:
     """Choose the streams of a batch and the steps of a window."""
     seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
@@ -322,7 +297,8 @@ def _optimised(
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
     why = "of this optimizer"
     if train.optimizer == "muon":
-        rate *= 256 / model.hidden_size
+        # What a unit reads: of a window, all of its inputs.
+        rate *= 256 / max(model.hidden_size, model.context * model.embedding_size)
         # Fewer characters a step tell the direction less well, and more tell it better.
         rate *= min(MOST_TIMES, budget.per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
         epochs, share = budget.readings(model)

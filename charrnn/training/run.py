@@ -90,7 +90,7 @@ class Run:
         self.history = self._history = setup.history
         self._validation_seconds = validation_seconds
         self._stopping, self._per_pass = False, setup.steps_per_pass
-        self._symbols_per_step = len(setup.sides.learned) / self._per_pass
+        self._symbols_per_step = setup.train_symbols / self._per_pass
         self.notices = setup.notices
         self.plan = plan_of(
             setup,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import Architecture, TextConfig, TrainingSettings, ValidationSettings
+from charrnn.data.labels.task import LabelledTask
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
 from charrnn.evaluation.scorers import Scorer
@@ -82,6 +83,12 @@ class Setup:
     def train_characters(self) -> int:
         """Characters that are learned from."""
         return len(self.sides.learned)
+
+    @property
+    def train_symbols(self) -> int:
+        """Symbols that are read in a pass: all characters, or those of texts without labels."""
+        task, learned = self.task, self.sides.learned
+        return int(task.lengths(learned).sum()) if isinstance(task, LabelledTask) else len(learned)
 
     @property
     def steps_per_pass(self) -> float:

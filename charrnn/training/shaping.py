@@ -28,7 +28,7 @@ PER_DOUBLING = {"dropout": (0.075, 0.5), "weight_dropout": (0.025, 0.5)}
 def shaped(model: ModelConfig, budget: Budget, choices: Choices) -> Architecture:
     """Choose cell and sizes, and several members where one would memorize."""
     members, why = 1, "several learn hardly more in this time"
-    one = _sized(model, model.members or 1, budget, Choices())
+    one = sized(model, model.members or 1, budget, Choices())
     if model.hidden_size:
         why = "one, of the size that was given"
     elif budget.asked:
@@ -37,10 +37,10 @@ def shaped(model: ModelConfig, budget: Budget, choices: Choices) -> Architecture
         members, why = MANY, "each can read the text as often as is of use"
     elif budget.usual_minutes >= SEVERAL_MINUTES and budget.doublings(one) >= SEVERAL_FROM:
         members, why = SEVERAL, "one would memorize the text"
-    return _sized(model, choices.of("members", model.members, members, why), budget, choices)
+    return sized(model, choices.of("members", model.members, members, why), budget, choices)
 
 
-def _sized(model: ModelConfig, members: int, budget: Budget, choices: Choices) -> Architecture:
+def sized(model: ModelConfig, members: int, budget: Budget, choices: Choices) -> Architecture:
     """Choose cell and sizes for so many members; nothing is dropped yet."""
     minutes = budget.usual_minutes / (1 if budget.asked else members)
     size = next(size for limit, size in SIZES if minutes <= limit)
@@ -48,7 +48,7 @@ def _sized(model: ModelConfig, members: int, budget: Budget, choices: Choices) -
     why += "" if budget.asked or budget.cores == USUAL_CORES else f" on {USUAL_CORES} cores"
     if budget.asked:
         why = f"learns most from {budget.asked:,.0f} characters"
-    most = UNITS * max(1, round(sqrt(budget.length) / UNITS))
+    most = most_units(budget)
     if most < size:
         size, why = most, f"about the root of {budget.length:,} characters"
     embedding_size = model.embedding_size or 0
@@ -78,6 +78,11 @@ def _sized(model: ModelConfig, members: int, budget: Budget, choices: Choices) -
         members=members,
         embedding_size=embedding_size,
     )
+
+
+def most_units(budget: Budget) -> int:
+    """Return as many hidden units as a text of this length can use."""
+    return UNITS * max(1, round(sqrt(budget.length) / UNITS))
 
 
 def regularized(

@@ -2,9 +2,9 @@
 
     python -m tests.bench.labels names.tsv --torch-python env/bin/python
 
-Both train a GRU of 128 units in both directions on an embedding of 64, in batches of 64 texts of about
-one length, with AdamW and clipping. charrnn has every core, PyTorch one thread and every core, and the
-better of its two counts.
+Both train a GRU of 128 units in both directions on an embedding of 64, in batches of 64 texts of
+about one length, with AdamW and clipping. charrnn has every core, PyTorch one thread and every
+core, and the better of its two counts.
 """
 
 import argparse

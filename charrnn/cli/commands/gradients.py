@@ -63,9 +63,10 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
 ) -> None:
-    """Measure how far back a network learns from: the gradient of a loss, some steps before it.
+    """Measure how far back a network learns from.
 
-    A trained model is shown beside the same network untrained.
+    What is left of the gradient of a loss, some steps before it: of untrained cells side by side,
+    or of trained models, each beside the same network untrained.
     """
     if models and hidden_size is not None:
         raise ConfigError("--hidden-size is that of untrained cells: leave it out, or the models")
