@@ -89,7 +89,10 @@ def new(out, path, *, predict=None, threads=1, hidden_size=16, init_from=None, *
     return prepare(
         [path],
         model=ModelConfig(
-            hidden_size=None if init_from else hidden_size, dropout=0.1, weight_dropout=0.05
+            hidden_size=None if init_from else hidden_size,
+            members=None if init_from else 1,
+            dropout=0.1,
+            weight_dropout=0.05,
         ),
         train=TrainConfig(predict=predict, **settings),
         init_from=init_from,

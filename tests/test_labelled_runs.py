@@ -259,7 +259,7 @@ def test_tags_are_predicted_for_lines_and_for_tokens(folder):
 
 
 @EACH
-def test_every_command_follows_the_task(folder, predict, monkeypatch, tmp_path):
+def test_every_command_follows_the_task(folder, predict):
     model = ("--model", folder / predict)
     shown = run("eval", *model, "--baselines")
     assert shown.exit_code == 0, shown.output
@@ -271,11 +271,14 @@ def test_every_command_follows_the_task(folder, predict, monkeypatch, tmp_path):
     assert "writes no text" in sampled.stderr
     assert run("eval", *model, "--perplexity").exit_code == 2
     assert run("eval", *model, "--exact").exit_code == 2
+
+
+def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    plan = run("train", folder / f"{predict}.txt", "--predict", predict, "--plan", "--steps", 5)
+    plan = run("train", folder / "tags.txt", "--predict", "tags", "--plan", "--steps", 5)
     assert plan.exit_code == 0, plan.output
-    assert "predicts" in plan.stdout
-    assert "texts" in plan.stdout
+    assert "one of 3 tags for each word" in plan.stdout
+    assert "texts to learn from" in plan.stdout
 
 
 def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):

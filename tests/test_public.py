@@ -120,6 +120,23 @@ def use_vocabulary(folder, monkeypatch):
         charrnn.read_corpus([folder / "gone.txt"])
 
 
+def use_labels(folder, monkeypatch):
+    pairs = [("odd" if n % 2 else "even", n) for n in range(10, 400)]
+    text = "".join(f"{label}\t{number}\n" for label, number in pairs)
+    run = charrnn.train(text=text, predict="label", steps=60, **{**SMALL, "batch_size": 32})
+    model = run.model
+    found = model.evaluate(text="odd\t1235\neven\t1238\n")
+    assert isinstance(found, charrnn.LabelEvaluation)
+    assert found.labels.count == 2
+    assert [each.label for each in model.predict(["1235", "1238"])] == ["odd", "even"]
+    for wrong in ("1235", [""], [["1", "2"]]):
+        with pytest.raises(charrnn.CharrnnError):
+            model.predict(wrong)
+    for what in (model.sample, lambda: model.score("1")):
+        with pytest.raises(charrnn.CharrnnError, match="use predict"):
+            what()
+
+
 def use_version(folder, monkeypatch):
     result = subprocess.run(
         [sys.executable, "-m", "charrnn", "--version"],
@@ -138,6 +155,7 @@ USES = {
     "Checkpoint": use_model,
     "EvalConfig": use_configs,
     "Evaluation": use_evaluation,
+    "LabelEvaluation": use_labels,
     "Model": use_model,
     "ModelConfig": use_configs,
     "SampleConfig": use_configs,

@@ -41,8 +41,8 @@ class Member(NamedTuple):
         self,
         ids: Ids,
         state: Array,
-        rng: np.random.Generator | None,
-        lengths: NDArray[np.integer] | None,
+        rng: np.random.Generator | None = None,
+        lengths: NDArray[np.integer] | None = None,
     ) -> tuple[Array, Array]:
         """Return logits (C, M) and the state (L, S, R, N) after; see ``CharModel.forward``."""
         y, after = self.body.forward(ids, state, rng, lengths)
