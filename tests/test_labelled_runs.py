@@ -509,6 +509,15 @@ def test_a_labeller_starts_from_a_language_model(folder, tmp_path):
     assert (model.parameters["layers.0.W"][:, places] == W[:, :U]).all()
     assert (model.parameters["layers.0.W"][:, len(vocabulary) :] == W[:, U:]).all()
     assert model.parameters["head.W"].shape[0] == 2
+    # Both hold out the texts whose hash is low, but a model of the first 90 % has seen some.
+    assert not any("--init-from was trained on" in notice for notice in run.notices)
+    settings = {"lines": True, "split_mode": "contiguous", "steps": 3}
+    list(new(tmp_path / "first", tmp_path / "text.txt", **settings).train())
+    again = new(
+        tmp_path / "run2", folder / "label.txt", predict="label", init_from=tmp_path / "first"
+    )
+    again.close()
+    assert any("--init-from was trained on" in notice for notice in again.notices)
     with pytest.raises(CheckpointError, match="cannot learn to write"):
         new(tmp_path / "x", tmp_path / "text.txt", init_from=folder / "label")
 

@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from charrnn.config import TrainingSettings
+from charrnn.data.labels.tasks import LabelTask, RestoringTask
 from charrnn.data.likeness import end_is_unlike
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
-from charrnn.data.tasks import RunningText
+from charrnn.data.tasks import RunningText, SeparateItems
 from charrnn.errors import CharrnnError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
+from charrnn.text.codes import LINE_END, Codes
 
 NOTABLE_SEEN = 0.01
 """Share of the held-out text from which on a model to start from knows too much of it."""
@@ -58,12 +60,22 @@ def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None
             "the text of the model of --init-from is not found: if it had any of the text that is "
             "held out here, the validation loss is too low"
         ]
-    learned = start.sides(own).learned
-    same = (start.task.items, start.task.end) == (task.items, task.end)
-    known = (task if same else RunningText()).overlap(learned, sides.held)
+    known = _known_share(start.task, start.sides(own).learned, task, sides.held)
     if known < NOTABLE_SEEN:
         return []
     return [
         f"the model of --init-from was trained on {known:.0%} of the text that is held out "
         "here: the validation loss is too low"
     ]
+
+
+def _known_share(before: Task, learned: Codes, task: Task, held: Codes) -> float:
+    """Return the share of a held-out text that another task has learned from."""
+    if isinstance(task, LabelTask) and not before.labels:  # its texts, without their labels
+        held, task = task.texts_alone(held), SeparateItems("line", LINE_END)
+    elif isinstance(task, RestoringTask):  # the whole of its texts, before anything is taken out
+        task = SeparateItems(task.items, task.end)
+    if isinstance(before, LabelTask) and isinstance(task, LabelTask):
+        return task.overlap(learned, held)
+    same = (before.items, before.end) == (task.items, task.end) and not before.labels
+    return (task if same else RunningText()).overlap(learned, held)

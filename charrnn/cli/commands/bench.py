@@ -8,6 +8,7 @@ from charrnn.cli.options import MachineConfig, pick, takes
 from charrnn.cli.show.console import write_json, write_table
 from charrnn.cli.show.words import shape
 from charrnn.config import CONTEXT, WINDOWED, Architecture, BenchConfig, ModelConfig
+from charrnn.errors import ConfigError
 
 
 @takes(ModelConfig, BenchConfig, MachineConfig, defaults={ModelConfig: "see bench"})
@@ -27,10 +28,14 @@ def command(
     model = pick(ModelConfig, settings)
     windowed = model.cell in WINDOWED
     config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
+    both = model.directions == 2
+    if both and config.job == "sample":
+        raise ConfigError("--directions 2 reads what follows, so it cannot write: leave out --job")
     result = benchmark(
         config.job,
         Architecture.of(
             model,
+            num_labels=config.vocab_size if both else 0,  # as many labels as symbols
             cell=model.cell or "gru",
             context=model.context or (CONTEXT if windowed else 0),
             embedding_size=model.embedding_size or (WINDOW_EMBEDDING if windowed else 0),

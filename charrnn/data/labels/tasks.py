@@ -51,6 +51,10 @@ class LabelTask(LabelledTask):
         items = from_lines(stored)
         return Parsed([item.text for item in items], [item.label for item in items])
 
+    def texts_alone(self, codes: Codes) -> Codes:
+        """Return the texts without their labels, each followed by a line end."""
+        return to_codes("".join(f"{text}\n" for text in self.parse(codes).texts))
+
     def shown(self, text: str, labels: Sequence[str]) -> str:
         """Return the text after its label."""
         return f"{labels[0]}: {text}"
