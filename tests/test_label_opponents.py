@@ -8,9 +8,9 @@ import pytest
 
 from charrnn.evaluation.labels import labelling, naive_bayes, per_label_ngrams
 from charrnn.evaluation.labels.labelling import Fitness, divide, learned, normalized, portions
+from charrnn.evaluation.labels.majority import majority
 from charrnn.evaluation.labels.naive_bayes import log_likelihoods
-from charrnn.evaluation.labels.opponents import kneser_ney_per_label, majority
-from charrnn.evaluation.labels.per_label_ngrams import text_scores
+from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label, text_scores
 from charrnn.evaluation.labels.strings import Codes
 from charrnn.evaluation.ngrams import kneser_ney_probabilities
 

@@ -5,15 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from charrnn.evaluation.labels.opponents import (
+from charrnn.evaluation.labels.mixing import fit_mixture, mix
+from charrnn.evaluation.labels.tagging import (
+    WINDOWS,
     backoff_tagger,
-    fit_mixture,
     likeliest_form,
     likeliest_tag,
-    mix,
     unchanged,
 )
-from charrnn.evaluation.labels.tagging import WINDOWS
 
 
 def test_the_likeliest_tag_of_each_token():

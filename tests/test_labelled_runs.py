@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import charrnn
 from charrnn.cli.app import app
-from charrnn.config import TrainConfig
+from charrnn.config import ModelConfig, TrainConfig
 from charrnn.data.labels.examples import Examples, Pieces
 from charrnn.data.labels.task import OFTEN
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
@@ -22,6 +22,7 @@ from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.sampling.items import sample_items
 from charrnn.storage.checkpoint import load, save
 from charrnn.text import read_corpus
+from charrnn.training.new import prepare
 from charrnn.training.resume import resume
 
 EACH = pytest.mark.parametrize("predict", TEXTS)
@@ -164,6 +165,7 @@ def test_of_a_long_text_with_one_label_the_beginning_is_read():
         lengths=np.array([10, 20]),
         targets=np.array([0, 1]),
         scored=np.ones(2, bool),
+        of_texts=True,
     )
     pieces = Pieces.of(examples, 12)
     assert pieces.lengths.tolist() == [10, 12]
@@ -594,3 +596,185 @@ def test_errors_are_of_charrnn(tmp_path):
     (tmp_path / "a.txt").write_text("x\ta\n" * 30, encoding="utf-8")
     with pytest.raises(CharrnnError):
         new(tmp_path / "run", tmp_path / "a.txt", predict="label")
+
+
+# What went wrong once
+
+
+def test_a_batch_may_have_nothing_to_predict(tmp_path):
+    text = "".join(f"{'long prompt ' * 12}{n}\tanswer {n}\n" for n in range(60))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    run = new(tmp_path / "run", tmp_path / "a.txt", prompted=True, steps=12, seq_len=24)
+    events = list(run.train())
+    assert events[-1].reason == "done"
+    assert 0 < events[-1].train_nats < 10
+
+
+def test_a_prompted_run_that_starts_from_a_model_of_items_is_prompted(tmp_path):
+    text = "".join(f"Say {n}\n{'abc' * 5} {n}.\n\n" for n in range(90))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    list(new(tmp_path / "lm", tmp_path / "a.txt", items="blank-line", steps=3).train())
+    settings = {"items": "blank-line", "prompted": True, "steps": 3}
+    run = new(tmp_path / "run", tmp_path / "a.txt", init_from=tmp_path / "lm", **settings)
+    held = run._setup.sides.held
+    list(run.train())
+    checkpoint = load(tmp_path / "run" / "best.npz")
+    again = checkpoint.sides(read_corpus([tmp_path / "a.txt"])).held
+    assert held.tolist() == again.tolist()
+    found = charrnn.load(tmp_path / "run").evaluate()
+    assert found.nats_per_char == pytest.approx(checkpoint.history.best_nats, rel=1e-5)
+
+
+def test_the_folder_of_a_text_is_its_label_wherever_it_lies(tmp_path, monkeypatch):
+    for number, line in enumerate(names().splitlines()):
+        label, text = line.split("\t")
+        (tmp_path / "data" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / label / f"{number}.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = new(tmp_path / "run", tmp_path / "data", predict="label", items="file", steps=3)
+    list(run.train())
+    assert load(tmp_path / "run" / "best.npz").labels == ("closed", "open")
+    assert evaluate_labels(load(tmp_path / "run" / "best.npz")).texts > 10
+    resume(tmp_path / "run", length=TrainConfig(steps=5)).close()
+
+
+def test_validation_reads_what_training_reads(tmp_path):
+    text = "".join(
+        f"{label}\t{label[0] * 20}{other[0] * 20}{n}\n"
+        for n in range(60)
+        for label, other in (("red", "blue"), ("blue", "red"))
+    )
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    run = new(tmp_path / "run", tmp_path / "a.txt", predict="label", seq_len=16, steps=40)
+    assert any("only the beginning" in notice for notice in run.notices)
+    *_, finished = run.train()
+    found = evaluate_labels(load(tmp_path / "run" / "best.npz"))
+    assert finished.best_accuracy == found.labels.accuracy == 1
+
+
+def test_a_label_that_is_only_held_out_leaves_the_counts_their_weights(tmp_path):
+    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(names(80, 7) + "other\tzzzz\n", encoding="utf-8")
+    run = prepare(
+        [tmp_path / "a.txt"],
+        val=[tmp_path / "b.txt"],
+        model=ModelConfig(hidden_size=8, members=1),
+        train=TrainConfig(predict="label", counts=True, steps=5),
+        out=tmp_path / "run",
+    )
+    list(run.train())
+    assert max(load(tmp_path / "run" / "best.npz").mixture[1:]) > 0.1
+
+
+def test_few_different_answers_do_not_hold_out_half_of_the_text(tmp_path):
+    text = "".join(f"question {n}\t{('yes', 'no', 'maybe')[n % 3]}\n" for n in range(300))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    for key in range(5):
+        run = new(tmp_path / f"{key}", tmp_path / "a.txt", prompted=True, split_key=key, steps=1)
+        held, learned = (len(side) for side in (run._setup.sides.held, run._setup.sides.learned))
+        run.close()
+        assert 0 < held < 0.3 * (held + learned)
+
+
+def test_long_names_of_labels_do_not_spoil_the_split(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    for label in ("a" * 40, "b" * 40):
+        lines = {f"{x}{y}" for x in "abcdefghij" for y in "klmnopqrst"}
+        Path(f"data/{label}.txt").write_text("\n".join(sorted(lines)), encoding="utf-8")
+    list(new(tmp_path / "run", "data", predict="label", val_fraction=0.4, steps=2).train())
+    assert load("run/best.npz").held_out > load("run/best.npz").characters / 2
+
+
+def test_a_model_of_single_characters_takes_no_longer_tokens(tmp_path):
+    (tmp_path / "c.txt").write_text(tagged(characters=True), encoding="utf-8")
+    list(new(tmp_path / "c", tmp_path / "c.txt", predict="tags", steps=3).train())
+    (tmp_path / "words.txt").write_text(tagged(9), encoding="utf-8")
+    for words in (["predict", "-", "--conll"], ["eval", tmp_path / "words.txt"]):
+        result = run(*words, "--model", tmp_path / "c", stdin="the\n23\n")
+        assert result.exit_code == 2
+        assert "single characters" in result.stderr
+
+
+def test_tokens_may_have_spaces(tmp_path):
+    text = tagged().replace("cat\tO", "black cat\tO")
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    list(new(tmp_path / "run", tmp_path / "a.txt", predict="tags", steps=3).train())
+    result = run("eval", "--baselines", "--model", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+
+
+def test_tokens_are_read_from_the_forms_that_train_reads(folder):
+    model = ("--conll", "--model", folder / "tags")
+    wanted = "the\tO\n7\tB-N\n\n"
+    assert run("predict", "-", *model, stdin="the DT B-NP O\n7 CD I-NP B-N\n").stdout == wanted
+    assert run("predict", "-", *model, stdin="the\tO\n7\tB-N\n").stdout == wanted
+    conllu = folder / "a.conllu"
+    row = "\t".join(["_"] * 8)
+    conllu.write_text(f"# text = the 7\n1\tthe\t{row}\n2\t7\t{row}\n\n", encoding="utf-8")
+    assert run("predict", conllu, *model).stdout == wanted
+
+
+def test_texts_of_one_symbol_keep_their_labels(tmp_path):
+    text = "".join(f"{symbol}\n" for symbol in "aBcDeFgHiJkLmNoPqRsTuVwXyZ" * 20)
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    run = new(tmp_path / "run", tmp_path / "a.txt", predict="case", steps=2, val_fraction=0.3)
+    list(run.train())
+    assert load(tmp_path / "run" / "best.npz").architecture.head == "step"
+
+
+def test_one_file_of_a_folder_of_labels_may_be_held_out(tmp_path):
+    for side, seed in (("a", 1), ("b", 2)):
+        (tmp_path / side).mkdir()
+        for label in ("open", "closed"):
+            rows = [line.split("\t") for line in names(200, seed).splitlines()]
+            texts = [text for own, text in rows if own == label]
+            (tmp_path / side / f"{label}.txt").write_text("\n".join(texts), encoding="utf-8")
+    run = prepare(
+        [tmp_path / "a"],
+        val=[tmp_path / "b" / "open.txt"],
+        train=TrainConfig(predict="label", steps=2),
+        out=tmp_path / "run",
+    )
+    assert set(run._setup.task.parse(run._setup.sides.held).labels) == {"open"}
+    list(run.train())
+    assert evaluate_labels(load(tmp_path / "run" / "best.npz")).texts > 10
+
+
+def test_a_symbol_of_prompts_alone_is_never_predicted(prompted):
+    checkpoint = load(prompted / "run" / "best.npz")
+    symbols = dict(zip(checkpoint.vocabulary.symbols.tolist(), checkpoint.counts, strict=True))
+    assert symbols[ord("\t")] == 0
+    assert symbols[ord("a")] > 0
+
+
+def test_empty_texts_are_counted(tmp_path):
+    (tmp_path / "a.txt").write_text(names() + "open\t\nclosed\t \n", encoding="utf-8")
+    run = new(tmp_path / "run", tmp_path / "a.txt", predict="label")
+    run.close()
+    assert "2 texts are empty: left out" in run.notices
+
+
+def test_counts_need_something_to_be_fitted_on(tmp_path):
+    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
+    with pytest.raises(ConfigError, match="held out"):
+        new(tmp_path / "run", tmp_path / "a.txt", predict="label", counts=True, val_fraction=0.0)
+
+
+def test_a_deep_language_model_begins_a_network_of_both_directions(tmp_path):
+    (tmp_path / "a.txt").write_text(sentences(), encoding="utf-8")
+    lm = prepare(
+        [tmp_path / "a.txt"],
+        model=ModelConfig(hidden_size=8, num_layers=2, members=1),
+        train=TrainConfig(steps=3, lines=True),
+        out=tmp_path / "lm",
+    )
+    list(lm.train())
+    run = new(tmp_path / "run", tmp_path / "a.txt", predict="spaces", init_from=tmp_path / "lm")
+    W = run._setup.model.parameters["layers.1.W"]
+    run.close()
+    old = load(tmp_path / "lm" / "best.npz").weights["layers.1.W"]
+    assert (W[:, :8] == old[:, :8]).all()
+    assert not W[:, 8:16].any()
+    assert (W[:, 16:] == old[:, 8:]).all()

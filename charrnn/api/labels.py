@@ -1,24 +1,22 @@
 """What a program does with a model that labels."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from charrnn.config import TextConfig
 from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation, evaluate_labels
-from charrnn.evaluation.labels.labeller import Labelled, Labeller, Tagged
-from charrnn.evaluation.scored_text import read_for
+from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
+from charrnn.evaluation.scored_text import read_named
 from charrnn.storage.checkpoint import Checkpoint
-from charrnn.text import Corpus, read_corpus
+from charrnn.text import Corpus
 
 Texts = Sequence[str] | Sequence[Sequence[str]]
 
 
 def predictions(
     labeller: Labeller, texts: Texts, *, top: int, keep: bool
-) -> list[Labelled] | list[Tagged] | list[str]:
+) -> list[LabelledText] | list[TaggedText] | list[str]:
     """Return what a model predicts for texts: see ``Model.predict``.
 
     Raises
@@ -29,6 +27,8 @@ def predictions(
     predict = labeller.task.predict
     if isinstance(texts, str):
         raise ConfigError("texts are a list: predict([text])")
+    if top < 1:
+        raise ConfigError(f"top {top} is out of range: it must be at least 1")
     if top != 1 and predict != "label":
         raise ConfigError(f"top needs a model of labels, and this one predicts {predict}")
     if keep and predict in ("label", "tags"):
@@ -51,6 +51,7 @@ def evaluation_of_labels(
     *,
     reading: Mapping[str, Any],
     of_text: Mapping[str, Any],
+    columns: str | None,
     baselines: bool,
     threads: int,
     cache_dir: Path | None,
@@ -68,16 +69,13 @@ def evaluation_of_labels(
             f"{checkpoint.settings.predict}: leave it out"
         )
     if corpus is None and len(paths):
-        corpus = read_for(checkpoint, partial(_read, paths), reading)
+        corpus = read_named(checkpoint, paths, reading)
     return evaluate_labels(
         checkpoint,
         paths,
         corpus=corpus,
+        columns=columns,
         baselines=baselines,
         threads=threads,
         cache_dir=cache_dir,
     )
-
-
-def _read(paths: Sequence[str | Path], config: TextConfig) -> Corpus:
-    return read_corpus(paths, **config.to_json())

@@ -14,7 +14,7 @@ from charrnn.config import EvalConfig, SampleConfig, TextConfig
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
-from charrnn.evaluation.labels.labeller import Labelled, Labeller, Tagged
+from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.result import Evaluation
 from charrnn.evaluation.scored_text import read_for
 from charrnn.nn.model import CharModel
@@ -219,6 +219,8 @@ class Model:
         if unknown not in ("score", "error"):
             raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
         self._check_writes()
+        if self.checkpoint.settings.prompted:
+            raise ConfigError("score would charge the prompt: evaluate(text=...) reads it instead")
         return score_text(self.checkpoint, self.network, text, context=context, unknown=unknown)
 
     def predict(
@@ -228,7 +230,7 @@ class Model:
         top: int = 1,
         keep: bool = False,
         threads: int | None = None,
-    ) -> list[Labelled] | list[Tagged] | list[str]:
+    ) -> list[LabelledText] | list[TaggedText] | list[str]:
         r"""Label texts, tag their tokens, or restore what they lack.
 
         Parameters
@@ -245,7 +247,7 @@ class Model:
 
         Returns
         -------
-        list of Labelled, of Tagged or of str
+        list of LabelledText, of TaggedText or of str
             For each text: its ``label`` and its ``labels`` with their probabilities; its
             ``tokens``, ``tags`` and their ``probabilities``; or the restored text.
 
@@ -272,6 +274,7 @@ class Model:
         *,
         text: str | bytes | None = None,
         baselines: bool = False,
+        columns: str | None = None,
         threads: int | None = None,
         **settings: Any,
     ) -> Evaluation | LabelEvaluation:
@@ -289,6 +292,8 @@ class Model:
             The text itself; bytes for a model of bytes alone.
         baselines : bool
             Whether to compare with n-grams and compressors that know the same training text.
+        columns : str, optional
+            Of a model of labels: those of label and text in a .csv, where not as in training.
         threads : int, optional
             Processes, as many as there are cores if left out; no effect on the result.
         **settings
@@ -341,6 +346,7 @@ class Model:
                 corpus,
                 reading=reading,
                 of_text=of_text,
+                columns=columns,
                 baselines=baselines,
                 threads=threads or available_cores(),
                 cache_dir=self._cache_dir,

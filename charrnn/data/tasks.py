@@ -197,16 +197,26 @@ class PromptedItems(SeparateItems):
             return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
         return Sides.of(Split(len(codes), held_out), codes)
 
+    def counts(self, learned: Codes, vocabulary: Vocabulary) -> NDArray[np.int64]:
+        """Return how often each symbol is predicted."""
+        return vocabulary.count(self.predicted(learned))
+
     def prompts(self, codes: Codes) -> NDArray[np.int64]:
         """Return the length of the prompt of each item, its border counted in."""
         return prompts_of(codes, self.end, self.border)
 
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
         """Return what is learned and what is held out."""
-        pairs = [item.partition(chr(self.border)) for item in texts_of(codes, self.end)]
-        held = held_out([text for *_, text in pairs], None, fraction, key)
-        is_held = np.repeat(held, lengths_of(codes, self.end))
-        return codes[~is_held], codes[is_held]
+        items = texts_of(codes, self.end)
+        texts = [item.partition(chr(self.border))[2] for item in items]
+        lengths = lengths_of(codes, self.end)
+        # Of a few answers to many questions, whole items are held out, or else nothing.
+        for hashed in (texts, items):
+            held = held_out(hashed, None, fraction, key)
+            is_held = np.repeat(held, lengths)
+            if 0 < held.mean() <= MOST_TIMES * fraction and 2 * is_held.sum() <= len(codes):
+                return codes[~is_held], codes[is_held]
+        return codes, codes[:0]
 
 
 def task_of(settings: TrainingSettings, labels: Sequence[str] = ()) -> Task:

@@ -133,14 +133,27 @@ def named_text(
         If that is not possible: see ``evaluate_checkpoint``.
     """
 
+    corpus = read_named(checkpoint, paths, text, stdin=stdin, cache_dir=cache_dir)
+    return given_text(checkpoint, corpus, unknown, paths=paths, cache_dir=cache_dir)
+
+
+def read_named(
+    checkpoint: Checkpoint,
+    paths: Sequence[str | Path],
+    text: Mapping[str, Any],
+    *,
+    stdin: BinaryIO | None = None,
+    cache_dir: Path | None = None,
+) -> Corpus:
+    """Read files in the form that a model knows; see ``read_for``."""
+
     def read(reading: TextConfig) -> Corpus:
         nonlocal stdin
         corpus = read_corpus(paths, **reading.to_json(), cache_dir=cache_dir, stdin=stdin)
         stdin = corpus.stdin or stdin
         return corpus
 
-    corpus = read_for(checkpoint, read, text)
-    return given_text(checkpoint, corpus, unknown, paths=paths, cache_dir=cache_dir)
+    return read_for(checkpoint, read, text)
 
 
 def read_for(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.task import Task
-from charrnn.evaluation.labels.scorer import LabelScorer
+from charrnn.evaluation.labels.scorer import LONGEST, LabelScorer
 from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scorers import Scorer, TextScorer
 from charrnn.text import Vocabulary
@@ -40,14 +40,18 @@ def scorer_for(
     tails: Sequence[Codes] = (),
     characters: int | None = None,
     marked: NDArray[np.bool_] | None = None,
+    seq_len: int = LONGEST,
 ) -> Scorer | None:
-    """Return what scores a text for a task: its labels, or as ``usual_scorer`` does."""
+    """Return what scores a text for a task: its labels, or as ``usual_scorer`` does.
+
+    Of labelled texts at most ``seq_len`` symbols are read at once, as in training.
+    """
     if not isinstance(task, LabelledTask):
         return usual_scorer(
             codes, vocabulary, task=task, tails=tails, characters=characters, marked=marked
         )
     examples = task.examples(codes, vocabulary)
-    return LabelScorer(examples, characters) if examples.scored.any() else None
+    return LabelScorer(examples, characters, seq_len) if examples.scored.any() else None
 
 
 def usual_scorer(

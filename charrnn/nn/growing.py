@@ -67,8 +67,14 @@ def fill_body(
 
 def _fill_input(name: str, values: Array, old: Array, places: NDArray[np.integer], V: int) -> None:
     """Fill a matrix of an encoder or a layer; what reads something new stays as it is."""
+    more = values.shape[-1] - old.shape[-1]
     if old.shape == values.shape:
         values[...] = old
+    elif not name.endswith(("encoder.E", "layers.0.W", "layers.0.reverse.W")):
+        # A layer above two directions: what it reads of the new one counts for nothing yet.
+        first = old.shape[1] // 2
+        values[:, first : first + more] = 0
+        values[:, :first], values[:, first + more :] = old[:, :first], old[:, first:]
     elif name.endswith("encoder.E"):  # a row for each symbol
         values[places] = old
     elif name.endswith(("layers.0.W", "layers.0.reverse.W")):  # one-hot: a column for each

@@ -25,7 +25,7 @@ from charrnn.text.codes import Codes
 ROUNDS = 50
 """How often a model is asked for more items that are new before that is given up."""
 LEAST_AT_ONCE = 32
-MOST_LABELS, TIMES_A_LABEL = 1000, 5
+MOST_PROMPTS, TIMES_A_LABEL = 1000, 5
 """Prompts are labels if there are no more of them, each so often on average."""
 
 
@@ -82,7 +82,7 @@ def few_prompts(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> lis
         item for chunk in chunks_of_items(codes, task.end) for item in texts_of(chunk, task.end)
     ]
     prompts = {item.partition(chr(task.border))[0] for item in items}
-    few = len(prompts) <= min(MOST_LABELS, len(items) // TIMES_A_LABEL)
+    few = len(prompts) <= min(MOST_PROMPTS, len(items) // TIMES_A_LABEL)
     return sorted(prompts) if few else []
 
 
@@ -192,7 +192,7 @@ def sample_items(
     novel : bool
         Whether to leave out what is known, and what was drawn before.
     prompt : str
-        What a prompted model reads before each item; see ``check_prompt``.
+        What a prompted model reads before each item; see ``full_prompt``.
     seed : str
         What each item begins with.
     unknown : "error" or "skip"

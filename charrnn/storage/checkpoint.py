@@ -30,7 +30,7 @@ from charrnn.data.tasks import task_of
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.nn.model import CharModel
 from charrnn.storage.formats import FORMAT, upgraded
-from charrnn.storage.history import History, is_count
+from charrnn.storage.history import COUNT_LIMIT, History, is_count
 from charrnn.storage.labels import kept_shape, labels_from, mixture_from, read_kept
 from charrnn.storage.npz import (
     DIRECTORY_LIMIT,
@@ -261,6 +261,10 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
     expected |= {f"training.{name}": shape for name, shape in training.items()}
     kept = kept_shape(meta["kept"], settings)
+    if (len(meta["mixture"]) > 1) != (kept is not None):
+        raise CheckpointError("its mixture is not that of its training texts")
+    if vocabulary.has_unknown != bool(labels):
+        raise CheckpointError("its vocabulary is not that of its task")
     others = {"meta.npy"} if kept is None else {"meta.npy", "kept.npy"}
     members.pop(STRAY, None)
     if set(members) != {f"{name}.npy" for name in expected} | others:
@@ -269,10 +273,12 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     parts, val_files = settings.split_parts, settings.val_files
     if (settings.split_mode == "files") != (val_files > 0) or val_files >= len(meta["sources"]) > 0:
         raise CheckpointError("its split is impossible")
+    # Texts with labels are stored in a form of their own, which may be longer than the corpus.
+    most = characters if not settings.predict else COUNT_LIMIT
     if (
-        not (is_count(characters) and is_count(held_out) and held_out < characters)
+        not (is_count(characters) and is_count(held_out) and held_out < most)
         or held_out % parts
-        or held_out // parts >= max(1, characters // parts)
+        or held_out // parts >= max(1, most // parts)
     ):
         raise CheckpointError("its split is impossible")
     checkpoint = Checkpoint(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from charrnn.config import TrainingSettings
-from charrnn.data.labels.tasks import LabelTask, RestoringTask
+from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
 from charrnn.data.likeness import end_is_unlike
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
@@ -71,7 +71,7 @@ def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None
 
 def _known_share(before: Task, learned: Codes, task: Task, held: Codes) -> float:
     """Return the share of a held-out text that another task has learned from."""
-    if isinstance(task, LabelTask) and not before.labels:  # its texts, without their labels
+    if isinstance(task, LabelTask | TagTask) and not before.labels:  # texts without their labels
         held, task = task.texts_alone(held), SeparateItems("line", LINE_END)
     elif isinstance(task, RestoringTask):  # the whole of its texts, before anything is taken out
         task = SeparateItems(task.items, task.end)

@@ -63,7 +63,9 @@ def _labelled(setup: Setup, task: LabelledTask) -> str:
     codes = setup.sides.held if len(setup.sides.held) else setup.sides.learned
     texts, labels = task.parse(codes)
     parsed = Parsed(texts[:SAMPLE_ITEMS], labels[:SAMPLE_ITEMS])
-    best = log_probabilities(setup.model, task.encode(parsed, setup.vocabulary)).argmax(axis=1)
+    examples = task.encode(parsed, setup.vocabulary)
+    seq_len = setup.train.seq_len
+    best = log_probabilities(setup.model, examples, seq_len=seq_len).argmax(axis=1)
     names = iter([task.labels[number] for number in best.tolist()])
     if task.head == "item":
         return "".join(

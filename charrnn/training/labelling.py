@@ -20,6 +20,8 @@ part is labelled by itself."""
 SYMBOLS_OF_STEP = 1536
 """Symbols of a batch whose symbols all have labels: as many as in a step of text."""
 FEWEST_TEXTS = 8
+LEAST_TEXTS = 5
+"""Texts below which a held-out part says nothing."""
 SIZES = ((3.0, 128), (12.0, 192), (float("inf"), 256))
 """Hidden units of each member by the minutes up to which they label best."""
 MEMBERS = {"item": 3, "step": 1}
@@ -54,6 +56,22 @@ class LabelFacts:
     directions: int
     spaced: bool = False
     share: float = 1.0
+
+
+def enough_texts(held_out: int, characters: int, mean: float, choices: Choices) -> int:
+    """Return how much of divided texts is held out: nothing, with a notice, if it is too little.
+
+    ``mean`` is the length of a text as it is stored.
+    """
+    held, texts = round(held_out / mean), round(characters / mean)
+    if held >= LEAST_TEXTS:
+        return held_out
+    if held_out:
+        choices.notices.append(
+            f"about {held} texts are too few to hold out, and {LEAST_TEXTS} are needed: all "
+            f"{texts:,} are trained on"
+        )
+    return 0
 
 
 def texts_of_batch(train: TrainConfig, mean: float, usual: int, choices: Choices) -> int:

@@ -19,10 +19,15 @@ WORKER = 17_000_000
 FLOAT = 4
 
 
-def text_bytes(corpus: Corpus, sides: Sides) -> int:
+LABELLED = 42
+"""Bytes that a symbol takes with its label, parsed and encoded."""
+
+
+def text_bytes(corpus: Corpus, sides: Sides, *, labelled: bool = False) -> int:
     """Return what a text takes in memory: nothing where it is mapped from a file."""
     parts = (sides.learned, sides.held)
     copies = sum(part.nbytes for part in parts if not np.may_share_memory(part, corpus.codes))
+    copies += LABELLED * len(corpus) if labelled else 0
     return copies + (0 if isinstance(corpus.codes, np.memmap) else corpus.codes.nbytes)
 
 

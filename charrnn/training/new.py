@@ -3,20 +3,22 @@
 import dataclasses
 import io
 from collections.abc import Sequence
-from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.config import ModelConfig, TextConfig, TrainConfig, ValidationSettings
-from charrnn.data.dividing import SEPARATORS, is_line
-from charrnn.data.items import lengths_of
+from charrnn.config import (
+    ModelConfig,
+    TextConfig,
+    TrainConfig,
+    TrainingSettings,
+    ValidationSettings,
+)
 from charrnn.data.labels.task import LabelledTask
-from charrnn.data.labels.tasks import TagTask
 from charrnn.data.task import Task
-from charrnn.data.tasks import PromptedItems, task_for
+from charrnn.data.tasks import task_for
 from charrnn.errors import ConfigError
 from charrnn.nn.model import CharModel
 from charrnn.storage import folder as runs
@@ -24,11 +26,10 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
 from charrnn.storage.own_text import portable
 from charrnn.storage.store import FolderStore, RunStore
-from charrnn.text import Corpus, fitting_corpus, read_corpus
-from charrnn.text.codes import Codes
+from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.fairness import compare_sides
-from charrnn.training.labelling import LabelFacts
+from charrnn.training.items import facts_of, recipe_of_items, with_labels
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
     check_start,
@@ -42,8 +43,6 @@ from charrnn.training.parent import (
 )
 from charrnn.training.recipe import (
     HELD_OUT_LEAST,
-    ItemFacts,
-    Recipe,
     complete,
     split_settings,
 )
@@ -162,9 +161,9 @@ def ready(
     codes, held_apart, found = task.text(corpus, val_files)
     labels = None
     if isinstance(task, LabelledTask):
-        task, labels, more = _with_labels(task, codes)
+        task, labels, more = with_labels(task, codes)
         found = [*found, *more]
-    items = _facts(codes, held_apart, task)
+    items = facts_of(codes, held_apart, task)
     notices: list[str] = []
     if isinstance(task, LabelledTask):
         vocabulary = task.vocabulary(codes, text)
@@ -175,7 +174,7 @@ def ready(
         model = same_shape(start.architecture, model)
     mode, fraction = split_settings(train, val_files)
     held_out: int | None = held_apart
-    if val_files and held_apart < HELD_OUT_LEAST:
+    if val_files and held_apart < HELD_OUT_LEAST and labels is None:
         raise ConfigError(
             f"--val: {held_apart} characters are too few to tell anything, and at least "
             f"{HELD_OUT_LEAST} are needed: name more text, or leave --val out"
@@ -183,8 +182,9 @@ def ready(
     if not val_files:
         held_out = task.held_out(codes, mode, fraction, train.split_key or 0, text.unit)
         if held_out == 0 and fraction:
-            other = "; --split-key N chooses others" if mode == "hashed" else ""
-            notices.append(f"nothing is held out: there are too few different items{other}")
+            other = "; --split-key N chooses others" if mode == "hashed" and not labels else ""
+            what = "texts" if labels else "items"
+            notices.append(f"nothing is held out: there are too few different {what}{other}")
     recipe = complete(
         model,
         train,
@@ -198,13 +198,18 @@ def ready(
     )
     if start is not None:  # a one-hot input stays one, however many symbols come to it
         recipe = with_input_of(start, recipe)
+    if train.counts and not recipe.held_out:
+        raise ConfigError(
+            "--counts fits its weights on what is held out, and nothing is: hold more out, or "
+            "leave --counts out"
+        )
     sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
     if isinstance(task, LabelledTask):
         vocabulary = labelling_vocabulary(task.vocabulary(sides.learned, text), start)
     if items is not None:
-        recipe = _recipe_of_items(recipe, sides.learned, task, train.epochs)
+        recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)
     notices = [*corpus.notices, *notices, *recipe.notices]
-    size = text_bytes(corpus, sides)
+    size = text_bytes(corpus, sides, labelled=isinstance(task, LabelledTask))
     check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
@@ -230,7 +235,7 @@ def ready(
         sides=sides,
         held_out=recipe.held_out,
         counts=counts,
-        sources=portable(corpus.sources),
+        sources=_stored_sources(corpus, recipe.train),
         overlap=shared,
         same_shape=start is not None,
         reasons=recipe.reasons,
@@ -238,6 +243,20 @@ def ready(
     )
     seconds = choose_validations(setup, train, threads)
     return assemble(setup, store, threads=threads, validation_seconds=seconds)
+
+
+def _stored_sources(corpus: Corpus, train: TrainingSettings) -> tuple[Source, ...]:
+    """Return the files as checkpoints name them, with the folder of each where it is a label."""
+    stored = portable(corpus.sources)
+    if train.predict != "label" or train.items != "file":
+        return stored
+    parents = [Path(source.path).parent.name for source in corpus.sources]
+    return tuple(
+        source
+        if "/" in source.path
+        else dataclasses.replace(source, path=f"{parent}/{source.path}")
+        for source, parent in zip(stored, parents, strict=True)
+    )
 
 
 def _check_items(text: TextConfig, train: TrainConfig) -> None:
@@ -297,93 +316,10 @@ def _task_of(train: TrainConfig, corpus: Corpus, start: Checkpoint | None) -> Ta
     task = task_for(train, corpus)
     if (
         start is None
+        or type(start.task) is not type(task)
         or train.predict
         or start.task.items != task.items
         or (corpus.codes == start.task.end).any()
     ):
         return task
     return start.task
-
-
-def _facts(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
-    """Return what the recipe needs to know of the items of a divided text, if it has any.
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer than two, or all are in files that were named to be held out.
-    """
-    if not task.separate:
-        return None
-    lengths = lengths_of(codes, task.end)
-    if isinstance(task, LabelledTask):
-        lengths = task.lengths(codes)
-    if len(lengths) < 2:
-        found = "1 item" if len(lengths) else "no item"
-        raise ConfigError(
-            f"--items {_shown(task.items)} finds {found} in this text, and at least 2 are needed: "
-            "divide it in another way, or leave the option out"
-        )
-    if held_apart == len(codes):
-        raise ConfigError(
-            "there is no item to learn from, only blank text: name other files to train on"
-        )
-    return ItemFacts(task.items, task.end, float(lengths.mean()), int(lengths.max()) - 1)
-
-
-def _with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelFacts, list[str]]:
-    """Return a task with the labels of a text, what the recipe needs to know of them, and notices.
-
-    Raises
-    ------
-    ConfigError
-        If nothing can be learned from them.
-    """
-    notices = task.checked(codes)
-    task = task.fitted(codes)
-    spaced = isinstance(task, TagTask) and task.spaced
-    share = float(task.lengths(codes).sum()) / len(codes)
-    facts = LabelFacts(len(task.labels), task.head, task.usual_directions, spaced, share)
-    return task, facts, notices
-
-
-def _recipe_of_items(recipe: Recipe, learned: Codes, task: Task, epochs: float | None) -> Recipe:
-    """Count the items that are learned from, and what epochs of them are in steps."""
-    train, count = recipe.train, len(lengths_of(learned, task.end))
-    notice = f"{count:,} items to learn from, {_division_words(task.items)}"
-    if isinstance(task, PromptedItems):
-        notice += f", each after a prompt that ends with {task.border_name}"
-    if isinstance(task, LabelledTask):
-        notice = _long_texts(task, learned, train.seq_len)
-    if epochs is not None:
-        steps = max(1, ceil(epochs * task.steps_per_pass(learned, train)))
-        train = dataclasses.replace(train, steps=steps)
-    notices = (*recipe.notices, notice) if notice else recipe.notices
-    return dataclasses.replace(recipe, train=train, notices=notices)
-
-
-def _long_texts(task: LabelledTask, learned: Codes, seq_len: int) -> str:
-    """Say what is done with texts that do not fit into a window, if there are any."""
-    long = int(np.count_nonzero(task.lengths(learned) > seq_len))
-    if not long:
-        return ""
-    what = "each piece is labelled by itself, with some text around it"
-    if task.head == "item":
-        what = "only the beginning of each is read"
-    texts = "text has" if long == 1 else "texts have"
-    return f"{long:,} {texts} more than {seq_len:,} characters (--seq-len): {what}"
-
-
-def _division_words(items: str) -> str:
-    words = {
-        "line": "each a line",
-        "blank-line": "what stands between blank lines",
-        "file": "each a file",
-    }
-    lines = "lines of " if is_line(items) else ""
-    return words.get(items, f"what stands between {lines}{_shown(items)}")
-
-
-def _shown(items: str) -> str:
-    """Return a division as the user gave it, a mark in quotes."""
-    return items if items in SEPARATORS else repr(items.strip("\n") if is_line(items) else items)

@@ -79,7 +79,8 @@ def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
 
     What is dropped is not of the shape: it follows from the new text, if it was not given.
     """
-    for name in SHAPE:
+    names = (*SHAPE, "directions") if old.num_labels else SHAPE
+    for name in names:
         wanted = getattr(new, name)
         has = getattr(old, name)
         if wanted not in (None, has):

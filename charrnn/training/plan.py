@@ -29,6 +29,8 @@ class Plan:
         How much of what is held out can be scored: its characters, or its labels.
     texts : (int, int), optional
         The texts that are learned and those that are held out, where they are labelled.
+    train_symbols : int
+        Symbols that are read in a pass through the training part.
     unseen : int
         Symbols, or labels, that are only held out.
     overlap, validation_share : float
@@ -58,6 +60,7 @@ class Plan:
     val_scored: int
     held_targets: int
     texts: tuple[int, int] | None
+    train_symbols: int
     unseen: int
     overlap: float
     validation_share: float
@@ -100,7 +103,7 @@ def plan_of(
         setup.train,
         len(setup.vocabulary),
         threads,
-        text_bytes=text_bytes(setup.corpus, setup.sides),
+        text_bytes=text_bytes(setup.corpus, setup.sides, labelled=bool(setup.task.labels)),
     )
     return Plan(
         model=setup.architecture,
@@ -115,6 +118,7 @@ def plan_of(
         val_scored=min(setup.validation.val_characters, setup.held_targets),
         held_targets=setup.held_targets,
         texts=_texts(setup),
+        train_symbols=setup.train_symbols,
         unseen=int(np.count_nonzero(setup.unseen)),
         overlap=setup.overlap,
         validation_share=setup.validation_share,

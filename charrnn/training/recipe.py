@@ -31,6 +31,7 @@ from charrnn.training.labelling import (
     LABEL_MINUTES,
     LABEL_WINDOW,
     LabelFacts,
+    enough_texts,
     label_shape,
     texts_of_batch,
 )
@@ -135,7 +136,10 @@ def complete(
     choices = Choices()
     mode, fraction = split_settings(train, val_files, choices)
     wanted = int(characters * fraction) if held_out is None else held_out
-    held_out = _enough(wanted, characters, choices)
+    if labels and items:  # some texts are enough, however short they are
+        held_out = enough_texts(wanted, characters, items.mean / labels.share, choices)
+    else:
+        held_out = _enough(wanted, characters, choices)
     length = characters - held_out
     max_epochs = _max_epochs(train, held_out, choices)
     if labels:

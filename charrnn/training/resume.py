@@ -107,7 +107,7 @@ def resume(
             counts = task.counts(sides.learned, last.vocabulary)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
-        size = text_bytes(own, sides)
+        size = text_bytes(own, sides, labelled=bool(task.labels))
         check_memory(last.architecture, train, len(last.vocabulary), threads, text_bytes=size)
         setup = Setup(
             text=last.text,

@@ -213,9 +213,9 @@ class Run:
         if result.applied:
             history.failures = 0
             history.nats_sum += result.nats
-            history.nats_steps += 1
+            history.nats_steps += result.predicted
         seconds = clock.lap("step", self._trainer.work(history.step))
-        meter.add(result.nats, seconds, applied=result.applied)
+        meter.add(result.nats, seconds, applied=result.applied and result.predicted)
         reason: Reason | None = None
         if not result.applied:
             reason = yield from self._not_finite()

@@ -121,6 +121,7 @@ class Setup:
             tails=self.sides.tails,
             characters=characters,
             marked=self.unseen,
+            seq_len=self.train.seq_len,
         )
 
     def checkpoint(self, trainer: Trainer | None) -> Checkpoint:

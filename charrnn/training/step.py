@@ -264,7 +264,8 @@ class ShardTrainer:
         """
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
-        loss = collect(losses, 0.0) / self.batches.symbols(number)
+        symbols = self.batches.symbols(number)
+        loss = collect(losses, 0.0) / max(1, symbols)
         norm = sqrt(collect(self.team.call("reduce"), 0.0) / len(self.model.members))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
@@ -275,7 +276,7 @@ class ShardTrainer:
         if not applied:
             self.state[...] = 0
         self.step_count = number
-        return StepResult(loss, norm, applied)
+        return StepResult(loss, norm, applied, symbols > 0)
 
     @property
     def is_sound(self) -> bool:

@@ -10,11 +10,15 @@ from charrnn.evaluation.scorers import Score, Scorer
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step did: mean loss in nats per character, gradient norm, whether it was applied."""
+    """What a step did: mean loss in nats per character, gradient norm, whether it was applied.
+
+    ``predicted`` says whether the batch had anything to predict: some have prompts alone.
+    """
 
     nats: float
     grad_norm: float
     applied: bool
+    predicted: bool = True
 
 
 class Trainer(Protocol):

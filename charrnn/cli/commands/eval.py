@@ -45,9 +45,17 @@ def command(
         bool,
         typer.Option(
             "--baselines",
-            help="Compare with an n-gram and compressors that know the same training text.",
+            help="Compare with what counting reaches on the same training text: an n-gram and "
+            "compressors, or for labels naive Bayes, n-grams per label and back-off windows.",
         ),
     ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL,TEXT",
+            help="Of a model of labels: the columns of a .csv, where not as in training.",
+        ),
+    ] = None,
     model: Model = None,
     **settings: Any,
 ) -> None:
@@ -78,10 +86,17 @@ def command(
     trained = load(model)
     say(f"model: {trained.path}", dim=True)
     evaluation = trained.evaluate(
-        files or [], baselines=baselines, threads=threads, **given(EvalConfig, settings), **reading
+        files or [],
+        baselines=baselines,
+        columns=columns,
+        threads=threads,
+        **given(EvalConfig, settings),
+        **reading,
     )
     for notice in evaluation.notices:
         say(f"notice: {notice}")
+    if columns is not None and not isinstance(evaluation, LabelEvaluation):
+        raise ConfigError("--columns needs a model of labels, and this one predicts text")
     if isinstance(evaluation, LabelEvaluation):
         if forms and not as_json:
             raise ConfigError(
@@ -91,7 +106,8 @@ def command(
         if as_json:
             write_json({"model": str(trained.path), **evaluation.to_json()})
         else:
-            write_evaluation(evaluation, shape(trained.checkpoint.architecture))
+            counts = " and counts" if trained.checkpoint.kept is not None else ""
+            write_evaluation(evaluation, shape(trained.checkpoint.architecture) + counts)
         return
     _say_of_its_text(evaluation)
     _say_if_useless(evaluation, bool(files))

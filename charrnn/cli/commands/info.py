@@ -1,5 +1,6 @@
 """``charrnn info``: what a checkpoint holds."""
 
+import unicodedata
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,7 +90,7 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
             *(("source", f"{src.path}, sha256 {src.sha256}") for src in checkpoint.sources),
             ("vocabulary", _vocabulary_words(checkpoint)),
             *([("labels", _label_words(checkpoint))] if checkpoint.labels else []),
-            *([("mixture", _mixture_words(checkpoint))] if checkpoint.mixture else []),
+            *([_mixture_row(checkpoint)] if checkpoint.mixture else []),
         ],
     )
     write("\n")
@@ -114,18 +115,28 @@ def _accuracy_words(checkpoint: "Checkpoint") -> str:
 
 
 def _label_words(checkpoint: "Checkpoint") -> str:
-    shown = [visible_line(shortened(label)) or repr(label) for label in checkpoint.labels]
+    shown = [_label_name(label) for label in checkpoint.labels]
     return f"{count(len(shown), 'label')}: {listing(shown, LABELS_SHOWN)}"
 
 
-def _mixture_words(checkpoint: "Checkpoint") -> str:
-    weights = ", ".join(f"{weight:.2f}" for weight in checkpoint.mixture)
+def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     if not checkpoint.settings.counts:
-        return f"weight of the network {weights}"
+        return "temperature", f"{1 / checkpoint.mixture[0]:.2f}, of the probabilities of labels"
+    weights = ", ".join(f"{weight:.2f}" for weight in checkpoint.mixture)
     return (
+        "mixture",
         f"weights of network, Kneser-Ney n-grams and naive Bayes {weights}; the file holds the "
-        "training texts, which these count on"
+        "training texts, which these count on",
     )
+
+
+def _label_name(label: str) -> str:
+    """Return a label as people read it: marks by their names, and what says nothing."""
+    if not label:
+        return "nothing"
+    if all(unicodedata.combining(symbol) for symbol in label):
+        return " and ".join(unicodedata.name(symbol, "?").lower() for symbol in label)
+    return visible_line(shortened(label)) or repr(label)
 
 
 def _vocabulary_words(checkpoint: "Checkpoint") -> str:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from charrnn.evaluation.labels.labeller import Labeller
     from charrnn.storage.checkpoint import Checkpoint
 
-AT_ONCE = 4096
-"""Texts that are labelled together."""
+AT_ONCE, AT_ONCE_WITH_COUNTS = 4096, 65536
+"""Texts that are labelled together; n-grams are counted again for each time."""
 
 
 @takes(
@@ -71,6 +71,7 @@ def command(
         raise ConfigError(
             f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named"
         )
+    from charrnn.data.labels.sentences import read_tokens
     from charrnn.evaluation.labels.labeller import Labeller
     from charrnn.storage.folder import open_model
 
@@ -84,28 +85,40 @@ def command(
     if keep and predict in ("label", "tags"):
         raise ConfigError(f"--keep needs a model that restores, and this one predicts {predict}")
     say(f"model: {path}", dim=True)
-    lines = [*_lines(checkpoint, files or [], reading), *_given(text or [])]
+    read = _files(checkpoint, files or [], reading)
+    lines = [line for _, content in read for line in content.removesuffix("\n").split("\n")]
+    lines += _given(text or [])
+    if hint := _hint(labeller, lines, conll):
+        say(f"notice: {hint}")
     if predict == "label":
-        _write_labels(labeller, lines, top, as_json)
+        at_once = AT_ONCE if checkpoint.kept is None else AT_ONCE_WITH_COUNTS
+        _write_labels(labeller, lines, top, as_json, at_once)
     elif predict == "tags":
-        _write_tags(labeller, _sentences(labeller, lines, conll), as_json)
+        sentences = [labeller.tokens(line) for line in lines]
+        if conll:
+            sentences = read_tokens([*read, *(("--text", given) for given in text or [])])
+        _write_tags(labeller, sentences, as_json)
     else:
         _write_restored(labeller, lines, keep, as_json)
 
 
-def _lines(checkpoint: "Checkpoint", files: Sequence[str], reading: dict[str, Any]) -> list[str]:
-    """Return the lines of files, read as the run's own text was."""
+def _files(
+    checkpoint: "Checkpoint", files: Sequence[str], reading: dict[str, Any]
+) -> list[tuple[str, str]]:
+    """Return the name and the content of files, read as the run's own text was."""
     if not files:
         return []
-    from charrnn.evaluation.scored_text import read_for
-    from charrnn.text import read_corpus
+    from charrnn.evaluation.scored_text import read_named
 
-    corpus = read_for(
-        checkpoint, lambda config: read_corpus(files, **config.to_json(), stdin=None), reading
-    )
+    corpus = read_named(checkpoint, files, reading)
     for notice in corpus.notices:
         say(f"notice: {notice}")
-    return corpus.text().removesuffix("\n").split("\n")
+    stops = (*corpus.starts[1:], len(corpus))
+    return [
+        (source.path, corpus.text(start, stop))
+        for source, start, stop in zip(corpus.sources, corpus.starts, stops, strict=True)
+        if stop > start
+    ]
 
 
 def _given(texts: Sequence[str]) -> Iterator[str]:
@@ -117,26 +130,25 @@ def _given(texts: Sequence[str]) -> Iterator[str]:
         yield from text.split("\n")
 
 
-def _sentences(labeller: "Labeller", lines: Sequence[str], conll: bool) -> list[tuple[str, ...]]:
-    """Return the tokens of each sentence: a line, or the first columns up to an empty line."""
-    if not conll:
-        return [labeller.tokens(line) for line in lines]
-    sentences: list[tuple[str, ...]] = []
-    tokens: list[str] = []
-    for line in [*lines, ""]:
-        if line:
-            tokens.append(line.partition("\t")[0])
-        elif tokens:
-            sentences.append(tuple(tokens))
-            tokens = []
-    return sentences
+def _hint(labeller: "Labeller", lines: Sequence[str], conll: bool) -> str:
+    """Say that texts seem to have labels already, which are read as text."""
+    full = [line for line in lines if line]
+    labelled = sum(line.partition("\t")[0] in labeller.task.labels for line in full if "\t" in line)
+    fasttext = sum(line.startswith("__label__") for line in full)
+    tabs = sum("\t" in line for line in full)
+    predict = labeller.task.predict
+    if predict == "label" and 2 * max(labelled, fasttext) > len(full):
+        return "most lines begin with a label, which is read as text: charrnn eval FILE compares"
+    if predict == "tags" and not conll and 2 * tabs > len(full):
+        return "most lines have a tab, which is read as text: --conll reads a token a line"
+    return ""
 
 
 def _write_labels(
-    labeller: "Labeller", lines: Sequence[str], top: int | None, as_json: bool
+    labeller: "Labeller", lines: Sequence[str], top: int | None, as_json: bool, at_once: int
 ) -> None:
     """Write a label before each text; an empty line stays one."""
-    for some in _groups(lines):
+    for some in _groups(lines, at_once):
         found = iter(labeller.label([line for line in some if line], top or 1))
         for line in some:
             labels = next(found).labels if line else {}
@@ -152,8 +164,16 @@ def _write_labels(
 
 
 def _write_tags(labeller: "Labeller", sentences: Sequence[tuple[str, ...]], as_json: bool) -> None:
-    for some in _groups([tokens for tokens in sentences if tokens]):
-        for sentence in labeller.tag(some):
+    for some in _groups(sentences):
+        tagged = iter(labeller.tag([tokens for tokens in some if tokens]))
+        for tokens in some:
+            if not tokens:  # an empty line stays one
+                if as_json:
+                    write_json({"tokens": [], "tags": [], "probabilities": []})
+                else:
+                    write("\n")
+                continue
+            sentence = next(tagged)
             if as_json:
                 write_json(
                     {
@@ -176,7 +196,7 @@ def _write_restored(labeller: "Labeller", lines: Sequence[str], keep: bool, as_j
                 write(f"{restored}\n")
 
 
-def _groups(items: Sequence[Any]) -> Iterable[list[Any]]:
+def _groups(items: Sequence[Any], at_once: int = AT_ONCE) -> Iterable[list[Any]]:
     rest = iter(items)
-    while group := list(islice(rest, AT_ONCE)):
+    while group := list(islice(rest, at_once)):
         yield group

@@ -2,12 +2,15 @@
 
 import time
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charrnn.cli.show.console import say, write_json, write_table
-from charrnn.cli.show.words import age, shape, short, size
+from charrnn.cli.show.words import age, percent, shape, short, size
+
+if TYPE_CHECKING:
+    from charrnn.storage.listing import RunSummary
 
 
 def command(
@@ -38,19 +41,27 @@ def command(
         return
     now = time.time()
     write_table(
-        ("run", "model", "parameters", "steps", "best nats", "size", "age", "state"),
+        ("run", "model", "predicts", "parameters", "steps", "best", "size", "age", "state"),
         [
             (
                 run.name,
                 shape(run.model) if run.model else "?",
+                run.predict,
                 f"{run.num_parameters:,}",
                 f"{run.step:,}",
-                "-" if run.best_nats is None else short(run.best_nats),
+                _best(run),
                 size(run.size_bytes),
                 age(now - run.modified),
                 run.state,
             )
             for run in found
         ],
-        right=(2, 3, 4, 5, 6),
+        right=(3, 4, 5, 6, 7),
     )
+
+
+def _best(run: "RunSummary") -> str:
+    """Return the best validation: the share of labels that are right, or nats per character."""
+    if run.best_accuracy is not None:
+        return f"{percent(run.best_accuracy)} right"
+    return "-" if run.best_nats is None else f"{short(run.best_nats)} nats"

@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
 from math import log
@@ -89,6 +90,9 @@ def command(
     if helped:
         say(f"notice: the seed is read as with {helped}, the form that the model knows")
     before = full_prompt(checkpoint, prompt)
+    if before:
+        with suppress(CorpusError):  # the text is gone: which prompts it has nobody knows
+            _check_prompt(checkpoint, before)
     encode_seed(vocabulary, before, unknown)
     if task.separate:
         check_seed(checkpoint, seed)
@@ -127,8 +131,6 @@ def _write_items(
 
     known = None
     try:
-        if options["prompt"]:
-            _check_prompt(checkpoint, options["prompt"])
         known = known_items(checkpoint, cache_dir=cache_directory())
     except CorpusError as error:
         if novel:
@@ -166,8 +168,10 @@ def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
     """
     from charrnn.sampling.items import few_prompts
     from charrnn.storage.folder import cache_directory
+    from charrnn.text.normalizing import normalized
 
-    prompts, prompt = few_prompts(checkpoint, cache_dir=cache_directory()), prompt[:-1]
+    prompts = few_prompts(checkpoint, cache_dir=cache_directory())
+    prompt = normalized(prompt[:-1], checkpoint.vocabulary.normalize)
     if prompts and prompt not in prompts:
         near = get_close_matches(prompt, prompts, 1)
         hint = f"did you mean {near[0]}?" if near else f"it has {listing(prompts)}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from charrnn.training.run import Run
 
 LENGTHS = ("epochs", "steps", "minutes")
+MOST_NAMED = 3
+"""Files that a next step names."""
 SPEED_SECONDS = 3.0
 """How long ``--plan`` measures the speed."""
 
@@ -234,7 +236,10 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     if run.example_prompt is not None:
         first += ["--prompt", run.example_prompt]
     say(f"next: {command_line('charrnn', *first, *model)}")
-    if held_out or "-" not in run.plan.sources:  # without a held-out part, eval needs a file
+    few = len(texts) <= MOST_NAMED
+    if few and (
+        held_out or "-" not in run.plan.sources
+    ):  # without a held-out part, eval needs a file
         say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
 
 

@@ -73,7 +73,7 @@ def _figures(evaluation: "LabelEvaluation") -> list[tuple[str, str]]:
         )
     uniform = f"{evaluation.uniform_nats:.4f} if all were as likely"
     rows += [
-        ("nats per label", f"{evaluation.nats:.4f} ({uniform})"),
+        ("nats per label", f"{_nats(evaluation.nats) or '-'} ({uniform})"),
         ("texts", f"{evaluation.texts:,}, of {evaluation.characters:,} characters"),
     ]
     if evaluation.unknown_labels:
@@ -156,10 +156,14 @@ def _write_rivals(evaluation: "LabelEvaluation", name: str) -> None:
                 *([percent(row[1])] if other else []),
                 percent(row[2]),
                 percent(row[3]),
-                "" if row[4] is None else f"{row[4]:.4f}",
+                _nats(row[4]),
             )
             for row in rows
         ],
         right=range(1, len(heading)),
     )
     write(f"\n{visible_line(evaluation.comparison)}\n")
+
+
+def _nats(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -18,6 +18,14 @@ SPLITS = {
 }
 
 
+RESTORED = {
+    "spaces": "where spaces go",
+    "case": "which letters are capitals",
+    "marks": "which punctuation follows",
+    "accents": "which accents letters have",
+}
+
+
 def say_plan(run: "Run") -> None:
     """Print the plan and the notices on stderr."""
     rows = plan_rows(run.plan)
@@ -61,7 +69,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     if plan.held_out:
         amount = count(plan.held_out, "character")
         if plan.texts:
-            amount = count(plan.texts[1], "text")
+            amount, share = count(plan.texts[1], "text"), plan.texts[1] / sum(plan.texts)
         held_out = f"{amount} ({share:.0%}{where}) held out for validation"
     if plan.texts:
         learned = count(plan.texts[0], "text")
@@ -102,7 +110,7 @@ def _predicted(plan: "Plan") -> str:
         return f"one of {labels:,} labels for each text"
     if predict == "tags":
         return f"one of {labels:,} tags for each {'word' if plan.train.spaced else 'character'}"
-    return f"{predict} that were taken out, one of {labels:,} labels for each character"
+    return f"{RESTORED[predict]}, one of {labels:,} labels for each character"
 
 
 def _validation_words(plan: "Plan") -> str:
@@ -144,9 +152,9 @@ def _length_words(plan: "Plan") -> str:
 
 
 def _seconds(plan: "Plan", speed: float) -> float:
-    most = plan.train.max_epochs * plan.train_characters / speed if plan.train.max_epochs else inf
+    most = plan.train.max_epochs * plan.train_symbols / speed if plan.train.max_epochs else inf
     if plan.train.steps:
-        return min(most, (plan.epochs or 0) * plan.train_characters / speed)
+        return min(most, (plan.epochs or 0) * plan.train_symbols / speed)
     return min(most, 60 * plan.train.minutes)
 
 
@@ -154,5 +162,5 @@ def _time_words(plan: "Plan", speed: float) -> str:
     seconds = _seconds(plan, speed)
     if plan.train.steps:
         return f"about {clock(seconds)}"
-    epochs = seconds * speed / max(1, plan.train_characters)
+    epochs = seconds * speed / max(1, plan.train_symbols)
     return f"{clock(seconds)}, about {epochs:.3g} times through the text at that speed"

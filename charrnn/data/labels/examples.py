@@ -36,21 +36,19 @@ class Examples:
         The label of each text, or of each symbol.
     scored : (k,) or (n,) bool array
         Where it is false, there is no label.
+    of_texts : bool
+        Whether each text has one label.
     """
 
     ids: Ids
     lengths: Numbers
     targets: Numbers
     scored: npt.NDArray[np.bool_]
+    of_texts: bool
 
     def __len__(self) -> int:
         """Return k, the number of texts."""
         return len(self.lengths)
-
-    @property
-    def of_texts(self) -> bool:
-        """Whether each text has one label."""
-        return len(self.targets) == len(self.lengths)
 
     @property
     def starts(self) -> Numbers:

@@ -38,7 +38,11 @@ _EACH = "each line is a label, a tab, a text"
 
 
 def read_labelled(
-    files: Sequence[tuple[str, str]], *, columns: str | None = None, whole_files: bool = False
+    files: Sequence[tuple[str, str]],
+    *,
+    columns: str | None = None,
+    whole_files: bool = False,
+    like: Layout | None = None,
 ) -> tuple[list[Labelled], list[str], Layout]:
     """Read texts and their labels, in the layout that the files have.
 
@@ -60,6 +64,8 @@ def read_labelled(
         The columns of label and text in CSV files, as in ``v1,v2``.
     whole_files : bool
         Whether a file is one text, and the name of its folder the label.
+    like : Layout, optional
+        What other files of the same data have: of "folder", one file may be alone.
 
     Returns
     -------
@@ -76,7 +82,7 @@ def read_labelled(
     CorpusError
         If a line is not what the others are, or if there is no item.
     """
-    layout = _layout_of(files, whole_files)
+    layout = _layout_of(files, whole_files, 1 if like == "folder" else 2)
     if columns is not None and layout != "csv":
         raise ConfigError(
             f"--columns {shown(columns)} is for CSV files, whose names end in .csv, and "
@@ -103,7 +109,7 @@ def _names(files: Sequence[tuple[str, str]]) -> str:
     return ", ".join(name for name, _ in files[:3]) + more
 
 
-def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool) -> Layout:
+def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool, fewest: int) -> Layout:
     """Return which layout files have: by their names, else by what they hold."""
     tables = [kind(name) == ".csv" for name, _ in files]
     if any(tables):
@@ -119,23 +125,41 @@ def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool) -> Layout:
         return "csv"
     if whole_files:
         return "folder"
-    if _all_fasttext(files):
+    if _fasttext_lines(files):
         return "fasttext"
     texts = [kind(name) == ".txt" for name, _ in files]
-    if len(files) > 1 and all(texts) and not any(_has_tabs(content) for _, content in files):
+    tabs = [_has_tabs(content) for _, content in files]
+    if sum(texts) >= 2 and not all(texts) and not any(tabs):
+        other = files[texts.index(False)][0]
+        raise ConfigError(
+            f"{other} is no .txt among files whose names would be labels: leave it out, or give "
+            "lines of a label, a tab, a text"
+        )
+    if len(files) >= fewest and all(texts) and not any(tabs):
         return "folder"
     return "tsv"
 
 
-def _all_fasttext(files: Sequence[tuple[str, str]]) -> bool:
-    found = False
-    for _, content in files:
-        for line in content.split("\n"):
+def _fasttext_lines(files: Sequence[tuple[str, str]]) -> bool:
+    """Return whether lines begin with ``__label__``.
+
+    Raises
+    ------
+    CorpusError
+        If most do and some do not.
+    """
+    count, bad = 0, []
+    for name, content in files:
+        for number, line in enumerate(content.split("\n"), 1):
             if line.startswith(PREFIX):
-                found = True
+                count += 1
             elif line.strip():
-                return False
-    return found
+                bad.append((name, number))
+    if count > len(bad) > 0:
+        name = bad[0][0]
+        lines = [number for own, number in bad if own == name]
+        refuse_lines(name, lines, f"no {PREFIX}", "the other lines begin with it: give it to all")
+    return count > 0 and not bad
 
 
 def _has_tabs(content: str) -> bool:
@@ -193,13 +217,21 @@ def _fasttext(name: str, content: str) -> tuple[list[Labelled], list[str]]:
     return items, notices
 
 
+def _in_one_line(name: str) -> str:
+    """Return the name of a file as a label: tabs and line ends, which divide, are spaces."""
+    return " ".join(re.split(r"[\t\r\n]", name)).strip(" ")
+
+
 def _named_files(files: Sequence[tuple[str, str]]) -> tuple[list[Labelled], list[str]]:
     """Read files ``Label.txt``, each line a text."""
     items = []
     for name, content in files:
-        label = unpacked(name).stem.strip(" ")
+        label = _in_one_line(unpacked(name).stem)
         items += [Labelled(label, line) for line in content.split("\n") if line.strip()]
-    return items, [f"{counted(len(files), 'file')}: each line has its file's name as its label"]
+    notice = f"{counted(len(files), 'file')}: each line has its file's name as its label"
+    if all(unpacked(name).stem.isdigit() for name, _ in files):
+        notice += "; --items file takes the name of its folder"
+    return items, [notice]
 
 
 def _folders(files: Sequence[tuple[str, str]]) -> tuple[list[Labelled], list[str]]:
@@ -207,7 +239,7 @@ def _folders(files: Sequence[tuple[str, str]]) -> tuple[list[Labelled], list[str
     items = []
     num_lines = 0
     for name, content in files:
-        label = PurePath(name).parent.name.strip(" ")
+        label = _in_one_line(PurePath(name).parent.name)
         if not label or label == "..":
             raise ConfigError(
                 f"{name} lies in no folder that could name its label: with --items file, give "

@@ -71,6 +71,35 @@ def read_tagged(
     return items, [], layout
 
 
+def read_tokens(files: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Read sentences to be tagged: the first column of each line, or FORM of CoNLL-U.
+
+    A line may be a token alone. Where no line has a tab, columns are divided by spaces if every
+    line has as many of them, two or more.
+
+    Parameters
+    ----------
+    files : sequence of (str, str)
+        As for ``read_tagged``.
+    """
+    sentences: list[tuple[str, ...]] = []
+    for name, content in files:
+        if kind(name) == ".conllu":
+            sentences += [sentence.tokens for sentence in read_tagged([(name, content)])[0]]
+            continue
+        lines = [line for line in content.split("\n") if not line.startswith("-DOCSTART-")]
+        widths = {len(line.split()) for line in lines if line.strip()}
+        spaced = "\t" not in content and len(widths) == 1 and min(widths) > 1
+        tokens: list[str] = []
+        for line in [*lines, ""]:
+            if "\t" in line or line.strip():
+                tokens.append(line.split()[0] if spaced else line.partition("\t")[0])
+            elif tokens:
+                sentences.append(tuple(tokens))
+                tokens = []
+    return sentences
+
+
 def _places(columns: str) -> tuple[int, int]:
     names = [name.strip().casefold() for name in columns.split(",")]
     if len(names) != 2 or not set(names) <= set(CONLLU_COLUMNS):

@@ -6,6 +6,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+TESTED = 5
+"""A label with so many different texts is tested by one at least."""
 FEW_TEXTS = 20
 """Of a label with fewer different texts, an exact share is held out."""
 
@@ -20,10 +22,10 @@ def held_out(
     of the texts does not matter, and a list that grows keeps the split of its old texts.
 
     With labels, the different texts of each label are held out from the lowest hash on: those below
-    the fraction, or, of fewer than ``FEW_TEXTS``, the share that is nearest to it. At least one is
-    held out and at least one is learned, so that every label is tested; a label with one text is
-    learned only. A text with several labels counts for the one that has the fewest different texts,
-    because that one can spare it least (among equals, for the first by code points).
+    the fraction, or, of fewer than ``FEW_TEXTS``, the share that is nearest to it. Of ``TESTED`` or
+    more at least one is held out, and at least one is always learned. A text with several labels
+    counts for the one that has the fewest different texts, because that one can spare it least
+    (among equals, for the first by code points).
 
     Parameters
     ----------
@@ -54,7 +56,8 @@ def held_out(
     sizes = np.bincount(owners)
     held = np.bincount(owners, weights=below).astype(np.int64)
     held = np.where(sizes < FEW_TEXTS, np.floor(fraction * sizes + 0.5).astype(np.int64), held)
-    held = np.minimum(np.maximum(held, 1), sizes - 1)
+    held = np.where(sizes >= TESTED, np.maximum(held, 1), held)
+    held = np.minimum(held, sizes - 1)
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     is_held = np.empty(len(order), np.bool_)
     is_held[order] = ranks < held[owners[order]]

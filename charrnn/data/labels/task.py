@@ -26,6 +26,8 @@ from charrnn.text.codes import Codes, to_codes, to_text
 OFTEN = 2
 """A symbol that occurs less often is read as unknown, so that the model learns what that means."""
 NO_LABEL = -1
+KEPT = 3
+"""Texts whose parts are remembered: a whole one, and its two sides."""
 
 
 class Parsed(NamedTuple):
@@ -65,7 +67,7 @@ class LabelledTask(Task):
     def __init__(self, predict: Predicted, items: str, end: int) -> None:
         self.predict, self.items, self.end = predict, items, end
         self._numbers: dict[str, int] = {}
-        self._parsed: tuple[Codes, Parsed] | None = None
+        self._parsed: list[tuple[Codes, Parsed]] = []
 
     @abstractmethod
     def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
@@ -93,22 +95,35 @@ class LabelledTask(Task):
 
     def parse(self, codes: Codes) -> Parsed:
         """Return the texts and labels of a divided text."""
-        if self._parsed is None or self._parsed[0] is not codes:
-            self._parsed = codes, self._parse(to_text(codes))
-        return self._parsed[1]
+        for known, parsed in self._parsed:
+            if known is codes:
+                return parsed
+        found = self._parse(to_text(codes))
+        self._parsed[:] = [*self._parsed, (codes, found)][-KEPT:]
+        return found
 
     def fitted(self, codes: Codes) -> Self:
         """Return the task with the labels of a divided text."""
+        return self.with_labels(sorted(self.known_labels(codes)))
+
+    def labels_of_several_texts(self, codes: Codes) -> set[str]:
+        """Return the labels that more than one text of a divided text has."""
+        texts: dict[str, set[int]] = {}
+        for number, some in enumerate(self.parse(codes).labels):
+            for label in set(_as_list(some)) - {None}:
+                texts.setdefault(str(label), set()).add(number)
+        return {label for label, own in texts.items() if len(own) > 1}
+
+    def known_labels(self, codes: Codes) -> set[str]:
+        """Return the labels that occur in a divided text."""
         labels = self.parse(codes).labels
-        found = {label for some in labels for label in _as_list(some) if label is not None}
-        return self.with_labels(sorted(found))
+        return {label for some in labels for label in _as_list(some) if label is not None}
 
     def with_labels(self, labels: Sequence[str]) -> Self:
         """Return the task with these labels."""
         new = copy(self)
         new.labels = tuple(labels)
         new._numbers = {label: number for number, label in enumerate(labels)}
-        new._parsed = None
         return new
 
     def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
@@ -154,6 +169,8 @@ class LabelledTask(Task):
         held = held_out(texts, whole, fraction, key)  # type: ignore[arg-type]
         lengths = np.diff(np.flatnonzero(codes == self.end), prepend=-1)
         is_held = np.repeat(held, lengths)
+        if 2 * np.count_nonzero(is_held) > len(codes):  # there are too few different texts
+            return codes, codes[:0]
         return codes[~is_held], codes[is_held]
 
     def vocabulary(self, learned: Codes, text: TextConfig) -> Vocabulary:
@@ -179,6 +196,7 @@ class LabelledTask(Task):
             lengths=np.array([len(text) for text in texts], np.int64),
             targets=np.where(scored, targets, 0),
             scored=scored,
+            of_texts=self.head == "item",
         )
 
     @abstractmethod
@@ -213,6 +231,10 @@ class LabelledTask(Task):
         """Return the share of the held-out texts that are learned too."""
         known, texts = set(self.parse(learned).texts), self.parse(held).texts
         return sum(text in known for text in texts) / max(1, len(texts))
+
+    def texts_alone(self, codes: Codes) -> Codes:
+        """Return the texts without their labels, each followed by a line end."""
+        return to_codes("".join(f"{text}\n" for text in self.parse(codes).texts))
 
     def lengths(self, codes: Codes) -> npt.NDArray[np.int64]:
         """Return the symbols of each text."""

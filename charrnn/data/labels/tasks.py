@@ -1,6 +1,7 @@
 """The tasks that label: texts, tokens, and what was taken out of plain text."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from charrnn.config import Restored
 from charrnn.data.dividing import divide
 from charrnn.data.labels.checks import check_labelled, check_tagged, drop_empty
 from charrnn.data.labels.layouts import (
+    Layout,
     from_lines,
     from_sentences,
     read_labelled,
@@ -16,6 +18,7 @@ from charrnn.data.labels.layouts import (
     to_lines,
     to_sentences,
 )
+from charrnn.data.labels.names import kind
 from charrnn.data.labels.restoring import RESTORERS
 from charrnn.data.labels.task import LabelledTask, Parsed
 from charrnn.errors import ConfigError
@@ -39,21 +42,36 @@ class LabelTask(LabelledTask):
     def __init__(self, items: str = "line", columns: str = "") -> None:
         super().__init__("label", items, LINE_END)
         self.columns = columns
+        self._layout: Layout | None = None  # of what was read before
 
     def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
         """Return lines of a label, a tab and a text."""
-        items, notices, _ = read_labelled(
-            files, columns=self.columns or None, whole_files=self.items == "file"
+        items, notices, self._layout = read_labelled(
+            files,
+            columns=self._columns_for(files),
+            whole_files=self.items == "file",
+            like=self._layout,
         )
-        return to_lines(drop_empty(items)), notices
+        full = drop_empty(items)
+        if empty := len(items) - len(full):
+            texts = "text is" if empty == 1 else "texts are"
+            notices = [*notices, f"{empty:,} {texts} empty: left out"]
+        return to_lines(full), notices
+
+    def _columns_for(self, files: Sequence[tuple[str, str]]) -> str | None:
+        """Return the columns; another text than the run's own may be no table."""
+        is_table = any(kind(name) == ".csv" for name, _ in files)
+        return self.columns or None if is_table or not self.labels else None
+
+    def with_columns(self, columns: str) -> Self:
+        """Return the task with other columns of label and text."""
+        new = copy(self)
+        new.columns = columns
+        return new
 
     def _parse(self, stored: str) -> Parsed:
         items = from_lines(stored)
         return Parsed([item.text for item in items], [item.label for item in items])
-
-    def texts_alone(self, codes: Codes) -> Codes:
-        """Return the texts without their labels, each followed by a line end."""
-        return to_codes("".join(f"{text}\n" for text in self.parse(codes).texts))
 
     def shown(self, text: str, labels: Sequence[str]) -> str:
         """Return the text after its label."""
@@ -98,6 +116,12 @@ class TagTask(LabelledTask):
 
     def joined(self, tokens: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Parsed:
         """Return sentences as texts, with a tag for the last character of each token."""
+        long = next((token for some in tokens for token in some if len(token) != 1), None)
+        if not self.spaced and long is not None:
+            raise ConfigError(
+                f"this model tags single characters, and a token is {long!r:.40}: give tokens of "
+                "one character, or a text as a line"
+            )
         if not self.spaced:
             labels: list[list[str | None]] = [list(some) for some in tags]
             return Parsed(["".join(some) for some in tokens], labels)
@@ -106,16 +130,21 @@ class TagTask(LabelledTask):
             [tags_of_characters(*pair) for pair in zip(tokens, tags, strict=True)],
         )
 
-    def tokens_of(self, text: str) -> tuple[str, ...]:
-        """Return the tokens of a sentence that ``joined`` made."""
-        return tuple(text.split(" ") if self.spaced else text)
+    def tokens_of(self, text: str, labels: Sequence[str | None]) -> tuple[str, ...]:
+        """Return the tokens of a sentence that ``joined`` made, each of which ends at a label."""
+        if not self.spaced:
+            return tuple(text)
+        ends = [place + 1 for place, label in enumerate(labels) if label is not None]
+        starts = [0, *(end + 1 for end in ends[:-1])]
+        return tuple(text[start:end] for start, end in zip(starts, ends, strict=True))
 
     def fitted(self, codes: Codes) -> Self:
         """Return the task with the tags of a text, and whether its tokens are words."""
         sentences = from_sentences(to_text(codes), chr(self.end))
-        new = super().fitted(codes)
+        new = copy(self)
         new.spaced = any(len(token) != 1 for one in sentences for token in one.tokens)
-        return new
+        new._parsed = []  # what is read depends on it
+        return super(TagTask, new).fitted(codes)
 
     def shown(self, text: str, labels: Sequence[str]) -> str:
         """Return the text, each token that is not outside of all spans followed by its tag."""

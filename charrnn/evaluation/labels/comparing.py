@@ -36,7 +36,7 @@ class Figures(NamedTuple):
         if self.restored is not None and self.restored.found_words is not None:
             return "word F1", self.restored.found_words.f1
         if self.restored is not None:
-            return "words right", self.restored.words.accuracy
+            return "word accuracy", self.restored.words.accuracy
         if self.entities is not None:
             return "entity F1", self.entities.f1
         return "accuracy", self.labels.accuracy

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 from charrnn.backend.arrays import Array
 from charrnn.data.labels.task import LabelledTask, Parsed
-from charrnn.errors import CorpusError
+from charrnn.data.labels.tasks import LabelTask
+from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.labels.comparing import Figures, figures
 from charrnn.evaluation.labels.entities import EntityFigures
 from charrnn.evaluation.labels.figures import LabelFigures
@@ -34,8 +35,9 @@ class LabelEvaluation:
     texts : int
     characters : int
         Of all texts.
-    nats : float
-        The mean negative log-probability of the right label, of those that the model knows.
+    nats : float or None
+        The mean negative log-probability of the right label, of those that the model knows; None if
+        it knows none of them.
     uniform_nats : float
         The same if all labels were as likely.
     labels : LabelFigures
@@ -60,7 +62,7 @@ class LabelEvaluation:
     predict: str
     texts: int
     characters: int
-    nats: float
+    nats: float | None
     uniform_nats: float
     labels: LabelFigures
     entities: EntityFigures | None
@@ -85,12 +87,15 @@ class LabelEvaluation:
         name, own = self.main
         best = self.rivals[0]
         points = 100 * abs(own - best.main)
-        if own >= best.main:
-            return f"the model is best: its {name} is {points:.1f} points above {best.name}"
-        why = "train longer, or on more text"
-        if self.labels.interval and points < 100 * self.labels.interval:
-            why = "within the interval of this text"
-        return f"{best.name} is better by {points:.1f} points of {name}: {why}"
+        within = ""
+        if name == "accuracy" and points < 100 * self.labels.interval:
+            within = ", which may be chance: the interval of this text is wider"
+        if own == best.main:
+            return f"the model is level with {best.name}"
+        if own > best.main:
+            return f"the model is best: its {name} is {points:.1f} points above {best.name}{within}"
+        why = within or ": train longer, or on more text"
+        return f"{best.name} is better by {points:.1f} points of {name}{why}"
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""
@@ -120,6 +125,7 @@ def evaluate_labels(
     paths: Sequence[str | Path] = (),
     *,
     corpus: Corpus | None = None,
+    columns: str | None = None,
     baselines: bool = False,
     threads: int = 1,
     stdin: BinaryIO | None = None,
@@ -135,6 +141,8 @@ def evaluate_labels(
         The files that ``corpus`` was read from.
     corpus : Corpus, optional
         The text, in the form of the training text. Without it, what the run held out.
+    columns : str, optional
+        Of label and text in a table, where not as in training.
     baselines : bool
         Whether opponents label it too; they learn from what the model learned from.
     threads, stdin, cache_dir
@@ -147,6 +155,10 @@ def evaluate_labels(
     """
     task = checkpoint.task
     assert isinstance(task, LabelledTask)
+    if columns is not None:
+        if corpus is None or not isinstance(task, LabelTask):
+            raise ConfigError("--columns names those of a FILE for a model of labels")
+        task = task.with_columns(columns)
     codes, train, what, notices = _texts(checkpoint, task, corpus, paths, cache_dir, baselines)
     parsed = task.parse(codes)
     if not parsed.texts:
@@ -166,7 +178,7 @@ def evaluate_labels(
         predict=task.predict,
         texts=len(parsed.texts),
         characters=sum(map(len, parsed.texts)),
-        nats=float(known.mean()) if len(known) else float("nan"),
+        nats=float(known.mean()) if len(known) else None,
         uniform_nats=log(len(task.labels)),
         labels=judged.labels,
         entities=judged.entities,

@@ -22,7 +22,7 @@ from charrnn.text.normalizing import normalized
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledText:
     """A text with the likeliest labels.
 
     Attributes
@@ -42,7 +42,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Tagged:
+class TaggedText:
     """A sentence with a tag for each token.
 
     Attributes
@@ -122,7 +122,7 @@ class Labeller:
             chosen.append([names[number] for number in numbers.tolist()])
         return chosen
 
-    def label(self, texts: Sequence[str], top: int = 1) -> list[Labelled]:
+    def label(self, texts: Sequence[str], top: int = 1) -> list[LabelledText]:
         """Return each text with its likeliest labels.
 
         Parameters
@@ -140,11 +140,11 @@ class Labeller:
         order = np.argsort(-found, axis=1, kind="stable")[:, :top]
         names = self.task.labels
         return [
-            Labelled(text, {names[number]: float(np.exp(row[number])) for number in best})
+            LabelledText(text, {names[number]: float(np.exp(row[number])) for number in best})
             for text, row, best in zip(texts, found, order.tolist(), strict=True)
         ]
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[TaggedText]:
         """Return each sentence with the likeliest tags that agree with each other.
 
         Parameters
@@ -165,7 +165,7 @@ class Labeller:
             numbers = decode(rows, names).tolist()
             probabilities = np.exp(rows[np.arange(len(rows)), numbers]).tolist()
             tags = tuple(names[number] for number in numbers)
-            tagged.append(Tagged(tokens, tags, tuple(probabilities)))
+            tagged.append(TaggedText(tokens, tags, tuple(probabilities)))
         return tagged
 
     def tokens(self, sentence: str | Sequence[str]) -> tuple[str, ...]:

@@ -48,7 +48,11 @@ def fitted(
     numbers = {label: number for number, label in enumerate(task.labels)}
     gold = np.array([numbers[label] for label in cast(list[str], held.labels)], np.int64)
     parts = _parts(task, found, held.texts, kept)
-    weights = fit_mixture(parts, gold)
+    fair = np.ones(len(gold), np.bool_)
+    if kept is not None:  # a label that was never counted is impossible by counts
+        counted = set(cast(list[str], task.parse(kept).labels))
+        fair = np.array([label in counted for label in held.labels], np.bool_)
+    weights = fit_mixture([part[fair] for part in parts], gold[fair])
     accuracy = float((mix(parts, weights).argmax(axis=1) == gold).mean())
     return tuple(weights.tolist()), accuracy
 

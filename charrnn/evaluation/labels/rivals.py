@@ -31,7 +31,7 @@ class Rival:
     ----------
     name : str
     main : float
-        The figure by which it is compared; see ``main_figure``.
+        The figure by which it is compared; see ``Figures.main``.
     accuracy, macro_f1 : float
     nats : float, optional
         Of the right label, where it gives probabilities.
@@ -80,10 +80,15 @@ def _of_texts(task: LabelledTask, train: Parsed, scored: Parsed) -> Iterator[Riv
 
 
 def _of_tags(task: TagTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
-    learned = list(zip(map(task.tokens_of, train.texts), gold_of(train), strict=True))
-    sentences = [task.tokens_of(text) for text in scored.texts]
+    learned = list(zip(_tokens(task, train), gold_of(train), strict=True))
+    sentences = _tokens(task, scored)
     yield _rival("the likeliest tag", task, scored, likeliest_tag(learned, sentences))
     yield _rival("back-off windows", task, scored, backoff_tagger(learned, sentences))
+
+
+def _tokens(task: TagTask, parsed: Parsed) -> list[tuple[str, ...]]:
+    pairs = zip(parsed.texts, cast(list[list[str | None]], parsed.labels), strict=True)
+    return [task.tokens_of(text, labels) for text, labels in pairs]
 
 
 def _of_restored(task: RestoringTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
