@@ -108,11 +108,10 @@ class LabelledTask(Task):
 
     def labels_of_several_texts(self, codes: Codes) -> set[str]:
         """Return the labels that more than one text of a divided text has."""
-        texts: dict[str, set[int]] = {}
-        for number, some in enumerate(self.parse(codes).labels):
-            for label in set(_as_list(some)) - {None}:
-                texts.setdefault(str(label), set()).add(number)
-        return {label for label, own in texts.items() if len(own) > 1}
+        counts: Counter[str] = Counter()
+        for some in self.parse(codes).labels:
+            counts.update(label for label in set(_as_list(some)) if label is not None)
+        return {label for label, count in counts.items() if count > 1}
 
     def known_labels(self, codes: Codes) -> set[str]:
         """Return the labels that occur in a divided text."""
