@@ -1,4 +1,4 @@
-"""What is said of a run: over- and underfitting, and the one option to try."""
+"""Advice at the end of a run: overfitting, underfitting, and the one option to try."""
 
 from charrnn.training.advice import of_run
 

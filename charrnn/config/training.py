@@ -85,7 +85,7 @@ class TrainConfig(Settings):
     counts: bool = setting(
         False,
         "With --predict label: mix the network with n-grams of the training texts, which the "
-        "checkpoint then holds: whoever has it can read them.",
+        "checkpoint then contains in full: do not share it if they are private.",
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(

@@ -77,7 +77,7 @@ def decay_svg(lines: Sequence[Line], *, title: str) -> str:
     lines : sequence of Line
         At least one; the legend has them in this order.
     title : str
-        What is drawn, as plain text.
+        The title of the chart, as plain text.
     """
     drawn = [_points(line) for line in lines]
     top, bottom = _range(drawn)

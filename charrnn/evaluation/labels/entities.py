@@ -27,7 +27,7 @@ def has_entities(labels: Iterable[str]) -> bool:
 class EntityFigures:
     """How well entities are found, by strict IOB2, as conlleval and seqeval (strict) score them.
 
-    A span begins with B-X and goes on with I-X of the same kind X. An I-X without its B-X begins
+    A span begins with B-X and continues with I-X of the same kind X. An I-X without its B-X begins
     nothing. A span is right if its borders and its kind are.
 
     Attributes
