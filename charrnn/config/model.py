@@ -11,7 +11,7 @@ Nonlinearity = Literal["tanh", "relu"]
 Head = Literal["step", "item"]
 """What is predicted: something at every step, or one label for a whole item."""
 
-MOST_LABELS = 100_000
+LABELS_STORED = 100_000
 
 WINDOWED: tuple[Cell, ...] = ("window", "bag")
 """Cells that read a fixed number of steps: nothing in them is recurrent."""
@@ -100,7 +100,7 @@ class Architecture(Decided, of=ModelConfig):
     dropout: float = decided(0.0)
     weight_dropout: float = decided(0.0)
     head: Head = "step"
-    num_labels: int = decided(0, low=0, high=MOST_LABELS)
+    num_labels: int = decided(0, low=0, high=LABELS_STORED)
 
     def __post_init__(self) -> None:
         super().__post_init__()

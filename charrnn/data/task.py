@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import Head, Predicted, SplitMode, TrainingSettings, Unit
 from charrnn.data.sides import Sides
+from charrnn.data.splits import Split
 from charrnn.data.windows import Batches
 from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import LINE_END, Codes
@@ -147,3 +148,23 @@ def in_prompts(codes: Codes, end: int, prompts: NDArray[np.int64]) -> NDArray[np
     change[starts + prompts] -= 1
     inside: NDArray[np.bool_] = np.cumsum(change[:-1]) > 0
     return inside
+
+
+class HeldByText(Task):
+    """A task whose items are held out by the hash of their text."""
+
+    @abstractmethod
+    def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
+        """Return what is learned and what is held out."""
+
+    def held_out(
+        self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
+    ) -> int | None:
+        """Return how much is held out."""
+        return len(self._both(codes, fraction, key)[1])
+
+    def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
+        """Hold out the items whose text has a low hash, or those of files of their own."""
+        if held_out and settings.split_mode == "hashed":
+            return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
+        return Sides.of(Split(len(codes), held_out), codes)

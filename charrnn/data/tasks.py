@@ -21,7 +21,7 @@ from charrnn.data.overlap import overlap, overlap_of_items
 from charrnn.data.sides import Sides
 from charrnn.data.splits import HashedSplit, Split
 from charrnn.data.streams import Streams
-from charrnn.data.task import Divided, Task
+from charrnn.data.task import Divided, HeldByText, Task
 from charrnn.errors import CorpusError
 from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import LINE_END, Codes
@@ -138,7 +138,7 @@ class SeparateItems(Task):
         return id_of(vocabulary, self.end)
 
 
-class PromptedItems(SeparateItems):
+class PromptedItems(HeldByText, SeparateItems):
     """Items of which a prompt, up to a tab or the end of their first line, is only read.
 
     So a text from a label, or an answer from a question, is learned: one-to-many.
@@ -185,18 +185,6 @@ class PromptedItems(SeparateItems):
             border=self.border,
         )
 
-    def held_out(
-        self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
-    ) -> int | None:
-        """Return how much the items take whose text has a low hash, whatever their prompt."""
-        return len(self._both(codes, fraction, key)[1])
-
-    def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
-        """Hold out the items whose text has a low hash, or those of files of their own."""
-        if held_out and settings.split_mode == "hashed":
-            return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
-        return Sides.of(Split(len(codes), held_out), codes)
-
     def counts(self, learned: Codes, vocabulary: Vocabulary) -> NDArray[np.int64]:
         """Return how often each symbol is predicted."""
         return vocabulary.count(self.predicted(learned))
@@ -206,7 +194,7 @@ class PromptedItems(SeparateItems):
         return prompts_of(codes, self.end, self.border)
 
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
-        """Return what is learned and what is held out."""
+        """Return what is learned and what is held out, by the text, whatever its prompt."""
         items = texts_of(codes, self.end)
         texts = [item.partition(chr(self.border))[2] for item in items]
         lengths = lengths_of(codes, self.end)

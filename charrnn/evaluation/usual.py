@@ -50,7 +50,7 @@ def scorer_for(
         return usual_scorer(
             codes, vocabulary, task=task, tails=tails, characters=characters, marked=marked
         )
-    examples = task.examples(codes, vocabulary)
+    examples = task.judged(codes, vocabulary)
     return LabelScorer(examples, characters, seq_len) if examples.scored.any() else None
 
 

@@ -43,12 +43,16 @@ def write(text: str, *, raw: bool = False) -> None:
     stream.flush()
 
 
-def write_json(data: Any) -> None:
+def write_json(data: Any, *, texts: bool = False) -> None:
     """Write one JSON value as one line to stdout, in ASCII: safe on every terminal.
 
-    Numbers that are not finite, for which JSON has no form, become null.
+    Numbers that are not finite, for which JSON has no form, become null. Where the value is
+    ``texts``, they are written as ``write`` does.
     """
-    typer.echo(json.dumps(_finite(data)))
+    if texts:
+        write(json.dumps(_finite(data), ensure_ascii=False) + "\n")
+    else:
+        typer.echo(json.dumps(_finite(data)))
 
 
 def _finite(data: Any) -> Any:

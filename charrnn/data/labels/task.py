@@ -8,18 +8,17 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.config import Head, Predicted, SplitMode, TextConfig, TrainingSettings, Unit
+from charrnn.config import Head, Predicted, TextConfig, TrainingSettings, Unit
 from charrnn.data.items import steps_of
 from charrnn.data.labels.examples import Examples, LabelledBatches, Pieces
 from charrnn.data.labels.splitting import held_out
-from charrnn.data.sides import Sides
-from charrnn.data.splits import Split
-from charrnn.data.task import Divided, Task
+from charrnn.data.task import Divided, HeldByText
 from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import Codes, to_codes, to_text
 
@@ -45,7 +44,7 @@ class Parsed(NamedTuple):
     labels: list[str] | list[list[str | None]]
 
 
-class LabelledTask(Task):
+class LabelledTask(HeldByText):
     """Labels for texts, each of which is read from a zero state.
 
     Attributes
@@ -149,18 +148,6 @@ class LabelledTask(Task):
         """Return all of it: nothing is unknown."""
         return known
 
-    def held_out(
-        self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
-    ) -> int | None:
-        """Return the length of what is held out by the hash of its text."""
-        return len(self._both(codes, fraction, key)[1])
-
-    def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
-        """Hold out the texts whose hash is low, or those of files of their own."""
-        if held_out and settings.split_mode == "hashed":
-            return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
-        return Sides.of(Split(len(codes), held_out), codes)
-
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
         """Return what is learned and what is held out."""
         texts, labels = self.parse(codes)
@@ -182,6 +169,17 @@ class LabelledTask(Task):
     def examples(self, codes: Codes, vocabulary: Vocabulary) -> Examples:
         """Return a divided text as ids and targets; a label that is not known is no target."""
         return self.encode(self.parse(codes), vocabulary)
+
+    def judged(self, codes: Codes, vocabulary: Vocabulary) -> Examples:
+        """Return ``examples`` as they are scored: without what ``not_judged`` leaves out."""
+        examples = self.examples(codes, vocabulary)
+        scored = examples.scored.copy()
+        scored[self.not_judged(examples.lengths)] = False
+        return replace(examples, scored=scored)
+
+    def not_judged(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return which labels of texts of these lengths (k,) anybody would get right."""
+        return lengths[:0]
 
     def encode(self, parsed: Parsed, vocabulary: Vocabulary) -> Examples:
         """Return texts as ids and their labels as targets."""

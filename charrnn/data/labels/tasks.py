@@ -5,6 +5,7 @@ from copy import copy
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import Restored
 from charrnn.data.dividing import divide
@@ -194,6 +195,10 @@ class RestoringTask(LabelledTask):
         pairs = [self.restorer.remove(item) for item in stored.split(chr(self.end))[:-1]]
         labels: list[list[str | None]] = [list(some) for _, some in pairs]
         return Parsed([bare for bare, _ in pairs], labels)
+
+    def not_judged(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the last character of each text where spaces are restored: none follows it."""
+        return np.cumsum(lengths) - 1 if self.kind == "spaces" else lengths[:0]
 
     def shown(self, text: str, labels: Sequence[str]) -> str:
         """Return the restored text."""
