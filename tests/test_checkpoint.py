@@ -19,6 +19,7 @@ from scores import score_ids
 from charrnn.config import Architecture, SampleConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.nn.model import CharModel
 from charrnn.sampling.drawing import generate
 from charrnn.storage import checkpoint as module
@@ -164,6 +165,17 @@ def test_a_run_of_the_third_format_goes_on(tmp_path, monkeypatch):
     assert evaluate_checkpoint(load("run/last.npz")).nats_per_char == pytest.approx(
         0.90597, abs=2e-3
     )
+
+
+def test_the_fourth_format_goes_on_loading():
+    checkpoint = load(DATA / "format-4.npz")
+    assert checkpoint.labels == ("closed", "open")
+    assert checkpoint.ngrams is None
+    assert not checkpoint.settings.ngrams
+    assert len(checkpoint.mixture) == 3
+    found = Labeller(checkpoint).label(["bada", "todi"])
+    assert found[0].labels == {"open": pytest.approx(0.99989, abs=1e-5)}
+    assert found[1].labels == {"closed": pytest.approx(0.99997, abs=1e-5)}
 
 
 def test_every_number_of_a_history_comes_back(last, tmp_path):
@@ -341,9 +353,9 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 5": (
-        lambda meta: {**meta, "format": 5},
-        "its format is 5 and this charrnn reads 1 to 4: use a newer charrnn",
+    "format 6": (
+        lambda meta: {**meta, "format": 6},
+        "its format is 6 and this charrnn reads 1 to 5: use a newer charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),

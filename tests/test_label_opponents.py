@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from charrnn.evaluation.labels import labelling, naive_bayes, per_label_ngrams
-from charrnn.evaluation.labels.labelling import Fitness, divide, learned, normalized, portions
+from charrnn.evaluation.labels.labelling import Fitness, divide, learned, log_normalized, portions
 from charrnn.evaluation.labels.majority import majority
 from charrnn.evaluation.labels.naive_bayes import log_likelihoods
 from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label, text_scores
@@ -118,7 +118,7 @@ def test_the_better_choice_labels_more_texts_rightly_then_is_surer():
 
 def test_normalized_scores_keep_their_differences():
     scores = np.array([[-1000.0, -1001.0], [3.0, 3.0]])
-    found = normalized(scores)
+    found = log_normalized(scores)
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1)
     np.testing.assert_allclose(np.diff(found), np.diff(scores))
 

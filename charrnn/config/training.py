@@ -82,6 +82,11 @@ class TrainConfig(Settings):
         "the tag, such as category,message.",
         auto="label,text; form,upos",
     )
+    ngrams: bool = setting(
+        True,
+        "With --predict: mix the network with a linear model of the strings of up to 4 characters, "
+        "which is learned when the network is; --no-ngrams predicts by the network alone.",
+    )
     counts: bool = setting(
         False,
         "With --predict label: mix the network with n-grams of the training texts, which the "
@@ -230,6 +235,7 @@ class TrainingSettings(Decided, of=TrainConfig):
     prompted: bool = False
     columns: str = ""
     spaced: bool = False
+    ngrams: bool = False
     counts: bool = False
     optimizer: OptimizerName
     learning_rate: float

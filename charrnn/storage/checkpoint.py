@@ -9,7 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,25 @@ from charrnn.config import (
     TextConfig,
     TrainingSettings,
     ValidationSettings,
-    codec_name,
 )
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
 from charrnn.data.tasks import task_of
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.linear.model import NgramModel
 from charrnn.nn.model import CharModel
 from charrnn.storage.formats import FORMAT, upgraded
 from charrnn.storage.history import COUNT_LIMIT, History, is_count
-from charrnn.storage.labels import kept_shape, labels_from, mixture_from, read_kept
+from charrnn.storage.labels import (
+    COUNTED,
+    kept_shape,
+    labels_from,
+    mixture_from,
+    ngram_arrays,
+    ngram_shapes,
+    read_kept,
+    read_ngrams,
+)
 from charrnn.storage.npz import (
     DIRECTORY_LIMIT,
     members_of,
@@ -39,6 +48,7 @@ from charrnn.storage.npz import (
     read_member,
     write_arrays,
 )
+from charrnn.storage.sources import sources_from
 from charrnn.system.files import RegularFile, write_whole
 from charrnn.text import Corpus, Source, Vocabulary
 from charrnn.text.codes import Codes
@@ -49,8 +59,6 @@ META_LISTS, META_VALUES = 2**21, 2**23
 """Lists and values that this JSON may have: each takes many times its bytes in memory."""
 STRAY = "allow_pickle.npy"
 """A member that NumPy 2.0 and 2.1 made of an argument that they did not know; nobody reads it."""
-PATH_LIMIT = 2**15
-SOURCE_FIELDS = [item.name for item in fields(Source)]
 MESSAGE_LIMIT = 300
 """Characters of an error: a hostile file may bring long ones."""
 
@@ -88,6 +96,8 @@ class Checkpoint:
         The weights of the network and of what is mixed with it, where they were fitted.
     kept : (m,) int array, optional
         The training texts with their labels, where n-grams are counted on them.
+    ngrams : NgramModel, optional
+        A linear model of n-grams that is mixed with the network.
     """
 
     text: TextConfig
@@ -107,6 +117,7 @@ class Checkpoint:
     labels: tuple[str, ...] = ()
     mixture: tuple[float, ...] = ()
     kept: Codes | None = None
+    ngrams: NgramModel | None = None
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
@@ -165,6 +176,7 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         "labels": list(checkpoint.labels),
         "mixture": list(checkpoint.mixture),
         "kept": None if checkpoint.kept is None else [len(checkpoint.kept)],
+        "ngrams": None if checkpoint.ngrams is None else len(checkpoint.ngrams.keys),
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
         "held_out": checkpoint.held_out,
@@ -181,8 +193,11 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
     }
     if checkpoint.kept is not None:
         arrays["kept"] = checkpoint.kept.astype("<u4")
+    if checkpoint.ngrams is not None:
+        more = ngram_arrays(checkpoint.ngrams)
+        arrays |= {f"ngrams.{name}": array for name, array in more.items()}
     for name, array in arrays.items():
-        if name in ("meta", "kept"):
+        if name in ("meta", "kept", "ngrams.keys"):
             continue
         if array.dtype != np.float32:
             raise CheckpointError(
@@ -261,11 +276,13 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
     expected |= {f"training.{name}": shape for name, shape in training.items()}
     kept = kept_shape(meta["kept"], settings)
-    if (len(meta["mixture"]) > 1) != (kept is not None):
-        raise CheckpointError("its mixture is not that of its training texts")
+    ngrams = ngram_shapes(meta["ngrams"], architecture, settings)
+    mixed = COUNTED * (kept is not None) + bool(ngrams)
+    mixture = mixture_from(meta["mixture"], settings, mixed)
     if vocabulary.has_unknown != bool(labels):
         raise CheckpointError("its vocabulary is not that of its task")
-    others = {"meta.npy"} if kept is None else {"meta.npy", "kept.npy"}
+    others = {"meta.npy", *(f"ngrams.{name}.npy" for name in ngrams)}
+    others |= set() if kept is None else {"kept.npy"}
     members.pop(STRAY, None)
     if set(members) != {f"{name}.npy" for name in expected} | others:
         raise CheckpointError("its arrays are not those of its model")
@@ -287,14 +304,14 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
         settings=settings,
         validation=ValidationSettings.from_json(meta["validation"]),
         vocabulary=vocabulary,
-        sources=_sources(meta["sources"]),
+        sources=sources_from(meta["sources"]),
         characters=characters,
         held_out=held_out,
         history=History.from_json(meta["history"]),
         weights={},
         counts=_counts(meta["counts"], len(labels) or len(vocabulary)),
         labels=labels,
-        mixture=mixture_from(meta["mixture"], settings),
+        mixture=mixture,
     )
     if not with_arrays:
         return checkpoint
@@ -303,6 +320,9 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     }
     if kept is not None:
         checkpoint.kept = read_kept(archive, members["kept.npy"], kept)
+    if ngrams:
+        own = {name: members[f"ngrams.{name}.npy"] for name in ngrams}
+        checkpoint.ngrams = read_ngrams(archive, own, ngrams)
     checkpoint.weights = {name: arrays[f"model.{name}"] for name in shapes}
     checkpoint.training = {name: arrays[f"training.{name}"] for name in training}
     return checkpoint
@@ -361,22 +381,3 @@ def _training_shapes(data: Any) -> dict[str, tuple[int, ...]]:
         ):
             raise CheckpointError("its list of training arrays is malformed")
     return {name: tuple(shape) for name, shape in data.items()}
-
-
-def _sources(data: Any) -> tuple[Source, ...]:
-    sources = tuple(Source(*(item[name] for name in SOURCE_FIELDS)) for item in data)
-    for source in sources:
-        if not (
-            isinstance(source.path, str)
-            and len(source.path) <= PATH_LIMIT
-            and "\0" not in source.path
-            and isinstance(source.sha256, str)
-            and re.fullmatch("[0-9a-f]{64}", source.sha256)
-            and is_count(source.size)
-            and isinstance(source.encoding, str)
-            and (not source.encoding or codec_name(source.encoding) != "auto")
-        ):
-            raise CheckpointError("its list of corpus files is malformed")
-    if not sources:
-        raise CheckpointError("it names no corpus")
-    return sources

@@ -8,7 +8,7 @@ from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import shard_count
 from charrnn.storage.history import History
 
-FORMAT = 4
+FORMAT = 5
 """Goes up when a checkpoint is no longer what an older charrnn expects.
 
 1: no counts, no encoding of a source; lines are held out from the end.
@@ -16,6 +16,7 @@ FORMAT = 4
 3: settings with nothing left open; the number of shards; items of other kinds than lines;
    files of their own that are held out.
 4: labels, prompts, networks that read in both directions, and cells that read a fixed window.
+5: linear models of n-grams beside the network of a model of labels.
 """
 
 _LEFT_OPEN = {
@@ -45,6 +46,9 @@ def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
         meta = _from_format_2(meta)
     if meta["format"] == 3:
         meta = _from_format_3(meta)
+    if meta["format"] == 4:
+        train = {"ngrams": False, **meta["train"]}
+        meta = {**meta, "format": 5, "train": train, "ngrams": None}
     return meta
 
 

@@ -1,18 +1,23 @@
 """What a checkpoint of a model of labels holds beside its network; it may come from anyone."""
 
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import Architecture, TrainingSettings
 from charrnn.errors import CheckpointError
+from charrnn.linear.model import NgramModel
 from charrnn.storage.history import is_count
-from charrnn.storage.npz import read_member
+from charrnn.storage.npz import read_array, read_member
 from charrnn.text.codes import CODE_POINTS, LINE_END, Codes
 
-MIXED = 3
-"""Weights of a network that is mixed with counts."""
+COUNTED = 2
+"""Models that count: Kneser-Ney n-grams and naive Bayes."""
+CHAINED = 3
+"""Weights of a chain: of the network, of n-grams, and of transitions."""
 LARGEST_WEIGHT = 1e6
 TAB = ord("\t")
 LABEL_LIMIT = 1000
@@ -33,15 +38,64 @@ def labels_from(
     return tuple(data)
 
 
-def mixture_from(data: Any, settings: TrainingSettings) -> tuple[float, ...]:
-    """Return the weights of a mixture: none, or the network's and those of counts."""
+def mixture_from(data: Any, settings: TrainingSettings, parts: int) -> tuple[float, ...]:
+    """Return the weights of a mixture of so many parts beside the network.
+
+    Of a model with a label for each text there may be none, and of others none are without parts.
+    """
     numbers = isinstance(data, list) and all(
         type(weight) is float and abs(weight) <= LARGEST_WEIGHT for weight in data
     )
-    sizes = (0, MIXED) if settings.counts else (0, 1)
-    if not numbers or len(data) not in (sizes if settings.predict == "label" else (0,)):
+    sizes: tuple[int, ...] = (1 + parts,) if parts else (0, 1)
+    if settings.predict != "label":
+        sizes = (CHAINED,) if parts else (0,)
+    if not numbers or len(data) not in sizes:
         raise CheckpointError("its mixture is not that of its settings")
     return tuple(data)
+
+
+def ngram_shapes(
+    data: Any, architecture: Architecture, settings: TrainingSettings
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of a linear model, by name, if a file has one."""
+    if data is None:
+        return {}
+    if not (settings.ngrams and settings.predict and is_count(data)):
+        raise CheckpointError("its n-grams are not those of its settings")
+    C = architecture.num_labels
+    shapes: dict[str, tuple[int, ...]] = {"keys": (data,), "weights": (data, C), "bias": (C,)}
+    if architecture.head == "step":
+        shapes["transitions"] = (C + 1, C)
+    return shapes
+
+
+def ngram_arrays(model: NgramModel) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a linear model, by name."""
+    arrays: dict[str, NDArray[Any]] = {
+        "keys": model.keys.astype("<u8"),
+        "weights": model.weights,
+        "bias": model.bias,
+    }
+    return arrays if model.transitions is None else {**arrays, "transitions": model.transitions}
+
+
+def read_ngrams(
+    archive: zipfile.ZipFile,
+    members: Mapping[str, zipfile.ZipInfo],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> NgramModel:
+    """Return a linear model of arrays of these shapes."""
+    (count,) = shapes["keys"]
+    shape, dtype, data = read_member(archive, members["keys"])
+    if shape != (count,) or dtype != "<u8" or len(data) != 8 * count:
+        raise CheckpointError("its n-grams are malformed")
+    keys = np.frombuffer(data, "<u8")
+    if (keys[1:] <= keys[:-1]).any():
+        raise CheckpointError("its n-grams are not in order")
+    others = {name: shape for name, shape in shapes.items() if name != "keys"}
+    return NgramModel(
+        keys, **{name: read_array(archive, members[name], shape) for name, shape in others.items()}
+    )
 
 
 def kept_shape(data: Any, settings: TrainingSettings) -> tuple[int, ...] | None:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from charrnn.errors import CharrnnError, CorpusError
-from charrnn.storage.checkpoint import PATH_LIMIT, Checkpoint
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.sources import PATH_LIMIT
 from charrnn.system.files import RegularFile, write_whole
 from charrnn.text import Corpus, Source, locate, portable_name, read_located
 from charrnn.text.sources import show_path

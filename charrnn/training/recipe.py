@@ -192,6 +192,7 @@ def complete(
         predict=train.predict or "",
         prompted=train.prompted,
         counts=train.counts,
+        ngrams=train.ngrams and labels is not None,
         columns=train.columns or "",
         spaced=labels.spaced if labels else False,
     )

@@ -309,7 +309,7 @@ class Run:
             return
         mixed, accuracy = found
         self._store.save_best(mixed)
-        if mixed.kept is not None:
+        if mixed.kept is not None or mixed.ngrams is not None:
             message = (
                 f"mixed with n-grams of the training texts, {accuracy:.1%} of the held-out labels "
                 "are right; the weights are fitted on them"

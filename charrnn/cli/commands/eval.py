@@ -106,8 +106,8 @@ def command(
         if as_json:
             write_json({"model": str(trained.path), **evaluation.to_json()})
         else:
-            counts = " and counts" if trained.checkpoint.kept is not None else ""
-            write_evaluation(evaluation, shape(trained.checkpoint.architecture) + counts)
+            more = " and n-grams" if len(trained.checkpoint.mixture) > 1 else ""
+            write_evaluation(evaluation, shape(trained.checkpoint.architecture) + more)
         return
     _say_of_its_text(evaluation)
     _say_if_useless(evaluation, bool(files))

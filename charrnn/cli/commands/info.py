@@ -120,14 +120,19 @@ def _label_words(checkpoint: "Checkpoint") -> str:
 
 
 def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
-    if not checkpoint.settings.counts:
-        return "temperature", f"{1 / checkpoint.mixture[0]:.2f}, of the probabilities of labels"
-    weights = ", ".join(f"{weight:.2f}" for weight in checkpoint.mixture)
-    return (
-        "mixture",
-        f"weights of network, Kneser-Ney n-grams and naive Bayes {weights}; the file holds the "
-        "training texts, which these count on",
-    )
+    weights = checkpoint.mixture
+    if len(weights) == 1:
+        return "temperature", f"{1 / weights[0]:.2f}, of the probabilities of labels"
+    parts = ["network"]
+    if checkpoint.settings.ngrams:
+        parts += ["n-grams"]
+    if checkpoint.settings.predict != "label":
+        parts += ["transitions"]
+    if checkpoint.settings.counts:
+        parts += ["Kneser-Ney n-grams", "naive Bayes"]
+    shown = ", ".join(f"{part} {weight:.2f}" for part, weight in zip(parts, weights, strict=False))
+    holds = "; the file holds the training texts, which these count on"
+    return "mixture", f"weights: {shown}{holds if checkpoint.settings.counts else ''}"
 
 
 def _label_name(label: str) -> str:

@@ -7,6 +7,8 @@ from math import log
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from charrnn.backend.arrays import Array
 from charrnn.data.labels.task import LabelledTask, Parsed
 from charrnn.data.labels.tasks import LabelTask
@@ -165,8 +167,7 @@ def evaluate_labels(
         raise CorpusError("there is nothing to score: the text has no item with a label")
     start = time.perf_counter()
     labeller = Labeller(checkpoint, threads=threads)
-    found = labeller.log_probabilities(parsed)
-    predicted = labeller.chosen(parsed, found)
+    found, predicted = labeller.predictions(parsed)
     seconds = time.perf_counter() - start
     judged = figures(task, parsed, predicted)
     known, unknown = _costs(task, parsed, found)
@@ -198,7 +199,10 @@ def _costs(task: LabelledTask, parsed: Parsed, found: Array) -> tuple[Array, dic
     flat = [
         label for some in parsed.labels for label in ([some] if isinstance(some, str) else some)
     ]
-    rows = [place for place, label in enumerate(flat) if label in numbers]
+    left_out = task.not_judged(np.array([len(text) for text in parsed.texts], np.int64))
+    certain = set(left_out.tolist())
+    known = (place for place, label in enumerate(flat) if label in numbers)
+    rows = [place for place in known if place not in certain]
     unknown: dict[str, int] = {}
     for label in flat:
         if label is not None and label not in numbers:

@@ -4,8 +4,9 @@ Dimensions
     k texts, n symbols of all of them, C labels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from charrnn.data.labels.task import LabelledTask, Parsed
 from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
 from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.bio import decode
-from charrnn.evaluation.labels.mixture import mixed
+from charrnn.evaluation.labels.chained import rows_with_labels
+from charrnn.evaluation.labels.mixture import chain_of, mixed
 from charrnn.evaluation.labels.predicting import log_probabilities
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
@@ -57,6 +59,22 @@ class TaggedText:
     probabilities: tuple[float, ...]
 
 
+class Predictions(NamedTuple):
+    """What is predicted for texts.
+
+    Attributes
+    ----------
+    log_probabilities : (k, C) or (n, C) array
+        Of every label for each text, or for each symbol by itself.
+    labels : list of str, or of lists of str
+        The likeliest label of each text, or those of each of its tokens or characters, which agree
+        with each other.
+    """
+
+    log_probabilities: Array
+    labels: list[str] | list[list[str]]
+
+
 class Labeller:
     """Labels texts.
 
@@ -92,35 +110,38 @@ class Labeller:
         """Return a text in the normal form of the model's."""
         return normalized(text, self._vocabulary.normalize)
 
-    def log_probabilities(self, parsed: Parsed) -> Array:
-        """Return the log-probability of every label for each text (k, C) or symbol (n, C)."""
-        examples = self.task.encode(parsed, self._vocabulary)
-        found = log_probabilities(
-            self._model, examples, seq_len=self._seq_len, threads=self._threads
-        )
-        if not self._checkpoint.mixture:
-            return found
-        return mixed(self._checkpoint, self.task, found, parsed.texts)
-
-    def chosen(self, parsed: Parsed, found: Array) -> list[str] | list[list[str]]:
-        """Return the label of each text, or of each of its tokens or characters.
+    def predictions(self, parsed: Parsed) -> Predictions:
+        """Return what is predicted for texts.
 
         Parameters
         ----------
         parsed : Parsed
-            Texts; where they have a label, there is one to choose.
-        found : (k, C) or (n, C) array
-            From ``log_probabilities``.
+            Where a text has a label, there is one to predict; what it is does not matter.
         """
-        names = self.task.labels
+        checkpoint, names = self._checkpoint, self.task.labels
+        examples = self.task.encode(parsed, self._vocabulary)
+        found = log_probabilities(
+            self._model, examples, seq_len=self._seq_len, threads=self._threads
+        )
         if self.task.head == "item":
-            return [names[number] for number in found.argmax(axis=1).tolist()]
-        chosen = []
-        for rows in _rows_of_labels(parsed, found):
-            tags = self.task.predict == "tags"
-            numbers = decode(rows, names) if tags else rows.argmax(axis=1)
-            chosen.append([names[number] for number in numbers.tolist()])
-        return chosen
+            if weights := checkpoint.mixture:
+                parts = checkpoint.kept, checkpoint.ngrams
+                found = mixed(weights, self.task, found, parsed.texts, *parts)
+            return Predictions(found, [names[number] for number in found.argmax(axis=1).tolist()])
+        rows, lengths = rows_with_labels(parsed.labels)  # type: ignore[arg-type]
+        if checkpoint.ngrams is not None:
+            chain = chain_of(self.task, found, parsed, checkpoint.ngrams)
+            found = found.astype(np.float64)
+            found[rows], numbers = chain.predicted(checkpoint.mixture)
+        elif self.task.predict == "tags":
+            each = np.split(found[rows], np.cumsum(lengths)[:-1])
+            numbers = np.concatenate([decode(some, names) for some in each])
+        else:
+            numbers = found[rows].argmax(axis=1)
+        ends = np.cumsum(lengths).tolist()
+        flat = [names[number] for number in numbers.tolist()]
+        pairs = zip(ends, lengths.tolist(), strict=True)
+        return Predictions(found, [flat[end - length : end] for end, length in pairs])
 
     def label(self, texts: Sequence[str], top: int = 1) -> list[LabelledText]:
         """Return each text with its likeliest labels.
@@ -136,7 +157,7 @@ class Labeller:
         if not texts:
             return []
         texts = [self.normalized(text) for text in texts]
-        found = self.log_probabilities(Parsed(texts, [""] * len(texts)))
+        found = self.predictions(Parsed(texts, [""] * len(texts))).log_probabilities
         order = np.argsort(-found, axis=1, kind="stable")[:, :top]
         names = self.task.labels
         return [
@@ -159,13 +180,15 @@ class Labeller:
         kept = [tuple(map(self.normalized, tokens)) for tokens in sentences]
         blank = [[self.task.labels[0]] * len(tokens) for tokens in kept]
         parsed = self.task.joined(kept, blank)
-        names, tagged = self.task.labels, []
-        found = self.log_probabilities(parsed)
-        for tokens, rows in zip(kept, _rows_of_labels(parsed, found), strict=True):
-            numbers = decode(rows, names).tolist()
-            probabilities = np.exp(rows[np.arange(len(rows)), numbers]).tolist()
-            tags = tuple(names[number] for number in numbers)
-            tagged.append(TaggedText(tokens, tags, tuple(probabilities)))
+        found, chosen = self.predictions(parsed)
+        index = {name: number for number, name in enumerate(self.task.labels)}
+        tagged = []
+        rows = found[rows_with_labels(parsed.labels)[0]]  # type: ignore[arg-type]
+        for tokens, tags in zip(kept, chosen, strict=True):
+            numbers = [index[tag] for tag in tags]
+            probabilities = np.exp(rows[np.arange(len(tags)), numbers]).tolist()
+            rows = rows[len(tags) :]
+            tagged.append(TaggedText(tokens, tuple(tags), tuple(probabilities)))
         return tagged
 
     def tokens(self, sentence: str | Sequence[str]) -> tuple[str, ...]:
@@ -193,11 +216,10 @@ class Labeller:
         if not filled:
             return [bare for bare, _ in removed]
         bare, typed = map(list, zip(*filled, strict=True))
-        numbers = self.log_probabilities(Parsed(bare, typed)).argmax(axis=1).tolist()
-        names, start, restored = self.task.labels, 0, []
+        chosen = iter(self.predictions(Parsed(bare, typed)).labels)
+        restored = []
         for text, own in removed:
-            labels = [names[number] for number in numbers[start : start + len(text)]]
-            start += len(text)
+            labels: Sequence[str] = next(chosen) if text else []
             if keep:
                 pairs = zip(own, labels, strict=True)
                 labels = [b if a == restorer.neutral else a for a, b in pairs]
@@ -207,12 +229,3 @@ class Labeller:
     def _check(self, kind: type[LabelledTask], verb: str) -> None:
         if not isinstance(self.task, kind):
             raise ConfigError(f"this model predicts {self.task.predict}: it cannot {verb} texts")
-
-
-def _rows_of_labels(parsed: Parsed, found: Array) -> Iterator[Array]:
-    """Yield for each text the rows of ``found`` at which it has a label."""
-    start = 0
-    for text, labels in zip(parsed.texts, parsed.labels, strict=True):
-        places = [start + place for place, label in enumerate(labels) if label is not None]
-        yield found[places]
-        start += len(text)

@@ -51,12 +51,12 @@ class Fitness(NamedTuple):
     @classmethod
     def of(cls, scores: Floats, gold: NDArray[np.int64]) -> "Fitness":
         """Judge log-probabilities (k, C), however scaled, by the right labels (k,)."""
-        log_probabilities = normalized(scores)
+        log_probabilities = log_normalized(scores)
         right = int((scores.argmax(axis=1) == gold).sum())
         return cls(right, float(log_probabilities[np.arange(len(gold)), gold].sum()))
 
 
-def normalized(scores: Floats) -> Floats:
+def log_normalized(scores: Floats) -> Floats:
     """Return log-probabilities (k, C) from logarithms that lack a constant for each text."""
     shifted = scores - scores.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

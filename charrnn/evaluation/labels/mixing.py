@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.evaluation.labels.labelling import Floats, normalized
+from charrnn.evaluation.labels.labelling import Floats, log_normalized
 
 IMPOSSIBLE = -1e4
 """Nats that stand for minus infinity, which no weight could outweigh."""
@@ -32,7 +32,7 @@ def mix(parts: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
     (k, C) float64 array
         Log-probabilities; those of a text sum to 1.
     """
-    return normalized(np.tensordot(np.asarray(weights, np.float64), _stack(parts), axes=1))
+    return log_normalized(np.tensordot(np.asarray(weights, np.float64), _stack(parts), axes=1))
 
 
 def fit_mixture(parts: Sequence[Floats], gold: NDArray[np.integer]) -> Floats:

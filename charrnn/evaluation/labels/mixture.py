@@ -1,4 +1,4 @@
-"""The network of a model of labels mixed with n-grams counted on its training texts.
+"""The network of a model of labels mixed with models of n-grams.
 
 A network and n-grams err differently, so their log-linear mixture is better than either. The
 weights are fitted on texts that neither has learned from; that of a network alone is the inverse of
@@ -9,24 +9,91 @@ Dimensions
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array
 from charrnn.data.labels.task import LabelledTask, Parsed
-from charrnn.evaluation.labels.labelling import Floats, Labelling
+from charrnn.data.labels.tasks import TagTask
+from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
+from charrnn.evaluation.labels.comparing import Predicted, figures
+from charrnn.evaluation.labels.labelling import Fitness, Floats, Labelling, log_normalized
 from charrnn.evaluation.labels.mixing import IMPOSSIBLE, fit_mixture, mix
 from charrnn.evaluation.labels.naive_bayes import naive_bayes
 from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label
-from charrnn.storage.checkpoint import Checkpoint
+from charrnn.linear.learning import learn
+from charrnn.linear.model import NgramModel, cut
+from charrnn.linear.ngrams import Places, bags, windows
 from charrnn.text.codes import Codes
+
+LEARNED = 1_000_000
+"""A linear model learns from about so many characters at most: each takes 56 bytes."""
+LABELS_OF_NGRAMS = 256
+"""Of more labels none is learned: a chain computes the square of them."""
+
+
+class Fitted(NamedTuple):
+    """A mixture that was fitted.
+
+    Attributes
+    ----------
+    weights : tuple of float
+        Of the parts; empty where there is nothing to mix.
+    accuracy : float
+        The share of the labels that are right with it.
+    ngrams : NgramModel, optional
+        The linear model, if it helps.
+    """
+
+    weights: tuple[float, ...]
+    accuracy: float
+    ngrams: NgramModel | None = None
+
+
+def places_of(task: LabelledTask, parsed: Parsed) -> Places:
+    """Return the n-grams of texts: of each as a whole, or around each token with a label."""
+    if task.head == "item":
+        return bags(parsed.texts)
+    if not (isinstance(task, TagTask) and task.spaced):
+        return windows(parsed.texts)
+    labels = cast(list[list[str | None]], parsed.labels)
+    return windows([task.tokens_of(*pair) for pair in zip(parsed.texts, labels, strict=True)])
+
+
+def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> NgramModel | None:
+    """Return a linear model of the n-grams of texts; None where the labels are too many."""
+    if len(task.labels) > LABELS_OF_NGRAMS:
+        return None
+    every = -(-sum(map(len, learned.texts)) // LEARNED)  # spread evenly
+    some = Parsed(learned.texts[::every], learned.labels[::every])
+    whole = task.head == "item"
+    return learn(
+        places_of(task, some),
+        gold_of(task, some),
+        len(task.labels),
+        forbidden=None if whole else forbidden_transitions(task.labels),
+        random_seed=random_seed,
+    )
+
+
+def gold_of(task: LabelledTask, parsed: Parsed) -> NDArray[np.int64]:
+    """Return the numbers of the right labels, all of which are known."""
+    numbers = {label: number for number, label in enumerate(task.labels)}
+    each = ([some] if isinstance(some, str) else some for some in parsed.labels)
+    return np.array([numbers[x] for some in each for x in some if x is not None], np.int64)
 
 
 def fitted(
-    task: LabelledTask, found: Array, held: Parsed, kept: Codes | None
-) -> tuple[tuple[float, ...], float]:
-    """Return the weights of the parts, and the share of the labels that are right with them.
+    task: LabelledTask,
+    found: Array,
+    held: Parsed,
+    *,
+    kept: Codes | None = None,
+    ngrams: NgramModel | None = None,
+) -> Fitted:
+    """Return the mixture of a network that has a label for each text with n-grams.
 
     Parameters
     ----------
@@ -38,35 +105,90 @@ def fitted(
         These texts with their labels, all of them known.
     kept : (m,) int array, optional
         The training texts, where n-grams are counted on them.
-
-    Returns
-    -------
-    weights : (P,) tuple of float
-        P is 1, or 3: of the network, Kneser-Ney n-grams and naive Bayes.
-    accuracy : float
+    ngrams : NgramModel, optional
+        A linear model.
     """
-    numbers = {label: number for number, label in enumerate(task.labels)}
-    gold = np.array([numbers[label] for label in cast(list[str], held.labels)], np.int64)
-    parts = _parts(task, found, held.texts, kept)
+    gold = gold_of(task, held)
+    parts = _parts(task, found, held.texts, kept, ngrams)
     fair = np.ones(len(gold), np.bool_)
     if kept is not None:  # a label that was never counted is impossible by counts
         counted = set(cast(list[str], task.parse(kept).labels))
         fair = np.array([label in counted for label in held.labels], np.bool_)
-    weights = fit_mixture([part[fair] for part in parts], gold[fair])
+    # All parts, or one alone: a few texts may give weights that are worse than the best of them.
+    tried = [np.ones(len(parts), np.bool_), *np.eye(len(parts), dtype=np.bool_)]
+    best: tuple[Fitness, Floats] | None = None
+    fair_parts = [part[fair] for part in parts]
+    for chosen in tried:
+        weights = np.zeros(len(parts))
+        some = [part for part, taken in zip(fair_parts, chosen, strict=True) if taken]
+        weights[chosen] = fit_mixture(some, gold[fair])
+        fitness = Fitness.of(mix(fair_parts, weights), gold[fair])
+        if best is None or fitness > best[0]:
+            best = fitness, weights
+    assert best is not None
+    weights = best[1]
     accuracy = float((mix(parts, weights).argmax(axis=1) == gold).mean())
-    return tuple(weights.tolist()), accuracy
+    return Fitted(tuple(weights.tolist()), accuracy, ngrams)
 
 
-def mixed(checkpoint: Checkpoint, task: LabelledTask, found: Array, texts: Sequence[str]) -> Floats:
-    """Return the log-probabilities (k, C) of a model's mixture from those of its network."""
-    parts = _parts(task, found, texts, checkpoint.kept)
-    return mix(parts, checkpoint.mixture)
+def fitted_chain(
+    task: LabelledTask, found: Array, alone: Predicted, held: Parsed, ngrams: NgramModel
+) -> Fitted:
+    """Return the mixture of a network that has a label for each symbol with a chain of n-grams.
+
+    Parameters
+    ----------
+    task, held, ngrams
+        As for ``fitted``.
+    found : (n, C) array
+        The log-probabilities of the network for the symbols of texts that are held out.
+    alone : sequence of sequences of str
+        The labels that it alone predicts, of the symbols that have one.
+    """
+    chain = chain_of(task, found, held, ngrams)
+    weights = chain.fitted(gold_of(task, held))
+    numbers = chain.predicted(weights)[1].tolist()
+    ends = np.cumsum([len(labels) for labels in alone]).tolist()
+    together = [
+        [task.labels[number] for number in numbers[end - len(labels) : end]]
+        for end, labels in zip(ends, alone, strict=True)
+    ]
+    with_ngrams, without = figures(task, held, together), figures(task, held, alone)
+    if without.main[1] >= with_ngrams.main[1]:
+        return Fitted((), without.accuracy)
+    return Fitted(weights, with_ngrams.accuracy, ngrams)
+
+
+def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramModel) -> Chain:
+    """Return the chains of texts from the log-probabilities (n, C) of the network."""
+    rows, lengths = rows_with_labels(cast(list[list[str | None]], parsed.labels))
+    assert ngrams.transitions is not None
+    scores = ngrams.scores(places_of(task, parsed))
+    return Chain(found[rows], scores, ngrams.transitions, cut(lengths))
+
+
+def mixed(
+    weights: Sequence[float],
+    task: LabelledTask,
+    found: Array,
+    texts: Sequence[str],
+    kept: Codes | None,
+    ngrams: NgramModel | None,
+) -> Floats:
+    """Return the log-probabilities (k, C) of a mixture; for the parameters see ``fitted``."""
+    return mix(_parts(task, found, texts, kept, ngrams), weights)
 
 
 def _parts(
-    task: LabelledTask, found: Array, texts: Sequence[str], kept: Codes | None
+    task: LabelledTask,
+    found: Array,
+    texts: Sequence[str],
+    kept: Codes | None,
+    ngrams: NgramModel | None,
 ) -> list[Floats]:
     parts = [found.astype(np.float64)]
+    if ngrams is not None:
+        parts.append(log_normalized(ngrams.scores(bags(texts)).astype(np.float64)))
     if kept is not None:
         learned = task.parse(kept)
         pairs = list(zip(cast(list[str], learned.labels), learned.texts, strict=True))

@@ -15,7 +15,7 @@ from charrnn.evaluation.labels.labelling import (
     divide,
     frequencies,
     learned,
-    normalized,
+    log_normalized,
     numbers_of,
     portions,
 )
@@ -51,7 +51,7 @@ def naive_bayes(train: Train, texts: Sequence[str]) -> Labelling:
         log_likelihoods(train, texts[portion], labels, (alpha,))[0]
         for portion in portions(texts, len(labels))
     ]
-    return Labelling(labels, normalized(np.concatenate(scored) + log_frequencies))
+    return Labelling(labels, log_normalized(np.concatenate(scored) + log_frequencies))
 
 
 def log_likelihoods(

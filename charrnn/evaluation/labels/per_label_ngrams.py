@@ -22,7 +22,7 @@ from charrnn.evaluation.labels.labelling import (
     divide,
     frequencies,
     learned,
-    normalized,
+    log_normalized,
     numbers_of,
     portions,
 )
@@ -60,7 +60,7 @@ def kneser_ney_per_label(train: Train, texts: Sequence[str]) -> Labelling:
     for portion in portions(texts, len(labels)):
         *_, longest = text_scores(train, texts[portion], labels, context)
         scored.append(longest)
-    return Labelling(labels, normalized(np.concatenate(scored) + log_frequencies))
+    return Labelling(labels, log_normalized(np.concatenate(scored) + log_frequencies))
 
 
 def _choose_context(train: Train, labels: Sequence[str], log_frequencies: Floats) -> int:

@@ -1,0 +1,126 @@
+"""The linear model: the sum of a weight for each string and label, and of transitions.
+
+Dimensions
+    k sequences, n places of all of them, F kinds of strings, G strings that are known, C labels,
+    T places of the longest of N sequences.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.backend.arrays import Array
+from charrnn.linear.ngrams import NONE, Keys, Places
+
+Numbers = NDArray[np.int64]
+
+AT_ONCE = 2**12
+"""Places that are scored at once: their weights fit in the cache."""
+LONGEST = 1000
+"""Places of the longest chain: a longer sequence is cut into several."""
+CELLS = 2**20
+"""Numbers that are held at once for sequences that are read side by side."""
+
+
+@dataclass(frozen=True, eq=False)
+class NgramModel:
+    """Scores of labels by the strings that a text has.
+
+    Attributes
+    ----------
+    keys : (G,) uint64 array
+        The strings that are known, in ascending order.
+    weights : (G, C) float32 array
+    bias : (C,) float32 array
+    transitions : (C+1, C) float32 array, optional
+        From each label to the next (see ``chain``), where each place has a label and not the text.
+    """
+
+    keys: Keys
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    transitions: NDArray[np.float32] | None = None
+
+    def scores(self, places: Places) -> Array:
+        """Return the scores of all labels: (n, C) for places, or (k, C) for whole texts."""
+        rows = rows_of(self.keys, places)
+        table = np.vstack([self.weights, np.zeros_like(self.bias)])
+        blocks = range(0, len(rows), AT_ONCE)
+        sums = [table[rows[start : start + AT_ONCE]].sum(axis=1) for start in blocks]
+        found = np.concatenate(sums) if sums else np.zeros((0, len(self.bias)), np.float32)
+        if self.transitions is not None:
+            return np.asarray(found + self.bias)
+        ends = np.cumsum(places.lengths)
+        totals: Array = np.add.reduceat(found, ends - places.lengths) if len(ends) else found
+        factors = scales(rows, places, len(self.keys))
+        return np.asarray(totals * factors[:, np.newaxis] + self.bias)
+
+
+def rows_of(keys: Keys, places: Places) -> NDArray[np.int32]:
+    """Return which of the keys (G,) the strings at each place are: (n, F), G for a new one."""
+    G = len(keys)
+    columns = []
+    for column in places.columns():
+        rows = np.searchsorted(keys, column)
+        known = keys[np.minimum(rows, G - 1)] == column if G else np.zeros(len(rows), bool)
+        columns.append(np.where(known & (column != NONE), rows, G).astype(np.int32))
+    return np.stack(columns, axis=1)
+
+
+def scales(rows: NDArray[np.int32], places: Places, unknown: int) -> NDArray[np.float32]:
+    """Return what the sum over each text (k,) is multiplied by: the more strings, the less."""
+    counts = np.count_nonzero(rows != unknown, axis=1)
+    ends = np.concatenate([[0], np.cumsum(places.lengths)])
+    totals = np.diff(np.concatenate([[0], np.cumsum(counts)])[ends])
+    return np.asarray(1 / np.sqrt(np.maximum(totals, 1)), np.float32)
+
+
+def cut(lengths: Numbers) -> Numbers:
+    """Return the lengths of sequences, those of more than ``LONGEST`` places cut into pieces."""
+    if not (lengths > LONGEST).any():
+        return lengths
+    pieces = np.maximum(1, -(-lengths // LONGEST))
+    cut_lengths = np.full(int(pieces.sum()), LONGEST, np.int64)
+    cut_lengths[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * LONGEST
+    return cut_lengths
+
+
+class Padded(NamedTuple):
+    """Some sequences side by side.
+
+    Attributes
+    ----------
+    which : (N,) int array
+        Their numbers.
+    lengths : (N,) int array
+    at : (T, N) int array
+        The place of each among those of all sequences; behind its end, some place.
+    inside : (T, N) bool array
+        Whether a sequence is as long.
+    """
+
+    which: Numbers
+    lengths: Numbers
+    at: Numbers
+    inside: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, which: Numbers, lengths: Numbers, starts: Numbers, n: int) -> "Padded":
+        """Lay sequences side by side that begin at these of n places; none is empty."""
+        steps = np.arange(int(lengths.max()))[:, np.newaxis]
+        return cls(which, lengths, np.minimum(starts + steps, n - 1), steps < lengths)
+
+
+def padded(lengths: Numbers, num_labels: int) -> Iterator[Padded]:
+    """Yield all sequences that are not empty, those of similar length together."""
+    starts, n = np.cumsum(lengths) - lengths, int(lengths.sum())
+    order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    while len(order):
+        each = max(int(lengths[order[0]]), num_labels) * num_labels  # a step has pairs of labels
+        some = order[: max(1, CELLS // each)]
+        yield Padded.of(some, lengths[some], starts[some], n)
+        order = order[len(some) :]

@@ -1,0 +1,272 @@
+"""Chains of labels against every sequence there is, n-grams, and what is learned from them."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
+from charrnn.linear.chain import IMPOSSIBLE, expectations, likeliest, loss_and_gradients
+from charrnn.linear.learning import frequent_keys, learn
+from charrnn.linear.model import LONGEST, NgramModel, cut, padded, rows_of
+from charrnn.linear.ngrams import NONE, bags, windows
+from tests.gradcheck import check_gradients
+
+T, C = 4, 3
+LENGTHS = np.array([4, 1, 3])
+GRAMMAR = np.array([[0, 0, IMPOSSIBLE], [0, 0, IMPOSSIBLE], [0, 0, 0], [0, 0, 0]])
+
+
+@pytest.fixture
+def chain():
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((T, len(LENGTHS), C))
+    return scores, rng.standard_normal((C + 1, C)), rng.integers(C, size=(T, len(LENGTHS)))
+
+
+def every(scores, transitions, length):
+    """All sequences of labels of one text with their scores."""
+    for labels in product(range(C), repeat=length):
+        steps = zip((-1, *labels), labels, strict=False)
+        score = sum(scores[t, label] for t, label in enumerate(labels))
+        yield labels, score + sum(transitions[1 + a, b] for a, b in steps)
+
+
+@pytest.mark.parametrize("grammar", [0, GRAMMAR])
+def test_a_chain_is_the_sum_over_all_sequences(chain, grammar):
+    scores, transitions, _ = chain
+    transitions = transitions + grammar
+    found = expectations(scores, LENGTHS, transitions)
+    best = likeliest(scores, LENGTHS, transitions)
+    pairs = np.zeros((C + 1, C))
+    for n, length in enumerate(LENGTHS.tolist()):
+        rows = list(every(scores[:, n], transitions, length))
+        total = np.logaddexp.reduce([score for _, score in rows])
+        assert found.log_partition[n] == pytest.approx(total)
+        marginals = np.zeros((T, C))
+        for labels, score in rows:
+            for t, (before, label) in enumerate(zip((-1, *labels), labels, strict=False)):
+                marginals[t, label] += np.exp(score - total)
+                pairs[1 + before, label] += np.exp(score - total)
+        np.testing.assert_allclose(found.marginals[:, n], marginals, atol=1e-12)
+        labels = max(rows, key=lambda row: row[1])[0]
+        assert best[:length, n].tolist() == list(labels)
+        assert (best[length:, n] == labels[-1]).all()
+    np.testing.assert_allclose(found.pairs, pairs, atol=1e-12)
+
+
+def test_the_gradients_of_a_chain(chain):
+    scores, transitions, labels = chain
+    weights = np.array([1.0, 0.5, 2.0])
+
+    def loss():
+        return float(weights @ loss_and_gradients(scores, labels, LENGTHS, transitions)[0])
+
+    gradients = np.zeros_like(scores), np.zeros_like(transitions)
+    for n, weight in enumerate(weights):
+        one = np.s_[:, n : n + 1]
+        _, dscores, dtransitions = loss_and_gradients(
+            scores[one], labels[one], LENGTHS[n : n + 1], transitions
+        )
+        gradients[0][one] += weight * dscores
+        gradients[1][...] += weight * dtransitions
+    check_gradients(
+        loss,
+        {"scores": gradients[0], "transitions": gradients[1]},
+        {"scores": scores, "transitions": transitions},
+    )
+    together = loss_and_gradients(scores, labels, LENGTHS, transitions)
+    apart = [
+        loss_and_gradients(scores[:, [n]], labels[:, [n]], LENGTHS[[n]], transitions)
+        for n in range(len(LENGTHS))
+    ]
+    np.testing.assert_allclose(together[0], np.concatenate([one[0] for one in apart]))
+    np.testing.assert_allclose(together[1], np.concatenate([one[1] for one in apart], axis=1))
+    np.testing.assert_allclose(together[2], sum(one[2] for one in apart))
+
+
+def test_a_chain_of_extreme_scores_is_finite(chain):
+    scores, transitions, labels = chain
+    for scale in (1e6, -1e6):
+        nats, *gradients = loss_and_gradients(scale * scores, labels, LENGTHS, scale * transitions)
+        assert np.isfinite(nats).all()
+        assert all(np.isfinite(each).all() for each in gradients)
+
+
+@pytest.mark.parametrize("most", [1, 40, 10_000])
+def test_sequences_side_by_side_have_each_place_once(most, monkeypatch):
+    monkeypatch.setattr("charrnn.linear.model.CELLS", most)
+    lengths = np.array([3, 0, 7, 1, 3])
+    sides = list(padded(lengths, 2))
+    assert sorted(np.concatenate([side.at[side.inside] for side in sides])) == list(range(14))
+    for side in sides:
+        assert (lengths[side.which] == side.lengths).all()
+        for column, number in enumerate(side.which):
+            first = lengths[:number].sum()
+            mine = side.at[side.inside[:, column], column]
+            assert mine.tolist() == list(range(first, first + lengths[number]))
+
+
+def test_a_long_sequence_is_cut():
+    lengths = np.array([5, 2 * LONGEST + 1, LONGEST, 0])
+    assert cut(lengths).tolist() == [5, LONGEST, LONGEST, 1, LONGEST, 0]
+    assert cut(np.array([3, 0])).tolist() == [3, 0]
+
+
+# N-grams
+
+
+def keys_of(places):
+    return np.stack(list(places.columns()), axis=1)
+
+
+def test_the_keys_around_a_place_are_those_of_what_stands_there():
+    keys, others = keys_of(windows(["abcd", "xbcy"])), keys_of(windows(["zzxbcyzz"]))
+    kinds = windows(["a"]).kinds
+    assert keys.shape == (8, len(kinds))
+    same = keys[1] == keys[5]  # the b of both texts
+    other = [-1, 2]  # what differs
+    apart = [any(first <= at < first + length for at in other) for first, length in kinds]
+    assert (same != apart).all()
+    inside = [place >= -1 and place + length <= 3 for place, length in kinds]
+    assert (keys[5] == others[3])[inside].all()
+    assert not (keys[5] == others[3])[~np.array(inside)].any()
+
+
+def test_no_two_kinds_of_strings_have_the_same_key():
+    text = "".join(map(chr, range(97, 123))) * 2
+    keys = keys_of(windows([text]))
+    columns = [set(keys[:, kind].tolist()) for kind in range(keys.shape[1])]
+    assert len(set.union(*columns)) == sum(map(len, columns))
+
+
+def test_the_strings_of_a_text_with_its_borders():
+    places = bags(["ab", "b"])
+    assert places.lengths.tolist() == [4, 3]
+    keys = keys_of(places)
+    found = [[key != NONE for key in row] for row in keys]
+    assert np.array(found).sum(axis=0).tolist() == [7, 5, 3, 1]
+    assert keys[2, :2].tolist() == keys[5, :2].tolist()  # "b" and its border
+    assert keys[1, 0] != keys[2, 0]
+    assert keys[0, 0] == keys[3, 0] == keys[4, 0]
+
+
+def test_words_have_prefixes_and_suffixes():
+    plain, words = windows([["a", "b"]]), windows([["walking", "b"], ["talking", "b"]])
+    assert not plain.affixes
+    equal = keys_of(words)[0] == keys_of(words)[2]
+    assert equal[-6:].tolist() == [False] * 3 + [True] * 3
+
+
+def test_the_most_frequent_strings_are_kept():
+    places = bags(["ab"] * 3 + ["cd"] * 2 + ["x"])
+    everything, often = frequent_keys(places, 1, 10**6), frequent_keys(places, 2, 10**6)
+    assert (np.diff(everything.astype(object)) > 0).all()
+    assert set(often) < set(everything)
+    assert set(frequent_keys(places, 1, 5)) < set(often)
+    assert NONE not in everything
+    assert rows_of(everything, bags(["\u4e00"]))[1, 0] == len(everything)
+    assert rows_of(everything[:0], bags(["ab"])).tolist() == [[0] * 4] * 4
+
+
+# What is learned
+
+
+def test_labels_of_texts_are_learned():
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abcd"), 12)) for _ in range(1000)]
+    targets = np.array([int("ab" in text) for text in texts])
+    model = learn(bags(texts[:900]), targets[:900], 2)
+    assert model.transitions is None
+    right = model.scores(bags(texts[900:])).argmax(axis=1) == targets[900:]
+    assert right.mean() > 0.9
+    again = learn(bags(texts[:900]), targets[:900], 2)
+    assert np.array_equal(again.weights, model.weights)
+    assert model.scores(bags([])).shape == (0, 2)
+    shown = model.scores(bags(["", "\u4e00\u4e01"]))
+    assert np.isfinite(shown).all()
+
+
+def spans(count, seed=0):
+    """Texts in which a number is a span; its inner digits are any characters."""
+    rng = np.random.default_rng(seed)
+    texts, tags = [], []
+    for _ in range(count):
+        text, labels = "", []
+        for _ in range(rng.integers(2, 6)):
+            inner = int(rng.integers(1, 4))
+            text += "." * int(rng.integers(1, 3))
+            labels += ["O"] * (len(text) - len(labels))
+            text += "#" + "x" * inner
+            labels += ["B-N"] + ["I-N"] * inner
+            text += "x" if rng.random() < 0.5 else ""
+            labels += ["O"] * (len(text) - len(labels))
+            text, labels = text + ".", [*labels, "O"]
+        texts.append(text)
+        tags.append(labels)
+    return texts, tags
+
+
+def test_chains_of_labels_are_learned_with_their_grammar():
+    names = ("B-N", "I-N", "O")
+    texts, tags = spans(150)
+    gold = np.array([names.index(tag) for some in tags for tag in some])
+    model = learn(windows(texts), gold, 3, forbidden=forbidden_transitions(names))
+    assert model.transitions[0, 1] == model.transitions[3, 1] == IMPOSSIBLE
+    new, right = spans(30, 1)
+    scores = model.scores(windows(new))
+    lengths = np.array([len(text) for text in new])
+    network = np.full(scores.shape, -np.log(3))
+    mixture = Chain(network, scores, model.transitions, lengths)
+    logs, found = mixture.predicted((0.0, 1.0, 1.0))
+    expected = np.array([names.index(tag) for some in right for tag in some])
+    assert (found == expected).mean() > 0.85
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-9)
+    starts = np.cumsum(lengths) - lengths
+    before = np.where(np.isin(np.arange(len(found)), starts), 2, np.roll(found, 1))
+    assert not ((found == 1) & (before == 2)).any()
+
+
+def test_tags_without_their_grammar_are_learned_too():
+    names = ("B-N", "I-N", "O")
+    gold = np.array([1, 1, 2, 0] * 20)  # begins with I-N
+    model = learn(windows(["ab.c"] * 20), gold, 3, forbidden=forbidden_transitions(names))
+    assert np.isfinite(model.weights).all()
+    assert np.isfinite(model.transitions).all()
+
+
+def test_the_weights_of_a_chain_are_where_its_loss_is_least():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 9, 60)
+    n = int(lengths.sum())
+    gold = rng.integers(C, size=n)
+    network, strings = (
+        scale * np.eye(C)[gold] + rng.standard_normal((n, C)) for scale in (2.0, 1.0)
+    )
+    mixture = Chain(network, strings, rng.standard_normal((C + 1, C)), lengths)
+    weights = np.array(mixture.fitted(gold))
+
+    def loss(at):
+        return mixture.loss(at, gold)[0] + ((at - np.array([0.5, 0.5, 1.0])) ** 2).sum() / 2
+
+    least = loss(weights)
+    for axis in np.eye(3):
+        slope = (loss(weights + 1e-4 * axis) - loss(weights - 1e-4 * axis)) / 2e-4
+        assert abs(slope) < 0.1
+        assert loss(weights + 0.3 * axis) > least
+        assert loss(weights - 0.3 * axis) > least
+        numerical = mixture.loss(weights + 1e-5 * axis, gold)[0]
+        numerical -= mixture.loss(weights - 1e-5 * axis, gold)[0]
+        assert axis @ mixture.loss(weights, gold)[1] == pytest.approx(numerical / 2e-5, rel=1e-5)
+
+
+def test_which_symbols_have_a_label():
+    rows, lengths = rows_with_labels([["a", None, "b"], [], [None], ["c"]])
+    assert rows.tolist() == [0, 2, 4]
+    assert lengths.tolist() == [2, 0, 0, 1]
+
+
+def test_a_model_without_n_grams_scores_by_its_bias():
+    bias = np.array([1.0, 2.0], np.float32)
+    model = NgramModel(np.empty(0, np.uint64), np.empty((0, 2), np.float32), bias)
+    assert model.scores(bags(["ab"])).tolist() == [[1.0, 2.0]]
