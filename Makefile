@@ -77,8 +77,9 @@ soak: $(READY) ## Kill training 200 times, train at every limit for half an hour
 	$(BIN)/python -m tests.soak.limits --minutes 30
 	$(if $(TINYSHAKESPEARE),$(BIN)/python -m tests.soak.baselines $(TINYSHAKESPEARE))
 
-fuzz: $(READY) ## Damage checkpoints in 20,000 ways
+fuzz: $(READY) ## Damage checkpoints in 20,000 ways, and learn from hostile labels
 	$(BIN)/python -m tests.fuzz.checkpoints --mutations 20000
+	$(BIN)/python -m tests.fuzz.labels --files 500
 
 bench: $(READY) ## Compare the speed with PyTorch's: make bench TORCH_PYTHON=env/bin/python
 	$(BIN)/python -m tests.bench.ratios --torch-python $(TORCH_PYTHON)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz import labels as fuzz
 from labelled_texts import TEXTS, answers, names, new, sentences, tagged
 from test_checkpoint import with_meta
 from typer.testing import CliRunner
@@ -577,6 +578,13 @@ def test_n_grams_that_are_not_in_order_are_refused(with_ngrams, tmp_path):
     save(tmp_path / "a.npz", replace(with_ngrams, ngrams=replace(ngrams, keys=ngrams.keys[::-1])))
     with pytest.raises(CheckpointError, match="not in order"):
         load(tmp_path / "a.npz")
+
+
+def test_hostile_labels_are_learned_or_refused_in_a_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    counts = fuzz.campaign(tmp_path, 12, seed=7)
+    assert sum(counts.values()) == 12
+    assert {outcome.rpartition(" ")[2] for outcome in counts} == {"learned", "refused"}
 
 
 # Starting from another model

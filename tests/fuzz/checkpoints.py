@@ -33,9 +33,12 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import ModelConfig, SampleConfig, TrainConfig
+from charrnn.data.labels.task import LabelledTask
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.storage.labels import ngram_arrays
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
 
@@ -46,6 +49,12 @@ SHAPES = {
     "gru": (ModelConfig(cell="gru", num_layers=1, hidden_size=6, embedding_size=3), "momentum"),
     "members": (ModelConfig(cell="gru", members=2, num_layers=1, hidden_size=3), "muon"),
 }
+NUMBERED = "".join(f"{'odd' if number % 2 else 'even'}\t{number}\n" for number in range(60))
+SPACED = "a b cd a cd b a\n\ncd a b a\nb b cd a b\na cd cd b\n" * 12
+LABELLED = {
+    "label": (NUMBERED, TrainConfig(predict="label", counts=True, steps=3, batch_size=8)),
+    "spaces": (SPACED, TrainConfig(predict="spaces", steps=2, batch_size=8)),
+}
 SECONDS_ALLOWED = 10
 NUMBERS = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
 UNEXPECTED = (AssertionError, MemoryError, NameError, SystemError)
@@ -53,7 +62,7 @@ UNEXPECTED = (AssertionError, MemoryError, NameError, SystemError)
 
 
 def make_bases(folder: Path) -> list[bytes]:
-    """Train a small model of each cell; return the bytes of their files."""
+    """Train a small model of each cell, and of labels; return the bytes of their files."""
     corpus = folder / "corpus.txt"
     corpus.write_text(TEXT)
     found = []
@@ -63,6 +72,14 @@ def make_bases(folder: Path) -> list[bytes]:
         for _ in run.train():
             pass
         found += [(folder / name / file).read_bytes() for file in ("last.npz", "best.npz")]
+    for name, (text, train) in LABELLED.items():
+        (folder / f"{name}.txt").write_text(text)
+        model = ModelConfig(hidden_size=4, members=1)
+        for _ in prepare(
+            [folder / f"{name}.txt"], model=model, train=train, out=folder / name
+        ).train():
+            pass
+        found.append((folder / name / "best.npz").read_bytes())
     return found
 
 
@@ -452,7 +469,7 @@ def same(one: Checkpoint, other: Checkpoint) -> bool:
     arrays = [
         (name, group[name].tobytes())
         for checkpoint in (one, other)
-        for group in (checkpoint.weights, checkpoint.training)
+        for group in (checkpoint.weights, checkpoint.training, beside(checkpoint))
         for name in sorted(group)
     ]
     half = len(arrays) // 2
@@ -462,8 +479,29 @@ def same(one: Checkpoint, other: Checkpoint) -> bool:
     )
 
 
+def beside(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what a model of labels has beside its network."""
+    found: dict[str, Any] = {"labels": np.frombuffer(repr(checkpoint.labels).encode(), np.uint8)}
+    found["mixture"] = np.array(checkpoint.mixture)
+    if checkpoint.kept is not None:
+        found["kept"] = checkpoint.kept
+    if checkpoint.ngrams is not None:
+        found |= ngram_arrays(checkpoint.ngrams)
+    return found
+
+
 def check_sound(checkpoint: Checkpoint, data: bytes, folder: Path) -> None:
     """Raise if what was loaded cannot be used, or go on training, but for a clear error."""
+    if isinstance(checkpoint.task, LabelledTask):
+        with np.errstate(all="ignore"), contextlib.suppress(CharrnnError):
+            labeller = Labeller(checkpoint)
+            if checkpoint.task.head == "item":
+                labeller.label(["12", "a\u4e00"])
+            elif checkpoint.task.predict == "tags":
+                labeller.tag([["a", "b"]])
+            else:
+                labeller.restore(["abcd", "a\u4e00"])
+        return
     config = SampleConfig(length=5, random_seed=1)
     with np.errstate(all="ignore"):  # weights may be huge
         drawn = list(generate(checkpoint.model(), checkpoint.vocabulary, config))

@@ -17,13 +17,17 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import load
+from charrnn.storage.labels import ngram_arrays
 from charrnn.storage.lock import is_running
 from charrnn.storage.log import LOG, read_log
 
 PLACE = Path(__file__).parents[2]
 TEXT = "".join(f"{i} bottles of beer on the wall, {i * i} bottles of beer\n" for i in range(200))
+LABELLED = "".join(f"{'odd' if i % 2 else 'even'}\t{i * i} bottles of beer\n" for i in range(400))
 COMMON = (
     "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --validations 30 "
     "--max-epochs 0"
@@ -33,6 +37,8 @@ SETTINGS = [
     "--cell gru --hidden-size 48 --threads 2 --dropout 0.2 --optimizer momentum",
     "--cell rnn --hidden-size 96 --threads 1 --schedule plateau --patience 3 --learning-rate 0.02",
     "--cell lstm --hidden-size 32 --threads 2 --val-fraction 0 --max-grad-norm 0",
+    "--predict spaces --hidden-size 16 --members 1 --threads 2",
+    "--predict label --hidden-size 32 --members 2 --threads 2 --counts",
 ]
 KILLS_PER_RUN = 8
 PATIENCE = 1.2
@@ -58,7 +64,9 @@ def start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
 def first(folder: Path, run: str, steps: int, settings: str) -> list[str]:
     """Return the words that begin a run."""
     (folder / "corpus.txt").write_text(TEXT)
-    return ["corpus.txt", "--out", run, "--steps", str(steps), *COMMON.split(), *settings.split()]
+    (folder / "labels.tsv").write_text(LABELLED)
+    corpus = "labels.tsv" if "--predict label" in settings else "corpus.txt"
+    return [corpus, "--out", run, "--steps", str(steps), *COMMON.split(), *settings.split()]
 
 
 def to_the_end(process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -133,6 +141,9 @@ def content(path: Path) -> tuple[dict[str, bytes], object]:
     """Return all of a checkpoint but times."""
     checkpoint = load(path)
     arrays = {**checkpoint.weights, **checkpoint.training}
+    if checkpoint.ngrams is not None:
+        arrays |= ngram_arrays(checkpoint.ngrams)
+    arrays["mixture"] = np.array(checkpoint.mixture)
     return (
         {name: array.tobytes() for name, array in arrays.items()},
         replace(checkpoint.history, seconds=0.0, overhead=0.0, stopped=0.0),
