@@ -21,7 +21,7 @@ CHAIN_OFTEN, TEXT_OFTEN = 1, 2
 of KLUE's names 76.6 % are found (F1) instead of 75.1 %."""
 MOST_WEIGHTS = 2**22
 """Of more, the most frequent strings have some."""
-CHAIN_PASSES, TEXT_PASSES, STEPS = 3, 6, 300
+CHAIN_PASSES, TEXT_PASSES, STEPS = 3, 6, 100
 """Passes, or as many as make so many steps: more lower no held-out loss."""
 CHAIN_RATE, TEXT_RATE = 0.15, 0.3
 """The first steps' size, of chains and of labels of whole texts; it falls to zero in a line."""
