@@ -28,8 +28,9 @@ from charrnn.linear.model import NgramModel, cut
 from charrnn.linear.ngrams import Places, bags, windows
 from charrnn.text.codes import Codes
 
-LEARNED = 1_000_000
-"""A linear model learns from about so many characters at most: each takes 56 bytes."""
+LEARNED, WORK = 1_000_000, 10_000_000
+"""A linear model learns from about so many characters at most, of which each takes 56 bytes, and
+characters times labels: that takes some 20 seconds."""
 LABELS_OF_NGRAMS = 256
 """Of more labels none is learned: a chain computes the square of them."""
 
@@ -66,7 +67,8 @@ def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> Ngr
     """Return a linear model of the n-grams of texts; None where the labels are too many."""
     if len(task.labels) > LABELS_OF_NGRAMS:
         return None
-    every = -(-sum(map(len, learned.texts)) // LEARNED)  # spread evenly
+    size = sum(map(len, learned.texts))
+    every = -(-size // min(LEARNED, WORK // len(task.labels)))  # spread evenly
     some = Parsed(learned.texts[::every], learned.labels[::every])
     whole = task.head == "item"
     return learn(
