@@ -9,7 +9,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.training.setup import Setup
 
 
-def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, float] | None:
+def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, str] | None:
     """Return a state with a linear model of n-grams, if it helps, and with fitted weights.
 
     It also has the training texts if n-grams are counted on them.
@@ -25,9 +25,9 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
 
     Returns
     -------
-    (Checkpoint, float) or None
-        The state, and the share of the held-out labels that are right; None where there is nothing
-        to fit, or to fit on.
+    (Checkpoint, str) or None
+        The state, and what n-grams gained, in a sentence, if they are mixed in; None where there is
+        nothing to fit, or to fit on.
     """
     task, train = setup.task, setup.train
     if not isinstance(task, LabelledTask) or not setup.held_targets:
@@ -48,4 +48,9 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
     else:
         mixture = fitted_chain(task, found, labels, held, ngrams)
     state = replace(plain, mixture=mixture.weights, kept=kept, ngrams=mixture.ngrams)
-    return state, mixture.accuracy
+    name, value, alone = mixture.figure, mixture.value, mixture.alone
+    message = (
+        f"mixed with n-grams of the training texts, {name} on what is held out is {value:.1%}, by "
+        f"the network alone {alone:.1%}; the weights are fitted there"
+    )
+    return state, message if kept is not None or mixture.ngrams is not None else ""

@@ -309,13 +309,9 @@ class Run:
         found = with_mixture(self._setup, self._store.load_best(), self._trainer.workers)
         if found is None:
             return
-        mixed, accuracy = found
+        mixed, message = found
         self._store.save_best(mixed)
-        if mixed.kept is not None or mixed.ngrams is not None:
-            message = (
-                f"mixed with n-grams of the training texts, {accuracy:.1%} of the held-out labels "
-                "are right; the weights are fitted on them"
-            )
+        if message:
             yield self._log(Notice(message), step=self._history.step)
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:

@@ -41,12 +41,6 @@ class Figures(NamedTuple):
             return "entity F1", self.entities.f1
         return "accuracy", self.labels.accuracy
 
-    @property
-    def accuracy(self) -> float:
-        """The share of the labels that are right, as validation counts them."""
-        judged = self.labels if self.restored is None else self.restored.characters
-        return judged.accuracy
-
 
 def figures(task: LabelledTask, parsed: Parsed, predicted: Predicted) -> Figures:
     """Compare predicted labels with the right ones.

@@ -42,14 +42,18 @@ class Fitted(NamedTuple):
     ----------
     weights : tuple of float
         Of the parts; empty where there is nothing to mix.
-    accuracy : float
-        The share of the labels that are right with it.
+    figure : str
+        The name of the figure by which it is judged.
+    value, alone : float
+        That figure on what is held out, and of the network alone.
     ngrams : NgramModel, optional
         The linear model, if it helps.
     """
 
     weights: tuple[float, ...]
-    accuracy: float
+    figure: str
+    value: float
+    alone: float
     ngrams: NgramModel | None = None
 
 
@@ -129,8 +133,10 @@ def fitted(
             best = fitness, weights
     assert best is not None
     weights = best[1]
-    accuracy = float((mix(parts, weights).argmax(axis=1) == gold).mean())
-    return Fitted(tuple(weights.tolist()), accuracy, ngrams)
+    mixed, alone = (
+        float((each.argmax(axis=1) == gold).mean()) for each in (mix(parts, weights), parts[0])
+    )
+    return Fitted(tuple(weights.tolist()), "accuracy", mixed, alone, ngrams)
 
 
 def fitted_chain(
@@ -155,10 +161,10 @@ def fitted_chain(
         [task.labels[number] for number in numbers[end - len(labels) : end]]
         for end, labels in zip(ends, alone, strict=True)
     ]
-    with_ngrams, without = figures(task, held, together), figures(task, held, alone)
-    if without.main[1] >= with_ngrams.main[1]:
-        return Fitted((), without.accuracy)
-    return Fitted(weights, with_ngrams.accuracy, ngrams)
+    (name, mixed), (_, by_network) = (figures(task, held, each).main for each in (together, alone))
+    if by_network >= mixed:
+        return Fitted((), name, by_network, by_network)
+    return Fitted(weights, name, mixed, by_network, ngrams)
 
 
 def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramModel) -> Chain:
