@@ -11,6 +11,7 @@ from charrnn.config import ModelConfig, TrainConfig
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.text.codes import LINE_END
+from charrnn.training.labelling import LabelFacts
 from charrnn.training.recipe import (
     HELD_OUT_LEAST,
     LEAST_STREAMS,
@@ -459,3 +460,24 @@ def test_larger_layers_learn_at_lower_rates():
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < rates[0]
     assert recipe(model={"hidden_size": 16384}).train.learning_rate > 0
+
+
+def test_what_labels_is_read_less_often_and_then_less_is_dropped():
+    def dropped(characters, **train):
+        done = complete(
+            ModelConfig(),
+            TrainConfig(predict="label", **train),
+            characters=characters,
+            distinct=100,
+            held_out=characters // 10,
+            items=ItemFacts("line", 10, 31.0, 60),
+            labels=LabelFacts(20, "item", 1),
+        )
+        return done.model.dropout
+
+    assert dropped(500_000, epochs=3.0) == 0
+    assert dropped(500_000, epochs=6.0) == pytest.approx(0.2, abs=0.01)
+    assert dropped(500_000, epochs=100.0) == 0.5
+    # In minutes, a third of what running text would be read.
+    assert 0 < dropped(500_000, minutes=2.0) < 0.3
+    assert dropped(100_000, minutes=2.0) == 0.5
