@@ -79,7 +79,7 @@ def make_bases(folder: Path) -> list[bytes]:
             [folder / f"{name}.txt"], model=model, train=train, out=folder / name
         ).train():
             pass
-        found.append((folder / name / "best.npz").read_bytes())
+        found += [(folder / name / file).read_bytes() for file in ("last.npz", "best.npz")]
     return found
 
 
@@ -492,21 +492,14 @@ def beside(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def check_sound(checkpoint: Checkpoint, data: bytes, folder: Path) -> None:
     """Raise if what was loaded cannot be used, or go on training, but for a clear error."""
-    if isinstance(checkpoint.task, LabelledTask):
-        with np.errstate(all="ignore"), contextlib.suppress(CharrnnError):
-            labeller = Labeller(checkpoint)
-            if checkpoint.task.head == "item":
-                labeller.label(["12", "a\u4e00"])
-            elif checkpoint.task.predict == "tags":
-                labeller.tag([["a", "b"]])
-            else:
-                labeller.restore(["abcd", "a\u4e00"])
-        return
-    config = SampleConfig(length=5, random_seed=1)
     with np.errstate(all="ignore"):  # weights may be huge
-        drawn = list(generate(checkpoint.model(), checkpoint.vocabulary, config))
-    if not all(isinstance(text, str) for _, text in drawn):
-        raise Failure("it draws no text")
+        if isinstance(checkpoint.task, LabelledTask):
+            _label(checkpoint)
+        else:
+            config = SampleConfig(length=5, random_seed=1)
+            drawn = list(generate(checkpoint.model(), checkpoint.vocabulary, config))
+            if not all(isinstance(text, str) for _, text in drawn):
+                raise Failure("it draws no text")
     if checkpoint.training:
         (folder / "last.npz").write_bytes(data)
         length = TrainConfig(steps=checkpoint.history.step + 2)
@@ -515,6 +508,18 @@ def check_sound(checkpoint: Checkpoint, data: bytes, folder: Path) -> None:
                 pass
         for path in folder.iterdir():
             path.unlink()
+
+
+def _label(checkpoint: Checkpoint) -> None:
+    """Label something; raise if that cannot be done, but for a clear error."""
+    with contextlib.suppress(CharrnnError):
+        labeller = Labeller(checkpoint)
+        if checkpoint.task.head == "item":
+            labeller.label(["12", "a\u4e00"])
+        elif checkpoint.task.predict == "tags":
+            labeller.tag([["a", "b"]])
+        else:
+            labeller.restore(["abcd", "a\u4e00"])
 
 
 def try_one(path: Path, kind: str, data: bytes, originals: list[Checkpoint]) -> str:
