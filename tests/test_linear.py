@@ -5,7 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from charrnn.data.labels.task import Parsed
+from charrnn.data.labels.tasks import RestoringTask
+from charrnn.evaluation.labels import mixture
 from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
+from charrnn.evaluation.labels.mixture import NGRAMS_ALONE
 from charrnn.linear.chain import IMPOSSIBLE, expectations, likeliest, loss_and_gradients
 from charrnn.linear.learning import frequent_keys, learn
 from charrnn.linear.model import LONGEST, NgramModel, cut, padded, rows_of
@@ -217,8 +221,8 @@ def test_chains_of_labels_are_learned_with_their_grammar():
     scores = model.scores(windows(new))
     lengths = np.array([len(text) for text in new])
     network = np.full(scores.shape, -np.log(3))
-    mixture = Chain(network, scores, model.transitions, lengths)
-    logs, found = mixture.predicted((0.0, 1.0, 1.0))
+    mixed = Chain(network, scores, model.transitions, lengths)
+    logs, found = mixed.predicted((0.0, 1.0, 1.0))
     expected = np.array([names.index(tag) for some in right for tag in some])
     assert (found == expected).mean() > 0.85
     np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-9)
@@ -243,11 +247,11 @@ def test_the_weights_of_a_chain_are_where_its_loss_is_least():
     network, strings = (
         scale * np.eye(C)[gold] + rng.standard_normal((n, C)) for scale in (2.0, 1.0)
     )
-    mixture = Chain(network, strings, rng.standard_normal((C + 1, C)), lengths)
-    weights = np.array(mixture.fitted(gold))
+    mixed = Chain(network, strings, rng.standard_normal((C + 1, C)), lengths)
+    weights = np.array(mixed.fitted(gold))
 
     def loss(at):
-        return mixture.loss(at, gold)[0] + ((at - np.array([0.5, 0.5, 1.0])) ** 2).sum() / 2
+        return mixed.loss(at, gold)[0] + ((at - np.array([0.5, 0.5, 1.0])) ** 2).sum() / 2
 
     least = loss(weights)
     for axis in np.eye(3):
@@ -255,9 +259,9 @@ def test_the_weights_of_a_chain_are_where_its_loss_is_least():
         assert abs(slope) < 0.1
         assert loss(weights + 0.3 * axis) > least
         assert loss(weights - 0.3 * axis) > least
-        numerical = mixture.loss(weights + 1e-5 * axis, gold)[0]
-        numerical -= mixture.loss(weights - 1e-5 * axis, gold)[0]
-        assert axis @ mixture.loss(weights, gold)[1] == pytest.approx(numerical / 2e-5, rel=1e-5)
+        numerical = mixed.loss(weights + 1e-5 * axis, gold)[0]
+        numerical -= mixed.loss(weights - 1e-5 * axis, gold)[0]
+        assert axis @ mixed.loss(weights, gold)[1] == pytest.approx(numerical / 2e-5, rel=1e-5)
 
 
 def test_which_symbols_have_a_label():
@@ -270,3 +274,24 @@ def test_a_model_without_n_grams_scores_by_its_bias():
     bias = np.array([1.0, 2.0], np.float32)
     model = NgramModel(np.empty(0, np.uint64), np.empty((0, 2), np.float32), bias)
     assert model.scores(bags(["ab"])).tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("right", "weights"), [("network", ()), ("n-grams", NGRAMS_ALONE), ("both", (0.4, 0.6, 1.0))]
+)
+def test_a_chain_is_never_worse_than_its_best_part(right, weights, monkeypatch):
+    task = RestoringTask("spaces", "line", 10).with_labels(["", " "])
+    held = Parsed(["abc"] * 4, [["", " ", ""]] * 4)
+    good, bad = np.array([[9.0, 0], [0, 9], [9, 0]] * 4), np.array([[0.0, 9], [9, 0], [0, 9]] * 4)
+    network = good if right == "network" else bad
+    ngrams = NgramModel(np.empty(0, np.uint64), np.empty((0, 2)), np.zeros(2), np.zeros((3, 2)))
+    strings = bad if right == "network" else good
+    lengths = np.array([3] * 4)
+    chain = Chain(network, strings, np.zeros((3, 2)), lengths)
+    monkeypatch.setattr(mixture, "chain_of", lambda *_: chain)
+    fit = (0.4, 0.6, 1.0) if right == "both" else (1.0, 0.0, 1.0) if right == "n-grams" else weights
+    monkeypatch.setattr(Chain, "fitted", lambda *_: fit or (0.0, 1.0, 1.0))
+    alone = [["" if a > b else " " for a, b in network[:3]]] * 4
+    found = mixture.fitted_chain(task, network, alone, held, ngrams)
+    assert found.weights == weights
+    assert found.value == 1

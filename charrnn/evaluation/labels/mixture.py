@@ -34,6 +34,9 @@ characters times labels: that takes some 20 seconds."""
 LABELS_OF_NGRAMS = 256
 """Of more labels none is learned: a chain computes the square of them."""
 
+NGRAMS_ALONE = (0.0, 1.0, 1.0)
+"""Weights of a chain to which the network adds nothing."""
+
 
 class Fitted(NamedTuple):
     """A mixture that was fitted.
@@ -154,17 +157,19 @@ def fitted_chain(
         The labels that it alone predicts, of the symbols that have one.
     """
     chain = chain_of(task, found, held, ngrams)
-    weights = chain.fitted(gold_of(task, held))
-    numbers = chain.predicted(weights)[1].tolist()
     ends = np.cumsum([len(labels) for labels in alone]).tolist()
-    together = [
-        [task.labels[number] for number in numbers[end - len(labels) : end]]
-        for end, labels in zip(ends, alone, strict=True)
-    ]
-    (name, mixed), (_, by_network) = (figures(task, held, each).main for each in (together, alone))
-    if by_network >= mixed:
-        return Fitted((), name, by_network, by_network)
-    return Fitted(weights, name, mixed, by_network, ngrams)
+    name, by_network = figures(task, held, alone).main
+    best = Fitted((), name, by_network, by_network)
+    for weights in (chain.fitted(gold_of(task, held)), NGRAMS_ALONE):
+        numbers = chain.predicted(weights)[1].tolist()
+        labels = [
+            [task.labels[number] for number in numbers[end - len(some) : end]]
+            for end, some in zip(ends, alone, strict=True)
+        ]
+        value = figures(task, held, labels).main[1]
+        if value > best.value:
+            best = Fitted(weights, name, value, by_network, ngrams)
+    return best
 
 
 def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramModel) -> Chain:
