@@ -40,6 +40,11 @@ class Clock:
         """Leave out what passed since the last lap."""
         self._last = time.perf_counter()
 
+    def usual(self, kind: str) -> float:
+        """Return the seconds that the last laps of a kind took for their work; 0 before one."""
+        before = self._usual[kind]
+        return median(before) if before else 0.0
+
     def lap(self, kind: str, work: float = 1.0) -> float:
         """Count the time since the last lap; return the seconds counted.
 
@@ -54,7 +59,7 @@ class Clock:
         spent, self._last = now - self._last, now
         before = self._usual[kind]
         if spent > LEAST and before:
-            usual = work * median(before)
+            usual = work * self.usual(kind)
             if spent > FACTOR * usual:
                 self.stopped += spent - usual
                 spent = usual

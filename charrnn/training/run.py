@@ -10,9 +10,9 @@ from dataclasses import replace
 from math import isfinite, log
 from pathlib import Path
 
-from charrnn.optimizers import learning_rate_factor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.store import RunStore
+from charrnn.trainer import StepResult, Trainer
 from charrnn.training.clock import Clock
 from charrnn.training.events import (
     Event,
@@ -25,13 +25,11 @@ from charrnn.training.events import (
     Validated,
 )
 from charrnn.training.glimpse import live_sample, prompts_of
-from charrnn.training.length import done_after
 from charrnn.training.meter import Meter
 from charrnn.training.mixing import with_mixture
 from charrnn.training.plan import plan_of
 from charrnn.training.setup import Setup
-from charrnn.training.trainer import StepResult, Trainer
-from charrnn.training.validation import FORWARD, SHARE, SHORT_SHARE, next_pass
+from charrnn.training.timetable import Timetable
 from charrnn.training.verdict import verdict
 
 PROGRESS_EVERY = 0.5
@@ -86,15 +84,13 @@ class Run:
         validation_seconds: float = 0.0,
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
-        self._train, self._validation = setup.train, setup.validation
+        self._train, self._stopping = setup.train, False
         self.history = self._history = setup.history
-        self._validation_seconds = validation_seconds
-        self._stopping, self._per_pass = False, setup.steps_per_pass
-        self._symbols_per_step = setup.train_symbols / self._per_pass
+        self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
         self.notices = setup.notices
         self.plan = plan_of(
             setup,
-            per_pass=self._per_pass,
+            per_pass=self._timetable.per_pass,
             threads=threads,
             workers=trainer.workers,
             resumed_at=self._history.step if resumed else None,
@@ -112,21 +108,22 @@ class Run:
 
     def best(self) -> Checkpoint:
         """Return the best state so far, with the text; before there is one, the present one."""
-        store, now = self._store, self._setup.checkpoint(None)
-        return replace(store.load_best(), corpus=now.corpus) if store.has_best else now
+        if self._store.has_best:
+            return replace(self._store.load_best(), corpus=self._setup.corpus)
+        self._trainer.publish()
+        return self._setup.checkpoint(None)
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""
-        self._trainer.step(0.0)
+        self._trainer.steps([0.0])
         clock, steps = Clock(), 0
         while clock.seconds < seconds or steps < 2:
-            self._trainer.step(0.0)
-            clock.lap("step")
-            steps += 1
-        return steps * self._symbols_per_step / clock.seconds
+            steps += len(self._trainer.steps([0.0] * self._trainer.chunk))
+            clock.lap("steps")
+        return steps * self._timetable.symbols_per_step / clock.seconds
 
     def stop(self) -> None:
-        """Ask ``train`` to finish its step, save and end; may be called from a signal handler."""
+        """Ask ``train`` to finish its steps, save and end; may be called from a signal handler."""
         self._stopping = True
 
     def close(self) -> None:
@@ -152,11 +149,10 @@ class Run:
         told = clock.stopped
         reason: Reason | None = None
         while reason is None:
-            rate = self._learning_rate()
-            result, reason = yield from self._step(rate, meter)
-            done = self._done(history.step)
+            rate, result, reason = yield from self._steps(meter)
+            done = self._timetable.done(history.step, clock.seconds)
             over = done >= 1 or reason is not None
-            if over or self._is_validation_due(done):
+            if over or self._timetable.is_validation_due(done, history.step, clock.seconds):
                 yield from self._judge(done, rate, result, diverged=reason == "diverged")
                 if train.patience and history.without_improvement >= train.patience and not over:
                     reason = "no longer improving"
@@ -170,6 +166,7 @@ class Run:
                 clock.lap("show")
                 meter = Meter(clock.seconds)
             if samples and clock.seconds >= next_sample and not reason:
+                self._trainer.publish()
                 yield Sampled(history.step, live_sample(self._setup))
                 spent = self._count_overhead("sample")
                 next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
@@ -194,62 +191,37 @@ class Run:
         history.seconds = clock.seconds
         yield from self._end(reason)
 
-    def _learning_rate(self) -> float:
-        """Return that of the next step: of its middle, so that the first and the last learn too."""
-        done = self._done(self._history.step + 0.5)
-        factor = learning_rate_factor(self._train.schedule, done, self._train.warmup)
-        return self._train.learning_rate * factor * self._history.rate_factor
-
-    def _done(self, step: float) -> float:
-        return done_after(self._train, self._per_pass, step, self._clock.seconds)
-
-    def _step(
-        self, rate: float, meter: Meter
-    ) -> Generator[Event, None, tuple[StepResult, Reason | None]]:
-        """Make a step; return what it did, and why the run ends if it does."""
-        history, clock = self._history, self._clock
-        result = self._trainer.step(rate)
-        history.step = self._trainer.step_count
-        if result.applied:
-            history.failures = 0
-            history.nats_sum += result.nats
-            history.nats_steps += result.predicted
-        seconds = clock.lap("step", self._trainer.work(history.step))
-        meter.add(result.nats, seconds, applied=result.applied and result.predicted)
+    def _steps(
+        self, meter: Meter
+    ) -> Generator[Event, None, tuple[float, StepResult, Reason | None]]:
+        """Make some steps; return the last one with its rate, and why the run ends if it does."""
+        history, clock, trainer = self._history, self._clock, self._trainer
+        before, step_work = history.step, trainer.work(history.step + 1)
+        rates = self._timetable.rates(clock.seconds, clock.usual("step") * step_work, trainer.chunk)
+        results = trainer.steps(rates)
+        history.step = trainer.step_count
+        work = sum(trainer.work(step) for step in range(before + 1, history.step + 1))
+        seconds = clock.lap("step", work) / len(results)
+        for result in results:
+            if result.applied:
+                history.failures = 0
+                history.nats_sum += result.nats
+                history.nats_steps += result.predicted
+            meter.add(result.nats, seconds, applied=result.applied and result.predicted)
         reason: Reason | None = None
-        if not result.applied:
+        if not results[-1].applied:
             reason = yield from self._not_finite()
             clock.lap("recovery")
         history.seconds = clock.seconds
-        return result, reason
-
-    def _is_validation_due(self, done: float) -> bool:
-        """Say whether to validate now: evenly over the run and, early on, after some passes."""
-        history = self._history
-        due = int(done * self._validation.validations) > history.validations
-        if history.next_pass is None:  # as often as was asked for, whatever it costs
-            return due
-        due = due or history.step / self._per_pass >= history.next_pass
-        scorer = self._trainer.scorer
-        if not due or scorer is None:
-            return due
-        if self._train.minutes:
-            share = SHARE if self._train.minutes >= 1 else SHORT_SHARE
-            return history.overhead + self._validation_seconds <= share * history.seconds
-        read = history.step * self._symbols_per_step
-        next_one = scorer.characters * self._setup.symbols_per_target
-        return (history.scored + next_one) * FORWARD <= SHARE * read
+        return rates[len(results) - 1], results[-1], reason
 
     def _judge(
         self, done: float, rate: float, result: StepResult, *, diverged: bool
     ) -> Iterator[Event]:
         """Validate, and count what that took."""
-        history = self._history
-        history.validations = max(history.validations, int(done * self._validation.validations))
-        if history.next_pass is not None:
-            history.next_pass = next_pass(history.step / self._per_pass)
+        self._timetable.count_validation(done)
         yield from self._validate(rate, result.grad_norm)
-        self._validation_seconds = self._count_overhead("validation")
+        self._timetable.validation_seconds = self._count_overhead("validation")
 
     def _count_overhead(self, kind: str) -> float:
         spent = self._clock.lap(kind)
@@ -261,12 +233,12 @@ class Run:
         return Progress(
             step=history.step,
             steps=self._train.steps or round(history.step / max(done, 1e-9)),
-            epoch=history.step / self._per_pass,
+            epoch=history.step / self._timetable.per_pass,
             done=min(1.0, done),
             nats=meter.mean_nats(result.nats),
             grad_norm=result.grad_norm,
             learning_rate=rate,
-            chars_per_second=meter.per_second(self._symbols_per_step),
+            chars_per_second=meter.per_second(self._timetable.symbols_per_step),
             seconds=history.seconds,
             seconds_left=max(0.0, history.seconds * (1 / max(done, 1e-9) - 1)),
             overhead=history.overhead / max(history.seconds, 1e-9),
@@ -372,17 +344,19 @@ class Run:
 
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
-        message = verdict(self._setup, self.plan, self._per_pass)
+        message = verdict(self._setup, self.plan, self._timetable.per_pass)
         if message:
             yield self._log(Notice(message), step=self._history.step)
 
     def _save(self) -> Iterator[Event]:
+        self._trainer.publish()
         place = self._store.save_last(self._setup.checkpoint(self._trainer))
         if self._history.step and not self._store.has_best:
             self._save_best()
         yield Saved(self._history.step, place)
 
     def _save_best(self) -> None:
+        self._trainer.publish()
         self._store.save_best(self._setup.checkpoint(None))
 
     def _log(self, event: Event, **more: float) -> Event:

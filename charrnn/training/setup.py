@@ -16,7 +16,7 @@ from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
 from charrnn.text import Corpus, Source, Vocabulary
-from charrnn.training.trainer import Trainer
+from charrnn.trainer import Trainer
 
 
 @dataclass(kw_only=True)

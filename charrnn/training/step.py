@@ -26,7 +26,7 @@ from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer, hidden_rows
 from charrnn.parallel.sharding import collect, deal, shard_columns
 from charrnn.parallel.team import Team
-from charrnn.training.trainer import StepResult
+from charrnn.trainer import StepResult
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
@@ -255,6 +255,20 @@ class ShardTrainer:
         """Return the steps of a window times its streams."""
         return self.batches.steps(step) * self.batches.streams(step)
 
+    @property
+    def chunk(self) -> int:
+        """A step at a time: nothing is gained by more."""
+        return 1
+
+    def steps(self, rates: Sequence[float]) -> list[StepResult]:
+        """Learn from a batch for each learning rate, up to one that is not finite."""
+        results: list[StepResult] = []
+        for rate in rates:
+            results.append(self.step(rate))
+            if not results[-1].applied:
+                break
+        return results
+
     def step(self, learning_rate: float) -> StepResult:
         """Learn from one window of every stream.
 
@@ -288,12 +302,15 @@ class ShardTrainer:
         assert self.scorer is not None
         return self.scorer.result(self.model, collect(self.team.call("score"), np.zeros(4)))
 
+    def publish(self) -> None:
+        """Do nothing: the model is trained in place."""
+
     def arrays(self) -> dict[str, Array]:
         """Return the optimizer's vectors and the state of the streams."""
         return {**self.optimizer.state, "state": self.state}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``arrays`` gave."""
+        """Take back what ``arrays`` gave; the weights are the model's in any case."""
         own = self.arrays()
         if {name: array.shape for name, array in arrays.items()} != {
             name: array.shape for name, array in own.items()

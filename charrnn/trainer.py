@@ -1,6 +1,6 @@
 """What a run needs of whatever trains its model: a CPU, a GPU, or several machines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,9 @@ class Trainer(Protocol):
         The held-out text, cut; None where nothing is held out.
     workers : int
         How many work at once.
+    chunk : int
+        For how many steps it is best asked at once: no more than take about 50 ms, so that a run
+        can be stopped, and at least 1.
     """
 
     step_count: int
@@ -40,14 +43,24 @@ class Trainer(Protocol):
     @property
     def workers(self) -> int: ...
 
-    def step(self, learning_rate: float) -> StepResult:
-        """Learn from one batch; a step that is not finite changes no weight."""
+    @property
+    def chunk(self) -> int: ...
+
+    def steps(self, rates: Sequence[float]) -> list[StepResult]:
+        """Learn from as many batches as there are learning rates, and end after a failed step.
+
+        A step that is not finite changes no weight, and it is the last of the list: the rates of
+        those after it are to be chosen anew. How steps are cut into calls changes no bit.
+        """
 
     def work(self, step: int) -> float:
         """Return how much a step computes, in any unit: its time is compared with others'."""
 
     def validate(self) -> Score:
         """Return what the held-out text costs; changes nothing."""
+
+    def publish(self) -> None:
+        """Put the weights into the model, before it is saved or drawn from."""
 
     @property
     def is_sound(self) -> bool:
@@ -57,7 +70,13 @@ class Trainer(Protocol):
         """Return, by name, what a resume needs beside the weights."""
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``arrays`` gave; raise CheckpointError if it is not that."""
+        """Take back what ``arrays`` gave, and the weights of the model.
+
+        Raises
+        ------
+        CheckpointError
+            If the arrays are not those of such a trainer.
+        """
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers; ``publish`` does nothing from then on."""
