@@ -7,7 +7,7 @@ FLOORS_READY := $(FLOORS)/.ready
 
 PYTEST := -m pytest -q -n auto --dist worksteal
 
-.PHONY: help install demo test check coverage floors lint types imports format corpora soak fuzz bench clean
+.PHONY: help install demo test check coverage floors lint types imports format corpora soak fuzz bench check-gpu clean
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -83,6 +83,13 @@ fuzz: $(READY) ## Damage checkpoints in 20,000 ways, and learn from hostile labe
 
 bench: $(READY) ## Compare the speed with PyTorch's: make bench TORCH_PYTHON=env/bin/python
 	$(BIN)/python -m tests.bench.ratios --torch-python $(TORCH_PYTHON)
+	$(BIN)/python -m tests.bench.gpu --optional
+
+# CuPy must be in .venv: .venv/bin/python -m pip install -e '.[cuda12]', or '.[cuda13]'
+check-gpu: $(READY) ## Run the tests that need an NVIDIA GPU
+	@$(BIN)/python -c "import sys; from charrnn.cuda.device import usable; gpu = usable(); \
+		sys.exit(f'check-gpu needs a GPU: {gpu}' if isinstance(gpu, str) else None)"
+	$(BIN)/python -m pytest -q tests/gpu
 
 clean: ## Remove what was made here, but no run
 	rm -rf $(VENV) $(FLOORS) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

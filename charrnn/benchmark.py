@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.backend.products import blas_kernel
-from charrnn.config import Architecture, SampleConfig
+from charrnn.config import Architecture, Precision, SampleConfig
 from charrnn.data.streams import Streams
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
@@ -28,7 +29,11 @@ from charrnn.parallel.team import Team
 from charrnn.sampling.drawing import Drawer, DrawingWorker, begin
 from charrnn.system.machine import available_cores
 from charrnn.text import Vocabulary
+from charrnn.training import engine
 from charrnn.training.step import ShardTrainer
+
+if TYPE_CHECKING:
+    from charrnn.cuda.device import Gpu
 
 Job = Literal["train", "sample"]
 Rates = tuple[list[float], float | None, int]
@@ -46,7 +51,8 @@ class Benchmark:
     ``chars_per_second`` is the median of the timed rounds and ``best`` the best of them;
     ``gflops`` belongs to the median; ``peak_gflops`` is what ``threads`` workers reach in large
     matrix products; ``peak_memory_mb`` counts memory that workers share once, and is None where
-    the system does not tell.
+    the system does not tell. Of a GPU, ``blas_kernel`` is its name, ``precision`` that of its
+    products, and the memory is its own.
     """
 
     job: Job
@@ -64,6 +70,7 @@ class Benchmark:
     peak_memory_mb: float | None
     parameters: int
     blas_kernel: str
+    precision: Precision
     numpy: str
 
     def to_json(self) -> dict[str, Any]:
@@ -81,6 +88,8 @@ def benchmark(
     threads: int | None,
     seconds: float,
     peak_seconds: float = 1.0,
+    gpu: "Gpu | None" = None,
+    precision: Precision = "float32",
 ) -> Benchmark:
     """Measure one setting.
 
@@ -103,8 +112,15 @@ def benchmark(
         How long to time.
     peak_seconds : float
         How long to multiply large matrices.
+    gpu : Gpu, optional
+        What computes, in place of the CPU; it has no threads.
+    precision : {"float32", "tf32", "bf16"}
+        Of what it multiplies.
     """
-    setting = _Setting(job, model, batch_size, seq_len, vocab_size)
+    setting: _Setting = _Setting(job, model, batch_size, seq_len, vocab_size)
+    if gpu is not None:
+        setting = _GpuSetting(job, model, batch_size, seq_len, vocab_size, gpu, precision)
+        threads = 1
     cores = available_cores()
     if threads is None:
         quick = {
@@ -115,8 +131,7 @@ def benchmark(
     # More than the cores would only wait; few streams have work for fewer.
     rates, memory, threads = setting.rates(min(threads, cores), seconds)
     rate = median(rates)
-    with Team([_Multiplier() for _ in range(threads)]) as team:
-        peak = sum(team.call("gflops", peak_seconds))
+    peak = setting.peak(threads, peak_seconds)
     gflops = rate * setting.flops_per_character() / 1e9
     return Benchmark(
         job=job,
@@ -133,7 +148,8 @@ def benchmark(
         share_of_peak=round(gflops / peak, 3),
         peak_memory_mb=None if memory is None else round(memory / 1e6, 1),
         parameters=setting.model().num_parameters,
-        blas_kernel=blas_kernel(),
+        blas_kernel=blas_kernel() if gpu is None else gpu.name,
+        precision=precision,
         numpy=np.__version__,
     )
 
@@ -150,6 +166,18 @@ class _Setting:
         model = CharModel(self.config, self.vocab_size, zeros=shared_zeros)
         model.initialise(np.random.default_rng(0))
         return model
+
+    def batches(self) -> Streams:
+        """Return windows of a random text."""
+        rng = np.random.default_rng(0)
+        codes = rng.integers(self.vocab_size, size=TEXT_LENGTH).astype(np.uint32)
+        vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
+        return Streams(codes, vocabulary, self.batch_size, self.seq_len)
+
+    def peak(self, threads: int, seconds: float) -> float:
+        """Return at how many billions of operations a second large matrices are multiplied."""
+        with Team([_Multiplier() for _ in range(threads)]) as team:
+            return float(sum(team.call("gflops", seconds)))
 
     def flops_per_character(self) -> float:
         """Count the multiplications and additions of all matrix products."""
@@ -168,13 +196,10 @@ class _Setting:
         return (self._train if self.job == "train" else self._sample)(threads, seconds)
 
     def _train(self, threads: int, seconds: float) -> Rates:
-        rng = np.random.default_rng(0)
-        codes = rng.integers(self.vocab_size, size=TEXT_LENGTH).astype(np.uint32)
-        vocabulary = Vocabulary(np.arange(self.vocab_size, dtype=np.uint32))
         size = CharModel.stream_bytes(self.config, self.vocab_size, self.seq_len)
         trainer = ShardTrainer(
             self.model(),
-            Streams(codes, vocabulary, self.batch_size, self.seq_len),
+            self.batches(),
             optimizer=OPTIMIZERS["adam"],
             max_grad_norm=5.0,
             weight_decay=0.0,
@@ -183,7 +208,8 @@ class _Setting:
             threads=threads,
         )
         try:
-            rates = _time(lambda: trainer.step(0.002), self.batch_size * self.seq_len, seconds)
+            characters = self.batch_size * self.seq_len
+            rates = _time(lambda: characters * len(trainer.steps([0.002])), seconds)
             return rates, team_memory(trainer.team), trainer.team.size
         finally:
             trainer.close()
@@ -198,19 +224,67 @@ class _Setting:
             for mine in deal(range(len(columns)), threads)
         ]
         with Team(workers) as team:
-            drawn = DRAWN_AT_ONCE * self.batch_size
-            rates = _time(lambda: team.call("draw", DRAWN_AT_ONCE), drawn, seconds)
+            rates = _time(lambda: _drawn(team.call("draw", DRAWN_AT_ONCE)), seconds)
             return rates, team_memory(team), team.size
 
 
-def _time(work: Callable[[], object], characters: int, seconds: float) -> list[float]:
+@dataclass(frozen=True)
+class _GpuSetting(_Setting):
+    """The same on a GPU: a round is as many steps as it is best asked for at once."""
+
+    gpu: "Gpu"
+    precision: Precision
+
+    def peak(self, threads: int, seconds: float) -> float:
+        return engine.peak_gflops(self.gpu, self.precision, seconds)
+
+    def _train(self, threads: int, seconds: float) -> Rates:
+        trainer = engine.gpu_trainer(
+            self.model(),
+            self.batches(),
+            gpu=self.gpu,
+            precision=self.precision,
+            optimizer="adamw",  # without decay it is Adam
+            max_grad_norm=5.0,
+            weight_decay=0.0,
+            random_seed=0,
+            reset=0.0,
+            new_symbols=np.arange(0),
+            scorer=None,
+        )
+        try:
+            characters = self.batch_size * self.seq_len
+            rates = _time(lambda: characters * len(trainer.steps([0.002] * trainer.chunk)), seconds)
+            return rates, self._memory(), 1
+        finally:
+            trainer.close()
+
+    def _sample(self, threads: int, seconds: float) -> Rates:
+        model = engine.gpu_model(self.model(), self.gpu, self.precision)
+        begun = begin(model, np.zeros(1, np.uint8))
+        drawer = Drawer(model, SampleConfig(), begun, range(self.batch_size), 0)
+        rates = _time(lambda: drawer.draw(DRAWN_AT_ONCE).size, seconds)
+        return rates, self._memory(), 1
+
+    def _memory(self) -> float | None:
+        """Return the bytes of the GPU that are in use now and were not when it was found."""
+        now = engine.usable(self.gpu.device)
+        return None if isinstance(now, str) else float(max(0, self.gpu.free - now.free))
+
+
+def _drawn(results: list[list[NDArray[np.intp]]]) -> int:
+    return sum(ids.size for worker in results for ids in worker)
+
+
+def _time(work: Callable[[], int], seconds: float) -> list[float]:
+    """Return the characters a second of each round; one of work returns how many there were."""
     for _ in range(WARM_UP_ROUNDS):
         work()
     rates: list[float] = []
     stop = time.perf_counter() + seconds
     while time.perf_counter() < stop or not rates:
         start = time.perf_counter()
-        work()
+        characters = work()
         rates.append(characters / (time.perf_counter() - start))
     return rates
 

@@ -12,7 +12,8 @@ class CharrnnError(Exception):
         ├── VocabularyError   a character or an id that the model does not know
         ├── CheckpointError   a checkpoint cannot be read or written, or does not fit
         ├── ConfigError       a setting is unknown or outside its range
-        └── RunError          a run directory is missing, busy or cannot be used
+        ├── RunError          a run directory is missing, busy or cannot be used
+        └── DeviceError       there is no GPU that can be used, or it failed
     """
 
 
@@ -34,3 +35,7 @@ class ConfigError(CharrnnError):
 
 class RunError(CharrnnError):
     """A run directory is missing, in use or cannot be used."""
+
+
+class DeviceError(CharrnnError):
+    """There is no GPU that can be used, or it failed."""

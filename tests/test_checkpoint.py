@@ -493,6 +493,8 @@ def test_a_missing_field_of_the_description(last):
     meta = json.loads(fuzz.body(members_of(data)["meta.npy"]))
     for group in (None, "vocabulary", "history", "training"):
         for name in meta if group is None else meta[group]:
+            if name == "places":  # older files of this format have none
+                continue
 
             def change(meta, group=group, name=name):
                 del (meta if group is None else meta[group])[name]

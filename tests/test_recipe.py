@@ -462,6 +462,48 @@ def test_larger_layers_learn_at_lower_rates():
     assert recipe(model={"hidden_size": 16384}).train.learning_rate > 0
 
 
+def on_gpu(characters=10**6, model=None, **train):
+    return complete(
+        ModelConfig(**(model or {})),
+        TrainConfig(**train),
+        characters=characters,
+        distinct=65,
+        cores=16,
+        gpu=True,
+    )
+
+
+@pytest.mark.parametrize(("minutes", "units"), [(0.008, 256), (0.04, 384), (0.1, 512), (1.0, 512)])
+def test_a_gpu_has_larger_layers_in_the_same_time(minutes, units):
+    done = on_gpu(minutes=minutes)
+    assert done.model.hidden_size == units
+    assert done.model.cell == "lstm"
+    assert done.train.batch_size == 256
+    assert "GPU" in done.reasons["hidden_size"]
+    assert "GPU" in done.reasons["dropout"]
+    assert "a GPU" in done.reasons["batch_size"]
+
+
+def test_a_gpu_keeps_the_streams_of_a_short_text():
+    assert on_gpu(20_000, minutes=1.0).train.batch_size == 64
+
+
+def test_an_lstm_of_a_gpu_learns_at_one_rate_whatever_its_size():
+    rates = {on_gpu(minutes=1.0, model={"hidden_size": H}).train.learning_rate for H in (256, 512)}
+    assert len(rates) == 1
+    rates = {
+        on_gpu(minutes=1.0, model={"hidden_size": H, "cell": "gru"}).train.learning_rate
+        for H in (256, 512)
+    }
+    assert len(rates) == 2
+
+
+@pytest.mark.parametrize("length", [{"steps": 1000}, {"epochs": 3.0}])
+def test_nothing_in_a_run_of_steps_follows_from_a_gpu(length):
+    done, usual = on_gpu(**length), recipe(train=length)
+    assert (done.model, done.train) == (usual.model, usual.train)
+
+
 def test_what_labels_is_read_less_often_and_then_less_is_dropped():
     def dropped(characters, **train):
         done = complete(

@@ -3,13 +3,14 @@
 import unicodedata
 from pathlib import Path
 
-from charrnn.config import SampleConfig
+from charrnn.config import DeviceConfig, SampleConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.model import CharModel
 from charrnn.sampling.drawing import generate
 from charrnn.sampling.items import check_seed, full_prompt, known_items, sample_items
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import fitting_text
+from charrnn.training.devices import drawing_predictor
 
 
 def drawn(
@@ -20,7 +21,8 @@ def drawn(
     seed: str,
     prompt: str | None,
     novel: bool,
-    threads: int,
+    threads: int | None,
+    device: DeviceConfig,
     cache_dir: Path | None,
 ) -> list[str]:
     """Return texts that a model draws: see ``Model.sample``.
@@ -31,6 +33,7 @@ def drawn(
         If the seed, the prompt or the settings are not for this model.
     """
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
+    model, count = drawing_predictor(device.beside(threads), network, config, threads)
     if novel and not task.separate:
         raise ConfigError("novel draws items that are new: train a model with items=... first")
     seed, _ = fitting_text(seed, vocabulary, checkpoint.text.newlines)
@@ -42,11 +45,22 @@ def drawn(
         check_seed(checkpoint, seed)
         known = known_items(checkpoint, cache_dir=cache_dir) if novel else None
         items = sample_items(
-            checkpoint, config, known=known, novel=novel, prompt=before, seed=seed, threads=threads
+            checkpoint,
+            config,
+            known=known,
+            novel=novel,
+            model=model,
+            prompt=before,
+            seed=seed,
+            threads=count,
+            together=model is not network,
         )
         return [item.text for item in items]
     texts = [seed] * config.num_samples
-    for number, piece in generate(network, vocabulary, config, seed=seed, threads=threads):
+    together = model is not network
+    for number, piece in generate(
+        model, vocabulary, config, seed=seed, threads=count, together=together
+    ):
         texts[number] += piece
     if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
         texts = [unicodedata.normalize("NFC", text) for text in texts]

@@ -8,6 +8,7 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation, evaluate_labels
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.scored_text import read_named
+from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import Corpus
 
@@ -46,6 +47,7 @@ def predictions(
 
 def evaluation_of_labels(
     checkpoint: Checkpoint,
+    network: CharModel,
     paths: Sequence[str | Path],
     corpus: Corpus | None,
     *,
@@ -73,6 +75,7 @@ def evaluation_of_labels(
     return evaluate_labels(
         checkpoint,
         paths,
+        model=network,
         corpus=corpus,
         columns=columns,
         baselines=baselines,

@@ -2,26 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from charrnn.api.drawing import drawn
-from charrnn.api.labels import evaluation_of_labels, predictions
+from charrnn.api.evaluating import evaluation
+from charrnn.api.labels import predictions
 from charrnn.api.scores import Scores, score_text
-from charrnn.api.settings import check_names, given, pick, takes
-from charrnn.config import EvalConfig, SampleConfig, TextConfig
+from charrnn.api.settings import check_names, pick, takes
+from charrnn.config import DeviceConfig, EvalConfig, SampleConfig, TextConfig
 from charrnn.errors import CheckpointError, ConfigError
-from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.result import Evaluation
-from charrnn.evaluation.scored_text import read_for
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint, save
 from charrnn.storage.folder import cache_directory
 from charrnn.system.machine import available_cores
-from charrnn.text import Corpus, Vocabulary
+from charrnn.text import Vocabulary
 
 Unknown = Literal["score", "error"]
 
@@ -86,6 +84,7 @@ class Model:
         prompt: str | None = None,
         novel: bool = False,
         threads: int | None = None,
+        device: str | None = None,
         **settings: Any,
     ) -> str: ...
 
@@ -98,6 +97,7 @@ class Model:
         prompt: str | None = None,
         novel: bool = False,
         threads: int | None = None,
+        device: str | None = None,
         **settings: Any,
     ) -> list[str]: ...
 
@@ -110,6 +110,7 @@ class Model:
         prompt: str | None = None,
         novel: bool = False,
         threads: int | None = None,
+        device: str | None = None,
         **settings: Any,
     ) -> str | list[str]:
         r"""Draw text that goes on from a seed, or, from a model of items, whole items.
@@ -128,6 +129,8 @@ class Model:
         threads : int, optional
             Processes for many samples, as many as there are cores if left out; no effect on the
             text.
+        device : str, optional
+            As for `evaluate`: what draws many samples.
         **settings
             The other fields of `SampleConfig`: ``length`` in characters (500), of an item at the
             most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
@@ -166,7 +169,8 @@ class Model:
             seed=seed,
             prompt=prompt,
             novel=novel,
-            threads=threads or available_cores(),
+            threads=threads,
+            device=DeviceConfig(device=device),
             cache_dir=self._cache_dir,
         )
         return texts[0] if num_samples is None else texts
@@ -276,6 +280,7 @@ class Model:
         baselines: bool = False,
         columns: str | None = None,
         threads: int | None = None,
+        device: str | None = None,
         **settings: Any,
     ) -> Evaluation | LabelEvaluation:
         """Score a whole text: nats, bits, perplexity, and how they were measured.
@@ -296,6 +301,9 @@ class Model:
             Of a model of labels: those of label and text in a .csv, where not as in training.
         threads : int, optional
             Processes, as many as there are cores if left out; no effect on the result.
+        device : str, optional
+            ``"cpu"`` (as if left out), ``"cuda"``, ``"cuda:N"`` or ``"auto"``, a GPU where one can
+            be used: its figures differ in the last digits.
         **settings
             The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
             ``dynamic``, ...; and of `TextConfig`, how to read files where not as the model's own:
@@ -325,40 +333,16 @@ class Model:
         (11, True)
         """
         check_names(self.evaluate, settings)
-        reading = given(TextConfig, settings)
-        TextConfig(**reading)  # refuses what is unknown before anything is read
-        paths = [paths] if isinstance(paths, str | Path) else paths
-        corpus = None
-        if text is not None:
-            if len(paths):
-                raise ConfigError("paths and text both say what to score: give one of them")
-            corpus = read_for(self.checkpoint, partial(Corpus.from_text, text), reading)
-        elif reading and not len(paths):
-            raise ConfigError(
-                f"{next(iter(reading))} says how to read a file, and none is named: the model's "
-                "own text is read as it was in training"
-            )
-        if self.checkpoint.labels:
-            of_text = given(EvalConfig, settings)
-            return evaluation_of_labels(
-                self.checkpoint,
-                paths,
-                corpus,
-                reading=reading,
-                of_text=of_text,
-                columns=columns,
-                baselines=baselines,
-                threads=threads or available_cores(),
-                cache_dir=self._cache_dir,
-            )
-        return evaluate_checkpoint(
+        return evaluation(
             self.checkpoint,
+            self.network,
             paths,
-            corpus=corpus,
-            text=reading if corpus is None else None,
-            config=pick(EvalConfig, settings),
+            text,
             baselines=baselines,
-            threads=threads or available_cores(),
+            columns=columns,
+            threads=threads,
+            device=DeviceConfig(device=device),
+            settings=settings,
             cache_dir=self._cache_dir,
         )
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from charrnn.api.model import Model
 from charrnn.api.settings import check_names, pick, takes
-from charrnn.config import ModelConfig, TextConfig, TrainConfig
+from charrnn.config import DeviceConfig, ModelConfig, Precision, TextConfig, TrainConfig
 from charrnn.errors import CharrnnError, ConfigError, RunError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.folder import BEST
@@ -205,6 +205,8 @@ def train(
     init_from: str | Path | Model | None = None,
     out: str | Path | None = None,
     threads: int | None = None,
+    device: str | None = None,
+    precision: Precision | None = None,
     samples: bool = False,
     **settings: Any,
 ) -> TrainingRun:
@@ -224,7 +226,12 @@ def train(
         A new folder, for what `resume` and the command line use. Without it, the run is in memory
         alone: its model is kept with `Model.save`.
     threads : int, optional
-        Processes that train, as many as there are cores if left out.
+        Processes that train, as many as there are cores if left out; given, the CPU trains.
+    device : str, optional
+        ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; if left out, or ``"auto"``, a run of minutes takes a
+        GPU where one can be used and is faster. ``plan.device`` and ``plan.reasons`` tell.
+    precision : {"float32", "tf32", "bf16"}, optional
+        Of the numbers that a GPU multiplies: tf32 if left out. The CPU computes in float32.
     samples : bool
         Whether the events include samples of what the model writes meanwhile.
     **settings
@@ -245,6 +252,8 @@ def train(
         If the text cannot be read.
     ConfigError
         If a setting is unknown or out of range, or the text does not allow it.
+    DeviceError
+        If a GPU is asked for and none can be used.
     CheckpointError, RunError
         If ``init_from`` cannot be read or does not fit, or ``out`` already holds a run.
 
@@ -283,6 +292,7 @@ def train(
         out=None if out is None else Path(out),
         store=MemoryStore() if out is None else None,
         threads=threads or available_cores(),
+        device=DeviceConfig(device=device, precision=precision).beside(threads),
         cache=out is not None,
     )
     return TrainingRun(run, samples=samples)
@@ -296,6 +306,8 @@ def resume(
     steps: int | None = None,
     minutes: float | None = None,
     threads: int | None = None,
+    device: str | None = None,
+    precision: Precision | None = None,
     samples: bool = False,
 ) -> TrainingRun:
     """Go on with a run that was stopped, as if it never had been; or train it longer.
@@ -310,6 +322,8 @@ def resume(
         A new length of the whole run: one of them.
     threads, samples
         As for `train`. The number of threads has no effect on the result.
+    device, precision
+        As for `train`; if left out, as before, where that can be used.
 
     Returns
     -------
@@ -330,7 +344,11 @@ def resume(
     """
     length = TrainConfig(epochs=epochs, steps=steps, minutes=minutes)
     resumed = resume_run(
-        run, corpus=_listed(corpus), length=length, threads=threads or available_cores()
+        run,
+        corpus=_listed(corpus),
+        length=length,
+        threads=threads or available_cores(),
+        device=DeviceConfig(device=device, precision=precision).beside(threads),
     )
     return TrainingRun(resumed, samples=samples)
 

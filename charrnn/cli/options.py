@@ -27,6 +27,7 @@ PANELS = {
     "TrainConfig": "Training",
     "SampleConfig": "Drawing",
     "EvalConfig": "Scoring",
+    "DeviceConfig": "Device",
 }
 UNKNOWN_HELP = "Characters that the model does not know: an error that names them, or left out."
 
@@ -141,6 +142,7 @@ def _parameter(
     kind = _kind(hint)
     name, wanted = option_name(item.name), range_text(item.metadata)
     choices = get_args(kind) if get_origin(kind) is Literal else ()
+    form = "|".join(map(str, choices)) or item.metadata["form"]
     default = default_text or item.metadata["auto"]
     if not default and item.default is not None:
         default = item.default
@@ -151,7 +153,7 @@ def _parameter(
         f"{name}/--no-{name[2:]}" if kind is bool else name,
         *short,
         help=item.metadata["help"] + (f"  [{'; '.join(notes)}]" if notes else ""),
-        metavar=None if kind is bool else "|".join(map(str, choices)) or _metavar(kind),
+        metavar=None if kind is bool else form or _metavar(kind),
         parser=_number_parser(kind, name, wanted) if kind in (int, float) else None,
         show_default=False,
         rich_help_panel=PANELS.get(group.__name__),

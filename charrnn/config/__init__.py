@@ -1,6 +1,12 @@
 """Every setting, declared once."""
 
-from charrnn.config.commands import BenchConfig, EvalConfig, SampleConfig
+from charrnn.config.commands import (
+    BenchConfig,
+    DeviceConfig,
+    EvalConfig,
+    Precision,
+    SampleConfig,
+)
 from charrnn.config.fields import Settings, option_name, range_text, setting
 from charrnn.config.model import (
     CONTEXT,
@@ -31,6 +37,7 @@ __all__ = [
     "BenchConfig",
     "Cell",
     "DecodingErrors",
+    "DeviceConfig",
     "EvalConfig",
     "Head",
     "ModelConfig",
@@ -38,6 +45,7 @@ __all__ = [
     "Nonlinearity",
     "Normalize",
     "OptimizerName",
+    "Precision",
     "Predict",
     "Predicted",
     "Restored",

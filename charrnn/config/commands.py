@@ -1,10 +1,68 @@
 """What the commands take beside a model and a run: how to sample, to score and to time."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from charrnn.config.fields import Settings, option_name, setting
 from charrnn.errors import ConfigError
+
+Precision = Literal["float32", "tf32", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceConfig(Settings):
+    """What computes, and how precisely."""
+
+    device: str | None = setting(
+        None,
+        "Compute on the CPU or on an NVIDIA GPU. auto takes a GPU that can be used where it is "
+        "faster; of several, cuda:N is the one with number N.",
+        auto="auto to train for some minutes, else cpu",
+        form="auto|cpu|cuda[:N]",
+    )
+    precision: Precision | None = setting(
+        None,
+        "Of the numbers that a GPU multiplies: sums and weights are float32 in any case.",
+        auto="float32 on the CPU, tf32 on a GPU",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.device is not None and not re.fullmatch("auto|cpu|cuda(:[0-9]{1,3})?", self.device):
+            raise ConfigError(f"--device {self.device!r:.40} is none of auto, cpu, cuda, cuda:N")
+        if self.device == "cpu" and self.precision not in (None, "float32"):
+            raise ConfigError(
+                f"--precision {self.precision} is of a GPU and the CPU computes in float32: give "
+                "--device cuda, or leave it out"
+            )
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether it must be a GPU."""
+        return self.device is not None and self.device.startswith("cuda")
+
+    @property
+    def may_be_gpu(self) -> bool:
+        """Whether it may be a GPU, where one is faster."""
+        return self.device != "cpu"
+
+    def beside(self, threads: int | None) -> "DeviceConfig":
+        """Return what is asked for where the number of threads is given: these are of the CPU.
+
+        Raises
+        ------
+        ConfigError
+            If it must be a GPU.
+        """
+        if threads is None:
+            return self
+        if self.is_gpu:
+            raise ConfigError(
+                f"--threads are of the CPU, and --device {self.device} computes on a GPU: leave "
+                "one of them out"
+            )
+        return DeviceConfig(device="cpu", precision=self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)

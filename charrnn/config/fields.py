@@ -26,11 +26,12 @@ def setting(
     below: float | None = None,
     auto: str = "",
     short: str = "",
+    form: str = "",
 ) -> Any:
     """Declare a field: its range is ``low <= value <= high`` and ``above < value < below``.
 
     ``auto`` says in a few words where the value comes from when it is left out (``None``),
-    ``short`` is a second, short name of its option.
+    ``short`` is a second, short name of its option, and ``form`` is what help shows as its value.
     """
     return field(
         default=default,
@@ -42,6 +43,7 @@ def setting(
             "below": below,
             "auto": auto,
             "short": short,
+            "form": form,
         },
     )
 

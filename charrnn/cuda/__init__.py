@@ -1,1 +1,1 @@
-"""Training on a GPU of NVIDIA's: the same networks, the same checkpoints, kernels of its own."""
+"""The GPU engine: training and scoring on an NVIDIA GPU, with gradients by hand and own kernels."""

@@ -29,6 +29,7 @@ from charrnn.evaluation.scored_text import (
 )
 from charrnn.evaluation.scorers import score
 from charrnn.evaluation.verdict import MAX_EPOCHS
+from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
@@ -42,6 +43,7 @@ def evaluate_checkpoint(
     checkpoint: Checkpoint,
     paths: Sequence[str | Path] = (),
     *,
+    model: CharModel | None = None,
     corpus: Corpus | None = None,
     text: Mapping[str, Any] | None = None,
     config: EvalConfig | None = None,
@@ -59,6 +61,8 @@ def evaluate_checkpoint(
     paths : sequence of str
         What to score. Without it and ``corpus``, that is the held-out part of the checkpoint's own
         corpus, which is looked for where it was, beside the checkpoint and in the working folder.
+    model : CharModel, optional
+        What predicts in place of a new copy of the checkpoint's network, such as one on a GPU.
     corpus : Corpus, optional
         What to score in place of files: a text that was read, or one in memory. ``read_like``
         says how it should be read.
@@ -84,7 +88,7 @@ def evaluate_checkpoint(
     VocabularyError
         If there are unknown characters and ``config.unknown`` is "error".
     """
-    config = config or EvalConfig()
+    config, model = config or EvalConfig(), model or checkpoint.model()
     _check(checkpoint, config, paths, corpus, text)
     if corpus is not None:
         scored = given_text(checkpoint, corpus, config.unknown, cache_dir=cache_dir)
@@ -101,7 +105,7 @@ def evaluate_checkpoint(
     unseen = None if counts is None else counts == 0
     start = time.perf_counter()
     scorer = scorer_of(checkpoint, scored, config, unseen)
-    cost = model_cost(checkpoint, scored, scorer, config, train=train, threads=threads)
+    cost = model_cost(checkpoint, model, scored, scorer, config, train=train, threads=threads)
     seconds = time.perf_counter() - start
     known, occurring = len(scored.predicted), vocabulary.count(scored.predicted)
     novelty = Novelty.of(counts, checkpoint.characters - checkpoint.held_out)
@@ -121,7 +125,7 @@ def evaluate_checkpoint(
         file_bytes=scored.file_bytes,
         overlap=_overlap(checkpoint, scored, train),
         learned=scored.learned,
-        held_out_nats=_held_out_alone(checkpoint, scored, config, threads),
+        held_out_nats=_held_out_alone(checkpoint, model, scored, config, threads),
         uniform_nats=(known * log(len(vocabulary)) + extra) / scored.characters,
         unigram_nats=None if unigram is None else unigram / scored.characters,
         static_nats=None if cost.static is None else cost.static + extra,
@@ -172,13 +176,13 @@ def _training_part(
 
 
 def _held_out_alone(
-    checkpoint: Checkpoint, text: ScoredText, config: EvalConfig, threads: int
+    checkpoint: Checkpoint, model: CharModel, text: ScoredText, config: EvalConfig, threads: int
 ) -> float | None:
     """Return nats per character of the held-out part, if the text that was scored was learned."""
     if not text.learned or text.own is None or not checkpoint.held_out or config.dynamic:
         return None
     held = held_out_text(checkpoint, text.own, config.unknown)
-    return score(checkpoint.model(), scorer_of(checkpoint, held, config), threads=threads).mean
+    return score(model, scorer_of(checkpoint, held, config), threads=threads).mean
 
 
 def _overlap(checkpoint: Checkpoint, text: ScoredText, train: Codes | None) -> float | None:

@@ -13,6 +13,7 @@ from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scored_text import ScoredText
 from charrnn.evaluation.scorers import TextScorer, score
 from charrnn.evaluation.usual import EncodedText, usual_scorer
+from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 
@@ -80,6 +81,7 @@ def scorer_of(
 
 def model_cost(
     checkpoint: Checkpoint,
+    model: CharModel,
     text: ScoredText,
     scorer: TextScorer,
     config: EvalConfig,
@@ -92,7 +94,9 @@ def model_cost(
     Parameters
     ----------
     checkpoint : Checkpoint
-        The model.
+        What is known of the model.
+    model : CharModel
+        Its network; unless that learns from the text, it may be on a GPU.
     text : ScoredText
         The text.
     scorer : TextScorer
@@ -111,7 +115,7 @@ def model_cost(
     ConfigError
         If the rate of dynamic evaluation is too high.
     """
-    static = score(checkpoint.model(), scorer, threads=threads)
+    static = score(model, scorer, threads=threads)
     if not isfinite(static.nats):
         raise CheckpointError(
             "the model's predictions are not finite, it diverged in training: "
@@ -122,9 +126,9 @@ def model_cost(
     assert train is not None
     ids = checkpoint.vocabulary.encode(text.known)
     window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE
-    model = checkpoint.model()
-    usual = usual_gradient(model, checkpoint.vocabulary, train, window=window)
-    each = dynamic_nats(model, ids, usual, window=window, rate=rate)
+    learning = checkpoint.model()
+    usual = usual_gradient(learning, checkpoint.vocabulary, train, window=window)
+    each = dynamic_nats(learning, ids, usual, window=window, rate=rate)
     if not np.isfinite(each).all():
         raise ConfigError(
             f"the model lost itself while learning: --dynamic-rate {rate:g} is too high"

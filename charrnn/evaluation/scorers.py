@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array
 from charrnn.evaluation.pieces import Pieces, Places
-from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import collect, deal
 from charrnn.parallel.team import Team
@@ -163,11 +162,10 @@ class TextScorer:
         for offset in range(0, longest, T):
             steps = np.arange(offset, min(offset + T, longest))[:, np.newaxis]
             places = np.minimum(starts + steps, len(ids) - 2)
-            logits, state = model.forward(ids[places], state)
             targets = ids[places + 1]
-            costs, _ = cross_entropy_(logits, targets.reshape(-1))
+            costs, state = model.nats(ids[places], targets, state)
             here = (starts + steps >= firsts) & (starts + steps < ends)
-            counted = np.where(here, costs.reshape(targets.shape), 0)
+            counted = np.where(here, costs, 0)
             nats[0] += counted.sum(axis=0, dtype=np.float64)
             if self.marked is not None:
                 nats[1] += (counted * self.marked[targets]).sum(axis=0, dtype=np.float64)

@@ -243,6 +243,12 @@ class CharModel:
             states.append(after)
         return total / len(members), np.concatenate(states)
 
+    def nats(self, ids: Ids, targets: Ids, state: Array) -> tuple[Array, Array]:
+        """Return what each target (T, N) costs and the state after a window; see ``forward``."""
+        logits, after = self.forward(ids, state)
+        nats, _ = cross_entropy_(logits, targets.reshape(-1))
+        return nats.reshape(targets.shape), after
+
     def backward(self, dlogits: Array, dstate: Array | None = None) -> Array:
         """Fill ``grads`` from the gradients of the last ``forward``'s results.
 

@@ -223,6 +223,7 @@ def generate(
     unknown: Literal["error", "skip"] = "error",
     never_first: int | None = None,
     threads: int = 1,
+    together: bool = False,
 ) -> Iterator[tuple[int, str]]:
     """Draw samples in parallel and yield their text as it comes.
 
@@ -242,6 +243,8 @@ def generate(
         The id of a symbol that is not drawn right after the seed, at any temperature.
     threads : int
         Workers for many samples; no effect on the text.
+    together : bool
+        Whether one worker draws all samples in one batch, as a GPU does best.
 
     Yields
     ------
@@ -257,7 +260,8 @@ def generate(
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
-    columns = shard_columns(config.num_samples, shard_count(config.num_samples))
+    count = 1 if together else shard_count(config.num_samples)
+    columns = shard_columns(config.num_samples, count)
     shards = [range(config.num_samples)[part] for part in columns]
     dealt = deal(range(len(shards)), threads)
     begun = begin(model, ids)

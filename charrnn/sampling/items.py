@@ -4,6 +4,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -174,10 +175,12 @@ def sample_items(
     *,
     known: Sequence[str] | None,
     novel: bool = False,
+    model: CharModel | None = None,
     prompt: str = "",
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     threads: int = 1,
+    together: bool = False,
 ) -> Iterator[Item]:
     """Draw whole items, one after another.
 
@@ -191,6 +194,8 @@ def sample_items(
         From ``known_items``; without it, no item is said to be new.
     novel : bool
         Whether to leave out what is known, and what was drawn before.
+    model : CharModel, optional
+        What draws in place of the checkpoint's network, such as one on a GPU.
     prompt : str
         What a prompted model reads before each item; see ``full_prompt``.
     seed : str
@@ -199,14 +204,27 @@ def sample_items(
         What to do with characters of the seed that the model does not know.
     threads : int
         No effect on the items.
+    together : bool
+        See ``generate``.
 
     Raises
     ------
     CharrnnError
         If so many new items do not turn up.
     """
+    draw = partial(
+        draw_items,
+        model or checkpoint.model(),
+        checkpoint.vocabulary,
+        end=checkpoint.task.end,
+        prompt=prompt,
+        seed=seed,
+        unknown=unknown,
+        threads=threads,
+        together=together,
+    )
     if not novel:
-        for item in _draw(checkpoint, config, prompt, seed, unknown, threads):
+        for item in draw(config):
             yield item if known is None else replace(item, new=not is_known(item, known))
         return
     assert known is not None
@@ -219,7 +237,7 @@ def sample_items(
         asked = replace(
             config, num_samples=at_once, random_seed=(random_seed + round_number) % 2**63
         )
-        for item in _draw(checkpoint, asked, prompt, seed, unknown, threads):
+        for item in draw(asked):
             if item.text and item.text not in drawn and not is_known(item, known):
                 drawn.add(item.text)
                 yield replace(item, new=True)
@@ -228,26 +246,6 @@ def sample_items(
     raise CharrnnError(
         f"only {len(drawn):,} of {config.num_samples:,} items are new after {ROUNDS} tries: ask "
         "for fewer, or raise --temperature"
-    )
-
-
-def _draw(
-    checkpoint: Checkpoint,
-    config: SampleConfig,
-    prompt: str,
-    seed: str,
-    unknown: Literal["error", "skip"],
-    threads: int,
-) -> list[Item]:
-    return draw_items(
-        checkpoint.model(),
-        checkpoint.vocabulary,
-        config,
-        end=checkpoint.task.end,
-        prompt=prompt,
-        seed=seed,
-        unknown=unknown,
-        threads=threads,
     )
 
 
@@ -261,6 +259,7 @@ def draw_items(
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     threads: int = 1,
+    together: bool = False,
 ) -> list[Item]:
     """Draw whole items in parallel.
 
@@ -276,7 +275,7 @@ def draw_items(
         The code that ends an item, and begins it.
     prompt : str
         What is read before each item, its border included.
-    seed, unknown, threads
+    seed, unknown, threads, together
         As for ``generate``: what each item begins with.
 
     Returns
@@ -294,6 +293,7 @@ def draw_items(
         unknown=unknown,
         never_first=None if begun else id_of(vocabulary, end),  # no item is empty
         threads=threads,
+        together=together,
     )
     for number, text in pieces:
         parts[number].append(text)

@@ -16,7 +16,8 @@ FORMAT = 5
 3: settings with nothing left open; the number of shards; items of other kinds than lines;
    files of their own that are held out.
 4: labels, prompts, networks that read in both directions, and cells that read a fixed window.
-5: linear models of n-grams beside the network of a model of labels.
+5: linear models of n-grams beside the network of a model of labels; the devices on which a run was
+   trained, which the last files of 4 may name too.
 """
 
 _LEFT_OPEN = {

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, field, fields
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 
+from charrnn.config import Precision
 from charrnn.errors import CheckpointError
 
+Place = tuple[str, Precision]
+"""Where a run was trained: the name of a device, and the precision of what it multiplies."""
+CPU: Place = ("cpu", "float32")
+LONGEST_NAME = 100
 COUNT_LIMIT = 2**46
 """No run makes as many steps, and products with a window's length still fit 64 bits."""
 
@@ -21,7 +26,7 @@ class History:
     predicted. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
     characters that validations scored, and ``next_pass`` says after how many passes the next early
     validation is due, if there are any. Time in which the process was stopped is not in
-    ``seconds``, but in ``stopped``.
+    ``seconds``, but in ``stopped``. ``places`` are the devices that trained it, in their order.
     """
 
     step: int = 0
@@ -42,6 +47,7 @@ class History:
     next_pass: float | None = None
     stopped: float = 0.0
     best_accuracy: float | None = None
+    places: list[Place] = field(default_factory=list)
 
     def is_best(self, nats: float, accuracy: float | None) -> bool:
         """Return whether a validation is better than all before it.
@@ -58,6 +64,8 @@ class History:
     @classmethod
     def from_json(cls, data: Any) -> "History":
         """Check and read what ``asdict`` wrote."""
+        # Files without places are of the time when there was the CPU alone.
+        data = {**data, "places": data.get("places") or ([CPU] if data["step"] else [])}
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
         counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
         for name in counts:
@@ -75,6 +83,12 @@ class History:
             step, train, val = row
             _check(is_count(step) and _is_number(train), "rows")
             _check(val is None or _is_number(val), "rows")
+        _check(isinstance(new.places, list), "places")
+        for place in new.places:
+            name, precision = place
+            _check(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME, "places")
+            _check(precision in get_args(Precision), "places")
+        new.places = [(name, precision) for name, precision in new.places]
         new.rows = [(step, train, val) for step, train, val in new.rows]
         return new
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from charrnn.backend.arrays import Array
 from charrnn.config import TrainConfig
 from charrnn.optimizers import OPTIMIZERS
 from charrnn.storage.store import RunStore
+from charrnn.trainer import Trainer
+from charrnn.training import engine
 from charrnn.training.clock import Clock
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
@@ -43,7 +46,8 @@ def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
     else:
         budget, cost = 60 * train.minutes, 0.0
         if setup.held_out:
-            cost = scoring_cost(setup.model, setup.scorer, threads)
+            network, on_gpu = setup.device.model(setup.model), setup.device.gpu is not None
+            cost = scoring_cost(network, setup.scorer, 1 if on_gpu else threads)
             budget = min(budget, most * cost / (FORWARD * setup.symbols_per_target))
     setup.validation, setup.validation_share = choose(
         setup.held_targets,
@@ -87,20 +91,10 @@ def assemble(
     CheckpointError
         If the arrays do not fit the settings.
     """
-    train = setup.train
-    trainer = ShardTrainer(
-        setup.model,
-        setup.task.batches(setup.sides.learned, setup.vocabulary, train),
-        optimizer=OPTIMIZERS[train.optimizer],
-        max_grad_norm=train.max_grad_norm,
-        weight_decay=train.weight_decay,
-        random_seed=train.random_seed,
-        reset=train.reset,
-        new_symbols=np.flatnonzero(setup.unseen),
-        scorer=setup.scorer(setup.validation.val_characters),
-        shards=train.shards,
-        threads=threads,
-    )
+    history, place = setup.history, setup.device.place
+    if history.places[-1:] != [place]:
+        history.places = [*history.places, place]
+    trainer = _trainer(setup, threads)
     trainer.step_count = setup.history.step
     if training is not None:
         trainer.restore(training)
@@ -112,4 +106,35 @@ def assemble(
         threads=threads,
         resumed=training is not None,
         validation_seconds=validation_seconds,
+    )
+
+
+def _trainer(setup: Setup, threads: int) -> Trainer:
+    """Return what trains a run on its device."""
+    train, device = setup.train, setup.device
+    batches = setup.task.batches(setup.sides.learned, setup.vocabulary, train)
+    settings: dict[str, Any] = {
+        "max_grad_norm": train.max_grad_norm,
+        "weight_decay": train.weight_decay,
+        "random_seed": train.random_seed,
+        "reset": train.reset,
+        "new_symbols": np.flatnonzero(setup.unseen),
+        "scorer": setup.scorer(setup.validation.val_characters),
+    }
+    if device.gpu is not None:
+        return engine.gpu_trainer(
+            setup.model,
+            batches,
+            gpu=device.gpu,
+            precision=device.precision,
+            optimizer=train.optimizer,
+            **settings,
+        )
+    return ShardTrainer(
+        setup.model,
+        batches,
+        optimizer=OPTIMIZERS[train.optimizer],
+        shards=train.shards,
+        threads=threads,
+        **settings,
     )

@@ -104,9 +104,9 @@ def label_shape(
     choices : Choices
         Takes the reasons.
     """
-    minutes = budget.usual_minutes
     members, why = MEMBERS[labels.head], "several label better than one"
-    size = next(size for limit, size in SIZES if minutes <= limit)
+    size = next(size for limit, size in SIZES if budget.usual_minutes(size) <= limit)
+    minutes = budget.usual_minutes(size)
     size = min(size, most_units(budget))
     chosen = dataclasses.replace(model, hidden_size=model.hidden_size or size)
     members = choices.of("members", model.members, members, why)

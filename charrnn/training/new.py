@@ -10,6 +10,7 @@ import numpy as np
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.config import (
+    DeviceConfig,
     ModelConfig,
     TextConfig,
     TrainConfig,
@@ -28,6 +29,7 @@ from charrnn.storage.own_text import portable
 from charrnn.storage.store import FolderStore, RunStore
 from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
 from charrnn.training.assembly import assemble, choose_validations
+from charrnn.training.devices import decide
 from charrnn.training.fairness import compare_sides
 from charrnn.training.items import facts_of, recipe_of_items, with_labels
 from charrnn.training.memory import check_memory, text_bytes
@@ -43,6 +45,7 @@ from charrnn.training.parent import (
 )
 from charrnn.training.recipe import (
     HELD_OUT_LEAST,
+    Recipe,
     complete,
     split_settings,
 )
@@ -62,6 +65,7 @@ def prepare(
     out: Path | None = None,
     store: RunStore | None = None,
     threads: int = 1,
+    device: DeviceConfig | None = None,
     stdin: BinaryIO | None = None,
     cache: bool = True,
 ) -> Run:
@@ -87,6 +91,8 @@ def prepare(
     threads : int
         At most this many cores. A run of some minutes has more streams where they are many; no
         other effect on the result.
+    device : DeviceConfig, optional
+        What trains; chosen if left out.
     stdin : binary file, optional
         What the path "-" reads.
     cache : bool
@@ -115,7 +121,15 @@ def prepare(
         corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
     store = store or FolderStore(out)
     return ready(
-        corpus, text, model, train, store, start=start, threads=threads, cache_dir=cache_dir
+        corpus,
+        text,
+        model,
+        train,
+        store,
+        start=start,
+        threads=threads,
+        device=device,
+        cache_dir=cache_dir,
     )
 
 
@@ -128,6 +142,7 @@ def ready(
     *,
     start: Checkpoint | None = None,
     threads: int = 1,
+    device: DeviceConfig | None = None,
     cache_dir: Path | None = None,
 ) -> Run:
     """Make ready to train on a corpus that was read.
@@ -144,7 +159,7 @@ def ready(
         Keeps what the run makes.
     start : Checkpoint, optional
         The model to start from.
-    threads : int
+    threads, device
         As for ``prepare``.
     cache_dir : Path, optional
         Where the corpus of ``start`` is kept encoded, if it is too large for memory.
@@ -185,19 +200,25 @@ def ready(
             other = "; --split-key N chooses others" if mode == "hashed" and not labels else ""
             what = "texts" if labels else "items"
             notices.append(f"nothing is held out: there are too few different {what}{other}")
-    recipe = complete(
-        model,
-        train,
-        characters=len(codes),
-        distinct=len(vocabulary),
-        held_out=held_out,
-        val_files=val_files,
-        items=items,
-        labels=labels,
-        cores=threads,
-    )
-    if start is not None:  # a one-hot input stays one, however many symbols come to it
-        recipe = with_input_of(start, recipe)
+
+    def recipe_for(gpu: bool) -> Recipe:
+        recipe = complete(
+            model,
+            train,
+            characters=len(codes),
+            distinct=len(vocabulary),
+            held_out=held_out,
+            val_files=val_files,
+            items=items,
+            labels=labels,
+            cores=threads,
+            gpu=gpu,
+        )
+        # A one-hot input stays one, however many symbols come to it.
+        return recipe if start is None else with_input_of(start, recipe)
+
+    asked = device or DeviceConfig()
+    recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
     if train.counts and not recipe.held_out:
         raise ConfigError(
             "--counts fits its weights on what is held out, and nothing is: hold more out, or "
@@ -209,8 +230,10 @@ def ready(
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)
     notices = [*corpus.notices, *notices, *recipe.notices]
-    size = text_bytes(corpus, sides, labelled=isinstance(task, LabelledTask))
-    check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
+    reasons = {**recipe.reasons, **({"device": why} if why else {})}
+    if chosen.gpu is None:
+        size = text_bytes(corpus, sides, labelled=isinstance(task, LabelledTask))
+        check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
     counts = task.counts(sides.learned, vocabulary)
@@ -238,7 +261,8 @@ def ready(
         sources=_stored_sources(corpus, recipe.train),
         overlap=shared,
         same_shape=start is not None,
-        reasons=recipe.reasons,
+        device=chosen,
+        reasons=reasons,
         notices=[*notices, *found],
     )
     seconds = choose_validations(setup, train, threads)

@@ -38,8 +38,10 @@ class Plan:
     parameters : int
     epochs : float or None
         How often the text will be read; None where the minutes decide that.
+    device, precision : str
+        The name of what trains it, and how precisely that multiplies.
     memory_mb : float
-        What the run takes, all of its processes together, in millions of bytes.
+        What the run takes there, on the CPU all of its processes together, in millions of bytes.
     threads, threads_allowed : int
         The workers of the run, and how many there might be.
     resumed_at : int or None
@@ -66,6 +68,8 @@ class Plan:
     validation_share: float
     parameters: int
     epochs: float | None
+    device: str
+    precision: str
     memory_mb: float
     threads: int
     threads_allowed: int
@@ -74,7 +78,7 @@ class Plan:
 
     def value(self, setting: str) -> Any:
         """Return the value of a setting by its name."""
-        groups = (self.model, self.train, self.validation)
+        groups = (self.model, self.train, self.validation, self)
         return next(getattr(group, setting) for group in groups if hasattr(group, setting))
 
     def to_json(self) -> dict[str, Any]:
@@ -98,13 +102,14 @@ def plan_of(
     resumed_at : int, optional
         The step from which it is resumed.
     """
-    memory = training_memory(
-        setup.architecture,
-        setup.train,
-        len(setup.vocabulary),
-        threads,
-        text_bytes=text_bytes(setup.corpus, setup.sides, labelled=bool(setup.task.labels)),
-    )
+    device, precision = setup.device.place
+    megabytes = setup.device.megabytes
+    if setup.device.gpu is None:
+        size = text_bytes(setup.corpus, setup.sides, labelled=bool(setup.task.labels))
+        vocab_size = len(setup.vocabulary)
+        megabytes = 1e-6 * training_memory(
+            setup.architecture, setup.train, vocab_size, threads, text_bytes=size
+        )
     return Plan(
         model=setup.architecture,
         train=setup.train,
@@ -124,7 +129,9 @@ def plan_of(
         validation_share=setup.validation_share,
         parameters=setup.model.num_parameters,
         epochs=setup.train.steps / per_pass or None,
-        memory_mb=round(memory / 1e6, 1),
+        device=device,
+        precision=precision,
+        memory_mb=round(megabytes, 1),
         threads=workers,
         threads_allowed=threads,
         resumed_at=resumed_at,

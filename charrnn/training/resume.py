@@ -6,17 +6,18 @@ from math import ceil
 from pathlib import Path
 
 from charrnn.backend.arrays import shared_zeros
-from charrnn.config import TrainConfig, TrainingSettings
+from charrnn.config import DeviceConfig, TrainConfig, TrainingSettings
 from charrnn.errors import CheckpointError, RunError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint, load
-from charrnn.storage.history import History
+from charrnn.storage.history import CPU, History, Place
 from charrnn.storage.lock import RunLock
 from charrnn.storage.own_text import find_own_text, portable
 from charrnn.storage.store import FolderStore
 from charrnn.training.assembly import assemble
+from charrnn.training.devices import Work, choose, shown
 from charrnn.training.fairness import shared_of
 from charrnn.training.length import done_after
 from charrnn.training.memory import check_memory, text_bytes
@@ -55,6 +56,7 @@ def resume(
     corpus: Sequence[str | Path] = (),
     length: TrainConfig | None = None,
     threads: int = 1,
+    device: DeviceConfig | None = None,
     cache: bool = True,
 ) -> Run:
     """Continue a run as if it had never stopped.
@@ -69,6 +71,8 @@ def resume(
         A new length, if one of its ``epochs``, ``steps`` and ``minutes`` is set.
     threads : int
         As for ``prepare``; it need not be what it was.
+    device : DeviceConfig, optional
+        What trains; if left out, what did before, if it can be used.
     cache : bool
         As for ``prepare``.
 
@@ -107,8 +111,12 @@ def resume(
             counts = task.counts(sides.learned, last.vocabulary)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
-        size = text_bytes(own, sides, labelled=bool(task.labels))
-        check_memory(last.architecture, train, len(last.vocabulary), threads, text_bytes=size)
+        before = last.history.places[-1] if last.history.places else CPU
+        work = Work(last.architecture, train, len(last.vocabulary))
+        chosen, why = choose(device or DeviceConfig(), work, before)
+        if chosen.gpu is None:
+            size = text_bytes(own, sides, labelled=bool(task.labels))
+            check_memory(last.architecture, train, len(last.vocabulary), threads, text_bytes=size)
         setup = Setup(
             text=last.text,
             train=train,
@@ -123,6 +131,8 @@ def resume(
             counts=counts,
             sources=portable(last.sources),
             overlap=shared_of(task, sides, train) if last.held_out else 0.0,
+            device=chosen,
+            moved=_moved(before, chosen.place, why),
             notices=notices,
         )
         store = FolderStore(path, lock)
@@ -130,6 +140,17 @@ def resume(
     except BaseException:
         lock.release()
         raise
+
+
+def _moved(before: Place, now: Place, why: str) -> str:
+    """Say that a run goes on on another device; empty where it does not."""
+    if before == now:
+        return ""
+    because = f" ({why})" if why else ""
+    return (
+        f"the run goes on on {shown(now)}{because}, and {shown(before)} trained it before: from "
+        "here on its numbers differ in their last digits from those it would have had there"
+    )
 
 
 def _new_length(

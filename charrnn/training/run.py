@@ -136,6 +136,8 @@ class Run:
         try:
             self._store.begin(self._setup.corpus, self._history.step)
             yield from self._save()
+            if self._setup.moved:
+                yield self._log(Notice(self._setup.moved), step=self._history.step)
             yield from self._loop(samples)
         finally:
             self.close()

@@ -17,6 +17,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
 from charrnn.text import Corpus, Source, Vocabulary
 from charrnn.trainer import Trainer
+from charrnn.training.devices import Device
 
 
 @dataclass(kw_only=True)
@@ -44,6 +45,10 @@ class Setup:
         from: the training part, and that of the model from which the run starts.
     sources : tuple of Source
         The files of the corpus as checkpoints name them.
+    device : Device
+        What trains it.
+    moved : str
+        What to say of a run that is resumed on another device; empty where it is not.
     validation_share : float
         Of the run that the even validations take, about; 0 where that is not known.
     overlap : float
@@ -68,6 +73,8 @@ class Setup:
     held_out: int
     counts: NDArray[np.int64]
     sources: tuple[Source, ...]
+    device: Device = field(default_factory=Device)
+    moved: str = ""
     validation_share: float = 0.0
     overlap: float = 0.0
     same_shape: bool = False

@@ -7,11 +7,18 @@ import typer
 from charrnn.cli.options import MachineConfig, pick, takes
 from charrnn.cli.show.console import write_json, write_table
 from charrnn.cli.show.words import shape
-from charrnn.config import CONTEXT, WINDOWED, Architecture, BenchConfig, ModelConfig
+from charrnn.config import (
+    CONTEXT,
+    WINDOWED,
+    Architecture,
+    BenchConfig,
+    DeviceConfig,
+    ModelConfig,
+)
 from charrnn.errors import ConfigError
 
 
-@takes(ModelConfig, BenchConfig, MachineConfig, defaults={ModelConfig: "see bench"})
+@takes(ModelConfig, BenchConfig, DeviceConfig, MachineConfig, defaults={ModelConfig: "see bench"})
 def command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -21,8 +28,10 @@ def command(
 
     The model is a GRU 2 x 128 with 65 symbols, in 64 streams for training, with Adam, and 1 for
     sampling, unless the options say otherwise. Paste the table into an issue about speed.
+    On a GPU: charrnn bench --device cuda --precision bf16 --batch-size 256
     """
     from charrnn.benchmark import benchmark
+    from charrnn.training.devices import timed
     from charrnn.training.shaping import WINDOW_EMBEDDING
 
     model = pick(ModelConfig, settings)
@@ -31,22 +40,29 @@ def command(
     both = model.directions == 2
     if both and config.job == "sample":
         raise ConfigError("--directions 2 reads what follows, so it cannot write: leave out --job")
+    network = Architecture.of(
+        model,
+        num_labels=config.vocab_size if both else 0,  # as many labels as symbols
+        cell=model.cell or "gru",
+        context=model.context or (CONTEXT if windowed else 0),
+        embedding_size=model.embedding_size or (WINDOW_EMBEDDING if windowed else 0),
+        num_layers=model.num_layers or 2,
+        hidden_size=model.hidden_size or 128,
+    )
+    device = pick(DeviceConfig, settings).beside(machine.threads)
+    gpu = timed(device, network)
+    if gpu is not None and config.job == "sample" and (config.batch_size or 1) == 1:
+        raise ConfigError("--job sample on a GPU draws many samples at once: give --batch-size")
     result = benchmark(
         config.job,
-        Architecture.of(
-            model,
-            num_labels=config.vocab_size if both else 0,  # as many labels as symbols
-            cell=model.cell or "gru",
-            context=model.context or (CONTEXT if windowed else 0),
-            embedding_size=model.embedding_size or (WINDOW_EMBEDDING if windowed else 0),
-            num_layers=model.num_layers or 2,
-            hidden_size=model.hidden_size or 128,
-        ),
+        network,
         batch_size=config.batch_size or (64 if config.job == "train" else 1),
         seq_len=config.seq_len,
         vocab_size=config.vocab_size,
         threads=machine.threads,
         seconds=config.seconds,
+        gpu=gpu,
+        precision="float32" if gpu is None else device.precision or "tf32",
     )
     if as_json:
         write_json(result.to_json())
@@ -58,7 +74,11 @@ def command(
             ("job", f"{config.job} {shape(result.model)}, {result.parameters:,} parameters"),
             ("streams", f"{result.batch_size}"),
             ("window", f"{result.seq_len} characters" if config.job == "train" else "1 character"),
-            ("threads", f"{result.threads}" + ("" if machine.threads else ", the best here")),
+            *(
+                [("threads", f"{result.threads}" + ("" if machine.threads else ", the best here"))]
+                if gpu is None
+                else [("GPU", f"{gpu.name}, {result.precision}")]
+            ),
             (
                 "characters/s",
                 f"{result.chars_per_second:,} (best round {result.best:,} of {result.rounds})",
@@ -69,6 +89,10 @@ def command(
                 f"{result.peak_gflops:,.0f} of a large product",
             ),
             ("memory", "unknown" if memory is None else f"{memory:,.0f} MB"),
-            ("BLAS kernel, NumPy", f"{result.blas_kernel}, {result.numpy}"),
+            *(
+                [("BLAS kernel, NumPy", f"{result.blas_kernel}, {result.numpy}")]
+                if gpu is None
+                else []
+            ),
         ],
     )

@@ -9,7 +9,7 @@ from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.labels import write_evaluation
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import listing, shape
-from charrnn.config import EvalConfig, TextConfig, option_name
+from charrnn.config import DeviceConfig, EvalConfig, TextConfig, option_name
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
 
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 @takes(
-    EvalConfig, TextConfig, MachineConfig, leave_out=("unit",), defaults={TextConfig: "the run's"}
+    EvalConfig,
+    TextConfig,
+    DeviceConfig,
+    MachineConfig,
+    leave_out=("unit", "precision"),
+    defaults={TextConfig: "the run's", DeviceConfig: "cpu"},
 )
 def command(
     files: Annotated[
@@ -59,7 +64,10 @@ def command(
     model: Model = None,
     **settings: Any,
 ) -> None:
-    """Measure how well a model predicts a text."""
+    """Measure how well a model predicts a text.
+
+    A large text on a GPU: charrnn eval big.txt --device cuda
+    """
     asked = {
         "--perplexity": perplexity,
         "--bits-per-char": bits_per_char,
@@ -79,7 +87,8 @@ def command(
             f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named: "
             "the run's own text is read as it was in training"
         )
-    threads = pick(MachineConfig, settings).count
+    machine, device = pick(MachineConfig, settings), pick(DeviceConfig, settings)
+    device.beside(machine.threads)  # refuses both
     from charrnn.api.loading import load
     from charrnn.evaluation.labels.evaluate import LabelEvaluation
 
@@ -89,7 +98,8 @@ def command(
         files or [],
         baselines=baselines,
         columns=columns,
-        threads=threads,
+        threads=machine.threads,
+        device=device.device,
         **given(EvalConfig, settings),
         **reading,
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from charrnn.storage.checkpoint import Checkpoint
+    from charrnn.storage.history import Place
 
 HISTORY_ROWS = 10
 SYMBOLS_SHOWN = 200
@@ -85,6 +86,7 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
             ("model", long_shape(model)),
             ("parameters", f"{checkpoint.num_parameters:,}"),
             ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),
+            *([("trained on", _place_words(history.places))] if history.places else []),
             ("best validation", loss(history.best_nats) + _accuracy_words(checkpoint)),
             ("corpus", f"{count(checkpoint.characters, 'character')}, {held_out} held out"),
             *(("source", f"{src.path}, sha256 {src.sha256}") for src in checkpoint.sources),
@@ -112,6 +114,14 @@ def _accuracy_words(checkpoint: "Checkpoint") -> str:
     accuracy = checkpoint.history.best_accuracy
     unit = scored_unit(checkpoint.settings.predict)
     return "" if accuracy is None else f" per {unit}, {percent(accuracy)} right"
+
+
+def _place_words(places: list["Place"]) -> str:
+    """Say what trained a model; the names are from a file from anyone."""
+    return ", then ".join(
+        "the CPU" if name == "cpu" else visible_line(f"{name} ({precision})")
+        for name, precision in places
+    )
 
 
 def _label_words(checkpoint: "Checkpoint") -> str:

@@ -14,7 +14,7 @@ import typer
 from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
 from charrnn.cli.show.console import is_terminal, say, write, write_json
 from charrnn.cli.show.words import listing, shortened
-from charrnn.config import SampleConfig
+from charrnn.config import DeviceConfig, SampleConfig
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.verdict import of_model
 
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from charrnn.text import Vocabulary
 
 
-@takes(SampleConfig, MachineConfig)
+@takes(
+    SampleConfig,
+    DeviceConfig,
+    MachineConfig,
+    leave_out=("precision",),
+    defaults={DeviceConfig: "cpu"},
+)
 def command(
     *,
     seed: Annotated[
@@ -64,15 +70,18 @@ def command(
     """Draw text from a model, character by character.
 
     The text goes to stdout as it is drawn, after the seed.
+    Many samples on a GPU: charrnn sample -n 1000 --device cuda
     """
     config = pick(SampleConfig, settings)
-    threads = pick(MachineConfig, settings).count
+    threads = pick(MachineConfig, settings).threads
+    device = pick(DeviceConfig, settings).beside(threads)
     if seed == "-":
         seed = _read_seed()
     from charrnn.sampling.drawing import encode_seed, generate
     from charrnn.sampling.items import check_seed, full_prompt
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
+    from charrnn.training.devices import drawing_predictor
 
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
@@ -102,13 +111,15 @@ def command(
         say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
+    plain = checkpoint.model()
+    network, count = drawing_predictor(device, plain, config, threads)
+    options: dict[str, Any] = {"seed": seed, "unknown": unknown, "threads": count}
+    options["together"] = network is not plain
     if task.separate:
-        options = {"prompt": before, "seed": seed, "unknown": unknown, "threads": threads}
+        options.update(prompt=before, model=network)
         _write_items(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
         return
-    pieces = generate(
-        checkpoint.model(), vocabulary, config, seed=seed, unknown=unknown, threads=threads
-    )
+    pieces = generate(network, vocabulary, config, **options)
     if as_json:
         _write_objects(pieces, config.num_samples, seed)
     else:

@@ -15,7 +15,7 @@ from charrnn.cli.options import MachineConfig, given, pick, takes
 from charrnn.cli.show.console import is_terminal, say, write_json
 from charrnn.cli.show.words import command_line, count, duration, loss, percent, scored_unit, short
 from charrnn.cli.signals import StopSignals
-from charrnn.config import ModelConfig, TextConfig, TrainConfig, option_name
+from charrnn.config import DeviceConfig, ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SPEED_SECONDS = 3.0
 """How long ``--plan`` measures the speed."""
 
 
-@takes(TextConfig, ModelConfig, TrainConfig, MachineConfig)
+@takes(TextConfig, ModelConfig, TrainConfig, DeviceConfig, MachineConfig)
 def command(
     corpus: Annotated[
         list[str] | None,
@@ -77,14 +77,17 @@ def command(
 
     Size, learning rate and the rest follow from the text and the time, unless they are given.
     Ctrl-C finishes the step and saves: nothing is lost, and --resume continues.
+    A GPU needs charrnn[cuda12] or [cuda13]: charrnn train corpus.txt --device cuda
     """
-    threads = pick(MachineConfig, settings).count
+    machine = pick(MachineConfig, settings)
+    device, threads = pick(DeviceConfig, settings).beside(machine.threads), machine.count
     if out == "":
         raise ConfigError("--out needs the name of a folder")
     if resume is not None:
-        run = _resume(resume, corpus or [], bool(out or init_from or val), threads, settings)
+        begins = bool(out or init_from or val)
+        run = _resume(resume, corpus or [], begins, threads, device, settings)
     elif corpus:
-        run = _prepare(corpus, val or [], out, init_from, threads, settings)
+        run = _prepare(corpus, val or [], out, init_from, threads, device, settings)
     else:
         raise ConfigError("give a text to train on: charrnn train corpus.txt")
     with closing(run):
@@ -100,6 +103,7 @@ def _prepare(
     out: str | None,
     init_from: str | None,
     threads: int,
+    device: DeviceConfig,
     settings: Any,
 ) -> "Run":
     text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
@@ -115,10 +119,18 @@ def _prepare(
         init_from=init_from,
         out=None if out is None else Path(out),
         threads=threads,
+        device=device,
     )
 
 
-def _resume(name: str, corpus: list[str], new_run: bool, threads: int, settings: Any) -> "Run":
+def _resume(
+    name: str,
+    corpus: list[str],
+    new_run: bool,
+    threads: int,
+    device: DeviceConfig,
+    settings: Any,
+) -> "Run":
     if new_run:
         raise ConfigError(
             "--resume continues a run as it is: leave out --out, --init-from and --val"
@@ -137,7 +149,7 @@ def _resume(name: str, corpus: list[str], new_run: bool, threads: int, settings:
     length = pick(TrainConfig, settings)
     from charrnn.training.resume import resume
 
-    return resume(name, corpus=corpus, length=length, threads=threads)
+    return resume(name, corpus=corpus, length=length, threads=threads, device=device)
 
 
 def _show_plan(run: "Run", as_json: bool) -> None:

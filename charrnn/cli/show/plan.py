@@ -99,7 +99,8 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         ),
         ("length", _length_words(plan)),
         *([("validation", _validation_words(plan))] if plan.held_out else []),
-        ("memory", f"about {plan.memory_mb:,.0f} MB, {_thread_words(plan)}"),
+        ("device", _device_words(plan)),
+        ("memory", f"about {plan.memory_mb:,.0f} MB{_thread_words(plan)}"),
     ]
 
 
@@ -128,9 +129,18 @@ def _validation_words(plan: "Plan") -> str:
     return words
 
 
+def _device_words(plan: "Plan") -> str:
+    """Say what trains, and why that was chosen."""
+    why = plan.reasons.get("device")
+    name = "CPU" if plan.device == "cpu" else f"{plan.device}, {plan.precision}"
+    return f"{name}: {why}" if why else name
+
+
 def _thread_words(plan: "Plan") -> str:
-    """Say how many cores work, and why not all that might."""
-    words = count(plan.threads, "thread")
+    """Say how many cores work, and why not all that might; nothing of a GPU."""
+    if plan.device != "cpu":
+        return ""
+    words = f", {count(plan.threads, 'thread')}"
     if plan.threads < plan.threads_allowed:
         words += f" of {plan.threads_allowed} allowed (a larger --batch-size uses more)"
     return words

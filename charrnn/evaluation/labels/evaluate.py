@@ -20,6 +20,7 @@ from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.evaluation.labels.restoration import RestorationFigures
 from charrnn.evaluation.labels.rivals import Rival, rivals
 from charrnn.evaluation.provenance import provenance_of
+from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
@@ -126,6 +127,7 @@ def evaluate_labels(
     checkpoint: Checkpoint,
     paths: Sequence[str | Path] = (),
     *,
+    model: CharModel | None = None,
     corpus: Corpus | None = None,
     columns: str | None = None,
     baselines: bool = False,
@@ -141,6 +143,8 @@ def evaluate_labels(
         Of a model of labels.
     paths : sequence of str
         The files that ``corpus`` was read from.
+    model : CharModel, optional
+        Its network, where that is at hand.
     corpus : Corpus, optional
         The text, in the form of the training text. Without it, what the run held out.
     columns : str, optional
@@ -166,7 +170,7 @@ def evaluate_labels(
     if not parsed.texts:
         raise CorpusError("there is nothing to score: the text has no item with a label")
     start = time.perf_counter()
-    labeller = Labeller(checkpoint, threads=threads)
+    labeller = Labeller(checkpoint, model, threads=threads)
     found, predicted = labeller.predictions(parsed)
     seconds = time.perf_counter() - start
     judged = figures(task, parsed, predicted)

@@ -1,0 +1,88 @@
+"""What a program has a model scored on."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from charrnn.api.labels import evaluation_of_labels
+from charrnn.api.settings import given, pick
+from charrnn.config import DeviceConfig, EvalConfig, TextConfig
+from charrnn.errors import ConfigError
+from charrnn.evaluation.evaluate import evaluate_checkpoint
+from charrnn.evaluation.labels.evaluate import LabelEvaluation
+from charrnn.evaluation.result import Evaluation
+from charrnn.evaluation.scored_text import read_for
+from charrnn.evaluation.scorers import PIECES_PER_SHARD
+from charrnn.nn.model import CharModel
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.system.machine import available_cores
+from charrnn.text import Corpus
+from charrnn.training.devices import predictor
+
+
+def evaluation(
+    checkpoint: Checkpoint,
+    network: CharModel,
+    paths: str | Path | Sequence[str | Path],
+    text: str | bytes | None,
+    *,
+    baselines: bool,
+    columns: str | None,
+    threads: int | None,
+    device: DeviceConfig,
+    settings: Mapping[str, Any],
+    cache_dir: Path | None,
+) -> Evaluation | LabelEvaluation:
+    """Score a whole text: see ``Model.evaluate``.
+
+    Raises
+    ------
+    CharrnnError
+        If the text, the device or the settings are not for this model.
+    """
+    reading = given(TextConfig, settings)
+    TextConfig(**reading)  # refuses what is unknown before anything is read
+    device = device.beside(threads)
+    if device.is_gpu and settings.get("dynamic"):
+        raise ConfigError(
+            f"--dynamic learns on the CPU alone: leave it or --device {device.device} out"
+        )
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    corpus = None
+    if text is not None:
+        if len(paths):
+            raise ConfigError("paths and text both say what to score: give one of them")
+        corpus = read_for(checkpoint, partial(Corpus.from_text, text), reading)
+    elif reading and not len(paths):
+        raise ConfigError(
+            f"{next(iter(reading))} says how to read a file, and none is named: the model's "
+            "own text is read as it was in training"
+        )
+    if not settings.get("dynamic"):
+        cores = threads or available_cores()
+        network, threads = predictor(device, network, PIECES_PER_SHARD, cores)
+    if checkpoint.labels:
+        return evaluation_of_labels(
+            checkpoint,
+            network,
+            paths,
+            corpus,
+            reading=reading,
+            of_text=given(EvalConfig, settings),
+            columns=columns,
+            baselines=baselines,
+            threads=threads or available_cores(),
+            cache_dir=cache_dir,
+        )
+    return evaluate_checkpoint(
+        checkpoint,
+        paths,
+        model=network,
+        corpus=corpus,
+        text=reading if corpus is None else None,
+        config=pick(EvalConfig, settings),
+        baselines=baselines,
+        threads=threads or available_cores(),
+        cache_dir=cache_dir,
+    )

@@ -1,0 +1,50 @@
+"""What is installed: the wheel and the source archive hold the kernels of the GPU engine."""
+
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+KERNELS = ROOT / "charrnn" / "cuda" / "kernels"
+
+
+def build(kind, folder):
+    program = (
+        "import sys\nfrom hatchling.build import build_sdist, build_wheel\n"
+        f"print(build_{kind}(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return folder / done.stdout.split()[-1]
+
+
+def test_archives_hold_the_kernels(tmp_path):
+    pytest.importorskip("hatchling")
+    kernels = {f"charrnn/cuda/kernels/{path.name}" for path in KERNELS.iterdir()}
+    assert {Path(name).suffix for name in kernels} == {".cu", ".cuh"}
+    with zipfile.ZipFile(build("wheel", tmp_path)) as wheel:
+        assert kernels <= set(wheel.namelist())
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert kernels <= names
+
+
+def test_each_cuda_has_an_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["optional-dependencies"] == {
+        f"cuda{version}": [f"cupy-cuda{version}x[ctk]>=14"] for version in (12, 13)
+    }
+    from charrnn.cuda.device import INSTALL
+
+    for extra in project["optional-dependencies"]:
+        assert f"charrnn[{extra}]" in INSTALL
