@@ -121,7 +121,7 @@ def test_what_a_gpu_cannot_is_an_error_or_else_a_reason_for_the_cpu(fake, lack):
     found, why = choose(AUTO, work(minutes=1))
     assert found == Device()
     assert why in str(caught.value)
-    with pytest.raises(ConfigError, match=r"--precision bf16 is of a GPU.*--device cuda"):
+    with pytest.raises(ConfigError, match=r"--precision bf16 needs a GPU.*--device cuda"):
         choose(DeviceConfig(precision="bf16"), work(minutes=1))
     assert choose(DeviceConfig(precision="float32"), work(minutes=1))[0] == Device()
 
@@ -285,7 +285,7 @@ REFUSED = {
         ["sample", "-n", "9", "--threads", "2", "--device", "cuda"],
         ["bench", "--threads", "2", "--device", "cuda"],
     ],
-    "--precision bf16 is of a GPU": [
+    "--precision bf16 needs a GPU": [
         ["train", "corpus.txt", "--precision", "bf16", "--steps", "2"],
         ["train", "corpus.txt", "--precision", "bf16", "--device", "cpu"],
         ["train", "corpus.txt", "--precision", "bf16", "--threads", "2"],

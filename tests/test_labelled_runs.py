@@ -546,6 +546,20 @@ def test_the_network_can_be_alone(folder, tmp_path):
     assert len(checkpoint.mixture) == 1
 
 
+def test_a_run_that_is_stopped_before_it_was_validated_has_n_grams(folder, tmp_path):
+    run = new(tmp_path / "run", folder / "label.txt", predict="label", steps=10**6, validations=1)
+    for event in run.train():
+        if event.kind == "progress":
+            run.stop()
+    assert run.history.best_nats is None
+    assert load(tmp_path / "run" / "best.npz").mixture
+
+
+def test_what_leaves_labels_to_the_network_needs_labels():
+    with pytest.raises(ConfigError, match=r"--no-ngrams .*: it needs --predict"):
+        TrainConfig(ngrams=False)
+
+
 def test_too_many_labels_for_n_grams(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("charrnn.evaluation.labels.mixture.LABELS_OF_NGRAMS", 1)
     for predict in ("label", "tags"):

@@ -33,7 +33,7 @@ class DeviceConfig(Settings):
             raise ConfigError(f"--device {self.device!r:.40} is none of auto, cpu, cuda, cuda:N")
         if self.device == "cpu" and self.precision not in (None, "float32"):
             raise ConfigError(
-                f"--precision {self.precision} is of a GPU and the CPU computes in float32: give "
+                f"--precision {self.precision} needs a GPU, and the CPU computes in float32: give "
                 "--device cuda, or leave it out"
             )
 

@@ -23,7 +23,9 @@ CONTEXT = 8
 class ModelConfig(Settings):
     """The shape of the network."""
 
-    cell: Cell | None = setting(None, "Recurrent cell.", auto="gru")
+    cell: Cell | None = setting(
+        None, "Recurrent cell.", auto="gru; lstm in a run of minutes on a GPU"
+    )
     nonlinearity: Nonlinearity | None = setting(
         None, "Squashing function of the rnn cell.", auto="tanh"
     )

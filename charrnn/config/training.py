@@ -190,6 +190,8 @@ class TrainConfig(Settings):
             )
         if self.counts and self.predict != "label":
             raise ConfigError("--counts counts n-grams for each label: it needs --predict label")
+        if not self.ngrams and not self.predict:
+            raise ConfigError("--no-ngrams leaves labels to the network: it needs --predict")
         option = f"--predict {self.predict}" if self.predict else "--prompted"
         if not self.predict and not self.prompted:
             return

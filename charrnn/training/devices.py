@@ -248,8 +248,8 @@ def _check_precision(precision: Precision | None, why: str) -> None:
     if precision not in (None, "float32"):
         because = f" ({why})" if why else ""
         raise ConfigError(
-            f"--precision {precision} is of a GPU, and the CPU computes here{because}: give "
-            "--device cuda, or leave it out"
+            f"--precision {precision} needs a GPU, and this runs on the CPU{because}: leave it "
+            "out, or give --device cuda on a machine with a GPU"
         )
 
 

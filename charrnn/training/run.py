@@ -276,8 +276,10 @@ class Run:
 
     def _mix(self) -> Iterator[Event]:
         """Fit the mixture of the best state, where it predicts labels."""
-        if not self._store.has_best or self._history.best_nats is None:
-            return
+        if not self._store.has_best:
+            if not self._history.step:
+                return
+            self._save_best()  # stopped before it was validated
         if not self._history.finished:  # what follows takes seconds: a second signal loses nothing
             self._store.save_last(self._setup.checkpoint(self._trainer))
         found = with_mixture(self._setup, self._store.load_best(), self._trainer.workers)
