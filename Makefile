@@ -50,7 +50,7 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
-		--ignore tests/cuda $(foreach name,crash cli_process gpu_bench platforms skips small_texts \
+		--ignore tests/cuda $(foreach name,crash cli_process devices directions gpu_bench platforms skips small_texts \
 			timetable,--ignore tests/test_$(name).py)
 
 lint: $(READY)
