@@ -50,7 +50,7 @@ class Trainer(Protocol):
         """Learn from as many batches as there are learning rates, and end after a failed step.
 
         A step that is not finite changes no weight, and it is the last of the list: the rates of
-        those after it are to be chosen anew. How steps are cut into calls changes no bit.
+        the later ones must be chosen again. How steps are cut into calls changes no bit.
         """
 
     def work(self, step: int) -> float:
@@ -60,7 +60,7 @@ class Trainer(Protocol):
         """Return what the held-out text costs; changes nothing."""
 
     def publish(self) -> None:
-        """Put the weights into the model, before it is saved or drawn from."""
+        """Put the weights into the model, before it is saved or sampled from."""
 
     @property
     def is_sound(self) -> bool:

@@ -54,7 +54,7 @@ class Operand:
     ----------
     values : float32 array
     shadow : uint16 array or None
-        The same in bf16; whoever writes ``values`` writes it too.
+        The same in bf16; code that writes ``values`` writes it too.
     """
 
     def __init__(self, values: DeviceArray, shadow: DeviceArray | None) -> None:

@@ -102,7 +102,7 @@ class StreamFeed:
 
     def begin(self, read: Read) -> None:
         self._backend.upload(read.weight, self._scored.reshape(-1))
-        # Streams that fill up begin anew: a rectifier that reads one symbol for ever may overflow.
+        # Padding streams start from zero: a rectifier that keeps reading one symbol may overflow.
         self._backend.upload(read.keep, self._scored[0])
 
     def cut(self, read: Read, control: DeviceArray) -> None:

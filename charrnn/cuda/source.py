@@ -1,7 +1,7 @@
 """The CUDA sources: what kernels there are, and the arguments that each takes.
 
-The signatures in the sources are the only place that says what a kernel takes: whoever launches one
-gives Python numbers and arrays, and ``cast`` turns them into what the signature asks for.
+The signatures in the sources are the only place that says what a kernel takes: a caller gives
+Python numbers and arrays, and ``cast`` turns them into what the signature asks for.
 """
 
 import re
