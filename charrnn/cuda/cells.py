@@ -71,6 +71,11 @@ class Cell(ABC):
         self.h = buffers.operand(f"{name} h", T + 1, N, self.H)
         self.dy = self._take("dy", T, N, self.H)
         self.dh = self._take("dh", N, self.H)
+        self._allocate()
+
+    @abstractmethod
+    def _allocate(self) -> None:
+        """Take the buffers that this cell needs beside those of all cells."""
 
     def _take(self, name: str, *shape: int) -> DeviceArray:
         return self._buffers.take(f"{self._name} {name}", *shape)
@@ -97,6 +102,9 @@ class Rnn(Cell):
 
     gates = 1
 
+    def _allocate(self) -> None:
+        """Take none."""
+
     def forward(self, weights: Weights, first: int, stop: int) -> None:
         z, h, size = self.z, self.h, self.N * self.H
         for t in range(first, stop):
@@ -120,18 +128,9 @@ class Lstm(Cell):
 
     gates = 4
 
-    def __init__(
-        self,
-        backend: Backend,
-        architecture: Architecture,
-        T: int,
-        N: int,
-        buffers: Buffers,
-        name: str,
-    ) -> None:
-        super().__init__(backend, architecture, T, N, buffers, name)
-        self.c = self._take("c", T + 1, N, self.H)
-        self.dc = self._take("dc", N, self.H)
+    def _allocate(self) -> None:
+        self.c = self._take("c", self.T + 1, self.N, self.H)
+        self.dc = self._take("dc", self.N, self.H)
 
     @property
     def states(self) -> tuple[DeviceArray, ...]:
@@ -164,19 +163,10 @@ class Gru(Cell):
 
     gates = 3
 
-    def __init__(
-        self,
-        backend: Backend,
-        architecture: Architecture,
-        T: int,
-        N: int,
-        buffers: Buffers,
-        name: str,
-    ) -> None:
-        super().__init__(backend, architecture, T, N, buffers, name)
-        self.nh = self._take("nh", T, N, self.H)
-        self.zh = self._take("zh", N, 3 * self.H)
-        self.dz_h = buffers.operand(f"{name} dz_h", T, N, 3 * self.H)
+    def _allocate(self) -> None:
+        self.nh = self._take("nh", self.T, self.N, self.H)
+        self.zh = self._take("zh", self.N, 3 * self.H)
+        self.dz_h = self._buffers.operand(f"{self._name} dz_h", self.T, self.N, 3 * self.H)
 
     def forward(self, weights: Weights, first: int, stop: int) -> None:
         h, size = self.h, self.N * self.H
