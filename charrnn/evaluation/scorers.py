@@ -6,14 +6,14 @@ Dimensions
 Where the pieces are a sample of a text, the score comes with an interval.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import log, sqrt
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.backend.arrays import Array
+from charrnn.backend.arrays import Array, Ids
 from charrnn.evaluation.pieces import Pieces, Places
 from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import collect, deal
@@ -156,14 +156,8 @@ class TextScorer:
         T: int,
     ) -> Sums:
         """Return the sums over some pieces, each scored from its place in ``firsts`` on."""
-        ids = self.pieces.ids
         nats = np.zeros((2, len(starts)))
-        longest = int((ends - starts).max(initial=0))
-        for offset in range(0, longest, T):
-            steps = np.arange(offset, min(offset + T, longest))[:, np.newaxis]
-            places = np.minimum(starts + steps, len(ids) - 2)
-            targets = ids[places + 1]
-            costs, state = model.nats(ids[places], targets, state)
+        for steps, targets, costs in self._windows(model, starts, ends, state, T):
             here = (starts + steps >= firsts) & (starts + steps < ends)
             counted = np.where(here, costs, 0)
             nats[0] += counted.sum(axis=0, dtype=np.float64)
@@ -171,6 +165,22 @@ class TextScorer:
                 nats[1] += (counted * self.marked[targets]).sum(axis=0, dtype=np.float64)
         x = nats[0]
         return np.array([x.sum(), nats[1].sum(), x @ x, x @ (ends - firsts)])
+
+    def _windows(
+        self, model: CharModel, starts: Places, ends: Places, state: Array, T: int
+    ) -> Iterator[tuple[Places, Ids, Array]]:
+        """Read some pieces in windows of T steps: yield steps (T, 1), targets and costs (T, N).
+
+        Behind its end, what a piece reads and costs means nothing.
+        """
+        ids = self.pieces.ids
+        longest = int((ends - starts).max(initial=0))
+        for offset in range(0, longest, T):
+            steps = np.arange(offset, min(offset + T, longest))[:, np.newaxis]
+            places = np.minimum(starts + steps, len(ids) - 2)
+            targets = ids[places + 1]
+            costs, state = model.nats(ids[places], targets, state)
+            yield steps, targets, costs
 
     def result(self, model: CharModel, sums: Sums) -> Score:
         """Return the score from the sums over all pieces."""
