@@ -77,30 +77,10 @@ class Model:
         )
 
     @overload
-    def sample(
-        self,
-        seed: str = "",
-        *,
-        num_samples: None = None,
-        prompt: str | None = None,
-        novel: bool = False,
-        threads: int | None = None,
-        device: str | None = None,
-        **settings: Any,
-    ) -> str: ...
+    def sample(self, seed: str = "", *, num_samples: None = None, **more: Any) -> str: ...
 
     @overload
-    def sample(
-        self,
-        seed: str = "",
-        *,
-        num_samples: int,
-        prompt: str | None = None,
-        novel: bool = False,
-        threads: int | None = None,
-        device: str | None = None,
-        **settings: Any,
-    ) -> list[str]: ...
+    def sample(self, seed: str = "", *, num_samples: int, **more: Any) -> list[str]: ...
 
     @takes(SampleConfig, leave_out=["num_samples"])
     def sample(
@@ -199,12 +179,9 @@ class Model:
 
         Examples
         --------
-        >>> model = charrnn.load("runs/corpus")
-        >>> found = model.copied("pack my jugs")
-        >>> found.all.longest, found.all.run
-        (8, 'pack my ')
-        >>> found.all.share(8)
-        0.8
+        >>> found = charrnn.load("runs/corpus").copied("pack my jugs")
+        >>> found.all.run, found.all.share(8)
+        ('pack my ', 0.8)
         """
         self._check_writes()
         return copied(self.checkpoint, texts, self._cache_dir)

@@ -22,7 +22,7 @@ NGRAMS = (4, 8, 16, 32)
 """Lengths of the n-grams that are looked for, powers of 2."""
 CHUNK = 1 << 18
 """Symbols of the learned text that are looked at together, where no text is as long."""
-AT_ONCE = 1 << 21
+AT_ONCE = 1 << 20
 """Symbols of texts that are looked for together; of more, the learned text passes by again."""
 DENSE = 1 << 22
 """Pairs whose numbers are in a table, 4 bytes each; more are searched in a sorted array."""
@@ -253,11 +253,13 @@ class _Search:
             Where there is one.
         """
         width = level.width
-        here = np.zeros(level.count, np.bool_)
-        here[found[places]] = True
         runs = self._runs
         # Who may gain: what has no run of 2w yet, and more symbols than in its longest.
         gains = (runs < 2 * width) & (runs < self._ends - self._begins)
+        if not gains.any():
+            return
+        here = np.zeros(level.count, np.bool_)
+        here[found[places]] = True
         mine = np.flatnonzero((level.numbers != NONE) & gains[self._owner])
         mine = mine[here[level.numbers[mine]]]
         self._take(mine[runs[self._owner[mine]] < width], width)
@@ -290,7 +292,7 @@ class _Search:
             at = at[found[at + shift] != NONE]
             wanted = level.pairs(level.numbers[begins], level.numbers[begins + shift])
             there = level.pairs(found[at], found[at + shift])
-            kept.append(begins[np.isin(wanted, there)])
+            kept.append(begins[_among(wanted, there)])
         return np.sort(np.concatenate(kept)) if kept else mine
 
     def _take(self, begins: Places, length: int | Places) -> None:
@@ -298,3 +300,12 @@ class _Search:
         texts, first = np.unique(self._owner[begins], return_index=True)
         self._runs[texts] = length if isinstance(length, int) else length[texts]
         self._starts[texts] = begins[first]
+
+
+def _among(wanted: NDArray[np.int64], there: NDArray[np.int64]) -> Flags:
+    """Return which keys are among others, of which there may be none: with one sort of these."""
+    if not len(there):
+        return np.zeros(len(wanted), np.bool_)
+    ordered = np.sort(there)
+    found: Flags = ordered[np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)] == wanted
+    return found

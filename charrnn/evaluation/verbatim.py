@@ -90,8 +90,10 @@ class Copied:
     all : Figures
         Of all of them together: the longest run of any, the n-grams of all.
     held_out : Figures or None
-        Of as much held-out text, in pieces of the same lengths, spread evenly, or in as many
-        items; None if nothing was held out.
+        Of as much held-out text, in pieces of the same lengths, spread evenly, which overlap
+        where there is less of it; or in as many items. None if nothing was held out.
+    unit : str
+        What is counted: "characters", "bytes", or "decomposed characters".
 
     Examples
     --------
@@ -113,7 +115,7 @@ class Copied:
         columns = [self.all, *([self.held_out] if self.held_out else [])]
         yield (self.unit, *(f"{column.symbols:,}" for column in columns))
         yield ("longest run copied", *(f"{column.longest:,}" for column in columns))
-        for length in NGRAMS:
+        for length in (length for length in NGRAMS if any(c.ngrams[length] for c in columns)):
             yield (f"new {length}-grams", *(_percent(column.share(length)) for column in columns))
 
     def to_json(self) -> dict[str, Any]:
@@ -191,7 +193,7 @@ def unit_of(vocabulary: Vocabulary) -> str:
     """Return what a model reads one at a time, in words."""
     if vocabulary.unit == "byte":
         return "bytes"
-    return "letters and their parts" if vocabulary.normalize == "nfd" else "characters"
+    return "decomposed characters" if vocabulary.normalize == "nfd" else "characters"
 
 
 def _pieces(held: Codes, lengths: Sequence[int]) -> list[Codes]:

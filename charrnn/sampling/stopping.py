@@ -57,6 +57,7 @@ def check_rules(vocabulary: Vocabulary, config: SampleConfig, end: int | None = 
             raise ConfigError(
                 "--stop is empty and can never come: give a text, for a line end --stop $'\\n'"
             )
+        shown = f"'{stop}'" if stop.isprintable() else repr(stop)
         meant = [f"{two} is typed {typed}" for two, typed in TYPED.items() if two in stop]
         hint = f"; in the shell, {', '.join(meant)}" if meant else ""
         unknown = vocabulary.unknown(vocabulary.text_to_codes(stop))
@@ -67,12 +68,12 @@ def check_rules(vocabulary: Vocabulary, config: SampleConfig, end: int | None = 
                 for code in dict.fromkeys(never)
             )
             raise ConfigError(
-                f"--stop {stop!r} can never come: the model does not know {named}{hint}"
+                f"--stop {shown} can never come: the model does not know {named}{hint}"
             )
         if never:
-            raise ConfigError(f"--stop {stop!r} can never come: --allow leaves out part of it")
+            raise ConfigError(f"--stop {shown} can never come: --allow leaves out part of it")
         if hint:
-            notices.append(f"--stop {stop!r} stops at a backslash and a letter{hint}")
+            notices.append(f"--stop {shown} stops at a backslash and a letter{hint}")
     return notices
 
 

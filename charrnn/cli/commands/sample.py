@@ -81,11 +81,13 @@ def command(
     ] = False,
     **settings: Any,
 ) -> None:
-    r"""Draw text from a model, character by character.
+    """Draw text from a model, character by character.
 
     The text goes to stdout as it is drawn, after the seed.
-    Up to a line end, digits alone: charrnn sample --stop $'\n' --allow $'0123456789\n'
-    What is copied, of 100 samples: charrnn sample -n 100 --json --copied
+
+    \b
+    One line: charrnn sample --stop $'\\n'
+    What of 100 samples is copied: charrnn sample -n 100 --copied
     Many samples on a GPU: charrnn sample -n 1000 --device cuda
     """
     config = pick(SampleConfig, settings)
