@@ -356,3 +356,13 @@ def test_the_options_of_the_method():
         model.sample(stop="É")
     with pytest.raises(ConfigError, match=r"--stop .* is not of texts alone"):
         model.sample(stop=["a", 1])
+
+
+def test_the_command_draws_with_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.txt").write_text(TEXT)
+    list(charrnn.train("t.txt", out="runs/t", steps=3, hidden_size=4, threads=1, counts=True))
+    words = ("--length", 40, "--random-seed", 1)
+    (plain,), (mixed,) = rows_of(*words), rows_of(*words, "--counts")
+    assert mixed["text"] == charrnn.load("runs/t").sample(length=40, random_seed=1, counts=True)
+    assert mixed["log_probability"] / 40 > -2 > plain["log_probability"] / 40

@@ -138,6 +138,8 @@ def command(
     network, count = drawing_predictor(device, plain, config, threads)
     options: dict[str, Any] = {"seed": seed, "unknown": unknown, "threads": count}
     options["together"] = network is not plain
+    if config.counts:
+        network = checkpoint.with_counts(network)
     comparing = _Comparing(checkpoint, seed) if copied else None
     if task.separate:
         options.update(prompt=before, model=network)
