@@ -11,6 +11,7 @@ import charrnn
 from charrnn.api import model as model_module
 from charrnn.api import runs, scores
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError, VocabularyError
+from charrnn.evaluation import verbatim
 from charrnn.text.normalizing import normalized
 
 
@@ -40,7 +41,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("module", [model_module, runs, scores], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [model_module, runs, scores, verbatim], ids=lambda module: module.__name__
+)
 def test_the_examples(folder, monkeypatch, module):
     monkeypatch.chdir(folder)
     names = {"charrnn": charrnn, "TEXT": TEXT, "np": np}

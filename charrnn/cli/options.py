@@ -168,6 +168,8 @@ def _parameter(
 
 
 def _kind(hint: Any) -> Any:
+    if tuple[str, ...] in get_args(hint):
+        return list[str]
     if get_origin(hint) in (Union, types.UnionType):
         return next(option for option in get_args(hint) if option is not type(None))
     return hint
