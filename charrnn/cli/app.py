@@ -16,6 +16,7 @@ COMMANDS = {
     "sample": "Draw text from a model, character by character.",
     "predict": "Label texts, tag their words, or restore what they lack.",
     "eval": "Measure how well a model predicts a text.",
+    "export": "Write a model as a file that other programs read.",
     "info": "Show what a model is made of.",
     "gradients": "Measure how far back a network learns from.",
     "runs": "List the runs under ./runs, the newest first.",

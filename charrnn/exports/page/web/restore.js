@@ -1,0 +1,20 @@
+/* Models that restore what a text lacks: the restored text as one types. */
+
+const typed = byId("typed"), restored = byId("restored");
+growing(typed);
+byId("verb").textContent = `Restore ${model.predict}`;
+typed.labels[0].firstChild.textContent = `Type a text without ${model.predict}; what it has is taken out first`;
+
+const ask = asker("restore", () => ({ text: typed.value }), ({ lines }) => {
+  const parts = lines.flatMap((line, number) => [
+    ...(number ? ["\n"] : []),
+    ...line.map(([before, after]) => (before === after ? before : element("mark", after))),
+  ]);
+  restored.replaceChildren(...parts);
+  restored.normalize();
+  byId("copy").disabled = !restored.textContent;
+});
+
+byId("copy").addEventListener("click", () => navigator.clipboard.writeText(restored.textContent));
+typed.addEventListener("input", ask);
+handlers.ready = ask;
