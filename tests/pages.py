@@ -14,7 +14,7 @@ from charrnn.exports.page import page_of
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
-from charrnn.text import Vocabulary
+from charrnn.text import Source, Vocabulary
 
 NODE = """
 const { readFileSync } = require("node:fs");
@@ -88,7 +88,7 @@ def untrained(
         settings=settings or decided(),
         validation=ValidationSettings(validations=1, val_characters=100),
         vocabulary=vocabulary,
-        sources=(),
+        sources=(Source("/texts/text.txt", "0" * 64, 100, "utf-8"),),
         characters=100,
         held_out=0,
         history=History(),

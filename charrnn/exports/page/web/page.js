@@ -75,7 +75,8 @@ function growing(field) {
 }
 
 byId("title").textContent = visibleLine(model.title);
-byId("summary").textContent = model.facts.Network;
+const source = model.facts["Trained on"];
+byId("summary").textContent = model.facts.Network + (source ? `, trained on ${source}` : "");
 for (const [name, value] of Object.entries(model.facts)) {
   byId("facts").append(element("dt", name), element("dd", value));
 }

@@ -2,8 +2,12 @@
 
 const typed = byId("typed"), restored = byId("restored");
 growing(typed);
-byId("verb").textContent = `Restore ${model.predict}`;
-typed.labels[0].firstChild.textContent = `Type a text without ${model.predict}; what it has is taken out first`;
+const [what, without] = {
+  spaces: ["spaces", "without spaces"], case: ["capitals", "without capitals"],
+  marks: ["punctuation", "without punctuation"], accents: ["accents", "without accents"],
+}[model.predict];
+byId("verb").textContent = `Restore ${what}`;
+typed.labels[0].firstChild.textContent = `Type a text ${without}; those that it has are replaced`;
 
 const ask = asker("restore", () => ({ text: typed.value }), ({ lines }) => {
   const parts = lines.flatMap((line, number) => [

@@ -43,6 +43,18 @@ function rankedRows(values) {
   return Array.from(values, (_, row) => row).sort((a, b) => values[b] - values[a] || a - b);
 }
 
+/** Return the k rows with the largest values, the largest first. */
+function likeliestRows(values, k) {
+  const rows = [];
+  for (let row = 0; row < values.length; row++) {
+    if (rows.length === k && values[row] <= values[rows[k - 1]]) continue;
+    let place = rows.length === k ? k - 1 : rows.length;
+    for (; place > 0 && values[rows[place - 1]] < values[row]; place--) rows[place] = rows[place - 1];
+    rows[place] = row;
+  }
+  return rows;
+}
+
 /** Return a symbol for a number in [0, 1), by the inverse of the distribution. The logits change:
  *  they are divided by the temperature before top-k, min-p and top-p apply, in this order. */
 function draw(logits, uniform, { temperature, k, p, least }) {

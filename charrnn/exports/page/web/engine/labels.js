@@ -25,33 +25,27 @@ function labelScores(network, ids, { seq_len, architecture, weight }) {
 }
 
 function logSoftmax(logits) {
-  const largest = Math.max(...logits);
+  const largest = logits[argmax(logits)];
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - largest);
   return Float64Array.from(logits, (logit) => logit - largest - Math.log(sum));
 }
 
-/** Return which labels may begin a sentence, and which may follow which: strict IOB2, where labels
- *  mark entities: an I-X stands only after a B-X or an I-X. */
-function grammarOf(labels) {
+/** Return the likeliest well-formed labels of a sentence, by Viterbi's algorithm. In strict IOB2,
+ *  where labels mark entities, an I-X stands only after a B-X or an I-X. */
+function likeliestTags(scores, labels) {
   const marks = labels.filter((label) => label !== "O");
   const entities = marks.some((label) => label.startsWith("B-")) &&
     marks.every((label) => /^[BI]-/.test(label) && label.length > 2);
-  const inside = (label) => entities && label.startsWith("I-");
-  return {
-    first: labels.map((label) => !inside(label)),
-    after: (before, label) => !inside(label) || before === label || before === `B-${label.slice(2)}`,
-  };
-}
-
-/** Return the likeliest well-formed labels of a sentence, by Viterbi's algorithm. */
-function likeliestTags(scores, labels) {
-  const { first, after } = grammarOf(labels);
-  const before = labels.map((label) => labels.flatMap((other, row) => (after(other, label) ? [row] : [])));
-  let best = Array.from(scores[0], (score, row) => (first[row] ? score : -Infinity));
+  if (!entities) return scores.map(argmax);
+  const inside = labels.map((label) => label.startsWith("I-"));
+  const all = labels.map((_, row) => row);
+  const before = labels.map((label, row) => (inside[row]
+    ? all.filter((other) => [label, `B-${label.slice(2)}`].includes(labels[other])) : all));
+  let best = Array.from(scores[0], (score, row) => (inside[row] ? -Infinity : score));
   const cameFrom = scores.slice(1).map((step) => {
-    const from = before.map((rows) => rows.reduce((a, b) => (best[b] > best[a] ? b : a), rows[0]));
-    best = from.map((row, label) => (row === undefined ? -Infinity : best[row] + step[label]));
+    const from = before.map((rows) => rows.reduce((a, b) => (best[b] > best[a] ? b : a)));
+    best = from.map((row, label) => best[row] + step[label]);
     return from;
   });
   const rows = [argmax(best)];

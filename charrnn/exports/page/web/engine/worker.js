@@ -19,7 +19,7 @@ const ANSWERS = {
   },
 
   async draw(asked) {
-    const mine = ++drawing, began = performance.now();
+    const mine = ++drawing, began = performance.now(), slice = slices();
     let total = 0;
     for (let number = 0; number < asked.samples; number++) {
       const goesOn = await writer.draw(asked, number, (text, count) => {
@@ -27,11 +27,10 @@ const ANSWERS = {
         const seconds = (performance.now() - began) / 1000;
         if (mine === drawing) say({ kind: "drawn", number, text, total, seconds });
         return mine === drawing;
-      });
+      }, slice);
       if (!goesOn) return;
-      await pause();
     }
-    say({ kind: "done", number: mine });
+    say({ kind: "done" });
   },
 
   stop() {

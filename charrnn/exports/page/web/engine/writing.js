@@ -2,7 +2,20 @@
 
 const LIKELIEST = 8, SNAPSHOT_EVERY = 16, SLICE = 25; // symbols shown, symbols, milliseconds
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, 0));
+/** Return a function that says whether a slice of time is over. */
+function slices() {
+  let began = performance.now();
+  return {
+    get over() {
+      return performance.now() - began > SLICE;
+    },
+    /** Let others work: messages come in. */
+    async pause() {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      began = performance.now();
+    },
+  };
+}
 
 /** Reads and draws one text, or items that each begin anew after `prompt`. */
 class Writer {
@@ -67,7 +80,7 @@ class Writer {
         snapshots.push(copyOf({ state, logits }));
       }
       const shares = softmax(logits);
-      const likeliest = rankedRows(shares).slice(0, LIKELIEST).map((id) => [id, shares[id]]);
+      const likeliest = likeliestRows(shares, LIKELIEST).map((id) => [id, shares[id]]);
       places.push({ likeliest, nats: at < ids.length ? -Math.log(shares[ids[at]]) : 0 });
       if (at === ids.length) break;
       if (ids[at] === this.end) ({ state, logits } = copyOf(snapshots[0]));
@@ -78,24 +91,25 @@ class Writer {
   }
 
   /** Draw a text of so many symbols, or an item up to its end, as number `number` of a random seed;
-   *  `write(text)` gets what is drawn, slice by slice, and says whether to go on. */
-  async draw({ seed, prompt, rules, length, randomSeed }, number, write) {
+   *  `write(text, count)` gets what is drawn in each slice of time, and says whether to go on. */
+  async draw({ seed, prompt, rules, length, randomSeed }, number, write, slice = slices()) {
     const { vocabulary, network } = this;
-    let { state, logits } = this.begin(prompt, seed);
+    const { state, logits: first } = this.begin(prompt, seed);
+    let logits = first;
     const generator = new Generator(BigInt(randomSeed), BigInt(number));
     const decoder = vocabulary.decoder();
     if (this.end >= 0 && !seed) logits[this.end] = -Infinity; // no item is empty
-    let text = "", count = 0, began = performance.now();
-    while (count < length) {
+    let text = "", count = 0;
+    for (let left = length; left > 0; left--) {
       const id = draw(logits, generator.random(), rules);
       count++;
       if (id === this.end) break;
       text += decoder.write(id);
       logits = network.step(id, state);
-      if (performance.now() - began > SLICE) {
+      if (slice.over) {
         if (!write(text, count)) return false;
-        await pause();
-        [text, count, length, began] = ["", 0, length - count, performance.now()];
+        await slice.pause();
+        [text, count] = ["", 0];
       }
     }
     return write(text + decoder.end(), count);
