@@ -144,7 +144,10 @@ def test_jamo_and_bytes_come_out_as_text():
         checkpoint = untrained(vocabulary=vocabulary, scale=0.3)
         config = SampleConfig(length=200, random_seed=11)
         pieces = generate(rounded(checkpoint).model(), vocabulary, config, seed="나")
-        assert drawn(checkpoint, [SampleConfig()], "나") == ["".join(text for _, text in pieces)]
+        text = "".join(text for _, text in pieces)
+        if vocabulary is jamo:  # the first one may complete the seed
+            text = unicodedata.normalize("NFC", "나" + text)
+        assert drawn(checkpoint, [SampleConfig()], "나") == [text]
 
 
 def test_items_begin_after_their_prompt_and_end_at_their_end():

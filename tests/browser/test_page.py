@@ -192,7 +192,26 @@ def test_jamo_are_typed_and_drawn_as_syllables(page):
     assert text == "".join(t for _, t in generate(rounded(checkpoint).model(), vocabulary, config))
     browser.find("#typed")[0].send_keys("\uac01\ub108")
     until(browser, "return document.querySelectorAll('#heat span').length === 2")
-    assert "in 3 letters" in browser.find("#heat span")[0].get_attribute("title")
+    assert "in 3 symbols" in browser.find("#heat span")[0].get_attribute("title")
+
+
+def test_what_is_drawn_completes_the_last_syllable_of_a_seed(page):
+    vocabulary = Vocabulary(np.array([0x1102, 0x1161, 0x11AB], np.uint32), normalize="nfd")
+    checkpoint = untrained(vocabulary=vocabulary)
+    checkpoint.weights["head.W"][2, 0] += 9  # the final consonant
+    (text,) = drawn(page(checkpoint), length=1, seed="\u1102\u1161x\ub098")
+    assert text == "\ub098\ub09c"
+
+
+def test_a_seed_loses_what_the_model_does_not_know(page):
+    checkpoint = untrained()
+    browser = page(checkpoint)
+    (text,) = drawn(browser, length=40, seed="a~b\u202e", random_seed=2, temperature=1)
+    assert browser.find("#left-out")[0].text == "Left out, unknown to the model: ~U+202E"
+    config = SampleConfig(length=40, random_seed=2)
+    pieces = generate(rounded(checkpoint).model(), checkpoint.vocabulary, config, seed="ab")
+    assert text == "ab" + "".join(piece for _, piece in pieces)
+    assert len(drawn(browser, seed="", length=10**9)[0]) == 100_000
 
 
 def test_items_follow_their_prompt(page):

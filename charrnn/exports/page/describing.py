@@ -12,6 +12,7 @@ from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CorpusError
 from charrnn.sampling.items import few_prompts
 from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.folder import cache_directory
 from charrnn.text.codes import to_text
 from charrnn.text.sources import show_path
 
@@ -64,7 +65,7 @@ def _prompts(checkpoint: Checkpoint) -> list[str]:
     """Return the prompts that the text has, where it is still there and they are few."""
     prompts: list[str] = []
     with suppress(CorpusError):
-        prompts = few_prompts(checkpoint)
+        prompts = few_prompts(checkpoint, cache_dir=cache_directory())
     return prompts if len(json.dumps(prompts)) <= PROMPTS_LISTED else []
 
 
@@ -90,7 +91,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
         facts["Right of what was held out"] = f"{100 * history.best_accuracy:.1f} %"
     elif history.best_nats is not None:
         facts["Held-out loss"] = (
-            f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per character"
+            f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per {unit[:-1]}"
         )
     if network_is_alone(checkpoint):
         facts["Note"] = NETWORK_ALONE

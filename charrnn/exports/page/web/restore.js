@@ -19,6 +19,7 @@ const ask = asker("restore", () => ({ text: typed.value }), ({ lines }) => {
   byId("copy").disabled = !restored.textContent;
 });
 
+byId("copy").hidden = !navigator.clipboard; // there is none on a page that came by plain http
 byId("copy").addEventListener("click", () => navigator.clipboard.writeText(restored.textContent));
 typed.addEventListener("input", ask);
 handlers.ready = ask;

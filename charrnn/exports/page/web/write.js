@@ -1,7 +1,7 @@
 /* Models of the next symbol: a text is drawn, and what one types becomes a heat map. */
 
 const FULL = 6; // nats from which on a character has the warmest colour
-const UNIT = model.unit === "byte" ? "byte" : model.normalize === "nfd" ? "letter" : "character";
+const UNIT = model.unit === "byte" ? "byte" : model.normalize === "nfd" ? "symbol" : "character";
 const symbols = Array.from(model.symbols);
 const isItems = model.end !== null;
 const end = isItems ? String.fromCodePoint(model.end) : null;
@@ -17,38 +17,48 @@ const nameOf = (id) => {
 // Write
 
 const drawn = byId("drawn"), start = byId("start");
-let running = false, pieces = [], shownItem = null;
+let running = false, lead = "", items = [];
 
-const number = (id) => Number(byId(id).value);
+/** Return the number in a field, within the range of the field. */
+function number(id) {
+  const { value, min, max } = byId(id);
+  return Math.min(Number(max), Math.max(Number(min), Number(value)));
+}
 
 function write() {
-  const randomSeed = byId("random-seed");
-  if (!randomSeed.checkValidity()) randomSeed.value = "1";
-  const seed = byId("seed").value.normalize("NFC");
-  drawn.replaceChildren();
-  pieces = [];
-  shownItem = null;
+  if (!byId("random-seed").checkValidity()) byId("random-seed").value = "1";
   running = true;
   start.textContent = "Stop";
   worker.postMessage({
-    kind: "draw", seed, prompt: byId("prompt").value, randomSeed: randomSeed.value || "1",
-    rules: { temperature: number("temperature"), p: number("top-p"), k: number("top-k"), least: number("min-p") },
-    length: Math.max(1, number("length")), samples: isItems ? Math.max(1, number("samples")) : 1,
+    kind: "draw",
+    seed: byId("seed").value,
+    prompt: byId("prompt").value,
+    rules: {
+      temperature: number("temperature"), p: number("top-p"), k: number("top-k"), least: number("min-p"),
+    },
+    length: Math.floor(number("length")),
+    samples: isItems ? Math.floor(number("samples")) : 1,
+    randomSeed: byId("random-seed").value || "1",
   });
 }
 
-/** Add what was drawn; the seed stands before it, in grey. */
+handlers.begun = (begun) => {
+  ({ lead } = begun);
+  items = [];
+  drawn.replaceChildren();
+  byId("left-out").textContent = begun.leftOut && `Left out, unknown to the model: ${visible(begun.leftOut)}`;
+};
+
+/** Add what was drawn behind the seed, which is grey. */
 handlers.drawn = ({ number: item, text, total, seconds }) => {
-  if (pieces.length === item) {
-    pieces.push(byId("seed").value);
-    shownItem = element("div", "", isItems ? "item" : "");
-    shownItem.append(element("span", pieces[item], "quiet"));
-    drawn.append(shownItem);
+  if (items.length === item) {
+    items.push(element("div", "", isItems ? "item" : ""));
+    items[item].append(element("span", lead, "quiet"));
+    drawn.append(items[item]);
   }
-  pieces[item] += text;
-  shownItem.append(text);
-  byId("speed").textContent = `${total.toLocaleString("en")} ${UNIT}s, ` +
-    `${Math.round(total / Math.max(seconds, 0.001)).toLocaleString("en")} a second`;
+  items[item].append(text);
+  const speed = Math.round(total / Math.max(seconds, 0.001));
+  byId("speed").textContent = `${total.toLocaleString("en")} ${UNIT}s, ${speed.toLocaleString("en")} a second`;
 };
 
 handlers.done = () => {
@@ -109,7 +119,8 @@ const askHeat = asker("heat",
 
 /** Add a symbol to what is typed. */
 function take(symbol) {
-  typed.value = (typed.value + symbol).normalize(model.normalize === "nfd" ? "NFC" : undefined);
+  const text = typed.value + symbol;
+  typed.value = model.normalize === "nfd" ? text.normalize("NFC") : text;
   typed.selectionStart = typed.selectionEnd = typed.value.length;
   growTyped();
   askHeat();
@@ -130,7 +141,7 @@ heat.addEventListener("click", ({ target }) => {
 });
 
 byId("look").addEventListener("click", () => {
-  typed.value = pieces.join(isItems ? end : "").slice(0, typed.maxLength);
+  typed.value = items.map((item) => item.textContent).join(end).slice(0, typed.maxLength);
   typed.setSelectionRange(0, 0);
   growTyped();
   askHeat();

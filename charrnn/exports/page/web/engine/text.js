@@ -57,8 +57,18 @@ class Vocabulary {
     return ids.length ? ids : [this.ids.get(10) ?? 0];
   }
 
+  /** Return a seed as it is shown before what is drawn: its known characters, of which the last one
+   *  is held where what is drawn may complete it; and those that are left out. */
+  shownSeed(text) {
+    const isKnown = (piece) => !this.encode(piece).includes(-1);
+    const pieces = piecesOf(this.fitting(text)), known = pieces.filter(isKnown);
+    const held = this.form === "NFD" ? known.pop() ?? "" : "";
+    const leftOut = pieces.filter((piece) => !isKnown(piece)).join("");
+    return { lead: this.composed(known.join("")), held, leftOut };
+  }
+
   /** Return a decoder of ids that arrive one by one; it holds back what is no whole character. */
-  decoder() {
+  decoder(held = "") {
     if (this.unit === "byte") {
       const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
       return {
@@ -69,7 +79,6 @@ class Vocabulary {
     if (this.form !== "NFD") {
       return { write: (id) => String.fromCodePoint(this.symbols[id]), end: () => "" };
     }
-    let held = "";
     const take = (next) => {
       const done = held.normalize("NFC");
       held = next;

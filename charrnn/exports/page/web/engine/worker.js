@@ -20,6 +20,8 @@ const ANSWERS = {
 
   async draw(asked) {
     const mine = ++drawing, began = performance.now(), slice = slices();
+    const { lead, leftOut } = vocabulary.shownSeed(asked.seed);
+    say({ kind: "begun", lead, leftOut });
     let total = 0;
     for (let number = 0; number < asked.samples; number++) {
       const goesOn = await writer.draw(asked, number, (text, count) => {

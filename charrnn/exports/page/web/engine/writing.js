@@ -97,7 +97,7 @@ class Writer {
     const { state, logits: first } = this.begin(prompt, seed);
     let logits = first;
     const generator = new Generator(BigInt(randomSeed), BigInt(number));
-    const decoder = vocabulary.decoder();
+    const decoder = vocabulary.decoder(vocabulary.shownSeed(seed).held);
     if (this.end >= 0 && !seed) logits[this.end] = -Infinity; // no item is empty
     let text = "", count = 0;
     for (let left = length; left > 0; left--) {
