@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "Label texts, tag their words, or restore what they lack.",
     "eval": "Measure how well a model predicts a text.",
     "info": "Show what a model is made of.",
+    "report": "Show runs as one HTML file that needs no network.",
     "gradients": "Measure how far back a network learns from.",
     "runs": "List the runs under ./runs, the newest first.",
     "bench": "Measure how fast charrnn is on this machine, on random text.",
