@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import exp
 from pathlib import Path
 from typing import NamedTuple
 
@@ -295,13 +294,24 @@ def _shape(checkpoint: Checkpoint) -> str:
     return f"{config.cell} {members}{config.num_layers}x{config.hidden_size}{both}"
 
 
+def _long_shape(checkpoint: Checkpoint) -> str:
+    config = checkpoint.architecture
+    name = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}.get(config.cell, config.cell)
+    members = f"{config.members} members, each " if config.members > 1 else ""
+    layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size}"
+    both = " in both directions" if config.directions > 1 else ""
+    return f"{name}, {members}{layers} units{both}"
+
+
 def _title(checkpoint: Checkpoint) -> str:
     trained = checkpoint.history.step
     steps = f"trained for {trained:,} step{'s' * (trained != 1)}" if trained else "untrained"
-    predicts = checkpoint.settings.predict or "the next character"
+    predict = checkpoint.settings.predict
+    predicts = {"": "the next character", "label": "a label", "tags": "tags"}.get(predict)
+    predicts = predicts or f"{predict} that a text lacks"
     return (
-        f"{_shape(checkpoint)}, {checkpoint.num_parameters:,} parameters, {steps}; predicts "
-        f"{predicts}"
+        f"{_long_shape(checkpoint)}; {checkpoint.num_parameters:,} parameters, {steps}. It "
+        f"predicts {predicts}."
     )
 
 
@@ -327,9 +337,8 @@ def _facts(
         best = f"{history.best_nats:.3f}{within} nats per {per}, step {history.best_step:,}"
         if history.best_accuracy is not None:
             best += f", {100 * history.best_accuracy:.1f} % right"
-        facts.append(("best validation", best))
-        if not checkpoint.labels:
-            facts.append(("its perplexity", f"{exp(min(history.best_nats, 700)):.2f}"))
+        alone = " of the network alone" if len(checkpoint.mixture) > 1 else ""
+        facts.append((f"best validation{alone}", best))
     sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
     more = f" and {len(sources) - 3:,} more" if len(sources) > 3 else ""
     facts += [

@@ -66,7 +66,7 @@ def passage_of(
             read = 1 + prompt
             letters += _letters(vocabulary, item, network, read=read, end=task.end)[1:]
             if task.end != ord("\n"):
-                letters.append(Letter("\n", None))
+                letters.append(Letter("", None))
         told = "Each item is read from a zero state."
     if not any(letter.nats is not None for letter in letters):
         return "The text is too short for a passage."
@@ -80,7 +80,12 @@ def _start(codes: Codes) -> int:
     """Return where a passage begins: after a line end near ``READ_BEFORE``, if there is one."""
     start = min(READ_BEFORE, len(codes) // 4)
     ends = np.flatnonzero(codes[start : start + READ_BEFORE] == ord("\n"))
-    return start + int(ends[0]) + 1 if len(ends) and len(codes) > 2 * READ_BEFORE else start
+    if not len(ends) or len(codes) <= 2 * READ_BEFORE:
+        return start
+    start += int(ends[0]) + 1
+    while start + 1 < len(codes) and codes[start] == ord("\n"):
+        start += 1
+    return start
 
 
 def _first_items(task: Task, codes: Codes, most: int) -> Iterator[tuple[Codes, int]]:
@@ -292,7 +297,7 @@ def _lit(vocabulary: Vocabulary, network: CharModel, half: _Half, unit: UnitFoun
         marked = (piece.properties[unit.number] > 0) & binary
         lit += _lit_piece(vocabulary, piece, scaled, marked)
         if len(passage) > 1 and lit and not lit[-1].text.endswith("\n"):
-            lit.append(Lit("\n", 0.0))
+            lit.append(Lit("", 0.0))
     return lit
 
 

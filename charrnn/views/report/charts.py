@@ -22,7 +22,14 @@ MARKER = "#0a0b{:02x}"
 INK, FAINT = MARKER.format(0xF0), MARKER.format(0xF1)
 WIDTH, HEIGHT = 4.6, 3.0
 """Inches of 72 pixels: a phone shows a chart at about that width, so that its text is legible."""
-MOST_POINTS = 400
+MOST_POINTS, TRAINING_POINTS = 400, 60
+"""Points of a curve at most; of more, each is the mean of several. Training losses are noisy."""
+STEPS = (1, 2, 2.5, 5, 10)
+"""Between the numbers of an axis, but for a power of ten."""
+FEW = 40
+"""Points of a curve that are marked."""
+WIDE = 30
+"""Times the smallest gradient from which on the largest asks for a logarithmic axis."""
 WARM_UP = 0.03
 """Of a run, the part whose losses need not all be in the picture: they fall from far above."""
 
@@ -60,7 +67,7 @@ def charts(runs: Sequence[RunContent], colours: Sequence[int]) -> list[Chart]:
     if timed:
         unit, length = _time_unit(runs)
         by = lambda at: None if at.seconds is None else at.seconds / length  # noqa: E731
-        drawn.append(_losses(runs, colours, f"Loss by {unit}, nats per {per}", by))
+        drawn.append(_losses(runs, colours, f"Loss by time in {unit}s, nats per {per}", by))
     others: list[tuple[str, Value, str]] = [
         ("Share of held-out labels that are right, by step", lambda at: at.accuracy, "linear"),
         ("Norm of the gradient before clipping, by step", lambda at: at.norm, "log"),
@@ -76,7 +83,7 @@ def _losses(
 ) -> Chart | None:
     lines = []
     for run, colour in zip(runs, colours, strict=True):
-        training = _line(run.moments, by, lambda at: at.training)
+        training = _line(run.moments, by, lambda at: at.training, most=TRAINING_POINTS)
         validation = _line(run.moments, by, lambda at: at.validation)
         lines.append((colour, training, validation, run.line))
     if not any(training or validation for _, training, validation, _ in lines):
@@ -87,7 +94,7 @@ def _losses(
         for colour, training, validation, opponent in lines:
             mark = MARKER.format(colour)
             axes.plot(*_columns(training), color=mark, linewidth=1, alpha=0.45)
-            dots = {"marker": "o", "markersize": 3} if len(validation) <= 40 else {}
+            dots = {"marker": "o", "markersize": 3} if len(validation) <= FEW else {}
             axes.plot(*_columns(validation), color=mark, linewidth=1.8, **dots)
             end = max((x for x, _ in training + validation), default=0)
             kept += [y for x, y in training + validation if x >= WARM_UP * end]
@@ -110,22 +117,26 @@ def _values(
 
     def draw(axes: Any) -> None:
         for line, colour in zip(lines, colours, strict=True):
-            axes.plot(*_columns(line), color=MARKER.format(colour), linewidth=1.5)
-        if scale == "log" and all(y > 0 for line in lines for _, y in line):
+            dots = {"marker": "o", "markersize": 3} if len(line) <= FEW else {}
+            axes.plot(*_columns(line), color=MARKER.format(colour), linewidth=1.5, **dots)
+        values = [y for line in lines for _, y in line]
+        if scale == "log" and min(values) > 0 and max(values) > WIDE * min(values):
             axes.set_yscale("log")
-        elif scale == "linear":
+        else:
             axes.set_ylim(bottom=0)
 
     return Chart(title, _svg(draw, title))
 
 
-def _line(moments: Sequence[Moment], by: Value, value: Value) -> list[tuple[float, float]]:
+def _line(
+    moments: Sequence[Moment], by: Value, value: Value, *, most: int = MOST_POINTS
+) -> list[tuple[float, float]]:
     """Return the finite points of a curve, thinned by means of neighbors."""
     pairs = [(by(moment), value(moment)) for moment in moments]
     points = [
         (x, y) for x, y in pairs if x is not None and y is not None and isfinite(x) and isfinite(y)
     ]
-    size = -(-len(points) // MOST_POINTS) or 1
+    size = -(-len(points) // most) or 1
     groups = (points[start : start + size] for start in range(0, len(points), size))
     return [
         (sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group))
@@ -157,7 +168,7 @@ def _svg(draw: Callable[[Any], None], title: str) -> str:
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     style: Any = {
         "svg.fonttype": "none",
@@ -183,12 +194,15 @@ def _svg(draw: Callable[[Any], None], title: str) -> str:
         figure.patch.set_visible(False)
         axes = figure.add_axes((0.125, 0.1, 0.845, 0.86))
         axes.patch.set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=False))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
         draw(axes)
         axes.xaxis.set_major_formatter(_number)
         if axes.get_yscale() == "linear":
-            axes.yaxis.set_major_locator(MaxNLocator(6))
-            axes.yaxis.set_major_formatter(_number)
+            axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
+        else:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(_number)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return _of_the_page(file.getvalue(), title)

@@ -44,6 +44,7 @@ class Letter:
     Attributes
     ----------
     text : str
+        Empty for a line break that is not in the text.
     nats : float or None
         What it cost; None where it was read and not predicted.
     expected : sequence of Expected
@@ -65,7 +66,10 @@ class Passage:
 
 @dataclass(frozen=True)
 class Lit:
-    """A character with the output of a unit, from -1 to 1, and whether it has the property."""
+    """A character with the output of a unit, from -1 to 1, and whether it has the property.
+
+    An empty one is a line break that is not in the text.
+    """
 
     text: str
     output: float

@@ -16,7 +16,8 @@ function named(text) {
 
 function percent(share) {
   const value = 100 * share;
-  return value >= 99.95 ? "100 %" : value >= 9.95 ? value.toFixed(1) + " %" : value.toPrecision(2) + " %";
+  const digits = value >= 99.95 ? "100" : value >= 9.95 ? value.toFixed(1) : value.toPrecision(2);
+  return digits + "\u00a0%";
 }
 
 function bars(title, guesses, came) {

@@ -13,13 +13,15 @@ FULL = 6.0
 """Nats from which on a character has the warmest colour: a probability of 0.25 %."""
 MOST_CONFUSED = 24
 """Labels of a matrix; of more, the most frequent."""
+SHORT = 22
+"""Characters a line, on average, below which lines stand in columns."""
 NAME = 40
 """Characters of a name that a table shows."""
 
 
 def line(text: str) -> str:
     """Return a text from anyone as HTML in one line."""
-    return escape(printable(text))
+    return escape(printable(text)).replace(" %", "&nbsp;%")
 
 
 def brief(text: str) -> str:
@@ -28,9 +30,19 @@ def brief(text: str) -> str:
     return line(shortened)
 
 
+def signed(value: float) -> str:
+    """Return a correlation with its sign."""
+    return f"{value:+.2f}".replace("-", "\u2212")
+
+
 def letter(text: str) -> str:
-    """Return a character as HTML; a mark that would join the one before it stands on a circle."""
-    if text and unicodedata.category(text[0]).startswith("M"):
+    """Return a character as HTML, and what is none as a line break.
+
+    A mark that would join the one before it stands on a circle.
+    """
+    if not text:
+        return "<br>"
+    if unicodedata.category(text[0]).startswith("M"):
         text = "\u25cc" + text
     return shown(text)
 
@@ -81,10 +93,11 @@ def passage(content: Passage, number: int) -> str:
         Of the passage in the data of the page.
     """
     text = "".join(map(_hot, content.letters))
-    scale = "".join(f'<span class="h{level}"></span>' for level in range(0, LEVELS + 1, 2))
+    scale = "".join(f'<span class="h{level}"></span>' for level in range(2, LEVELS + 1, 2))
     return (
         f'<div class="look" data-passage="{number}">'
-        f'<div class="text" dir="auto" tabindex="0" role="group" aria-label="Passage. Arrow keys '
+        f'<div class="text{_short(content.letters)}" dir="auto" tabindex="0" role="group" '
+        'aria-label="Passage. Arrow keys '
         f'move from character to character.">{text}</div>'
         '<div class="panel" role="status" aria-live="polite"><p class="hint">Point at a character, '
         "tap it, or use the arrow keys: here stands what the model expected.</p></div></div>"
@@ -108,6 +121,12 @@ def passage_data(content: Passage) -> list[object]:
     ]
 
 
+def _short(letters: Sequence[Letter] | Sequence[Lit]) -> str:
+    """Return the class of a passage whose lines are so short that columns hold them."""
+    ends = sum(not one.text or one.text.endswith("\n") for one in letters)
+    return " short" if ends and len(letters) < SHORT * ends else ""
+
+
 def _hot(one: Letter) -> str:
     if one.nats is None:
         return f'<span class="read">{letter(one.text)}</span>'
@@ -121,19 +140,19 @@ def units(content: Units) -> str:
         (
             unit.follows,
             unit.name,
-            f"{unit.chosen:+.2f}",
-            f"{unit.correlation:+.2f}",
+            signed(unit.chosen),
+            signed(unit.correlation),
             f"{abs(unit.untrained):.2f}",
         )
         for unit in content.units
     ]
-    headings = ("follows", "unit", "chosen at", "on the other half", "untrained")
+    headings = ("follows", "unit", "where chosen", "on the other half", "untrained")
     listed = Table("Units and what they follow", headings, rows, frozenset({2, 3, 4}))
     opened = [unit for unit in content.units if unit.passage]
     shown_units = "".join(
         f"<details{' open' if number == 0 else ''}><summary><b>{line(unit.follows)}</b> "
-        f'<span class="muted">{line(unit.name)}, correlation {unit.correlation:+.2f}</span>'
-        f'</summary><div class="text lit" dir="auto">{"".join(_lit(unit.passage))}</div></details>'
+        f'<span class="muted">{line(unit.name)}, correlation {signed(unit.correlation)}</span>'
+        f'</summary><div class="text lit{_short(unit.passage)}" dir="auto">{"".join(_lit(unit.passage))}</div></details>'
         for number, unit in enumerate(opened)
     )
     low = "".join(f'<span class="n{level}"></span>' for level in range(LEVELS, 0, -3))
@@ -173,17 +192,19 @@ def samples(content: Sequence[tuple[int, str]], number: int) -> str:
     )
     return (
         f'<figure class="flip" data-samples="{number}"><figcaption aria-live="polite">step '
-        f'{step:,}</figcaption>{controls}<pre class="text" dir="auto">{shown(text)}</pre></figure>'
+        f'{step:,}</figcaption>{controls}<pre class="text" dir="auto">'
+        f"{escape(_plain(text))}</pre></figure>"
     )
 
 
 def samples_data(content: Sequence[tuple[int, str]]) -> list[object]:
-    """Return what the script shows: the step and the text of each sample, marks and all."""
-    marked = {"\n": "\u21b5\n", "\t": "\u21e5\t"}
-    return [
-        [f"step {step:,}", "".join(marked.get(c) or printable(c) for c in text)]
-        for step, text in content
-    ]
+    """Return what the script shows: the step and the text of each sample."""
+    return [[f"step {step:,}", _plain(text)] for step, text in content]
+
+
+def _plain(text: str) -> str:
+    """Return a text with its lines, and an escape for what a browser would not show, or obey."""
+    return "".join(c if c in "\n\t" else printable(c) for c in text)
 
 
 def confusions(content: Confusions) -> str:
