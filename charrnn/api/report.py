@@ -181,6 +181,7 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
     )
     return RunContent(
         name=name,
+        shape=_long_shape(checkpoint),
         title=_title(checkpoint),
         facts=_facts(checkpoint, evaluation, _end(checkpoint, place)),
         settings=[(k, str(v)) for group in settings for k, v in group.to_json().items()],
@@ -201,6 +202,11 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
         )
         if best
         else None,
+        score=evaluation.nats_per_char
+        if isinstance(evaluation, Evaluation)
+        else None
+        if isinstance(evaluation, str)
+        else evaluation.nats,
         notices=notices,
     )
 

@@ -38,8 +38,8 @@ from charrnn.training.verdict import verdict
 
 PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
-LOGGED_PROGRESS = 200
-"""Progress events of a run that its log keeps, at most, evenly over the run."""
+LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
+"""Progress events that the log of a run keeps, at most, and characters of a sample."""
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
@@ -240,7 +240,8 @@ class Run:
         self._trainer.publish()
         # Weights may have grown beyond use: such a model writes nothing.
         with np.errstate(over="ignore", invalid="ignore"), suppress(CheckpointError):
-            self._log(Sampled(self._history.step, live_sample(self._setup)))
+            text = live_sample(self._setup)[:LOGGED_SAMPLE]
+            self._log(Sampled(self._history.step, text))
         self._sampling += self._count_overhead("sample")
 
     def _count_overhead(self, kind: str) -> float:

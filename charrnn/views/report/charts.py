@@ -78,6 +78,11 @@ def charts(runs: Sequence[RunContent], colours: Sequence[int]) -> list[Chart]:
     return [chart for chart in drawn if chart is not None]
 
 
+def line_of(runs: Sequence[RunContent]) -> tuple[str, float] | None:
+    """Return the opponent of runs that share a held-out text, with its loss: it is the same."""
+    return next((run.line for run in runs if run.line is not None), None)
+
+
 def _losses(
     runs: Sequence[RunContent], colours: Sequence[int], title: str, by: Value
 ) -> Chart | None:
@@ -85,27 +90,28 @@ def _losses(
     for run, colour in zip(runs, colours, strict=True):
         training = _line(run.moments, by, lambda at: at.training, most=TRAINING_POINTS)
         validation = _line(run.moments, by, lambda at: at.validation)
-        lines.append((colour, training, validation, run.line))
-    if not any(training or validation for _, training, validation, _ in lines):
+        lines.append((colour, training, validation))
+    if not any(training or validation for _, training, validation in lines):
         return None
+    opponent = line_of(runs)
 
     def draw(axes: Any) -> None:
         kept = []
-        for colour, training, validation, opponent in lines:
+        for colour, training, validation in lines:
             mark = MARKER.format(colour)
             axes.plot(*_columns(training), color=mark, linewidth=1, alpha=0.45)
             dots = {"marker": "o", "markersize": 3} if len(validation) <= FEW else {}
             axes.plot(*_columns(validation), color=mark, linewidth=1.8, **dots)
             end = max((x for x, _ in training + validation), default=0)
             kept += [y for x, y in training + validation if x >= WARM_UP * end]
-            if opponent is not None:
-                axes.axhline(opponent[1], color=mark, linewidth=1.2, linestyle=(0, (4, 3)))
-                kept.append(opponent[1])
+        if opponent is not None:
+            axes.axhline(opponent[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+            kept.append(opponent[1])
         low, high = min(kept), max(kept)
         room = 0.05 * max(high - low, 0.02 * abs(high), 1e-6)
         axes.set_ylim(low - room, high + room)
 
-    return Chart(title, _svg(draw, title))
+    return Chart(title, _svg(draw, title, colours))
 
 
 def _values(
@@ -125,7 +131,7 @@ def _values(
         else:
             axes.set_ylim(bottom=0)
 
-    return Chart(title, _svg(draw, title))
+    return Chart(title, _svg(draw, title, colours))
 
 
 def _line(
@@ -162,7 +168,7 @@ def check_drawable() -> None:
         raise CharrnnError(MISSING)
 
 
-def _svg(draw: Callable[[Any], None], title: str) -> str:
+def _svg(draw: Callable[[Any], None], title: str, colours: Sequence[int]) -> str:
     """Return a chart as SVG; its colours are marks that ``_of_the_page`` replaces."""
     check_drawable()
     from matplotlib import rc_context
@@ -205,7 +211,7 @@ def _svg(draw: Callable[[Any], None], title: str) -> str:
         axes.yaxis.set_major_formatter(_number)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return _of_the_page(file.getvalue(), title)
+    return _of_the_page(file.getvalue(), title, "-".join(map(str, colours)))
 
 
 def _number(value: float, place: float | None = None) -> str:
@@ -213,7 +219,7 @@ def _number(value: float, place: float | None = None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _of_the_page(svg: str, title: str) -> str:
+def _of_the_page(svg: str, title: str, key: str) -> str:
     """Make a drawing part of a page: its colours and letters, no head, and names of its own."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -224,7 +230,7 @@ def _of_the_page(svg: str, title: str) -> str:
     svg = re.sub(r"font: [^;\"]*?([\d.]+px)[^;\"]*", r"font: \1 var(--sans)", svg)
     svg = re.sub(r"(<text style=\")", r"\1fill: var(--ink); ", svg)
     used = set(re.findall(r'(?:url\(#|href="#)([\w-]+)', svg))
-    prefix = re.sub(r"\W+", "-", title.lower())
+    prefix = re.sub(r"\W+", "-", f"{title} {key}".lower())
     svg = re.sub(
         r' id="([\w.-]+)"',
         lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "",

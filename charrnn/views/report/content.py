@@ -156,8 +156,8 @@ class RunContent:
 
     Attributes
     ----------
-    name, title : str
-        What the run is called, and its model in a few words.
+    name, shape, title : str
+        What the run is called, its network in a few words, and its model in a sentence.
     facts : sequence of (str, str)
         What the model is.
     settings : sequence of (str, str)
@@ -178,9 +178,12 @@ class RunContent:
         Or a sentence.
     best : Moment, optional
         The best validation.
+    score : float, optional
+        Nats per character or label of the whole held-out part, which validations mostly sample.
     """
 
     name: str
+    shape: str
     title: str
     facts: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
@@ -195,4 +198,5 @@ class RunContent:
     units: Units | str = ""
     results: Results | str = ""
     best: Moment | None = None
+    score: float | None = None
     notices: Sequence[str] = field(default=())

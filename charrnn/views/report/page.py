@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 
-from charrnn.views.report.charts import COLOURS, charts
+from charrnn.views.report.charts import COLOURS, charts, line_of
 from charrnn.views.report.content import Results, RunContent, Table
 from charrnn.views.report.parts import (
     LEVELS,
@@ -171,11 +171,12 @@ def _curves(runs: Sequence[RunContent], colours: Sequence[int]) -> str:
         name = f"{brief(run.name)}: " if len(runs) > 1 else ""
         key = f'<i class="key c{colour}'
         entries.append(f'<li>{key}"></i>{name}validation</li><li>{key} pale"></i>training</li>')
-        if run.line is not None:
-            opponent = f"{brief(run.line[0])}, {run.line[1]:.3f}"
-            entries.append(f'<li>{key} dashed"></i>{opponent}</li>')
-        elif run.line_missing:
+        if run.line_missing:
             notes.append(f"{run.name}: {run.line_missing}" if len(runs) > 1 else run.line_missing)
+    opponent = line_of(runs)
+    if opponent is not None:
+        words = f"{brief(opponent[0])}, {opponent[1]:.3f}"
+        entries.append(f'<li><i class="key dashed"></i>{words}</li>')
     told = "".join(f'<p class="note">{line(note)}</p>' for note in notes)
     return f'<ul class="legend">{"".join(entries)}</ul><div class="charts">{pictures}</div>{told}'
 
@@ -192,8 +193,9 @@ def _compared(runs: Sequence[RunContent]) -> str:
     rows = [
         (
             run.name,
-            run.title,
+            run.shape,
             f"{run.best.validation:.4f}",
+            "\u2013" if run.score is None else f"{run.score:.4f}",
             *([f"{100 * (run.best.accuracy or 0):.1f} %"] if labelled else []),
             f"{run.best.step:,}",
         )
@@ -201,11 +203,13 @@ def _compared(runs: Sequence[RunContent]) -> str:
         if run.best is not None and run.best.validation is not None
     ]
     per = runs[0].per
-    headings = ("run", "model", f"nats per {per}", *(["right"] if labelled else []), "at step")
+    right = ["right"] if labelled else []
+    headings = ("run", "model", "best validation", "held-out part", *right, "at step")
     if not rows:
         return _missing("Nothing of these runs was validated.")
     numbers = frozenset(range(2, len(headings)))
-    return table(Table("Best validations", headings, rows, numbers, strong=0))
+    caption = f"In nats per {per}; the best validation comes first, mostly of a sample."
+    return table(Table("Results", headings, rows, numbers, strong=0, caption=caption))
 
 
 def _differences(runs: Sequence[RunContent]) -> str:

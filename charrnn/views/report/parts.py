@@ -111,7 +111,7 @@ def passage_data(content: Passage) -> list[object]:
     return [
         [
             printable(one.text),
-            None if one.nats is None else round(one.nats, 3),
+            None if one.nats is None else round(one.nats, 4),
             [
                 [[printable(text), float(f"{share:.3g}")] for text, share in expected.guesses]
                 for expected in one.expected
@@ -152,7 +152,8 @@ def units(content: Units) -> str:
     shown_units = "".join(
         f"<details{' open' if number == 0 else ''}><summary><b>{line(unit.follows)}</b> "
         f'<span class="muted">{line(unit.name)}, correlation {signed(unit.correlation)}</span>'
-        f'</summary><div class="text lit{_short(unit.passage)}" dir="auto">{"".join(_lit(unit.passage))}</div></details>'
+        f'</summary><div class="text lit{_short(unit.passage)}" dir="auto">'
+        f"{''.join(_lit(unit.passage))}</div></details>"
         for number, unit in enumerate(opened)
     )
     low = "".join(f'<span class="n{level}"></span>' for level in range(LEVELS, 0, -3))
