@@ -18,6 +18,7 @@ COMMANDS = {
     "eval": "Measure how well a model predicts a text.",
     "export": "Write a model as a file that other programs read.",
     "info": "Show what a model is made of.",
+    "report": "Show runs as one HTML file that needs no network.",
     "gradients": "Measure how far back a network learns from.",
     "runs": "List the runs under ./runs, the newest first.",
     "bench": "Measure how fast charrnn is on this machine, on random text.",
