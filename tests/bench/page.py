@@ -6,9 +6,8 @@ processor, so that other programs change little.
 
 import argparse
 
-from tests.pages import run_engine, untrained
-
 from charrnn.exports.page import page_of
+from tests.pages import run_engine, untrained
 
 NETWORKS = [
     ({"cell": "gru", "hidden_size": 128}, 8000),

@@ -46,7 +46,8 @@ handlers.begun = (begun) => {
   ({ lead } = begun);
   items = [];
   drawn.replaceChildren();
-  byId("left-out").textContent = begun.leftOut && `Left out, unknown to the model: ${visible(begun.leftOut)}`;
+  const { leftOut } = begun;
+  byId("left-out").textContent = leftOut && `Left out, unknown to the model: ${visible(leftOut)}`;
 };
 
 /** Add what was drawn behind the seed, which is grey. */
@@ -58,7 +59,8 @@ handlers.drawn = ({ number: item, text, total, seconds }) => {
   }
   items[item].append(text);
   const speed = Math.round(total / Math.max(seconds, 0.001));
-  byId("speed").textContent = `${total.toLocaleString("en")} ${UNIT}s, ${speed.toLocaleString("en")} a second`;
+  const [count, rate] = [total, speed].map((value) => value.toLocaleString("en"));
+  byId("speed").textContent = `${count} ${UNIT}s, ${rate} a second`;
 };
 
 handlers.done = () => {
@@ -97,10 +99,9 @@ const askHeat = asker("heat",
       heat.hidden = !cells.length;
       const bits = cells.reduce((sum, cell) => sum + cell.nats, 0) / Math.LN2;
       const unknown = cells.filter((cell) => cell.unknown).length;
-      byId("cost").textContent = count
-        ? `${count.toLocaleString("en")} ${UNIT}${count > 1 ? "s" : ""}, ${(bits / count).toFixed(2)} bits each` +
-          (unknown ? `, and ${unknown} unknown` : "")
-        : "";
+      const symbolsRead = `${count.toLocaleString("en")} ${UNIT}${count > 1 ? "s" : ""}`;
+      const left = unknown ? `, and ${unknown} unknown` : "";
+      byId("cost").textContent = !count ? "" : `${symbolsRead}, ${(bits / count).toFixed(2)} bits each${left}`;
       shownText = text;
     }
     heat.querySelector(".here")?.classList.remove("here");
@@ -150,7 +151,9 @@ byId("look").addEventListener("click", () => {
 
 for (const slider of document.querySelectorAll("input[type=range]")) {
   const shown = document.querySelector(`output[for=${slider.id}]`);
-  const show = () => { shown.textContent = slider.value === "0" && slider.id !== "temperature" ? "off" : slider.value; };
+  const show = () => {
+    shown.textContent = slider.value === "0" && slider.id !== "temperature" ? "off" : slider.value;
+  };
   slider.addEventListener("input", show);
   show();
 }

@@ -108,7 +108,8 @@ class TimeWindow extends Recurrent {
   constructor(tensors, name, D, oneHot, architecture) {
     super(tensors, name, D, oneHot, architecture, 1);
     const C = architecture.context;
-    this.before = Array.from({ length: C - 1 }, (_, k) => this.weights(tensors[`${name}.W`], D, C, k + 1, oneHot));
+    const W = tensors[`${name}.W`];
+    this.before = Array.from({ length: C - 1 }, (_, k) => this.weights(W, D, C, k + 1, oneHot));
   }
 
   /** Return W_k. */

@@ -5,7 +5,8 @@
  */
 
 const WHITE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
-const MARKS = ".,;:!?\u2026\u3002\u3001\uff0c\uff0e\uff1b\uff1a\uff01\uff1f\uff61\uff64\u060c\u061b\u061f\u06d4";
+const MARKS = ".,;:!?\u2026\u3002\u3001\uff0c\uff0e\uff1b\uff1a\uff01\uff1f\uff61\uff64" +
+  "\u060c\u061b\u061f\u06d4";
 const RUNS = new RegExp(`[${MARKS}]+`, "g");
 const MOST_MARKS = 3, MOST_ACCENTS = 4;
 const SCRIPTS = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}]/u;
