@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """Models as files that other programs read: a web page, or PyTorch's weights."""
 
 from collections.abc import Callable, Iterator
@@ -73,6 +72,3 @@ def _writer(path: Path) -> Callable[[Path, Checkpoint], None]:
     module, function = FORMATS[path.suffix]
     write: Callable[[Path, Checkpoint], None] = getattr(import_module(module), function)
     return write
-=======
-"""Models in the forms of other programs."""
->>>>>>> main

@@ -92,11 +92,8 @@ class Run:
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
         self._train, self._stopping = setup.train, False
-<<<<<<< HEAD
         self._sampling = 0.0  # seconds that the samples of the log took
-=======
         self._counting: Counting | None = None
->>>>>>> main
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
         self.notices = setup.notices
