@@ -439,6 +439,49 @@ def test_a_prompt_that_a_text_of_labels_does_not_have_is_told(prompted, tmp_path
     assert "no prompt of the text is 'bleu': did you mean blue?" in told
 
 
+# What was held out, and what was fitted there
+
+
+@pytest.mark.parametrize("ngrams", [True, False])
+def test_figures_of_what_the_weights_were_fitted_on_say_so(folder, tmp_path, ngrams):
+    path = folder / "label"
+    if not ngrams:
+        path = tmp_path / "run"
+        list(new(path, folder / "label.txt", predict="label", ngrams=False, steps=3).train())
+    own = json.loads(run("eval", "--model", path, "--json").stdout)
+    fitted = "the weights of the mixture were" if ngrams else "the temperature was"
+    assert f"and {fitted} fitted: charrnn eval FILE" in own["protocol"]
+    assert own["fitted_here"] is True
+    (tmp_path / "test.tsv").write_text(names(60, 9), encoding="utf-8")
+    other = json.loads(run("eval", tmp_path / "test.tsv", "--model", path, "--json").stdout)
+    assert "fitted:" not in other["protocol"]
+    assert other["fitted_here"] is False
+
+
+def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder, tmp_path):
+    (tmp_path / "val.tsv").write_text(names(80, 7), encoding="utf-8")
+    (tmp_path / "test.tsv").write_text(names(80, 9), encoding="utf-8")
+    list(
+        prepare(
+            [folder / "label.txt"],
+            val=[tmp_path / "val.tsv"],
+            model=ModelConfig(hidden_size=8, members=1),
+            train=TrainConfig(predict="label", steps=3),
+            out=tmp_path / "run",
+        ).train()
+    )
+    model = charrnn.load(tmp_path / "run")
+    assert model.evaluate([tmp_path / "val.tsv"]).fitted_here
+    assert not model.evaluate([tmp_path / "test.tsv"]).fitted_here
+
+
+def test_what_nothing_was_fitted_on_says_nothing(folder):
+    alone = replace(load(folder / "tags" / "best.npz"), mixture=(), ngrams=None)
+    found = evaluate_labels(alone)
+    assert found.protocol.startswith("what was held out of training; ")
+    assert not found.fitted_here
+
+
 # Counts
 
 
