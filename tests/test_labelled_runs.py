@@ -290,6 +290,29 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
     assert "texts to learn from" in plan.stdout
 
 
+def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("train", folder / "label.txt", "--predict", "label", "--steps", 5)
+    small = ("--hidden-size", 8, "--members", 1)
+    for more, mixed, kept in (
+        ((), True, False),
+        (("--counts",), True, True),
+        (("--counts", "--no-ngrams"), True, True),
+        (("--no-ngrams",), False, False),
+        (("--val-fraction", 0), False, False),
+    ):
+        plan = run(*words, *more, "--plan").stdout
+        assert ("mixed with" in plan) == mixed
+        assert ("will hold the training texts" in plan) == kept
+        assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
+    counted = run(*words, *small, "--counts", "--out", "a").stderr
+    assert "notice: the checkpoint holds the training texts" in counted
+    assert "of the labels right by the network alone" in counted
+    alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
+    assert "holds the training texts" not in alone
+    assert "network alone" not in alone
+
+
 def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("names.tsv").write_text(names(), encoding="utf-8")
