@@ -370,6 +370,18 @@ def test_options_of_other_models_are_refused(folder, predict, words, said):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["predict", "eval"])
+def test_a_file_of_bytes_names_what_helps_a_model_of_characters(folder, tmp_path, command):
+    path = tmp_path / "bytes.dat"
+    path.write_bytes(bytes(range(256)) * 8)
+    result = run(command, path, "--model", folder / "label")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].endswith(
+        "it looks like binary data: name a text file or its --encoding, or read it with --errors "
+        "replace or --errors skip"
+    )
+
+
 def test_a_model_of_text_predicts_no_label(tmp_path):
     (tmp_path / "a.txt").write_text(sentences(), encoding="utf-8")
     list(new(tmp_path / "run", tmp_path / "a.txt", steps=3).train())
