@@ -124,6 +124,8 @@ def test_files_that_are_a_text_each_and_files_of_texts_are_told_apart(tmp_path):
         f"{a}/cv{n:03}_1.txt": "a film\nof two lines\n" for a in ("pos", "neg") for n in range(20)
     }
     assert "--items file" in told(LABEL, films, tmp_path / "b")[1]
+    ratings = {f"{a}/{n}.txt": "one\ntwo\n" for a in ("train", "more") for n in range(1, 11)}
+    assert told(LABEL, ratings, tmp_path / "e")[1] == ""
     authors = {f"{a}th/{n * 'x'}y.txt": "one\ntwo\n" for a in (18, 19) for n in range(20)}
     assert told(LABEL, authors, tmp_path / "c")[1] == ""
 

@@ -67,7 +67,8 @@ def are_single_texts(files: Sequence[tuple[str, str]]) -> bool:
     if len(files) < FEW or not 2 <= len(folders) <= len(files) / 4:
         return False
     stems = [unpacked(name).stem for name, _ in files]
-    if len({re.sub("[0-9]+", "", stem) for stem in stems}) <= len(files) / FEW:
+    bare = {re.sub("[0-9]+", "", stem) for stem in stems}
+    if len(set(stems)) >= 2 * FEW and len(bare) <= len(files) / FEW:  # fewer may be ratings
         return True
     differ = len(set(stems)) > len(stems) / 2
     return differ and all("\n" not in content.strip() for _, content in files)
