@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, given, pick, takes
+from charrnn.cli.options import MachineConfig, Model, given, number_parser, pick, takes
 from charrnn.cli.show.console import say, write, write_json
 from charrnn.config import TextConfig, option_name
 from charrnn.errors import ConfigError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 AT_ONCE, AT_ONCE_WITH_COUNTS = 4096, 65536
 """Texts that are labelled together; n-grams are counted again for each time."""
+TOP_RANGE = "at least 1"
 
 
 @takes(
@@ -38,7 +39,11 @@ def command(
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option(metavar="K", min=1, help="The K likeliest labels, each with its probability."),
+        typer.Option(
+            metavar="K",
+            parser=number_parser(int, "--top", TOP_RANGE),
+            help=f"The K likeliest labels, each with its probability.  [{TOP_RANGE}]",
+        ),
     ] = None,
     conll: Annotated[
         bool,
@@ -54,7 +59,12 @@ def command(
     ] = False,
     model: Model = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each text, one a line.")
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON object for each text, one a line. It has the probability of the label, "
+            "or with --top K of K labels, and that of each tag.",
+        ),
     ] = False,
     **settings: Any,
 ) -> None:
@@ -65,6 +75,8 @@ def command(
     """
     reading = given(TextConfig, settings)
     threads = pick(MachineConfig, settings).count
+    if top is not None and top < 1:
+        raise ConfigError(f"--top {top} is out of range: it must be {TOP_RANGE}")
     if not files and not text:
         raise ConfigError("give a FILE, - for stdin, or --text TEXT: charrnn predict new.txt")
     if reading and not files:
