@@ -290,6 +290,13 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
     assert "texts to learn from" in plan.stdout
 
 
+def test_the_plan_gives_the_length_as_it_was_given(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("train", folder / "label.txt", "--predict", "label", "--plan")
+    assert "labels best after so many steps" in run(*words, "--steps", 5).stdout
+    assert "labels best after 2 min" in run(*words, "--minutes", 2, "--threads", 2).stdout
+
+
 def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("train", folder / "label.txt", "--predict", "label", "--steps", 5)
