@@ -255,6 +255,24 @@ def test_the_likeliest_labels_have_their_probabilities(folder):
     assert shown.endswith("\tbada\n")
 
 
+def test_a_text_in_place_of_a_file_is_told_how_to_be_given(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("predict", "the cat", "--model", folder / "label")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "error: the cat: no such file or folder: check the name, or give a text itself as --text"
+    )
+    Path("a[1].txt").write_text("bada\n", encoding="utf-8")
+    assert run("predict", "a*.txt", "--model", folder / "label").stdout == "open\tbada\n"
+
+
+def test_who_types_texts_is_told_how_they_end(folder, monkeypatch):
+    words = ("predict", "-", "--model", folder / "label")
+    assert "Ctrl-D" not in run(*words, stdin="bada\n").stderr
+    monkeypatch.setattr("charrnn.cli.commands.predict.is_terminal", lambda stream: True)
+    assert "Ctrl-D ends them" in run(*words, stdin="bada\n").stderr
+
+
 def test_tags_are_predicted_for_lines_and_for_tokens(folder):
     model = ("--model", folder / "tags")
     result = run("predict", "--text", "the 7 cat", *model)

@@ -1,15 +1,18 @@
 """``charrnn predict``: labels, tags, or what is restored, for new texts."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cli.options import MachineConfig, Model, given, number_parser, pick, takes
-from charrnn.cli.show.console import say, write, write_json
+from charrnn.cli.show.console import is_terminal, say, write, write_json
 from charrnn.config import TextConfig, option_name
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.text.sources import STDIN
 
 if TYPE_CHECKING:
     from charrnn.evaluation.labels.labeller import Labeller
@@ -120,6 +123,13 @@ def _files(
     """Return the name and the content of files, read as the run's own text was."""
     if not files:
         return []
+    for name in files:
+        if name != STDIN and not set("*?[") & set(name) and not Path(name).exists():
+            raise CorpusError(
+                f"{name}: no such file or folder: check the name, or give a text itself as --text"
+            )
+    if STDIN in files and is_terminal(sys.stdin):
+        say("texts, one a line; Ctrl-D ends them:", dim=True)
     from charrnn.evaluation.scored_text import read_named
 
     corpus = read_named(checkpoint, files, reading)
