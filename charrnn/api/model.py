@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from charrnn.api.drawing import copied, drawn
 from charrnn.api.evaluating import evaluation
 from charrnn.api.labels import predictions
-from charrnn.api.scores import Scores, score_text
+from charrnn.api.scoring import ScoringModel
 from charrnn.api.settings import check_names, pick, takes
 from charrnn.config import DeviceConfig, EvalConfig, SampleConfig, TextConfig
-from charrnn.errors import CheckpointError, ConfigError
+from charrnn.errors import CheckpointError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.result import Evaluation
@@ -22,10 +22,8 @@ from charrnn.storage.folder import cache_directory
 from charrnn.system.machine import available_cores
 from charrnn.text import Vocabulary
 
-Unknown = Literal["score", "error"]
 
-
-class Model:
+class Model(ScoringModel):
     """A trained model: `charrnn.load` and `charrnn.train` give one.
 
     Parameters
@@ -186,58 +184,6 @@ class Model:
         self._check_writes()
         return copied(self.checkpoint, texts, self._cache_dir)
 
-    def score(self, text: str, *, context: str = "", unknown: Unknown = "score") -> Scores:
-        r"""Return what each character of a text costs the model.
-
-        The score of a character depends on what precedes it alone. The first one follows on the
-        ``context`` or, without one, on what `sample` begins with: a line end, if the vocabulary
-        has one, else its first symbol. So ``exp(-total_nats)`` is the probability with which
-        `sample` draws the text. A model of items reads a text as its own: each item follows on
-        the end of another, and its own end is one of its characters.
-
-        Parameters
-        ----------
-        text : str
-            m characters. They are read in one stream: a long text is scored faster by `evaluate`,
-            which does not say what each of them costs.
-        context : str
-            What the model reads before; it costs nothing. For a model of items, how the first
-            item begins.
-        unknown : "score" or "error"
-            Whether characters that the model does not know are charged as `evaluate` does, by the
-            share of new symbols in its training text, or are an error. The model reads neither
-            these nor unknown ones in the context.
-
-        Returns
-        -------
-        Scores
-            ``nats (m,)``, ``symbols``, and totals. In a notebook it shows itself as a heat map.
-
-        Raises
-        ------
-        CorpusError
-            If the text is empty.
-        VocabularyError
-            If a character is unknown and ``unknown`` is "error", or is half of one.
-
-        Examples
-        --------
-        >>> model = charrnn.load("runs/corpus")
-        >>> scores = model.score("jugs")
-        >>> scores.symbols, scores.nats.shape
-        (('j', 'u', 'g', 's'), (4,))
-        >>> bool(scores.total_nats == scores.nats.sum())
-        True
-        >>> model.score("s", context="jug").characters
-        1
-        """
-        if unknown not in ("score", "error"):
-            raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
-        self._check_writes()
-        if self.checkpoint.settings.prompted:
-            raise ConfigError("score would charge the prompt: evaluate(text=...) reads it instead")
-        return score_text(self.checkpoint, self.network, text, context=context, unknown=unknown)
-
     def predict(
         self,
         texts: Sequence[str] | Sequence[Sequence[str]],
@@ -384,12 +330,6 @@ class Model:
         if not path.parent.is_dir():
             raise CheckpointError(f"{path} cannot be written: there is no folder {path.parent}")
         save(path, self.checkpoint, verify=True)
-
-    def _check_writes(self) -> None:
-        """Refuse a model of labels, which predicts no text."""
-        if self.checkpoint.labels:
-            predict = self.checkpoint.settings.predict
-            raise ConfigError(f"this model predicts {predict} and no text: use predict")
 
     @property
     def _cache_dir(self) -> Path | None:

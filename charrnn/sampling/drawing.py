@@ -228,10 +228,7 @@ def encode_seed(
             ids = vocabulary.encode(codes)
         except VocabularyError as error:
             raise VocabularyError(f"{error}; or drop them with --unknown skip") from None
-    if len(ids):
-        return ids
-    ids, _ = vocabulary.encode_known(np.array([ord("\n")], np.uint8))
-    return ids if len(ids) else np.zeros(1, vocabulary.dtype)
+    return ids if len(ids) else vocabulary.before_all()
 
 
 def generate(
