@@ -29,9 +29,7 @@ TEXT = "".join(
     for n in range(250)
 )
 WORDS = NAMES.split()
-KOREAN = "".join(
-    f"나는 학교에 간다. 너는 집에 {n} 있니?\n오늘은 7월 3일이다.\n" for n in range(120)
-)
+KOREAN = "".join(f"나는 학교에 간다. 너는 {n} 있니?\n오늘은 7월 3일이다.\n" for n in range(120))
 SMALL = {
     "hidden_size": 8,
     "num_layers": 1,
@@ -119,7 +117,7 @@ def test_every_kind_of_model(here, kind):
     headings = ["Learning", "What it wrote", "What surprised it", "Units that follow something"]
     assert page.texts["h2"] == [*headings, "Results", "Settings"]
     assert len(text.encode()) < 2_000_000
-    assert page.tags.count("svg") >= 4
+    assert page.tags.count("svg") >= 3
     assert page.tags.count("script") == 2
     assert len(page.data["samples"][0]) == len(
         [event for event in read_log(here / "runs" / kind) if event["event"] == "sampled"]
@@ -267,10 +265,10 @@ def test_samples_are_thinned_evenly():
 
 
 def test_the_text_is_gone(here, tmp_path):
-    moved = tmp_path / "moved"
+    moved = tmp_path / "a" / "b" / "moved"
     shutil.copytree(here / "runs" / "stream", moved)
     (moved / "sources.json").unlink()
-    elsewhere = tmp_path / "far" / "away" / "text.txt"
+    elsewhere = tmp_path / "elsewhere" / "text.txt"
     elsewhere.parent.mkdir(parents=True)
     shutil.move(here / "stream.txt", elsewhere)
     try:
