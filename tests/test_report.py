@@ -14,7 +14,7 @@ from programs import NAMES
 from typer.testing import CliRunner
 
 import charrnn
-from charrnn.api import report_text
+from charrnn.api import report, report_text
 from charrnn.api.report import write_report
 from charrnn.api.report_log import moments_of, samples_of
 from charrnn.cli.app import app
@@ -169,8 +169,18 @@ def test_whole_characters_of_bytes_and_jamo(here):
         assert max(len(expected) for *_, expected in letters) >= symbols
 
 
-def test_runs_are_compared(here):
+def test_runs_are_compared(here, monkeypatch):
+    measured = []
+    of_text = report.of_text
+
+    def watched(evaluation, model):
+        measured.append(evaluation.baselines)
+        return of_text(evaluation, model)
+
+    monkeypatch.setattr(report, "of_text", watched)
     text = page_of("stream", "deep")
+    assert len(measured[0]) > 3
+    assert measured[0] is measured[1]  # measured once
     page = Page(text)
     assert page.texts["h1"] == ["2 runs"]
     assert any(heading.startswith("Compared: ") for heading in page.texts["h2"])
@@ -264,13 +274,15 @@ def test_samples_are_thinned_evenly():
     assert samples_of(events[:3], 4) == [(0, ""), (1, "a"), (2, "aa")]
 
 
-def test_the_text_is_gone(here, tmp_path):
+def test_the_text_is_gone(here, tmp_path, monkeypatch):
     moved = tmp_path / "a" / "b" / "moved"
     shutil.copytree(here / "runs" / "stream", moved)
     (moved / "sources.json").unlink()
     elsewhere = tmp_path / "elsewhere" / "text.txt"
     elsewhere.parent.mkdir(parents=True)
     shutil.move(here / "stream.txt", elsewhere)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")  # other texts beside the old one are the same
     try:
         text = page_of(moved)
         assert text.count("not at hand") >= 3

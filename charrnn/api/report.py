@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -46,13 +46,17 @@ class _Text(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sources:
-    """Where a report has things from, and what it leaves out."""
+    """Where a report has things from, and what it leaves out.
+
+    ``measured`` keeps what the opponents reach on a split: it is the same for each of its runs.
+    """
 
     text: str | None
     baselines: bool
     threads: int | None
     told: Told
     share: int
+    measured: dict[str, Evaluation | LabelEvaluation] = field(default_factory=dict)
 
 
 def write_report(
@@ -245,10 +249,19 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
         return "The run held nothing out that could be scored."
     if model.checkpoint.corpus is None:
         return "Nothing was scored, as the text of this run is not at hand."
+    split = _split(model.checkpoint)
+    before = sources.measured.get(split)
+    baselines = sources.baselines and before is None
     try:
-        return model.evaluate(baselines=sources.baselines, threads=sources.threads)
+        found = model.evaluate(baselines=baselines, threads=sources.threads)
     except CharrnnError as error:
         return f"Nothing was scored: {error}."
+    if isinstance(found, Evaluation) and isinstance(before, Evaluation):
+        found = replace(found, baselines=before.baselines)
+    elif isinstance(found, LabelEvaluation) and isinstance(before, LabelEvaluation):
+        found = replace(found, rivals=before.rivals)
+    sources.measured.setdefault(split, found)
+    return found
 
 
 def _results(
