@@ -318,7 +318,7 @@ def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
         (["--prompted"], "after a prompt"),
         (["--prompted", "--items", "file"], "--prompted"),
         (["--directions", "2"], "--predict"),
-        (["--counts"], "--predict label"),
+        (["--counts", "--predict", "spaces"], "--counts"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(tmp_path, monkeypatch, words, said):

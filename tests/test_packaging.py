@@ -43,9 +43,18 @@ def test_archives_hold_the_kernels_and_the_page_of_reports(tmp_path):
 def test_each_cuda_has_an_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    of_cuda = {name: needs for name, needs in extras.items() if name.startswith("cuda")}
-    assert of_cuda == {f"cuda{version}": [f"cupy-cuda{version}x[ctk]>=14"] for version in (12, 13)}
+    cuda = {name: extra for name, extra in extras.items() if name.startswith("cuda")}
+    assert cuda == {f"cuda{version}": [f"cupy-cuda{version}x[ctk]>=14"] for version in (12, 13)}
     from charrnn.cuda.device import INSTALL
 
-    for extra in of_cuda:
+    for extra in cuda:
         assert f"charrnn[{extra}]" in INSTALL
+
+
+def test_exports_name_their_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    from charrnn.exports.pytorch import INSTALL
+
+    (extra,) = project["project"]["optional-dependencies"]["safetensors"]
+    assert "charrnn[safetensors]" in INSTALL
+    assert extra in project["dependency-groups"]["dev"]

@@ -41,6 +41,7 @@ SMALL = {
 }
 KINDS = {
     "stream": (TEXT, {}),
+    "counts": (TEXT, {"counts": True}),
     "deep": (TEXT, {"num_layers": 2, "members": 2}),
     "lines": ("".join(f"{a}{b}\n" for a in WORDS[::4] for b in WORDS[::9]), {"items": "line"}),
     "blocks": (TEXT, {"items": "blank-line"}),
@@ -167,6 +168,14 @@ def test_whole_characters_of_bytes_and_jamo(here):
         letters = Page(page_of(kind)).data["passages"][0]
         assert {text for text, *_ in letters} <= {*KOREAN, "\\n"}
         assert max(len(expected) for *_, expected in letters) >= symbols
+
+
+def test_counts_are_mixed_in_results_and_left_out_of_the_passage(here):
+    text = page_of("counts")
+    page = Page(text)
+    assert {"this model (gru 1x8), with counts", "this model (gru 1x8)"} <= {*page.texts["td"]}
+    assert "This is the network alone" in text
+    assert "This is the network alone" not in page_of("stream")
 
 
 def test_runs_are_compared(here, monkeypatch):

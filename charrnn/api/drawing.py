@@ -34,6 +34,9 @@ def drawn(
     """
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
     model, count = drawing_predictor(device.beside(threads), network, config, threads)
+    together = model is not network
+    if config.counts:
+        model = checkpoint.with_counts(model)
     if novel and not task.separate:
         raise ConfigError("novel draws items that are new: train a model with items=... first")
     seed, _ = fitting_text(seed, vocabulary, checkpoint.text.newlines)
@@ -53,11 +56,10 @@ def drawn(
             prompt=before,
             seed=seed,
             threads=count,
-            together=model is not network,
+            together=together,
         )
         return [item.text for item in items]
     texts = [seed] * config.num_samples
-    together = model is not network
     for number, piece in generate(
         model, vocabulary, config, seed=seed, threads=count, together=together
     ):

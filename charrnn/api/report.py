@@ -253,7 +253,9 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
     before = sources.measured.get(split)
     baselines = sources.baselines and before is None
     try:
-        found = model.evaluate(baselines=baselines, threads=sources.threads)
+        found = model.evaluate(
+            baselines=baselines, threads=sources.threads, counts=model.checkpoint.table is not None
+        )
     except CharrnnError as error:
         return f"Nothing was scored: {error}."
     if isinstance(found, Evaluation) and isinstance(before, Evaluation):
@@ -346,7 +348,8 @@ def _facts(
     facts = []
     if isinstance(evaluation, Evaluation):
         nats = evaluation.nats_per_char
-        facts.append(("held-out part", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
+        mixed = ", with counts" if evaluation.network is not None else ""
+        facts.append((f"held-out part{mixed}", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
         facts.append(("perplexity", f"{evaluation.perplexity:.2f}"))
     elif isinstance(evaluation, LabelEvaluation):
         name, value = evaluation.main

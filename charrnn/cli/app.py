@@ -19,7 +19,7 @@ COMMANDS = {
     "info": "Show what a model is made of.",
     "report": "Show runs as one HTML file that needs no network.",
     "gradients": "Measure how far back a network learns from.",
-    "runs": "List the runs under ./runs, the newest first.",
+    "runs": "List the runs under ./runs, the newest first, or compare some.",
     "bench": "Measure how fast charrnn is on this machine, on random text.",
 }
 """Each command and the first line of its help; the file of that name has its ``command``."""

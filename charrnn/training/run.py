@@ -18,6 +18,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.store import RunStore
 from charrnn.trainer import StepResult, Trainer
 from charrnn.training.clock import Clock
+from charrnn.training.counting import Counting
 from charrnn.training.events import (
     Event,
     Finished,
@@ -92,6 +93,7 @@ class Run:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
         self._train, self._stopping = setup.train, False
         self._sampling = 0.0  # seconds that the samples of the log took
+        self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
         self.notices = setup.notices
@@ -152,6 +154,9 @@ class Run:
     def _loop(self, samples: bool) -> Iterator[Event]:
         history, clock, train = self._history, self._clock, self._train
         clock.restart()
+        if train.counts and not self._setup.task.labels:
+            self._counting = Counting(self._setup)
+            self._timetable.reserved = self._count_overhead("counting")
         next_sample = clock.seconds
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
@@ -294,16 +299,21 @@ class Run:
         yield finished
 
     def _mix(self) -> Iterator[Event]:
-        """Fit the mixture of the best state, where it predicts labels."""
+        """Mix the best state with what was counted, or with a linear model of labels."""
         if not self._store.has_best:
             if not self._history.step:
                 return
             self._save_best()  # stopped before it was validated
         if not self._history.finished:  # what follows takes seconds: a second signal loses nothing
             self._store.save_last(self._setup.checkpoint(self._trainer))
-        found = with_mixture(self._setup, self._store.load_best(), self._trainer.workers)
-        if found is None:
-            return
+        best, workers = self._store.load_best(), self._trainer.workers
+        if self._counting is not None:
+            found = self._counting.mixed(best, workers)
+        else:
+            of_labels = with_mixture(self._setup, best, workers)
+            if of_labels is None:
+                return
+            found = of_labels
         mixed, message = found
         self._store.save_best(mixed)
         if message:

@@ -165,6 +165,7 @@ def _show_plan(run: "Run", as_json: bool) -> None:
 def _train(run: "Run", as_json: bool) -> None:
     from charrnn.cli.show.plan import say_plan
     from charrnn.cli.show.progress import LineDisplay, LiveDisplay
+    from charrnn.storage.log import read_log
 
     say_plan(run)
     live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
@@ -174,6 +175,8 @@ def _train(run: "Run", as_json: bool) -> None:
             next(events)  # the run has its folder now
             say(f"run     {run.directory}")
             with (LiveDisplay if live else LineDisplay)(run.plan.train.steps or None) as display:
+                if run.directory is not None and isinstance(display, LiveDisplay):
+                    display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
         except KeyboardInterrupt:
             say("ended at once: what came after the last save is lost")
