@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charrnn.api.model import Model
 from charrnn.api.report_log import moments_of, samples_of
@@ -253,9 +253,8 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
     before = sources.measured.get(split)
     baselines = sources.baselines and before is None
     try:
-        found = model.evaluate(
-            baselines=baselines, threads=sources.threads, counts=model.checkpoint.table is not None
-        )
+        mixed: dict[str, Any] = {"counts": True} if model.checkpoint.table is not None else {}
+        found = model.evaluate(baselines=baselines, threads=sources.threads, **mixed)
     except CharrnnError as error:
         return f"Nothing was scored: {error}."
     if isinstance(found, Evaluation) and isinstance(before, Evaluation):
