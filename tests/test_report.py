@@ -14,7 +14,7 @@ from programs import NAMES
 from typer.testing import CliRunner
 
 import charrnn
-from charrnn.api import report_text
+from charrnn.api import report, report_text
 from charrnn.api.report import write_report
 from charrnn.api.report_log import moments_of, samples_of
 from charrnn.cli.app import app
@@ -29,9 +29,7 @@ TEXT = "".join(
     for n in range(250)
 )
 WORDS = NAMES.split()
-KOREAN = "".join(
-    f"나는 학교에 간다. 너는 집에 {n} 있니?\n오늘은 7월 3일이다.\n" for n in range(120)
-)
+KOREAN = "".join(f"나는 학교에 간다. 너는 {n} 있니?\n오늘은 7월 3일이다.\n" for n in range(120))
 SMALL = {
     "hidden_size": 8,
     "num_layers": 1,
@@ -43,6 +41,7 @@ SMALL = {
 }
 KINDS = {
     "stream": (TEXT, {}),
+    "counts": (TEXT, {"counts": True}),
     "deep": (TEXT, {"num_layers": 2, "members": 2}),
     "lines": ("".join(f"{a}{b}\n" for a in WORDS[::4] for b in WORDS[::9]), {"items": "line"}),
     "blocks": (TEXT, {"items": "blank-line"}),
@@ -119,7 +118,7 @@ def test_every_kind_of_model(here, kind):
     headings = ["Learning", "What it wrote", "What surprised it", "Units that follow something"]
     assert page.texts["h2"] == [*headings, "Results", "Settings"]
     assert len(text.encode()) < 2_000_000
-    assert page.tags.count("svg") >= 4
+    assert page.tags.count("svg") >= 3
     assert page.tags.count("script") == 2
     assert len(page.data["samples"][0]) == len(
         [event for event in read_log(here / "runs" / kind) if event["event"] == "sampled"]
@@ -171,8 +170,26 @@ def test_whole_characters_of_bytes_and_jamo(here):
         assert max(len(expected) for *_, expected in letters) >= symbols
 
 
-def test_runs_are_compared(here):
+def test_counts_are_mixed_in_results_and_left_out_of_the_passage(here):
+    text = page_of("counts")
+    page = Page(text)
+    assert {"this model (gru 1x8), with counts", "this model (gru 1x8)"} <= {*page.texts["td"]}
+    assert "This is the network alone" in text
+    assert "This is the network alone" not in page_of("stream")
+
+
+def test_runs_are_compared(here, monkeypatch):
+    measured = []
+    of_text = report.of_text
+
+    def watched(evaluation, model):
+        measured.append(evaluation.baselines)
+        return of_text(evaluation, model)
+
+    monkeypatch.setattr(report, "of_text", watched)
     text = page_of("stream", "deep")
+    assert len(measured[0]) > 3
+    assert measured[0] is measured[1]  # measured once
     page = Page(text)
     assert page.texts["h1"] == ["2 runs"]
     assert any(heading.startswith("Compared: ") for heading in page.texts["h2"])
@@ -266,13 +283,15 @@ def test_samples_are_thinned_evenly():
     assert samples_of(events[:3], 4) == [(0, ""), (1, "a"), (2, "aa")]
 
 
-def test_the_text_is_gone(here, tmp_path):
-    moved = tmp_path / "moved"
+def test_the_text_is_gone(here, tmp_path, monkeypatch):
+    moved = tmp_path / "a" / "b" / "moved"
     shutil.copytree(here / "runs" / "stream", moved)
     (moved / "sources.json").unlink()
-    elsewhere = tmp_path / "far" / "away" / "text.txt"
+    elsewhere = tmp_path / "elsewhere" / "text.txt"
     elsewhere.parent.mkdir(parents=True)
     shutil.move(here / "stream.txt", elsewhere)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")  # other texts beside the old one are the same
     try:
         text = page_of(moved)
         assert text.count("not at hand") >= 3

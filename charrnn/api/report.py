@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charrnn.api.model import Model
 from charrnn.api.report_log import moments_of, samples_of
@@ -46,13 +46,17 @@ class _Text(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sources:
-    """Where a report has things from, and what it leaves out."""
+    """Where a report has things from, and what it leaves out.
+
+    ``measured`` keeps what the opponents reach on a split: it is the same for each of its runs.
+    """
 
     text: str | None
     baselines: bool
     threads: int | None
     told: Told
     share: int
+    measured: dict[str, Evaluation | LabelEvaluation] = field(default_factory=dict)
 
 
 def write_report(
@@ -245,10 +249,20 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
         return "The run held nothing out that could be scored."
     if model.checkpoint.corpus is None:
         return "Nothing was scored, as the text of this run is not at hand."
+    split = _split(model.checkpoint)
+    before = sources.measured.get(split)
+    baselines = sources.baselines and before is None
     try:
-        return model.evaluate(baselines=sources.baselines, threads=sources.threads)
+        mixed: dict[str, Any] = {"counts": True} if model.checkpoint.table is not None else {}
+        found = model.evaluate(baselines=baselines, threads=sources.threads, **mixed)
     except CharrnnError as error:
         return f"Nothing was scored: {error}."
+    if isinstance(found, Evaluation) and isinstance(before, Evaluation):
+        found = replace(found, baselines=before.baselines)
+    elif isinstance(found, LabelEvaluation) and isinstance(before, LabelEvaluation):
+        found = replace(found, rivals=before.rivals)
+    sources.measured.setdefault(split, found)
+    return found
 
 
 def _results(
@@ -333,7 +347,8 @@ def _facts(
     facts = []
     if isinstance(evaluation, Evaluation):
         nats = evaluation.nats_per_char
-        facts.append(("held-out part", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
+        mixed = ", with counts" if evaluation.network is not None else ""
+        facts.append((f"held-out part{mixed}", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
         facts.append(("perplexity", f"{evaluation.perplexity:.2f}"))
     elif isinstance(evaluation, LabelEvaluation):
         name, value = evaluation.main

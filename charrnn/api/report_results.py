@@ -2,6 +2,7 @@
 
 from math import log
 
+from charrnn.evaluation.cost import Cost
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
 from charrnn.views.report.content import Confusions, Results, Table
@@ -22,8 +23,12 @@ def of_text(evaluation: Evaluation, model: str) -> Results:
     model : str
         What the model is called among its opponents.
     """
-    rows = [(row.name, row) for row in evaluation.baselines]
-    costs = sorted([*rows, (model, evaluation)], key=lambda row: row[1].total_nats)
+    rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
+    if evaluation.network is None:
+        rows.append((model, evaluation))
+    else:
+        rows += [(f"{model}, with counts", evaluation), (model, evaluation.network)]
+    costs = sorted(rows, key=lambda row: row[1].total_nats)
     strong = next(number for number, row in enumerate(costs) if row[1] is evaluation)
     table = Table(
         "",

@@ -73,7 +73,8 @@ def passage_of(
     scored = [letter.nats for letter in letters if letter.nats is not None]
     mean = sum(scored) / len(scored)
     caption = f"{what[:1].upper()}{what[1:]}: {len(scored):,} characters of it, {mean:.2f} nats"
-    return Passage(letters, f"{caption} each. {told}")
+    alone = " This is the network alone, without its counts." if checkpoint.table else ""
+    return Passage(letters, f"{caption} each. {told}{alone}")
 
 
 def _start(codes: Codes) -> int:

@@ -41,6 +41,8 @@ PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
 LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
 """Progress events that the log of a run keeps, at most, and characters of a sample."""
+FIRST_SAMPLE = 0.1
+"""Seconds that the first sample of the log is taken to last; a run of moments has only its last."""
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
@@ -92,7 +94,7 @@ class Run:
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
         self._train, self._stopping = setup.train, False
-        self._sampling = 0.0  # seconds that the samples of the log took
+        self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
