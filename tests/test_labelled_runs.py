@@ -333,6 +333,8 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
     counted = run(*words, *small, "--counts", "--out", "a").stderr
     assert "notice: the checkpoint holds the training texts" in counted
     assert "of the labels right by the network alone" in counted
+    text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
+    assert "tell much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
     assert "holds the training texts" not in alone
     assert "network alone" not in alone

@@ -263,12 +263,13 @@ def _say_end(run: "Run", finished: "Finished") -> None:
 
 
 def _say_of_kept_texts(run: "Run") -> None:
-    """Say that whoever gets the checkpoint gets the training texts."""
-    if run.plan.train.counts:
-        say(
-            "notice: the checkpoint holds the training texts, which --counts counts on: do not "
-            "share it if they are private"
-        )
+    """Say that whoever gets the checkpoint gets the training text, or much of it."""
+    train = run.plan.train
+    if train.counts:
+        what = "holds the training texts, on which --counts counts"
+        if not train.predict:
+            what = "holds the counts of --counts, which tell much of the training text"
+        say(f"notice: the checkpoint {what}: do not share it if that is private")
 
 
 def _say_resume(run: "Run") -> None:
