@@ -11,6 +11,7 @@ import charrnn
 from charrnn.api import line_scores, runs, scores, scoring
 from charrnn.api import model as model_module
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError, VocabularyError
+from charrnn.evaluation import verbatim
 from charrnn.text.normalizing import normalized
 
 
@@ -41,7 +42,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "module", [model_module, runs, scores, scoring, line_scores], ids=lambda module: module.__name__
+    "module",
+    [model_module, runs, scores, scoring, line_scores, verbatim],
+    ids=lambda module: module.__name__,
 )
 def test_the_examples(folder, monkeypatch, module):
     monkeypatch.chdir(folder)

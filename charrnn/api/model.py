@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-from charrnn.api.drawing import drawn
+from charrnn.api.drawing import copied, drawn
 from charrnn.api.evaluating import evaluation
 from charrnn.api.labels import predictions
 from charrnn.api.scoring import ScoringModel
@@ -15,6 +15,7 @@ from charrnn.errors import CheckpointError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.result import Evaluation
+from charrnn.evaluation.verbatim import Copied
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint, save
 from charrnn.storage.folder import cache_directory
@@ -74,30 +75,10 @@ class Model(ScoringModel):
         )
 
     @overload
-    def sample(
-        self,
-        seed: str = "",
-        *,
-        num_samples: None = None,
-        prompt: str | None = None,
-        novel: bool = False,
-        threads: int | None = None,
-        device: str | None = None,
-        **settings: Any,
-    ) -> str: ...
+    def sample(self, seed: str = "", *, num_samples: None = None, **more: Any) -> str: ...
 
     @overload
-    def sample(
-        self,
-        seed: str = "",
-        *,
-        num_samples: int,
-        prompt: str | None = None,
-        novel: bool = False,
-        threads: int | None = None,
-        device: str | None = None,
-        **settings: Any,
-    ) -> list[str]: ...
+    def sample(self, seed: str = "", *, num_samples: int, **more: Any) -> list[str]: ...
 
     @takes(SampleConfig, leave_out=["num_samples"])
     def sample(
@@ -132,7 +113,8 @@ class Model(ScoringModel):
         **settings
             The other fields of `SampleConfig`: ``length`` in characters (500), of an item at the
             most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
-            it; ``random_seed``, with which the text is the same every time.
+            it, or several, the first of which does; ``allow``, the characters that may be drawn,
+            in one text; ``random_seed``, with which the text is the same every time.
 
         Returns
         -------
@@ -144,7 +126,8 @@ class Model(ScoringModel):
         VocabularyError
             If the seed has a character that the model does not know.
         ConfigError
-            If a setting is unknown or out of range, or has no meaning for this model.
+            If a setting is unknown or out of range, or has no meaning for this model; if it does
+            not know a character of ``stop`` or ``allow``.
         CharrnnError
             If ``novel`` items do not turn up.
 
@@ -172,6 +155,34 @@ class Model(ScoringModel):
             cache_dir=self._cache_dir,
         )
         return texts[0] if num_samples is None else texts
+
+    def copied(self, texts: str | Sequence[str]) -> Copied:
+        r"""Return how much of some texts stands verbatim in the text that the model learned.
+
+        Parameters
+        ----------
+        texts : str or sequence of str
+            Such as `sample` draws them, without the seed. A model of items reads each as one.
+
+        Returns
+        -------
+        Copied
+            The longest run and the share of new n-grams, of each text and of all, beside those of
+            held-out text. In a notebook it shows itself as a table.
+
+        Raises
+        ------
+        CorpusError
+            If the training text is gone or has changed.
+
+        Examples
+        --------
+        >>> found = charrnn.load("runs/corpus").copied("pack my jugs")
+        >>> found.all.run, found.all.share(8)
+        ('pack my ', 0.8)
+        """
+        self._check_writes()
+        return copied(self.checkpoint, texts, self._cache_dir)
 
     def predict(
         self,

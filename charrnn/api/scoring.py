@@ -21,7 +21,12 @@ class ScoringModel:
 
     @overload
     def score(  # type: ignore[overload-overlap]  # a text is a sequence of texts too
-        self, text: str, *, context: str = "", unknown: Unknown = "score"
+        self,
+        text: str,
+        *,
+        context: str = "",
+        unknown: Unknown = "score",
+        counts: bool = False,
     ) -> Scores: ...
 
     @overload
@@ -31,6 +36,7 @@ class ScoringModel:
         *,
         context: str = "",
         unknown: Unknown = "score",
+        counts: bool = False,
         threads: int | None = None,
     ) -> LineScores: ...
 
@@ -40,6 +46,7 @@ class ScoringModel:
         *,
         context: str = "",
         unknown: Unknown = "score",
+        counts: bool = False,
         threads: int | None = None,
     ) -> Scores | LineScores:
         r"""Return what each character of a text costs the model.
@@ -63,6 +70,8 @@ class ScoringModel:
             Whether characters that the model does not know are charged as `evaluate` does, by the
             share of new symbols in its training text, or are an error. The model reads neither
             these nor unknown ones in the context.
+        counts : bool
+            Whether the network is mixed with what was counted in training, as for `evaluate`.
         threads : int, optional
             Processes for several texts, as many as there are cores if left out; no effect on the
             result.
@@ -99,13 +108,14 @@ class ScoringModel:
         if unknown not in ("score", "error"):
             raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
         self._check_writes()
+        network = self.checkpoint.with_counts(self.network) if counts else self.network
         given: dict[str, Any] = {"context": context, "unknown": unknown}
         if isinstance(text, str):
             if threads is not None:
                 raise ConfigError("threads are for several texts: a single one is read in a stream")
-            return score_text(self.checkpoint, self.network, text, **given)
+            return score_text(self.checkpoint, network, text, **given)
         threads = threads or available_cores()
-        return score_texts(self.checkpoint, self.network, text, threads=threads, **given)
+        return score_texts(self.checkpoint, network, text, threads=threads, **given)
 
     def _check_writes(self) -> None:
         """Refuse a model of labels, which predicts no text."""

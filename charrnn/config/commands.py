@@ -80,11 +80,26 @@ class SampleConfig(Settings):
     min_p: float | None = setting(
         None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
     )
-    stop: str | None = setting(None, "Stop after this text.")
+    stop: str | tuple[str, ...] | None = setting(
+        None, "Stop after this text; of several --stop the one that comes first."
+    )
+    allow: str | None = setting(
+        None, "Draw these characters alone, as in --allow 0123456789.", form="CHARS"
+    )
+    counts: bool = setting(
+        False, "Draw from the network mixed with what --counts counted in training."
+    )
     num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000, short="-n")
     random_seed: int | None = setting(
         None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
     )
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """All stop texts."""
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else self.stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +121,9 @@ class EvalConfig(Settings):
         high=10**9,
         auto="the state is carried",
     )
+    counts: bool = setting(
+        False, "Mix the network with what --counts counted in training; both are shown."
+    )
     dynamic: bool = setting(
         False, "Let a copy of the model learn from each window of the text once it is scored."
     )
@@ -122,6 +140,8 @@ class EvalConfig(Settings):
         if len(ways) > 1:
             one, other = map(option_name, ways[:2])
             raise ConfigError(f"{one} and {other} both say how to score: give one of them")
+        if self.counts and self.dynamic:
+            raise ConfigError("--counts do not learn from the text that --dynamic does: give one")
         for name in ("dynamic_window", "dynamic_rate"):
             if getattr(self, name) is not None and not self.dynamic:
                 raise ConfigError(f"{option_name(name)} says how --dynamic learns: give both")

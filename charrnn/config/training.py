@@ -89,8 +89,9 @@ class TrainConfig(Settings):
     )
     counts: bool = setting(
         False,
-        "With --predict label: mix the network with n-grams of the training texts, which the "
-        "checkpoint then contains in full: do not share it if they are private.",
+        "Count the n-grams of the training part too; eval, score and sample mix them with the "
+        "network on --counts. They reveal the text: with --predict label the checkpoint contains "
+        "the training texts in full. Do not share it if they are private.",
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
@@ -188,8 +189,11 @@ class TrainConfig(Settings):
             raise ConfigError(
                 "--columns names a label and a text: it needs --predict label or tags"
             )
-        if self.counts and self.predict != "label":
-            raise ConfigError("--counts counts n-grams for each label: it needs --predict label")
+        if self.counts and self.predict not in (None, "label"):
+            raise ConfigError(
+                f"--counts counts what follows what, or n-grams for each label: it and --predict "
+                f"{self.predict} do not go together"
+            )
         if not self.ngrams and not self.predict:
             raise ConfigError("--no-ngrams leaves labels to the network: it needs --predict")
         option = f"--predict {self.predict}" if self.predict else "--prompted"

@@ -89,6 +89,9 @@ def evaluate_checkpoint(
         If there are unknown characters and ``config.unknown`` is "error".
     """
     config, model = config or EvalConfig(), model or checkpoint.model()
+    network = model
+    if config.counts:
+        model = checkpoint.with_counts(network)
     _check(checkpoint, config, paths, corpus, text)
     if corpus is not None:
         scored = given_text(checkpoint, corpus, config.unknown, cache_dir=cache_dir)
@@ -107,6 +110,7 @@ def evaluate_checkpoint(
     scorer = scorer_of(checkpoint, scored, config, unseen)
     cost = model_cost(checkpoint, model, scored, scorer, config, train=train, threads=threads)
     seconds = time.perf_counter() - start
+    alone = score(network, scorer, threads=threads).nats if config.counts else None
     known, occurring = len(scored.predicted), vocabulary.count(scored.predicted)
     novelty = Novelty.of(counts, checkpoint.characters - checkpoint.held_out)
     extra = novelty.charge(known, scored.charged)
@@ -128,6 +132,7 @@ def evaluate_checkpoint(
         held_out_nats=_held_out_alone(checkpoint, model, scored, config, threads),
         uniform_nats=(known * log(len(vocabulary)) + extra) / scored.characters,
         unigram_nats=None if unigram is None else unigram / scored.characters,
+        network_nats=None if alone is None else alone + extra,
         static_nats=None if cost.static is None else cost.static + extra,
         baselines=rows,
         longer_helps=not _is_trained_enough(checkpoint),

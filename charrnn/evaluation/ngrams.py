@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.backend.arrays import Ids
+from charrnn.counts.estimating import discounts
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -23,8 +24,6 @@ MAX_CONTEXT = 16
 """The longest n-gram context tried; most texts stop gaining, and so the search, before 10."""
 MAX_SYMBOLS = 5_000_000
 """The n-gram trains on at most so many symbols, the last ones: it takes about 80 bytes for each."""
-FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
-"""KenLM's --discount_fallback."""
 
 
 def uniform(vocab_size: int, m: int) -> float:
@@ -276,28 +275,11 @@ def _interpolate(
     lower : (m,) float64 array
         The same symbols' probabilities with one symbol less of context.
     """
-    taken = _discounts(counts)[np.minimum(counts, 3)]  # (G,)
+    taken = discounts(counts)[np.minimum(counts, 3)]  # (G,)
     total = np.bincount(context_of, weights=counts, minlength=num_contexts)[contexts]  # (m,)
     freed = np.bincount(context_of, weights=taken, minlength=num_contexts)[contexts]  # (m,)
     kept = counts[grams] - taken[grams]
     return np.where(total > 0, (kept + freed * lower) / np.maximum(total, 1), lower)
-
-
-def _discounts(counts: npt.NDArray[np.int64]) -> Floats:
-    """Estimate what to take from counts of 0, 1, 2, and 3 or more, by Chen and Goodman's formula.
-
-    ``D[r] = r - (r + 1) Y n[r + 1] / n[r]`` with ``Y = n[1] / (n[1] + 2 n[2])`` and n[r] the grams
-    that count r. Short texts, and orders with few grams, may have none; where the formula is then
-    undefined or not positive, KenLM's fallback stands in. Every D lies in (0, r], so no symbol is
-    ever impossible.
-    """
-    n = np.bincount(counts[counts < 5], minlength=5).tolist()
-    discounts = [0.0, *FALLBACK_DISCOUNTS]
-    for r in (1, 2, 3):
-        if n[1] and n[2] and n[r] and n[r + 1]:
-            estimate = r - (r + 1) * n[1] / (n[1] + 2 * n[2]) * n[r + 1] / n[r]
-            discounts[r] = estimate if estimate > 0 else discounts[r]
-    return np.array(discounts)
 
 
 def _check_range(train: Ids, held_out: Ids, vocab_size: int) -> None:

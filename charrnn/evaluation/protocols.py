@@ -13,6 +13,10 @@ ITEMS_PROTOCOL = (
 )
 
 
+COUNTS = (
+    "the network is mixed with counts of its training part, as fitted on a piece of that part from "
+    "which neither learned"
+)
 PROMPTED = "the prompt of each item is read and not scored"
 
 
@@ -35,6 +39,8 @@ def protocol_of(
         What was charged for symbols that the model does not know, if there are any.
     """
     how = ITEMS_PROTOCOL if checkpoint.task.separate else _way(text, pieces, config)
+    if config.counts:
+        how = f"{how}; {COUNTS}"
     if pieces.prompts is not None:
         how = f"{how}; {PROMPTED}"
     return f"{text.what}; {how}; {_symbols(checkpoint, novelty if text.charged else None)}"

@@ -38,6 +38,8 @@ class Evaluation(Cost):
         the training part; unknown ones are charged as they are to the model.
     static_nats : float, optional
         What the text costs the model while it stays as it is, where it did not.
+    network_nats : float, optional
+        What it costs the network alone, where that is mixed with counts.
     baselines : tuple of Opponent
         What the same text costs them, the best first; empty where they were not asked for.
     longer_helps : bool
@@ -59,6 +61,7 @@ class Evaluation(Cost):
     uniform_nats: float = inf
     unigram_nats: float | None = None
     static_nats: float | None = None
+    network_nats: float | None = None
     baselines: tuple[Opponent, ...] = ()
     longer_helps: bool = True
     notices: tuple[str, ...] = ()
@@ -69,6 +72,13 @@ class Evaluation(Cost):
         if self.static_nats is None:
             return None
         return Cost(self.static_nats, self.characters, self.num_bytes)
+
+    @property
+    def network(self) -> Cost | None:
+        """What the text costs the network alone, where that is mixed with counts."""
+        if self.network_nats is None:
+            return None
+        return Cost(self.network_nats, self.characters, self.num_bytes)
 
     @property
     def comparison(self) -> str:

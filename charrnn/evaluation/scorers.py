@@ -6,7 +6,7 @@ Dimensions
 Where the pieces are a sample of a text, the score comes with an interval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import log, sqrt
 from typing import NamedTuple, Protocol
 
@@ -29,6 +29,8 @@ STEPS, STEPS_OF_ONE = 64, 1024
 NORMAL_95 = 1.96
 """Standard errors on either side of a mean that hold the true one 19 times in 20."""
 
+Read = Callable[[Ids, Ids, Array], tuple[Array, Array]]
+"""Takes ids, targets (T, N) and a state; returns values (..., T, N) and the state after."""
 Sums = NDArray[np.float64]
 """Over the pieces of a shard: nats x, nats of marked symbols (or how many labels are right),
 x squared, x times characters."""
@@ -119,14 +121,55 @@ class TextScorer:
 
     def score(self, model: CharModel, shard: int) -> Sums:
         """Return the sums over one shard of the pieces."""
-        some = slice(shard * self._per_shard, (shard + 1) * self._per_shard)
+        counts = self.pieces.counts[self._some(shard)]
+        nats = np.zeros((2, len(counts)))
+        for costs, targets, here in self.windows(model, shard, model.nats):
+            counted = np.where(here, costs, 0)
+            nats[0] += counted.sum(axis=0, dtype=np.float64)
+            if self.marked is not None:
+                nats[1] += (counted * self.marked[targets]).sum(axis=0, dtype=np.float64)
+        x = nats[0]
+        return np.array([x.sum(), nats[1].sum(), x @ x, x @ counts])
+
+    def windows(
+        self, model: CharModel, shard: int, read: Read
+    ) -> Iterator[tuple[Array, Ids, NDArray[np.bool_]]]:
+        """Read one shard of the pieces, window by window.
+
+        Parameters
+        ----------
+        model : CharModel
+            Gives the state before a text.
+        shard : int
+            Its number.
+        read : callable
+            Reads a window as ``CharModel.nats`` does; there may be several values (..., T, N).
+
+        Yields
+        ------
+        values : (..., T, N) array
+        targets : (T, N) int array
+        here : (T, N) bool array
+            Which of the targets are scored.
+        """
+        ids, some = self.pieces.ids, self._some(shard)
         starts, ends = self.pieces.starts[some], self.pieces.ends[some]
         longest = int((ends - starts).max(initial=0))
         if not longest:
-            return np.zeros(4)
+            return
         T = self._steps(len(starts), longest, model.vocab_size)
         firsts = starts if self.pieces.prompts is None else starts + self.pieces.prompts[some]
-        return self._score(model, starts, firsts, ends, self._warmed(model, starts, T), T)
+        state = self._warmed(model, starts, T, read)
+        for offset in range(0, longest, T):
+            steps = np.arange(offset, min(offset + T, longest))[:, np.newaxis]
+            places = np.minimum(starts + steps, len(ids) - 2)
+            targets = ids[places + 1]
+            values, state = read(ids[places], targets, state)
+            yield values, targets, (starts + steps >= firsts) & (starts + steps < ends)
+
+    def _some(self, shard: int) -> slice:
+        """Return which pieces are in a shard."""
+        return slice(shard * self._per_shard, (shard + 1) * self._per_shard)
 
     def _steps(self, N: int, longest: int, V: int) -> int:
         """Return T."""
@@ -135,52 +178,17 @@ class TextScorer:
         most = max(1, min(STEPS, LOGITS // (N * V)))
         return -(-longest // -(-longest // most))  # equal windows: buffers keep their shape
 
-    def _warmed(self, model: CharModel, starts: Places, T: int) -> Array:
+    def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
         """Return the state after what is read before some pieces."""
         state = model.zero_state(len(starts))
         if not starts.any():
             return state
         for offset in range(-self.pieces.warm_up, 0, T):
             steps = np.arange(offset, min(offset + T, 0))[:, np.newaxis]
-            _, state = model.forward(self.pieces.ids[np.maximum(starts + steps, 0)], state)
+            places = np.maximum(starts + steps, 0)
+            _, state = read(self.pieces.ids[places], self.pieces.ids[places + 1], state)
         state[..., starts == 0] = 0  # nothing comes before the text
         return state
-
-    def _score(
-        self,
-        model: CharModel,
-        starts: Places,
-        firsts: Places,
-        ends: Places,
-        state: Array,
-        T: int,
-    ) -> Sums:
-        """Return the sums over some pieces, each scored from its place in ``firsts`` on."""
-        nats = np.zeros((2, len(starts)))
-        for steps, targets, costs in self._windows(model, starts, ends, state, T):
-            here = (starts + steps >= firsts) & (starts + steps < ends)
-            counted = np.where(here, costs, 0)
-            nats[0] += counted.sum(axis=0, dtype=np.float64)
-            if self.marked is not None:
-                nats[1] += (counted * self.marked[targets]).sum(axis=0, dtype=np.float64)
-        x = nats[0]
-        return np.array([x.sum(), nats[1].sum(), x @ x, x @ (ends - firsts)])
-
-    def _windows(
-        self, model: CharModel, starts: Places, ends: Places, state: Array, T: int
-    ) -> Iterator[tuple[Places, Ids, Array]]:
-        """Read some pieces in windows of T steps: yield steps (T, 1), targets and costs (T, N).
-
-        Behind its end, what a piece reads and costs means nothing.
-        """
-        ids = self.pieces.ids
-        longest = int((ends - starts).max(initial=0))
-        for offset in range(0, longest, T):
-            steps = np.arange(offset, min(offset + T, longest))[:, np.newaxis]
-            places = np.minimum(starts + steps, len(ids) - 2)
-            targets = ids[places + 1]
-            costs, state = model.nats(ids[places], targets, state)
-            yield steps, targets, costs
 
     def result(self, model: CharModel, sums: Sums) -> Score:
         """Return the score from the sums over all pieces."""

@@ -6,12 +6,10 @@ code, and its arrays take no more memory than the file is long.
 """
 
 import json
-import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +21,24 @@ from charrnn.config import (
     TrainingSettings,
     ValidationSettings,
 )
+from charrnn.counts.mixing import Mixture
+from charrnn.counts.model import CountingModel
+from charrnn.counts.table import CountTable
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
 from charrnn.data.tasks import task_of
-from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.linear.model import NgramModel
 from charrnn.nn.model import CharModel
-from charrnn.storage.formats import FORMAT, upgraded
+from charrnn.storage.counts import (
+    ARRAYS,
+    mixture_of_counts,
+    read_table,
+    sizes_from,
+    table_arrays,
+    table_to_json,
+)
+from charrnn.storage.formats import FORMAT
 from charrnn.storage.history import COUNT_LIMIT, History, is_count
 from charrnn.storage.labels import (
     COUNTED,
@@ -41,11 +50,11 @@ from charrnn.storage.labels import (
     read_kept,
     read_ngrams,
 )
+from charrnn.storage.meta import check_meta_size, counts_from, read_meta, training_shapes
 from charrnn.storage.npz import (
     DIRECTORY_LIMIT,
     members_of,
     read_array,
-    read_member,
     write_arrays,
 )
 from charrnn.storage.sources import sources_from
@@ -53,10 +62,6 @@ from charrnn.system.files import RegularFile, write_whole
 from charrnn.text import Corpus, Source, Vocabulary
 from charrnn.text.codes import Codes
 
-META_LIMIT = 2**26
-"""Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
-META_LISTS, META_VALUES = 2**21, 2**23
-"""Lists and values that this JSON may have: each takes many times its bytes in memory."""
 STRAY = "allow_pickle.npy"
 """A member that NumPy 2.0 and 2.1 made of an argument that they did not know; nobody reads it."""
 MESSAGE_LIMIT = 300
@@ -98,6 +103,10 @@ class Checkpoint:
         The training texts with their labels, where n-grams are counted on them.
     ngrams : NgramModel, optional
         A linear model of n-grams that is mixed with the network.
+    table : CountTable, optional
+        What was counted of the training part of a model of text.
+    counting : Mixture, optional
+        How the table is mixed with the network.
     """
 
     text: TextConfig
@@ -118,12 +127,31 @@ class Checkpoint:
     mixture: tuple[float, ...] = ()
     kept: Codes | None = None
     ngrams: NgramModel | None = None
+    table: CountTable | None = None
+    counting: Mixture | None = None
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
         model = CharModel(self.architecture, len(self.vocabulary))
         model.parameters.fill(self.weights)
         return model
+
+    def with_counts(self, network: CharModel) -> CharModel:
+        """Return what predicts by a network with these weights, on any device, and by counts.
+
+        Raises
+        ------
+        ConfigError
+            If there are no counts.
+        """
+        if self.table is None or self.counting is None:
+            if self.labels:
+                raise ConfigError("--counts is of models of text, and this one predicts labels")
+            when = "they are made at the end of its run" if self.settings.counts else ""
+            raise ConfigError(
+                "this model has no counts: " + (when or "train one with --counts, or leave it out")
+            )
+        return CountingModel(network, self.table, self.counting)  # type: ignore[return-value]
 
     @property
     def task(self) -> Task:
@@ -177,6 +205,7 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         "mixture": list(checkpoint.mixture),
         "kept": None if checkpoint.kept is None else [len(checkpoint.kept)],
         "ngrams": None if checkpoint.ngrams is None else len(checkpoint.ngrams.keys),
+        "table": table_to_json(checkpoint.table, checkpoint.counting),
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
         "held_out": checkpoint.held_out,
@@ -185,7 +214,7 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         "training": {name: list(array.shape) for name, array in checkpoint.training.items()},
     }
     text = json.dumps(meta).encode("ascii")
-    _check_meta_size(text)
+    check_meta_size(text)
     arrays = {
         "meta": np.frombuffer(text, np.uint8),
         **{f"model.{name}": array for name, array in checkpoint.weights.items()},
@@ -196,8 +225,10 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
     if checkpoint.ngrams is not None:
         more = ngram_arrays(checkpoint.ngrams)
         arrays |= {f"ngrams.{name}": array for name, array in more.items()}
+    more = table_arrays(checkpoint.table)
+    arrays |= {f"table.{name}": array for name, array in more.items()}
     for name, array in arrays.items():
-        if name in ("meta", "kept", "ngrams.keys"):
+        if name in ("meta", "kept", "ngrams.keys") or name.startswith("table."):
             continue
         if array.dtype != np.float32:
             raise CheckpointError(
@@ -264,13 +295,13 @@ def _short(error: BaseException) -> str:
 
 def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkpoint:
     members = members_of(archive, file_size)
-    meta = _read_meta(archive, members)
+    meta = read_meta(archive, members)
     architecture = Architecture.from_json(meta["model"])
     settings = TrainingSettings.from_json(meta["train"])
     vocabulary = Vocabulary.from_json(meta["vocabulary"])
     labels = labels_from(meta["labels"], architecture, settings)
     shapes = CharModel.shapes_of(architecture, len(vocabulary))
-    training = _training_shapes(meta["training"])
+    training = training_shapes(meta["training"])
     if training and not (settings.steps or settings.minutes):
         raise CheckpointError("its settings leave open how its training goes on")
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
@@ -279,10 +310,12 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     ngrams = ngram_shapes(meta["ngrams"], architecture, settings)
     mixed = COUNTED * (kept is not None) + bool(ngrams)
     mixture = mixture_from(meta["mixture"], settings, mixed)
+    sizes = sizes_from(meta["table"], settings)
     if vocabulary.has_unknown != bool(labels):
         raise CheckpointError("its vocabulary is not that of its task")
     others = {"meta.npy", *(f"ngrams.{name}.npy" for name in ngrams)}
     others |= set() if kept is None else {"kept.npy"}
+    others |= {f"table.{name}.npy" for name in ARRAYS} if sizes else set()
     members.pop(STRAY, None)
     if set(members) != {f"{name}.npy" for name in expected} | others:
         raise CheckpointError("its arrays are not those of its model")
@@ -309,9 +342,10 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
         held_out=held_out,
         history=History.from_json(meta["history"]),
         weights={},
-        counts=_counts(meta["counts"], len(labels) or len(vocabulary)),
+        counts=counts_from(meta["counts"], len(labels) or len(vocabulary)),
         labels=labels,
         mixture=mixture,
+        counting=mixture_of_counts(meta["table"]) if sizes else None,
     )
     if not with_arrays:
         return checkpoint
@@ -323,61 +357,9 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     if ngrams:
         own = {name: members[f"ngrams.{name}.npy"] for name in ngrams}
         checkpoint.ngrams = read_ngrams(archive, own, ngrams)
+    if sizes:
+        own = {name: members[f"table.{name}.npy"] for name in ARRAYS}
+        checkpoint.table = read_table(archive, own, sizes, len(vocabulary))
     checkpoint.weights = {name: arrays[f"model.{name}"] for name in shapes}
     checkpoint.training = {name: arrays[f"training.{name}"] for name in training}
     return checkpoint
-
-
-def _read_meta(
-    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]
-) -> Mapping[str, Any]:
-    if "meta.npy" not in members:
-        raise CheckpointError("it holds no charrnn model")
-    member = members["meta.npy"]
-    _check_size(member.file_size, META_LIMIT + 2**16)
-    shape, dtype, data = read_member(archive, member)
-    if dtype != "|u1" or shape != (len(data),):
-        raise CheckpointError("its description is malformed")
-    _check_meta_size(data)
-    meta = json.loads(data.decode("ascii"))
-    number = meta.get("format") if isinstance(meta, dict) else None
-    if type(number) is not int or not 1 <= number <= FORMAT:
-        raise CheckpointError(
-            f"its format is {number!r:.40} and this charrnn reads 1 to {FORMAT}: "
-            "use a newer charrnn"
-        )
-    return upgraded(meta)
-
-
-def _counts(data: Any, symbols: int) -> NDArray[np.int64] | None:
-    if data is None:
-        return None
-    if not isinstance(data, list) or len(data) != symbols or not all(map(is_count, data)):
-        raise CheckpointError("its counts are not those of its vocabulary")
-    return np.array(data, np.int64)
-
-
-def _check_meta_size(text: bytes) -> None:
-    """Refuse a description that is too long to be read, and so, too long to be written."""
-    _check_size(len(text), META_LIMIT)
-    _check_size(text.count(b"[") + text.count(b"{"), META_LISTS)
-    _check_size(text.count(b","), META_VALUES)
-
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise CheckpointError("its description is too long: join the files of its corpus into one")
-
-
-def _training_shapes(data: Any) -> dict[str, tuple[int, ...]]:
-    if not isinstance(data, dict) or len(data) > 16:
-        raise CheckpointError("its list of training arrays is malformed")
-    for name, shape in data.items():
-        if not (
-            re.fullmatch(r"[a-z_.]{1,40}", name)
-            and isinstance(shape, list)
-            and len(shape) <= 8
-            and all(map(is_count, shape))
-        ):
-            raise CheckpointError("its list of training arrays is malformed")
-    return {name: tuple(shape) for name, shape in data.items()}

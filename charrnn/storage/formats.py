@@ -8,7 +8,7 @@ from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import shard_count
 from charrnn.storage.history import History
 
-FORMAT = 5
+FORMAT = 6
 """Goes up when a checkpoint is no longer what an older charrnn expects.
 
 1: no counts, no encoding of a source; lines are held out from the end.
@@ -18,6 +18,7 @@ FORMAT = 5
 4: labels, prompts, networks that read in both directions, and cells that read a fixed window.
 5: linear models of n-grams beside the network of a model of labels; the devices on which a run was
    trained, which the last files of 4 may name too.
+6: tables of counts beside the network of a model of text.
 """
 
 _LEFT_OPEN = {
@@ -50,6 +51,8 @@ def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
     if meta["format"] == 4:
         train = {"ngrams": False, **meta["train"]}
         meta = {**meta, "format": 5, "train": train, "ngrams": None}
+    if meta["format"] == 5:
+        meta = {**meta, "format": 6, "table": None}
     return meta
 
 

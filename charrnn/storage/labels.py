@@ -39,7 +39,7 @@ def labels_from(
 
 
 def mixture_from(data: Any, settings: TrainingSettings, parts: int) -> tuple[float, ...]:
-    """Return the weights of a mixture of so many parts beside the network.
+    """Return the weights of a mixture of so many parts beside the network that predicts labels.
 
     Of a model with a label for each text there may be none, and of others none are without parts.
     """

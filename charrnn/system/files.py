@@ -17,11 +17,16 @@ REPLACE_PATIENCE = 1.0
 
 
 def write_whole(
-    path: Path, write: Callable[[IO[bytes]], Any], check: Callable[[Path], Any] | None = None
+    path: Path,
+    write: Callable[[IO[bytes]], Any],
+    check: Callable[[Path], Any] | None = None,
+    *,
+    advice: str = "",
 ) -> None:
     """Let ``write(file)`` make the new content of ``path``; all of it arrives there, or nothing.
 
     ``check(temporary)`` may look at the whole file, and raise, before it takes its place.
+    ``advice`` says what to do if that fails, where the file is not one of a run.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -46,7 +51,7 @@ def write_whole(
     except OSError as error:
         reason, gone = error.strerror or str(error), isinstance(error, FileNotFoundError)
         what = "its folder is gone: put it back" if gone else "what was saved is intact: make room"
-        advice = f"{what} and go on with --resume, or choose another folder with --out"
+        advice = advice or f"{what} and go on with --resume, or choose another folder with --out"
         raise CheckpointError(f"{path} could not be written ({reason}); {advice}") from error
 
 

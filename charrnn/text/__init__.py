@@ -13,7 +13,7 @@ id
     ``Ids`` is a text as an array of them.
 """
 
-from charrnn.text.cache import remove_cache
+from charrnn.text.cache import cache_size, remove_cache
 from charrnn.text.codes import show_character
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.forms import fitting_corpus, fitting_text
@@ -31,6 +31,7 @@ __all__ = [
     "StreamDecoder",
     "TrainedOn",
     "Vocabulary",
+    "cache_size",
     "fingerprint",
     "fitting_corpus",
     "fitting_text",

@@ -105,6 +105,15 @@ def load(folder: Path, key: str) -> tuple[Codes, Header] | None:
         return None
 
 
+def cache_size(cache_dir: str | Path) -> int:
+    """Return the bytes of the cache files in `cache_dir`, which may be missing."""
+    total = 0
+    for path in _cache_files(cache_dir):
+        with suppress(OSError):  # it was removed meanwhile
+            total += path.lstat().st_size
+    return total
+
+
 def remove_cache(cache_dir: str | Path) -> int:
     """Delete the cache files in `cache_dir`, and nothing else; return the bytes freed.
 
@@ -114,14 +123,17 @@ def remove_cache(cache_dir: str | Path) -> int:
         If a cache file cannot be deleted.
     """
     freed = 0
-    for path in sorted(Path(cache_dir).glob("corpus-*")):
-        if not _OURS.fullmatch(path.name) or not path.is_file():
-            continue
+    for path in _cache_files(cache_dir):
         with _explained(path.parent):
             size = path.lstat().st_size
             path.unlink()
             freed += size
     return freed
+
+
+def _cache_files(cache_dir: str | Path) -> list[Path]:
+    found = sorted(Path(cache_dir).glob("corpus-*"))
+    return [path for path in found if _OURS.fullmatch(path.name) and path.is_file()]
 
 
 @dataclass(frozen=True)

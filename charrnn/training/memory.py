@@ -3,6 +3,7 @@
 import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings
+from charrnn.counts.estimating import COUNTING_BYTES, MOST_SYMBOLS
 from charrnn.data.sides import Sides
 from charrnn.errors import ConfigError
 from charrnn.evaluation.scorers import window_of
@@ -23,11 +24,17 @@ LABELLED = 42
 """Bytes that a symbol takes with its label, parsed and encoded."""
 
 
-def text_bytes(corpus: Corpus, sides: Sides, *, labelled: bool = False) -> int:
-    """Return what a text takes in memory: nothing where it is mapped from a file."""
+def text_bytes(corpus: Corpus, sides: Sides, *, train: TrainingSettings) -> int:
+    """Return what a text takes in memory, and what is made of it beside the windows.
+
+    A text that is mapped from a file takes nothing.
+    """
     parts = (sides.learned, sides.held)
     copies = sum(part.nbytes for part in parts if not np.may_share_memory(part, corpus.codes))
-    copies += LABELLED * len(corpus) if labelled else 0
+    if train.predict:
+        copies += LABELLED * len(corpus)
+    elif train.counts:
+        copies += COUNTING_BYTES * min(len(sides.learned), MOST_SYMBOLS)
     return copies + (0 if isinstance(corpus.codes, np.memmap) else corpus.codes.nbytes)
 
 

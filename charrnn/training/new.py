@@ -17,6 +17,7 @@ from charrnn.config import (
     TrainingSettings,
     ValidationSettings,
 )
+from charrnn.data.apart import set_apart
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.task import Task
 from charrnn.data.tasks import task_for
@@ -219,7 +220,7 @@ def ready(
 
     asked = device or DeviceConfig()
     recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
-    if train.counts and not recipe.held_out:
+    if labels and train.counts and not recipe.held_out:
         raise ConfigError(
             "--counts fits its weights on what is held out, and nothing is: hold more out, or "
             "leave --counts out"
@@ -227,16 +228,23 @@ def ready(
     sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
     if isinstance(task, LabelledTask):
         vocabulary = labelling_vocabulary(task.vocabulary(sides.learned, text), start)
+    counts = task.counts(sides.learned, vocabulary)
+    apart = sides.learned[:0]
+    if train.counts and not labels:
+        sides, apart = set_apart(sides, task)
+        notices.append(
+            f"{len(apart):,} characters of the training part are set apart: on them is fitted how "
+            "the network and the counts are mixed"
+        )
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)
     notices = [*corpus.notices, *notices, *recipe.notices]
     reasons = {**recipe.reasons, **({"device": why} if why else {})}
     if chosen.gpu is None:
-        size = text_bytes(corpus, sides, labelled=isinstance(task, LabelledTask))
+        size = text_bytes(corpus, sides, train=recipe.train)
         check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
-    counts = task.counts(sides.learned, vocabulary)
     if start is not None and not task.labels:
         # A model of format 1 has met all of its symbols; how often, nobody knows.
         known = start.counts if start.counts is not None else np.full(len(start.vocabulary), 2)
@@ -258,6 +266,7 @@ def ready(
         sides=sides,
         held_out=recipe.held_out,
         counts=counts,
+        apart=apart,
         sources=_stored_sources(corpus, recipe.train),
         overlap=shared,
         same_shape=start is not None,

@@ -105,7 +105,7 @@ def plan_of(
     device, precision = setup.device.place
     megabytes = setup.device.megabytes
     if setup.device.gpu is None:
-        size = text_bytes(setup.corpus, setup.sides, labelled=bool(setup.task.labels))
+        size = text_bytes(setup.corpus, setup.sides, train=setup.train)
         vocab_size = len(setup.vocabulary)
         megabytes = 1e-6 * training_memory(
             setup.architecture, setup.train, vocab_size, threads, text_bytes=size

@@ -18,6 +18,7 @@ from charrnn.config import (
     TrainingSettings,
     option_name,
 )
+from charrnn.data.apart import size_apart
 from charrnn.data.items import steps_of
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import MAX_EPOCHS
@@ -145,6 +146,8 @@ def complete(
     else:
         held_out = _enough(wanted, characters, choices)
     length = characters - held_out
+    if train.counts and not labels:
+        length -= size_apart(length)
     max_epochs = _max_epochs(train, held_out, choices)
     if labels:
         length = max(1, round(length * labels.share))

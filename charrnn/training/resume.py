@@ -7,6 +7,7 @@ from pathlib import Path
 
 from charrnn.backend.arrays import shared_zeros
 from charrnn.config import DeviceConfig, TrainConfig, TrainingSettings
+from charrnn.data.apart import set_apart
 from charrnn.errors import CheckpointError, RunError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
@@ -103,19 +104,22 @@ def resume(
             ),
         )
         task, sides = last.task, last.sides(own)
-        per_pass = task.steps_per_pass(sides.learned, last.settings)
-        train = _new_length(last, length, per_pass, path)
-        notices += _check_best(path, last.history)
+        apart = sides.learned[:0]
         counts = last.counts
         if counts is None:
             counts = task.counts(sides.learned, last.vocabulary)
+        if last.settings.counts and not task.labels:
+            sides, apart = set_apart(sides, task)
+        per_pass = task.steps_per_pass(sides.learned, last.settings)
+        train = _new_length(last, length, per_pass, path)
+        notices += _check_best(path, last.history)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
         before = last.history.places[-1] if last.history.places else CPU
         work = Work(last.architecture, train, len(last.vocabulary))
         chosen, why = choose(device or DeviceConfig(), work, before)
         if chosen.gpu is None:
-            size = text_bytes(own, sides, labelled=bool(task.labels))
+            size = text_bytes(own, sides, train=train)
             check_memory(last.architecture, train, len(last.vocabulary), threads, text_bytes=size)
         setup = Setup(
             text=last.text,
@@ -129,6 +133,7 @@ def resume(
             sides=sides,
             held_out=last.held_out,
             counts=counts,
+            apart=apart,
             sources=portable(last.sources),
             overlap=shared_of(task, sides, train) if last.held_out else 0.0,
             device=chosen,

@@ -16,6 +16,7 @@ from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
 from charrnn.text import Corpus, Source, Vocabulary
+from charrnn.text.codes import Codes
 from charrnn.trainer import Trainer
 from charrnn.training.devices import Device
 
@@ -32,6 +33,8 @@ class Setup:
         What is learned from what.
     corpus : Corpus
     vocabulary : Vocabulary
+    apart : (k,) int array
+        What of the training part is set apart: a mixture with counts is fitted on it.
     model : CharModel
         With the weights from which the run starts.
     history : History
@@ -73,6 +76,7 @@ class Setup:
     held_out: int
     counts: NDArray[np.int64]
     sources: tuple[Source, ...]
+    apart: Codes = field(default_factory=lambda: np.zeros(0, np.uint8))
     device: Device = field(default_factory=Device)
     moved: str = ""
     validation_share: float = 0.0

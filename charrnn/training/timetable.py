@@ -13,6 +13,10 @@ LONGEST_CHUNK = 0.1
 trainer may last longer, while kernels are compiled: the ones after them do not."""
 
 
+MOST_RESERVED = 0.5
+"""Of the minutes of a run, what is kept for its end at the most."""
+
+
 class Timetable:
     """What is due when, by how far a run has come.
 
@@ -24,6 +28,11 @@ class Timetable:
         The held-out text of a validation.
     validation_seconds : float
         What a validation takes, about; to be set again when one is timed.
+
+    Attributes
+    ----------
+    reserved : float
+        Seconds of a run of minutes that are kept for what follows on its last step.
     """
 
     def __init__(self, setup: Setup, scorer: Scorer | None, validation_seconds: float) -> None:
@@ -33,9 +42,13 @@ class Timetable:
         self.per_pass = setup.steps_per_pass
         self.symbols_per_step = setup.train_symbols / self.per_pass
         self.validation_seconds = validation_seconds
+        self.reserved = 0.0
 
     def done(self, step: float, seconds: float) -> float:
         """Return how much of the run is over after so many steps and seconds, from 0 to 1."""
+        whole = 60 * self._train.minutes
+        if whole:
+            seconds *= whole / (whole - min(self.reserved, MOST_RESERVED * whole))
         return done_after(self._train, self.per_pass, step, seconds)
 
     def rates(self, seconds: float, step_seconds: float, most: int) -> list[float]:

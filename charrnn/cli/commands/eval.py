@@ -170,6 +170,8 @@ def _write(evaluation: "Evaluation") -> None:
     listed = listing([f"{name} {number:,}" for name, number in unknown])
     static = evaluation.static
     gain = [] if static is None else [("without learning", f"{static.nats_per_char:.4f} nats")]
+    if evaluation.network is not None:
+        gain.append(("by the network alone", f"{evaluation.network.nats_per_char:.4f} nats"))
     other_bytes = also = ""
     if evaluation.file_bytes not in (None, evaluation.num_bytes):
         other_bytes = f" as scored, {evaluation.file_bytes:,} in the files"
@@ -200,7 +202,9 @@ def _write(evaluation: "Evaluation") -> None:
 
 def _write_baselines(evaluation: "Evaluation", name: str) -> None:
     rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
-    if evaluation.static is None:
+    if evaluation.network is not None:
+        rows += [(f"{name}, with counts", evaluation), (name, evaluation.network)]
+    elif evaluation.static is None:
         rows.append((name, evaluation))
     else:
         rows += [(f"{name}, dynamic", evaluation), (name, evaluation.static)]

@@ -93,6 +93,7 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
             ("vocabulary", _vocabulary_words(checkpoint)),
             *([("labels", _label_words(checkpoint))] if checkpoint.labels else []),
             *([_mixture_row(checkpoint)] if checkpoint.mixture else []),
+            *([_counts_row(checkpoint)] if checkpoint.table is not None else []),
         ],
     )
     write("\n")
@@ -143,6 +144,14 @@ def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     shown = ", ".join(f"{part} {weight:.2f}" for part, weight in zip(parts, weights, strict=False))
     holds = "; the file holds the training texts, which these count on"
     return "mixture", f"weights: {shown}{holds if checkpoint.settings.counts else ''}"
+
+
+def _counts_row(checkpoint: "Checkpoint") -> tuple[str, str]:
+    table = checkpoint.table
+    assert table is not None
+    longest = count(table.context + 1, "character")
+    strings = f"{count(sum(table.sizes), 'string')} of up to {longest}, {size(table.num_bytes)}"
+    return "counts", f"{strings}; who has them can tell much of the training text"
 
 
 def _label_name(label: str) -> str:

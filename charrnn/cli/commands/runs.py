@@ -1,29 +1,95 @@
-"""``charrnn runs``: the runs under ./runs."""
+"""``charrnn runs``: the runs under ./runs, or how some of them differ."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from charrnn.cli.show.console import say, write_json, write_table
-from charrnn.cli.show.words import age, percent, shape, short, size
+from charrnn.cli.show.words import (
+    age,
+    clock,
+    listing,
+    loss,
+    percent,
+    scored_unit,
+    shape,
+    short,
+    shortened,
+    size,
+)
+from charrnn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from charrnn.storage.comparing import Comparison
     from charrnn.storage.listing import RunSummary
+
+Order = Literal["age", "name", "loss", "size", "parameters", "steps"]
+ORDERS: dict[Order, Callable[["RunSummary"], Any]] = {
+    "age": lambda run: -run.modified,
+    "name": lambda run: run.name,
+    # Of labels the share that is right decides; they come behind the texts.
+    "loss": lambda run: (
+        run.best_nats is None,
+        run.best_accuracy is not None,
+        run.best_nats if run.best_accuracy is None else -run.best_accuracy,
+    ),
+    "size": lambda run: -run.size_bytes,
+    "parameters": lambda run: -run.num_parameters,
+    "steps": lambda run: -run.step,
+}
+"""What the list is sorted by, the first of it first."""
+NUMBERS = "parameters", "steps", "best", "size", "age"
+TEXTS_NAMED = 2
+NAME_LENGTH = 32
 
 
 def command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Two runs or more, to show what differs between them: names, folders or .npz.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    sort: Annotated[
+        Order | None,
+        typer.Option(
+            help="Order of the list: newest, name, best loss, largest folder, most parameters or "
+            "most steps first.  [default: age]",
+            show_default=False,
+        ),
+    ] = None,
     clear_cache: Annotated[
         bool,
         typer.Option("--clear-cache", help="Delete the encoded copies of large texts; stop."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The table as one JSON list.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The list, or what differs, as JSON.")
+    ] = False,
 ) -> None:
-    """List the runs under ./runs, the newest first."""
+    """List the runs under ./runs, the newest first, or compare some.
+
+    Losses are compared where the runs hold out the same part of the same text.
+
+    Example: charrnn runs book book-2
+    """
+    if names:
+        if sort or clear_cache:
+            option = "--sort" if sort else "--clear-cache"
+            raise ConfigError(f"{option} is for the list of all runs: leave out {names[0]}")
+        if len(names) == 1:
+            raise ConfigError(
+                f"one run is nothing to compare: charrnn info {names[0]} shows it, or name another"
+            )
+        _compare(names, as_json)
+        return
+
     from charrnn.storage.folder import cache_directory
-    from charrnn.storage.listing import list_runs
 
     if clear_cache:
         from charrnn.text import remove_cache
@@ -31,33 +97,53 @@ def command(
         freed = remove_cache(cache_directory())
         say(f"{size(freed)} of encoded texts deleted")
         return
+    _list(sort or "age", as_json)
 
-    found = list_runs()
+
+def _list(order: Order, as_json: bool) -> None:
+    from charrnn.storage.folder import cache_directory
+    from charrnn.storage.listing import list_runs
+    from charrnn.text import cache_size
+
+    found = sorted(list_runs(), key=ORDERS[order])
     if as_json:
         write_json([asdict(run) for run in found])
         return
-    if not found:
+    if found:
+        _write_list(found)
+    else:
         say("there are no runs under ./runs: charrnn train corpus.txt makes one")
-        return
+    cached = cache_size(cache_directory())
+    if cached:
+        say(
+            f"{cache_directory()} has {size(cached)} of encoded texts: "
+            "charrnn runs --clear-cache deletes them"
+        )
+
+
+def _write_list(found: list["RunSummary"]) -> None:
     now = time.time()
-    write_table(
-        ("run", "model", "predicts", "parameters", "steps", "best", "size", "age", "state"),
-        [
-            (
-                run.name,
-                shape(run.model) if run.model else "?",
-                run.predict,
-                f"{run.num_parameters:,}",
-                f"{run.step:,}",
-                _best(run),
-                size(run.size_bytes),
-                age(now - run.modified),
-                run.state,
-            )
-            for run in found
-        ],
-        right=(3, 4, 5, 6, 7),
-    )
+    columns: dict[str, list[str]] = {
+        "run": [run.name for run in found],
+        "model": [shape(run.model) if run.model else "?" for run in found],
+        "text": [_texts(run) for run in found],
+        "predicts": [run.predict for run in found],
+        "parameters": [f"{run.num_parameters:,}" for run in found],
+        "steps": [f"{run.step:,}" for run in found],
+        "best": [_best(run) for run in found],
+        "size": [size(run.size_bytes) for run in found],
+        "age": [age(now - run.modified) for run in found],
+        "state": [run.state for run in found],
+    }
+    if all(run.predict in ("text", "") for run in found):
+        del columns["predicts"]
+    right = [number for number, name in enumerate(columns) if name in NUMBERS]
+    write_table(tuple(columns), zip(*columns.values(), strict=True), right=right)
+
+
+def _texts(run: "RunSummary") -> str:
+    names = [shortened(name, NAME_LENGTH) for name in run.texts]
+    return listing(names, TEXTS_NAMED)
 
 
 def _best(run: "RunSummary") -> str:
@@ -65,3 +151,61 @@ def _best(run: "RunSummary") -> str:
     if run.best_accuracy is not None:
         return f"{percent(run.best_accuracy)} right"
     return "-" if run.best_nats is None else f"{short(run.best_nats)} nats"
+
+
+def _compare(names: list[str], as_json: bool) -> None:
+    from charrnn.storage.comparing import compare_runs
+
+    found = compare_runs(names)
+    if as_json:
+        runs = [asdict(run) for run in found.runs]
+        write_json({"runs": runs, "settings": found.settings, "unlike": found.unlike})
+        return
+    rows = [*_what_they_are(found), *_what_came_of_them(found)]
+    if not found.settings:
+        say("no setting differs")
+    write_table(("", *names), rows)
+    if found.unlike:
+        say(
+            f"losses are of different parts of texts ({', '.join(found.unlike)}) and not compared: "
+            "charrnn eval FILE --model RUN scores each on one text"
+        )
+
+
+def _what_they_are(found: "Comparison") -> list[list[str]]:
+    rows = {
+        "text": [_texts(run) for run in found.runs],
+        **{name: [_value(value) for value in values] for name, values in found.settings.items()},
+        "parameters": [f"{run.num_parameters:,}" for run in found.runs],
+    }
+    return [[name, *values] for name, values in rows.items() if len(set(values)) > 1]
+
+
+def _what_came_of_them(found: "Comparison") -> list[list[str]]:
+    runs = found.runs
+    rows = [
+        ["state", *(run.state for run in runs)],
+        ["steps made", *(f"{run.step:,}" for run in runs)],
+        ["time", *(clock(run.seconds) for run in runs)],
+    ]
+    if found.unlike:
+        return rows
+    unit = scored_unit("" if runs[0].predict == "text" else runs[0].predict)
+    rows.append([f"training loss per {unit}", *(loss(run.train_nats) for run in runs)])
+    if any(run.best_nats is not None for run in runs):
+        rows.append([f"best validation loss per {unit}", *map(_scored, runs)])
+    if any(run.best_accuracy is not None for run in runs):
+        shares = (run.best_accuracy for run in runs)
+        rows.append(["right then", *("-" if part is None else percent(part) for part in shares)])
+    return rows
+
+
+def _scored(run: "RunSummary") -> str:
+    within = f" within {short(run.best_interval)}" if run.best_interval else ""
+    return loss(run.best_nats) + within
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "-"

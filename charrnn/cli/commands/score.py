@@ -99,6 +99,10 @@ def command(
             show_default=False,
         ),
     ] = None,
+    counts: Annotated[
+        bool,
+        typer.Option("--counts", help="Mix the network with what --counts counted in training."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object for each row, one a line.")
     ] = False,
@@ -124,7 +128,7 @@ def command(
     for path, _ in opened:
         say(f"model: {path}", dim=True)
     threads = 1 if flush else pick(MachineConfig, settings).count
-    with Models(checkpoints, context=context or "", threads=threads) as models:
+    with Models(checkpoints, context=context or "", counts=counts, threads=threads) as models:
         if flush and not models.division.is_lines:
             raise ConfigError("--flush is for lines, and this model scores items: leave it out")
         noun = models.division.noun if wanted.unit == "line" else wanted.unit

@@ -117,7 +117,8 @@ def _draw_table(headings: Sequence[str], cells: list[list[str]], right: set[int]
             headings[i] if headings else "",
             justify="right" if i in right else "left",
             style="" if i or headings else "bold",
-            overflow="fold",
+            overflow="ellipsis" if i in right else "fold",
+            no_wrap=i in right,  # half a number is another number
         )
     for row in cells:
         table.add_row(*map(Text, row))

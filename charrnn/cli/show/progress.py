@@ -1,8 +1,10 @@
 """A run as it goes: a display that redraws itself on a terminal, plain lines elsewhere."""
 
+import os
 import time
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -13,12 +15,21 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.show.console import make_console, say
+from charrnn.cli.show.losses import Curve, draw_losses, shows_braille
 from charrnn.cli.show.text import visible, visible_line
 from charrnn.cli.show.words import clock, loss, percent
 from charrnn.training.events import Event, Notice, Progress, Sampled, Validated
 
 SAMPLE_CHARACTERS = 600
 SAMPLE_LINES = 8
+NUMBERS_LINES = 3
+PANEL_LINES = SAMPLE_LINES + 2
+BESIDE = 100
+"""Columns from which the curve and the sample stand side by side."""
+CURVE_LINES, ABOVE = 8, 72
+"""Of a curve above the sample, and the columns from which there is one."""
+MARKS = r"[\u2801-\u28ff]+", r"(?<=[│o \u2801-\u28ff])o(?=[o \u2801-\u28ff]|$)"
+"""What is drawn of training and of validation."""
 
 
 class Display(ABC):
@@ -100,13 +111,20 @@ class LineDisplay(Display):
 
 
 class LiveDisplay(Display):
-    """A bar, the numbers and the newest sample, redrawn in place."""
+    """A bar, the numbers, the losses as a curve and the newest sample, redrawn in place.
+
+    Where labels are predicted, the curve is the share of the held-out ones that are right: that
+    chooses the best state, and their loss may rise meanwhile.
+    """
 
     seconds_between = 0.1
 
     def __init__(self, steps: int | None) -> None:
         super().__init__(steps)
         self._live = Live(console=make_console(stderr=True), auto_refresh=False)
+        self._training, self._scores, self._accuracies = Curve(), Curve(), Curve()
+        self._size = self._live.console.size
+        self._braille = shows_braille(self._live.console.encoding, os.environ)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -118,6 +136,26 @@ class LiveDisplay(Display):
         finally:
             self._live.stop()
 
+    def show(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._training.add(event.step, event.nats)
+        elif isinstance(event, Validated):
+            self._scores.add(event.step, event.nats)
+            if event.accuracy is not None:
+                self._accuracies.add(event.step, 100 * event.accuracy)
+        super().show(event)
+
+    def recall(self, log: Iterable[Mapping[str, Any]]) -> None:
+        """Take in the validations of a run that goes on, from its log."""
+        for entry in log:
+            step, nats, train_nats = map(entry.get, ("step", "nats", "train_nats"))
+            accuracy, best = entry.get("accuracy"), entry.get("best") is True
+            if entry.get("event") == "validated" and type(step) is int and type(nats) is float:
+                if type(train_nats) is float:
+                    self._training.add(step, train_nats)
+                share = accuracy if type(accuracy) is float else None
+                self.show(Validated(step, nats, best, share))
+
     def _note(self, message: str) -> None:
         self._live.console.print(Text(visible_line(message)))
 
@@ -125,18 +163,52 @@ class LiveDisplay(Display):
         parts: list[RenderableType] = []
         if self._progress is not None:
             parts += [self._bar(self._progress), self._numbers(self._progress)]
-        if self._sample is not None:
-            text = visible(self._sample.text[:SAMPLE_CHARACTERS]).expandtabs(4)
-            parts.append(
-                Panel(
-                    Text("\n".join(text.split("\n")[:SAMPLE_LINES]), overflow="fold"),
-                    title=Text(f"sample at step {self._sample.step:,}"),
-                    title_align="left",
-                    box=box.ROUNDED,
-                    border_style="dim",
-                )
-            )
+        width, height = size = self._live.console.size
+        if size != self._size:
+            # Some terminals have folded the lines of before, and no one knows where they lie now.
+            self._live.console.clear()
+            self._size = size
+        if width >= BESIDE:
+            half = width // 2
+            row = Table.grid(padding=(0, 1))
+            row.add_row(self._curve(half, PANEL_LINES), self._panel(width - half - 2, PANEL_LINES))
+            parts.append(row)
+        else:
+            if width >= ABOVE and height > NUMBERS_LINES + CURVE_LINES + PANEL_LINES:
+                parts.append(self._curve(width - 1, CURVE_LINES))
+            parts.append(self._panel(width))
         self._live.update(Group(*parts), refresh=True)
+
+    def _curve(self, width: int, height: int) -> Text:
+        """Return the losses, or nothing where they do not fit or are too few."""
+        training, scores, unit, form = self._training.points, self._scores.points, "nats", "{:.2f}"
+        if len(self._accuracies.points) > 1:
+            training, scores, unit, form = [], self._accuracies.points, "% right", "{:.1f}"
+        size = {"width": width, "height": height}
+        lines = draw_losses(
+            training, scores, **size, unit=unit, show=form.format, braille=self._braille
+        )
+        text = Text("\n".join(lines), no_wrap=True)
+        if self._braille:
+            for mark, style in zip(MARKS, ("cyan", "bold yellow"), strict=True):
+                text.highlight_regex(mark, style)
+        return text
+
+    def _panel(self, width: int, height: int | None = None) -> RenderableType:
+        """Return the newest sample, as many of its lines as there are places for."""
+        if self._sample is None:
+            return Text()
+        text = visible(self._sample.text[:SAMPLE_CHARACTERS]).expandtabs(4)
+        lines = Text(text, overflow="fold").wrap(self._live.console, max(1, width - 4))
+        return Panel(
+            Text("\n").join(lines[:SAMPLE_LINES]),
+            title=Text(f"sample at step {self._sample.step:,}"),
+            title_align="left",
+            box=box.ROUNDED,
+            border_style="dim",
+            width=width,
+            height=height,
+        )
 
     def _bar(self, progress: Progress) -> RenderableType:
         row = Table.grid(padding=(0, 2), expand=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charrnn.counts.estimating import FALLBACK_DISCOUNTS
 from charrnn.evaluation.labels.labelling import (
     Fitness,
     Floats,
@@ -34,7 +35,6 @@ from charrnn.evaluation.labels.strings import (
     count_kinds,
     longer,
 )
-from charrnn.evaluation.ngrams import FALLBACK_DISCOUNTS
 
 MAX_CONTEXT = 8
 """The longest context tried, in symbols."""

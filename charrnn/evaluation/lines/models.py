@@ -77,6 +77,8 @@ class Models:
         The models by name. The first one says how a text is read and divided.
     context : str
         See ``RowScorer``.
+    counts : bool
+        Whether networks are mixed with what was counted in training.
     threads : int
         Workers; no effect on the result.
 
@@ -87,7 +89,12 @@ class Models:
     """
 
     def __init__(
-        self, checkpoints: dict[str, Checkpoint], *, context: str = "", threads: int = 1
+        self,
+        checkpoints: dict[str, Checkpoint],
+        *,
+        context: str = "",
+        counts: bool = False,
+        threads: int = 1,
     ) -> None:
         (first, leading), *others = checkpoints.items()
         for name, checkpoint in others:
@@ -99,7 +106,9 @@ class Models:
         self._scorers: list[RowScorer] = []
         try:
             for checkpoint in checkpoints.values():
-                scorer = RowScorer(checkpoint, context=context, end=end, threads=threads)
+                model = checkpoint.model()
+                model = checkpoint.with_counts(model) if counts else model
+                scorer = RowScorer(checkpoint, model, context=context, end=end, threads=threads)
                 self._scorers.append(scorer)
         except BaseException:
             self.close()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids
 from charrnn.evaluation.pieces import WARM_UP, Pieces, Places
-from charrnn.evaluation.scorers import TextScorer
+from charrnn.evaluation.scorers import Read, TextScorer
 from charrnn.nn.model import CharModel
 from charrnn.parallel.team import Team
 
@@ -47,17 +47,11 @@ class SymbolScorer(TextScorer):
 
     def costs(self, model: CharModel, shard: int) -> Array:
         """Return the nats of a shard's symbols (T, N); behind the end of a piece they are none."""
-        some = slice(shard * self._per_shard, (shard + 1) * self._per_shard)
-        starts, ends = self.pieces.starts[some], self.pieces.ends[some]
-        T = self._steps(len(starts), int((ends - starts).max()), model.vocab_size)
-        state = self._warmed(model, starts, T)
-        return np.concatenate(
-            [costs for _, _, costs in self._windows(model, starts, ends, state, T)]
-        )
+        return np.concatenate([costs for costs, *_ in self.windows(model, shard, model.nats)])
 
-    def _warmed(self, model: CharModel, starts: Places, T: int) -> Array:
+    def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
         if self.pieces.warm_up:
-            return super()._warmed(model, starts, T)
+            return super()._warmed(model, starts, T, read)
         return np.repeat(self._begun, len(starts), axis=-1)
 
 

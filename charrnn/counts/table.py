@@ -1,0 +1,187 @@
+"""A compact table of n-grams: how likely each symbol is after a context, by what was counted.
+
+It is interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3) as a tree. A node is a
+string of the training text, and its children are the same string with one symbol more. With h the
+context, h' the same without its first symbol, and c a count::
+
+    p(x | h) = a(hx) + g(h) p(x | h')      a(hx) = (c(hx) - D[c(hx)]) / c(h.)
+    g(h) = 1 - (sum over y of a(hy))
+
+Whatever is left out of the table, and however coarsely a is written, the probabilities sum to 1.
+
+Dimensions: V vocabulary size, K levels (the longest grams have K symbols), G grams of all levels,
+T steps of a window, N streams.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.backend.arrays import Ids
+
+STEPS = 2048.0
+"""a is stored as a logarithm, in so many parts of a halving."""
+NONE = -1
+"""The node of a string that the table does not have."""
+
+Floats = NDArray[np.float64]
+Nodes = NDArray[np.int64]
+
+
+def symbol_type(vocab_size: int) -> np.dtype[Any]:
+    """Return the smallest type that holds V: for symbols, and for how many follow a string."""
+    types = (np.uint8, np.uint16, np.uint32)
+    return np.dtype(next(kind for kind in types if vocab_size <= np.iinfo(kind).max))
+
+
+class CountTable:
+    """What a text makes likely after each of its strings.
+
+    Parameters
+    ----------
+    vocab_size : int
+        V.
+    sizes : sequence of K ints
+        The grams of each level, G in all.
+    symbols : (G,) array of ``symbol_type``
+        The last symbol of each gram, level by level. In a level the grams with the same context
+        stand together, in the order of the contexts in their own level, and their symbols ascend.
+    shares : (G,) uint16 array
+        a of each gram is ``2 ** (-share / STEPS)``.
+    children : (G - sizes[-1],) array of ``symbol_type``
+        How many grams continue each one, of all levels but the last.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        sizes: Sequence[int],
+        symbols: NDArray[Any],
+        shares: NDArray[np.uint16],
+        children: NDArray[Any],
+    ) -> None:
+        self.vocab_size, self.sizes = vocab_size, tuple(sizes)
+        self.symbols, self.shares, self.children = symbols, shares, children
+        self._levels = []
+        borders = np.array([0, self.sizes[0]], np.int64)
+        at = 0
+        for size in self.sizes:
+            some = slice(at, at + size)
+            self._levels.append(_Level(borders, symbols[some], shares[some], vocab_size))
+            borders = np.concatenate([[0], np.cumsum(children[some], dtype=np.int64)])
+            at += size
+
+    @property
+    def context(self) -> int:
+        """K - 1, how many symbols before the next one matter at the most."""
+        return len(self.sizes) - 1
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes in a file."""
+        return self.symbols.nbytes + self.shares.nbytes + self.children.nbytes
+
+    def contexts(self, ids: Ids) -> list[Nodes]:
+        """Return the strings that end at each step of a text, as nodes.
+
+        Parameters
+        ----------
+        ids : (T, N) int array
+            The symbols of N streams; below 0 is none, as before the beginning of a text.
+
+        Returns
+        -------
+        list of K int arrays (T, N)
+            The nodes of the last 0, 1, ..., K - 1 symbols; ``NONE`` where the table has no such
+            string.
+        """
+        found = [np.zeros(ids.shape, np.int64)]
+        for level in self._levels[:-1]:
+            before = np.full(ids.shape, NONE, np.int64)
+            before[1:] = found[-1][:-1]
+            before[:1] = 0 if len(found) == 1 else NONE
+            found.append(level.child(before, ids))
+        return found
+
+    def probabilities(self, contexts: Sequence[Nodes], targets: Ids) -> tuple[Floats, Floats]:
+        """Return how likely each target is after its context, and how unsure the table is.
+
+        Parameters
+        ----------
+        contexts : sequence of K int arrays
+            From ``contexts``.
+        targets : int array
+            Of the same shape.
+
+        Returns
+        -------
+        probabilities : float64 array
+        left : float64 array
+            g of the longest context that has children; in (0, 1].
+        """
+        p, unsure = np.full(targets.shape, 1 / self.vocab_size), np.ones(targets.shape)
+        for level, nodes in zip(self._levels, contexts, strict=True):
+            left = level.left[nodes]
+            p = level.share(nodes, targets) + left * p
+            unsure = np.where(left < 1, left, unsure)
+        return p, unsure
+
+    def rows(self, contexts: Sequence[Nodes]) -> tuple[Floats, Floats]:
+        """Return the probabilities (V, N) of all symbols after N contexts, and g (N,) of these."""
+        N = len(contexts[0])
+        p, unsure = np.full((self.vocab_size, N), 1 / self.vocab_size), np.ones(N)
+        for level, nodes in zip(self._levels, contexts, strict=True):
+            left = level.left[nodes]
+            p *= left
+            level.add_shares(p, nodes)
+            unsure = np.where(left < 1, left, unsure)
+        return p, unsure
+
+
+class _Level:
+    """The grams of one length.
+
+    Parameters
+    ----------
+    borders : (nodes + 1,) int array
+        Where the grams of each context begin, and where the last ones end.
+    symbols, shares
+        As those of the table.
+    """
+
+    def __init__(
+        self, borders: Nodes, symbols: NDArray[Any], shares: NDArray[np.uint16], vocab_size: int
+    ) -> None:
+        self._borders, self._symbols, self._vocab_size = borders, symbols, vocab_size
+        owners = np.repeat(np.arange(len(borders) - 1), np.diff(borders))
+        self._keys = owners * vocab_size + symbols
+        self._shares = np.append(np.exp2(shares * (-1 / STEPS)), 0.0)  # the last one is of NONE
+        taken = np.bincount(owners, weights=self._shares[:-1], minlength=len(borders) - 1)
+        self.left: Floats = np.append(1 - taken, 1.0)
+        """g of each context."""
+
+    def child(self, nodes: Nodes, symbols: Ids) -> Nodes:
+        """Return the gram of each node with a symbol more, or ``NONE``."""
+        if not len(self._keys):
+            return np.full(nodes.shape, NONE, np.int64)
+        keys = nodes * self._vocab_size + symbols
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        is_there = (self._keys[place] == keys) & (nodes != NONE) & (symbols >= 0)
+        return np.where(is_there, place, NONE)
+
+    def share(self, nodes: Nodes, symbols: Ids) -> Floats:
+        """Return a of each node with a symbol more; 0 where the table has no such gram."""
+        shares: Floats = self._shares[self.child(nodes, symbols)]
+        return shares
+
+    def add_shares(self, p: Floats, nodes: Nodes) -> None:
+        """Add to p (V, N) what the symbols after each node (N,) have."""
+        known = np.flatnonzero(nodes != NONE)
+        starts = self._borders[nodes[known]]
+        counts = self._borders[nodes[known] + 1] - starts
+        columns = np.repeat(known, counts)
+        before = np.repeat(np.cumsum(counts) - counts, counts)
+        places = np.repeat(starts, counts) + np.arange(len(columns)) - before
+        p[self._symbols[places], columns] += self._shares[places]

@@ -1,0 +1,55 @@
+"""What of a training part is set apart: text that nothing learns from, on which a few numbers are
+fitted.
+
+Dimensions: n characters of a training part.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from charrnn.data.sides import Sides
+from charrnn.data.task import Task
+from charrnn.text.codes import Codes
+
+MOST = 10_000
+"""Characters that are set apart: enough for a few weights, and 1 % of a novel."""
+SHARE = 20
+"""One character of so many is set apart, if that is fewer, and of a short text up to four times as
+many: a thousand still tell something."""
+LEAST, LEAST_SHARE = 1_000, 5
+
+
+def size_apart(n: int) -> int:
+    """Return about how many characters of a training part are set apart."""
+    return min(MOST, max(n // SHARE, min(LEAST, n // LEAST_SHARE)))
+
+
+def set_apart(sides: Sides, task: Task) -> tuple[Sides, Codes]:
+    """Cut a training part in two: what is learned from, and what is set apart.
+
+    Running text is cut near its end. Of items, some are taken from all over the text, which may be
+    sorted.
+
+    Parameters
+    ----------
+    sides : Sides
+        A text, divided as the task does.
+    task : Task
+        Of text.
+    """
+    learned, apart = _cut(sides.learned, task)
+    return replace(sides, learned=learned), apart
+
+
+def _cut(learned: Codes, task: Task) -> tuple[Codes, Codes]:
+    size = size_apart(len(learned))
+    if not task.separate:
+        return learned[: len(learned) - size], learned[len(learned) - size :]
+    ends = np.flatnonzero(learned == task.end)
+    lengths = np.diff(ends, prepend=-1)
+    taken = np.zeros(len(ends), bool)
+    count = round(len(ends) * size / max(1, len(learned)))
+    taken[np.linspace(0, len(ends) - 1, count + 2, dtype=np.int64)[1:-1]] = True
+    inside = np.repeat(taken, lengths)
+    return learned[~inside], learned[inside]

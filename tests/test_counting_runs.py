@@ -1,0 +1,252 @@
+"""Runs with counts: trained, resumed, stored, scored and sampled."""
+
+import dataclasses
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn.data.apart import LEAST, MOST, set_apart, size_apart
+from charrnn.data.sides import Sides
+from charrnn.data.tasks import RunningText, SeparateItems
+from charrnn.errors import CheckpointError, ConfigError
+from charrnn.storage.checkpoint import load, save
+
+SONG = "the sea was calm and the ship lay still while men sang of a land they had left"
+WORDS = SONG.split()
+DRAWN = np.random.default_rng(0).zipf(1.4, 2_500) % len(WORDS)
+TEXT = "".join(WORDS[number] + (". " if number == 5 else " ") for number in DRAWN)
+SHORT = {"hidden_size": 12, "steps": 30, "seq_len": 16, "batch_size": 8}
+
+
+def trained(*args, **settings):
+    """Train to the end; return the model, and what was said."""
+    run = charrnn.train(*args, **settings)
+    return run, [event.message for event in run if hasattr(event, "message")]
+
+
+@pytest.fixture(scope="module")
+def run():
+    return trained(text=TEXT, counts=True, **SHORT)[0]
+
+
+def test_sizes_of_what_is_set_apart():
+    assert [size_apart(n) for n in (0, 4, 100, 1_000, 5_000, 20_000)] == [0, 0, 20, 200, 1000, 1000]
+    assert size_apart(10**5) == 5_000
+    assert size_apart(10**8) == MOST
+    sizes = [size_apart(n) for n in range(0, 300_000, 37)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] >= LEAST
+
+
+def test_running_text_is_cut_near_its_end():
+    codes = np.arange(50_000, dtype=np.uint32)
+    sides, apart = set_apart(Sides(codes, codes[:0]), RunningText())
+    np.testing.assert_array_equal(np.concatenate([sides.learned, apart]), codes)
+    assert len(apart) == 2_500
+
+
+def test_items_are_set_apart_whole_from_all_over_a_list():
+    lines = [f"{number:05}\n" for number in range(4_000)]
+    codes = np.frombuffer("".join(lines).encode(), np.uint8)
+    sides, apart = set_apart(Sides(codes, codes[:0]), SeparateItems("line", 10))
+    taken = apart.tobytes().decode().splitlines(keepends=True)
+    left = sides.learned.tobytes().decode().splitlines(keepends=True)
+    assert sorted(taken + left) == lines
+    places = [int(line) for line in taken]
+    assert len(places) == pytest.approx(200, abs=2)
+    assert max(np.diff(places)) < 30
+
+
+def test_counts_lower_the_loss_of_a_short_run(run):
+    mixed = run.model.evaluate(counts=True)
+    alone = run.model.evaluate()
+    assert mixed.network_nats == pytest.approx(alone.total_nats)
+    assert mixed.network.nats_per_char == pytest.approx(alone.nats_per_char)
+    assert mixed.nats_per_char < alone.nats_per_char - 0.15
+    assert "mixed with counts" in mixed.protocol
+    assert "counts" not in alone.protocol
+
+
+def test_the_end_says_what_counts_gain():
+    _, notices = trained(text=TEXT, counts=True, **SHORT)
+    assert any("mixed with counts of the training part" in message for message in notices)
+
+
+def test_counts_are_never_worse_than_the_opponent(run):
+    mixed = run.model.evaluate(counts=True, baselines=True)
+    ngram = next(row for row in mixed.baselines if row.name.startswith("Kneser-Ney"))
+    assert mixed.nats_per_char < ngram.nats_per_char + 0.02
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_workers_change_no_score(run, threads):
+    expected = run.model.evaluate(counts=True, threads=1).total_nats
+    assert run.model.evaluate(counts=True, threads=threads).total_nats == expected
+
+
+def test_a_resumed_run_has_the_same_counts(tmp_path):
+    corpus = tmp_path / "text.txt"
+    corpus.write_text(TEXT)
+    whole, _ = trained([corpus], counts=True, out=tmp_path / "whole", **SHORT)
+    half = charrnn.train([corpus], counts=True, out=tmp_path / "half", **SHORT)
+    half.stop()
+    *_, last = half
+    assert last.step < 30
+    assert charrnn.load(tmp_path / "half").evaluate(counts=True).network is not None
+    resumed = charrnn.resume(tmp_path / "half")
+    one, two = whole.model.checkpoint, resumed.model.checkpoint
+    assert one.counting == two.counting
+    for name in ("symbols", "shares", "children"):
+        np.testing.assert_array_equal(getattr(one.table, name), getattr(two.table, name))
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("\n".join(sorted({TEXT[n : n + 5] for n in range(0, 6000, 7)})), {"items": "line"}),
+        ("".join(f"{'ab'[n % 2]}\t{'xy'[n % 2] * 3}{n}\n" for n in range(400)), {"prompted": True}),
+        (TEXT[:3000], {"unit": "byte"}),
+        ("나는 학교에 간다. 너는 집에 온다. " * 60, {"normalize": "nfd"}),
+        (TEXT[:3000], {"members": 2}),
+        (TEXT[:3000], {"split_mode": "strided"}),
+        (TEXT[:3000], {"val_fraction": 0.0}),
+        ("ab", {}),
+        ("a" * 300, {}),
+        ("ab" * 60, {}),
+    ],
+)
+def test_every_kind_of_text_can_be_counted(text, more):
+    run = charrnn.train(text=text, counts=True, **{**SHORT, "steps": 8, **more})
+    scored = run.model.evaluate(text=text, counts=True)
+    assert np.isfinite(scored.nats_per_char)
+    assert scored.network is not None
+    prompt = {"prompt": "a"} if "prompted" in more else {}
+    assert len(run.model.sample(num_samples=3, length=8, counts=True, **prompt)) == 3
+
+
+def test_a_model_without_counts_has_none_to_mix():
+    plain = charrnn.train(text=TEXT[:2000], **{**SHORT, "steps": 2}).model
+    for call in (plain.evaluate, plain.sample):
+        with pytest.raises(ConfigError, match="train one with --counts"):
+            call(counts=True)
+
+
+def test_counts_are_of_text_or_labels_alone():
+    with pytest.raises(ConfigError, match="--predict spaces do not go together"):
+        charrnn.train(text=TEXT, counts=True, predict="spaces", steps=2)
+    pairs = "".join(f"{'ab'[n % 2]}\t{'xy'[n % 2]}{n}\n" for n in range(200))
+    labels = charrnn.train(text=pairs, counts=True, predict="label", steps=4, hidden_size=8).model
+    with pytest.raises(ConfigError, match="predicts label"):
+        labels.evaluate(counts=True)
+
+
+def test_scores_are_those_of_the_mixture(run):
+    model = run.model
+    one = model.score("the ship ", counts=True)
+    assert one.total_nats != model.score("the ship ").total_nats
+    several = model.score(["the ship ", "the sea"], counts=True)
+    assert several.total_nats[0] == pytest.approx(one.total_nats, rel=1e-5)
+    begun = model.score("the ship ", context="the men sang of ", counts=True)
+    begins = model.evaluate(text="the men sang of the ship ", counts=True, exact=True).total_nats
+    first = model.evaluate(text="the men sang of ", counts=True, exact=True).total_nats
+    assert begun.total_nats == pytest.approx(begins - first, rel=0.05)
+
+
+def test_the_likeliest_symbol_of_the_mixture_is_drawn(run):
+    model = run.model
+    drawn = model.sample("the ", length=12, temperature=0, counts=True)[4:]
+    for place, symbol in enumerate(drawn):
+        before = "the " + drawn[:place]
+        costs = {
+            chr(code): model.score(chr(code), context=before, counts=True).total_nats
+            for code in model.vocabulary.symbols
+        }
+        assert min(costs, key=costs.__getitem__) == symbol
+
+
+def test_dynamic_evaluation_has_no_counts(run):
+    with pytest.raises(ConfigError, match="--dynamic"):
+        run.model.evaluate(counts=True, dynamic=True)
+
+
+def test_counts_survive_a_file(run, tmp_path):
+    path = tmp_path / "model.npz"
+    run.model.save(path)
+    again = charrnn.load(path)
+    assert again.evaluate(text=TEXT[:500], counts=True).total_nats == pytest.approx(
+        run.model.evaluate(text=TEXT[:500], counts=True).total_nats, rel=1e-12
+    )
+
+
+def changed(path, member, change):
+    """Write a file again with one member changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    members[member] = change(members[member])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def array_changed(change):
+    def apply(data):
+        head, body = data[:128], data[128:]
+        return head + change(body)
+
+    return apply
+
+
+def of_meta(**more):
+    def apply(data):
+        text = data[data.index(b"\n") + 1 :]
+        meta = json.loads(text)
+        meta["table"] |= more
+        body = json.dumps(meta).encode()
+        head = data[: data.index(b"\n") + 1]
+        size = str(len(text)).encode()
+        padded = head.replace(b"(" + size + b",)", b"(" + str(len(body)).encode() + b",)")
+        padded = padded[:-1].rstrip(b" ")
+        return padded.ljust(len(head) - 1) + b"\n" + body
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("member", "change", "message"),
+    [
+        ("table.symbols.npy", array_changed(lambda body: body[::-1]), "not in order"),
+        ("table.symbols.npy", array_changed(lambda body: b"\xff" * len(body)), "not in order"),
+        ("table.shares.npy", array_changed(lambda body: bytes(len(body))), "no probabilities"),
+        ("table.children.npy", array_changed(lambda body: bytes(len(body))), "no tree"),
+        ("table.children.npy", array_changed(lambda body: b"\xff" * len(body)), "no tree"),
+        ("table.shares.npy", array_changed(lambda body: body[:-2]), "malformed"),
+        ("meta.npy", of_meta(sizes=[]), "malformed"),
+        ("meta.npy", of_meta(sizes=[10**12] * 3), "malformed"),
+        ("meta.npy", of_meta(sizes=[-1, 5]), "malformed"),
+        ("meta.npy", of_meta(sizes=[1] * 100), "malformed"),
+        ("meta.npy", of_meta(temperature=0.0), "impossible"),
+        ("meta.npy", of_meta(temperature="hot"), "malformed"),
+        ("meta.npy", of_meta(weights=[1e300] * 6), "malformed"),
+        ("meta.npy", of_meta(weights=[0.0] * 5), "malformed"),
+        ("meta.npy", of_meta(weights=None), "malformed"),
+    ],
+)
+def test_a_hostile_table_is_refused(run, tmp_path, member, change, message):
+    path = tmp_path / "model.npz"
+    run.model.save(path)
+    load(path)
+    changed(path, member, change)
+    with pytest.raises(CheckpointError, match=message):
+        load(path)
+
+
+def test_a_table_needs_the_setting(run, tmp_path):
+    checkpoint = run.model.checkpoint
+    settings = dataclasses.replace(checkpoint.settings, counts=False)
+    path = tmp_path / "model.npz"
+    save(path, dataclasses.replace(checkpoint, settings=settings))
+    with pytest.raises(CheckpointError, match="not those of its settings"):
+        load(path)
