@@ -7,7 +7,7 @@ FLOORS_READY := $(FLOORS)/.ready
 
 PYTEST := -m pytest -q -n auto --dist worksteal
 
-.PHONY: help install demo test check coverage floors lint types imports format corpora soak fuzz bench check-gpu clean
+.PHONY: help install demo test check coverage floors lint types imports format corpora soak fuzz bench check-gpu check-browser clean
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -91,6 +91,11 @@ check-gpu: $(READY) ## Run the tests that need an NVIDIA GPU
 	@$(BIN)/python -c "import sys; from charrnn.cuda.device import usable; gpu = usable(); \
 		sys.exit(f'check-gpu needs a GPU: {gpu}' if isinstance(gpu, str) else None)"
 	$(BIN)/python -m pytest -q tests/gpu
+
+# Chromium and its chromedriver must be on the PATH.
+check-browser: $(READY) ## Run the tests that need a browser
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
+	$(BIN)/python -m pytest -q tests/browser
 
 clean: ## Remove what was made here, but no run
 	rm -rf $(VENV) $(FLOORS) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

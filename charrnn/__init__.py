@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.evaluation.labels.evaluate import LabelEvaluation
     from charrnn.evaluation.result import Evaluation
+    from charrnn.evaluation.verbatim import Copied
     from charrnn.nn.model import CharModel
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Vocabulary, read_corpus
@@ -25,6 +26,7 @@ __all__ = [
     "CharModel",
     "CharrnnError",
     "Checkpoint",
+    "Copied",
     "EvalConfig",
     "Evaluation",
     "LabelEvaluation",
@@ -47,6 +49,7 @@ _HOMES = {
     "CharModel": "charrnn.nn.model",
     "CharrnnError": "charrnn.errors",
     "Checkpoint": "charrnn.storage.checkpoint",
+    "Copied": "charrnn.evaluation.verbatim",
     "EvalConfig": "charrnn.config",
     "Evaluation": "charrnn.evaluation.result",
     "LabelEvaluation": "charrnn.evaluation.labels.evaluate",

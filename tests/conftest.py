@@ -26,6 +26,7 @@ EXCUSES = {
     "Linux": lambda: sys.platform != "linux",
     "no forks here|workers are threads here": lambda: not FORKS,
     "no CUDA compiler": lambda: shutil.which("nvcc") is None,
+    "no node": lambda: shutil.which("node") is None,
     r"no g\+\+": lambda: shutil.which("g++") is None,
     "only root can mount": lambda: os.geteuid() != 0 or shutil.which("mount") is None,
     "a disk cannot be mounted here": lambda: True,  # as in a container, which was found by trying

@@ -8,9 +8,10 @@ import pytest
 from programs import NAMES, SMALL, TEXT, files, trained
 
 import charrnn
+from charrnn.api import line_scores, runs, scores, scoring
 from charrnn.api import model as model_module
-from charrnn.api import runs, scores
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError, VocabularyError
+from charrnn.evaluation import verbatim
 from charrnn.text.normalizing import normalized
 
 
@@ -40,7 +41,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("module", [model_module, runs, scores], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [model_module, runs, scores, scoring, line_scores, verbatim],
+    ids=lambda module: module.__name__,
+)
 def test_the_examples(folder, monkeypatch, module):
     monkeypatch.chdir(folder)
     names = {"charrnn": charrnn, "TEXT": TEXT, "np": np}

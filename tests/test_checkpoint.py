@@ -23,6 +23,7 @@ from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.nn.model import CharModel
 from charrnn.sampling.drawing import generate
 from charrnn.storage import checkpoint as module
+from charrnn.storage import meta as meta_module
 from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.training.resume import resume
@@ -193,7 +194,7 @@ def test_what_could_not_be_read_is_not_written(last, monkeypatch):
         broken = {**checkpoint.weights, name: checkpoint.weights[name] * np.float32("nan")}
         with pytest.raises(CheckpointError, match=f"{name} holds values that are not finite"):
             save(last, replace(checkpoint, weights=broken))
-    monkeypatch.setattr(module, "META_LIMIT", 100)
+    monkeypatch.setattr(meta_module, "META_LIMIT", 100)
     with pytest.raises(CheckpointError, match="join the files"):
         save(last, checkpoint)
     assert last.read_bytes() == before
@@ -353,9 +354,9 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 6": (
-        lambda meta: {**meta, "format": 6},
-        "its format is 6 and this charrnn reads 1 to 5: use a newer charrnn",
+    "format 7": (
+        lambda meta: {**meta, "format": 7},
+        "its format is 7 and this charrnn reads 1 to 6: use a newer charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),

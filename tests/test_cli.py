@@ -197,6 +197,42 @@ def test_usage_errors_end_with_2(arguments, said, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["predict", "--top", "0"], "--top 0 is out of range: it must be at least 1"),
+        (["predict", "--top", "x"], "--top 'x' is not a whole number: it must be at least 1"),
+        (
+            ["predict", "--topp", "1"],
+            "--topp (Possible options: --top): see charrnn predict --help",
+        ),
+        (["predict"], "charrnn predict new.txt"),
+        (["eval", "--columns"], "--columns"),
+        (["eval", "--json=3"], "--json"),
+        (["sample", "stray"], "(stray): see charrnn sample --help"),
+        (["trian"], "'train'?: see charrnn --help"),
+        (["--frobnicate"], "--frobnicate: see charrnn --help"),
+        (["predict", "--x\x1b[31m"], "--x"),
+    ],
+    ids=repr,
+)
+def test_usage_errors_are_one_line(arguments, said):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_defaults_in_the_help_are_those_of_the_command():
+    text = " ".join(run("bench", "--help").stdout.split())
+    assert "the one with number N. [default: cpu]" in text
+    assert "[default: float32 on the CPU, tf32 on a GPU]" in text
+    assert "auto to train" not in text
+    assert "see bench" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
         (["train", "missing.txt"], "missing.txt"),
         (["train", "empty.txt"], "empty"),
         (["train", "latin.txt", "--encoding", "utf-8"], "leave out --encoding"),

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from charrnn.cli.app import app
 from charrnn.storage.checkpoint import load
+from charrnn.text.inputs import spool
 
 pty = pytest.importorskip("pty")  # on Windows there are no such signals and terminals
 
@@ -337,3 +339,19 @@ def test_every_next_step_works_for_a_text_from_stdin(tmp_path, text, next_comman
         assert result.exit_code == 0, result.output
     result = in_process(tmp_path, "train", "--resume", "runs/stdin", "--steps", "4", "--json")
     assert json.loads(result.stdout)["step"] == 4, result.output
+
+
+def test_what_is_typed_ends_at_the_first_end_of_file():
+    keyboard, terminal = pty.openpty()
+    found = []
+    with os.fdopen(terminal, "rb") as typed:
+        reader = threading.Thread(target=lambda: found.append(spool(typed).read()), daemon=True)
+        reader.start()
+        os.write(keyboard, b"bada\nbidi\n\x04")
+        reader.join(5)
+        ended = not reader.is_alive()
+        os.write(keyboard, b"\x04")  # so that it ends in any case
+        reader.join(5)
+    os.close(keyboard)
+    assert ended
+    assert found == [b"bada\nbidi\n"]

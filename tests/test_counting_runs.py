@@ -81,13 +81,6 @@ def test_counts_are_never_worse_than_the_opponent(run):
     assert mixed.nats_per_char < ngram.nats_per_char + 0.02
 
 
-def test_a_score_is_that_of_the_probabilities_of_samples(run):
-    model = run.model
-    greedy = model.sample("the ", length=20, temperature=0, counts=True)
-    assert greedy == model.sample("the ", length=20, temperature=0, counts=True)
-    assert len(greedy) == 24
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_workers_change_no_score(run, threads):
     expected = run.model.evaluate(counts=True, threads=1).total_nats
@@ -148,6 +141,30 @@ def test_counts_are_of_text_or_labels_alone():
     labels = charrnn.train(text=pairs, counts=True, predict="label", steps=4, hidden_size=8).model
     with pytest.raises(ConfigError, match="predicts label"):
         labels.evaluate(counts=True)
+
+
+def test_scores_are_those_of_the_mixture(run):
+    model = run.model
+    one = model.score("the ship ", counts=True)
+    assert one.total_nats != model.score("the ship ").total_nats
+    several = model.score(["the ship ", "the sea"], counts=True)
+    assert several.total_nats[0] == pytest.approx(one.total_nats, rel=1e-5)
+    begun = model.score("the ship ", context="the men sang of ", counts=True)
+    begins = model.evaluate(text="the men sang of the ship ", counts=True, exact=True).total_nats
+    first = model.evaluate(text="the men sang of ", counts=True, exact=True).total_nats
+    assert begun.total_nats == pytest.approx(begins - first, rel=0.05)
+
+
+def test_the_likeliest_symbol_of_the_mixture_is_drawn(run):
+    model = run.model
+    drawn = model.sample("the ", length=12, temperature=0, counts=True)[4:]
+    for place, symbol in enumerate(drawn):
+        before = "the " + drawn[:place]
+        costs = {
+            chr(code): model.score(chr(code), context=before, counts=True).total_nats
+            for code in model.vocabulary.symbols
+        }
+        assert min(costs, key=costs.__getitem__) == symbol
 
 
 def test_dynamic_evaluation_has_no_counts(run):

@@ -9,7 +9,7 @@ from labelled_texts import names
 from typer.testing import CliRunner
 
 from charrnn.cli.app import app
-from charrnn.training.events import Finished, Notice, Validated
+from charrnn.training.events import Finished, Notice, Progress, Sampled, Validated
 
 DOC = (Path(__file__).parent.parent / "docs" / "runs.md").read_text("utf-8")
 TINY = ["--hidden-size", "8", "--num-layers", "1", "--threads", "1", "--validations", "2"]
@@ -50,7 +50,7 @@ def events_of(folder):
 
 def test_every_event_of_the_log_has_the_fields_that_are_documented(folders):
     known = documented()
-    assert set(known) == {event.kind for event in (Validated, Notice, Finished)}
+    assert set(known) == {event.kind for event in (Validated, Progress, Sampled, Notice, Finished)}
     seen = set()
     for folder in folders:
         events = events_of(folder)

@@ -99,6 +99,43 @@ def test_what_cannot_be_learned_is_refused(items, message):
     assert len(refusal(items)) < 300
 
 
+@pytest.mark.parametrize("count", [10, 13, 20, 35, 50, 51, 200])
+def test_swapped_columns_are_refused_however_few(count):
+    """Names are longer than some labels and shorter than others; a few occur twice."""
+    right = [
+        Labelled(["ham", "a long label", "x"][n % 3], f"name {n - (n % 7 == 6)}")
+        for n in range(count)
+    ]
+    check_labelled(right)
+    assert "are the columns swapped?" in refusal([Labelled(b, a) for a, b in right])
+    short = [Labelled(f"a long label {n % 3}", f"n{n}") for n in range(count)]
+    assert f"{count} labels, and 3 different texts: are the columns swapped?" in refusal(
+        [Labelled(b, a) for a, b in short]
+    )
+
+
+def test_a_small_sample_of_many_labels_passes():
+    """Labels longer than texts, and nearly one of their own for each, are not swapped columns."""
+    labels = [f"Portuguese {n}" for n in range(14)] + ["Portuguese 0"]
+    assert check_labelled([Labelled(label, f"S{n}") for n, label in enumerate(labels)])
+    with pytest.raises(ConfigError, match="every one of 14 items has a label of its own"):
+        check_labelled([Labelled(label, f"S{n}") for n, label in enumerate(labels[:14])])
+
+
+@pytest.mark.parametrize("count", [2, 4, 10])
+def test_swapped_columns_of_a_few_sentences_are_refused(count):
+    words = [f"the/D cat{n}/N sat{n}/V on{n % 3}/P a/D" for n in range(count)]
+    check_tagged(tagged(*words))
+    swapped = tagged(*(" ".join("/".join(w.split("/")[::-1]) for w in s.split()) for s in words))
+    assert "are the columns swapped?" in refusal(swapped, check_tagged)
+
+
+def test_few_tokens_may_have_more_tags():
+    """Bases of DNA: each tag occurs often, so nothing is swapped."""
+    bases = [f"{base}/T{n % 9}" for n, base in enumerate("ACGT" * 20)]
+    check_tagged(tagged(" ".join(bases[:40]), " ".join(bases[40:])))
+
+
 def test_labels_of_any_language_pass():
     labels = ["a" * 100, "\u0645\u06cc\u200c\u062e", "e\u0301", "👩\u200d👧", "New York"]
     assert check_labelled([*map(Labelled, labels, "abcde")]) == [

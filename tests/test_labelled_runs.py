@@ -255,6 +255,24 @@ def test_the_likeliest_labels_have_their_probabilities(folder):
     assert shown.endswith("\tbada\n")
 
 
+def test_a_text_in_place_of_a_file_is_told_how_to_be_given(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("predict", "the cat", "--model", folder / "label")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "error: the cat: no such file or folder: check the name, or give a text itself as --text"
+    )
+    Path("a[1].txt").write_text("bada\n", encoding="utf-8")
+    assert run("predict", "a*.txt", "--model", folder / "label").stdout == "open\tbada\n"
+
+
+def test_who_types_texts_is_told_how_they_end(folder, monkeypatch):
+    words = ("predict", "-", "--model", folder / "label")
+    assert "Ctrl-D" not in run(*words, stdin="bada\n").stderr
+    monkeypatch.setattr("charrnn.cli.commands.predict.is_terminal", lambda stream: True)
+    assert "Ctrl-D ends them" in run(*words, stdin="bada\n").stderr
+
+
 def test_tags_are_predicted_for_lines_and_for_tokens(folder):
     model = ("--model", folder / "tags")
     result = run("predict", "--text", "the 7 cat", *model)
@@ -290,6 +308,38 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
     assert "texts to learn from" in plan.stdout
 
 
+def test_the_plan_gives_the_length_as_it_was_given(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("train", folder / "label.txt", "--predict", "label", "--plan")
+    assert "labels best after so many steps" in run(*words, "--steps", 5).stdout
+    assert "labels best after 2 min" in run(*words, "--minutes", 2, "--threads", 2).stdout
+
+
+def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("train", folder / "label.txt", "--predict", "label", "--steps", 5)
+    small = ("--hidden-size", 8, "--members", 1)
+    for more, mixed, kept in (
+        ((), True, False),
+        (("--counts",), True, True),
+        (("--counts", "--no-ngrams"), True, True),
+        (("--no-ngrams",), False, False),
+        (("--val-fraction", 0), False, False),
+    ):
+        plan = run(*words, *more, "--plan").stdout
+        assert ("mixed with" in plan) == mixed
+        assert ("will hold the training texts" in plan) == kept
+        assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
+    counted = run(*words, *small, "--counts", "--out", "a").stderr
+    assert "notice: the checkpoint holds the training texts" in counted
+    assert "of the labels right by the network alone" in counted
+    text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
+    assert "tell much of the training text" in run(*text, *small).stderr
+    alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
+    assert "holds the training texts" not in alone
+    assert "network alone" not in alone
+
+
 def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("names.tsv").write_text(names(), encoding="utf-8")
@@ -318,7 +368,7 @@ def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
         (["--prompted"], "after a prompt"),
         (["--prompted", "--items", "file"], "--prompted"),
         (["--directions", "2"], "--predict"),
-        (["--counts"], "--predict label"),
+        (["--counts", "--predict", "spaces"], "--counts"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(tmp_path, monkeypatch, words, said):
@@ -345,6 +395,18 @@ def test_options_of_other_models_are_refused(folder, predict, words, said):
     assert result.exit_code == 2
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["predict", "eval"])
+def test_a_file_of_bytes_names_what_helps_a_model_of_characters(folder, tmp_path, command):
+    path = tmp_path / "bytes.dat"
+    path.write_bytes(bytes(range(256)) * 8)
+    result = run(command, path, "--model", folder / "label")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].endswith(
+        "it looks like binary data: name a text file or its --encoding, or read it with --errors "
+        "replace or --errors skip"
+    )
 
 
 def test_a_model_of_text_predicts_no_label(tmp_path):
@@ -437,6 +499,49 @@ def test_a_prompt_that_a_text_of_labels_does_not_have_is_told(prompted, tmp_path
     list(new(tmp_path / "run", tmp_path / "a.txt", prompted=True, steps=3).train())
     told = run("sample", "--prompt", "bleu", "--model", tmp_path / "run").stderr
     assert "no prompt of the text is 'bleu': did you mean blue?" in told
+
+
+# What was held out, and what was fitted there
+
+
+@pytest.mark.parametrize("ngrams", [True, False])
+def test_figures_of_what_the_weights_were_fitted_on_say_so(folder, tmp_path, ngrams):
+    path = folder / "label"
+    if not ngrams:
+        path = tmp_path / "run"
+        list(new(path, folder / "label.txt", predict="label", ngrams=False, steps=3).train())
+    own = json.loads(run("eval", "--model", path, "--json").stdout)
+    fitted = "the weights of the mixture were" if ngrams else "the temperature was"
+    assert f"and {fitted} fitted: charrnn eval FILE" in own["protocol"]
+    assert own["fitted_here"] is True
+    (tmp_path / "test.tsv").write_text(names(60, 9), encoding="utf-8")
+    other = json.loads(run("eval", tmp_path / "test.tsv", "--model", path, "--json").stdout)
+    assert "fitted:" not in other["protocol"]
+    assert other["fitted_here"] is False
+
+
+def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder, tmp_path):
+    (tmp_path / "val.tsv").write_text(names(80, 7), encoding="utf-8")
+    (tmp_path / "test.tsv").write_text(names(80, 9), encoding="utf-8")
+    list(
+        prepare(
+            [folder / "label.txt"],
+            val=[tmp_path / "val.tsv"],
+            model=ModelConfig(hidden_size=8, members=1),
+            train=TrainConfig(predict="label", steps=3),
+            out=tmp_path / "run",
+        ).train()
+    )
+    model = charrnn.load(tmp_path / "run")
+    assert model.evaluate([tmp_path / "val.tsv"]).fitted_here
+    assert not model.evaluate([tmp_path / "test.tsv"]).fitted_here
+
+
+def test_what_nothing_was_fitted_on_says_nothing(folder):
+    alone = replace(load(folder / "tags" / "best.npz"), mixture=(), ngrams=None)
+    found = evaluate_labels(alone)
+    assert found.protocol.startswith("what was held out of training; ")
+    assert not found.fitted_here
 
 
 # Counts

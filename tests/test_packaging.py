@@ -1,4 +1,4 @@
-"""What is installed: the wheel and the source archive hold the kernels of the GPU engine."""
+"""What is installed: the wheel and the source archive hold more than Python's files."""
 
 import subprocess
 import sys
@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 KERNELS = ROOT / "charrnn" / "cuda" / "kernels"
+WEB = ROOT / "charrnn" / "exports" / "page" / "web"
+PAGE = {f"charrnn/views/report/page.{kind}" for kind in ("css", "js")}
 
 
 def build(kind, folder):
@@ -28,15 +30,17 @@ def build(kind, folder):
     return folder / done.stdout.split()[-1]
 
 
-def test_archives_hold_the_kernels(tmp_path):
+def test_archives_hold_kernels_and_the_parts_of_pages(tmp_path):
     pytest.importorskip("hatchling")
     kernels = {f"charrnn/cuda/kernels/{path.name}" for path in KERNELS.iterdir()}
     assert {Path(name).suffix for name in kernels} == {".cu", ".cuh"}
+    parts = {path.relative_to(ROOT).as_posix() for path in WEB.rglob("*.*")}
+    assert {Path(name).suffix for name in parts} == {".css", ".html", ".js"}
     with zipfile.ZipFile(build("wheel", tmp_path)) as wheel:
-        assert kernels <= set(wheel.namelist())
+        assert kernels | parts | PAGE <= set(wheel.namelist())
     with tarfile.open(build("sdist", tmp_path)) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert kernels <= names
+    assert kernels | parts | PAGE <= names
 
 
 def test_each_cuda_has_an_extra():

@@ -83,6 +83,12 @@ def use_scores(folder, monkeypatch):
     assert len(scores) == 3
 
 
+def use_copied(folder, monkeypatch):
+    found = charrnn.load(folder / "runs" / "t").copied(["pack my box", "zzz"])
+    assert isinstance(found, charrnn.Copied)
+    assert [text.longest for text in found.texts] == [11, 1]
+
+
 def use_evaluation(folder, monkeypatch):
     model = charrnn.load(folder / "runs" / "t")
     found = model.evaluate()
@@ -153,6 +159,7 @@ USES = {
     "CharModel": use_model,
     "CharrnnError": use_error,
     "Checkpoint": use_model,
+    "Copied": use_copied,
     "EvalConfig": use_configs,
     "Evaluation": use_evaluation,
     "LabelEvaluation": use_labels,

@@ -104,11 +104,11 @@ def content(path):
 
 
 def log_of(directory):
-    """The log but the time it took and the interruptions."""
+    """The log but the time it took, what is only in it now and then, and the interruptions."""
     return [
         {name: value for name, value in event.items() if name not in TIMES}
         for event in read_log(directory)
-        if event.get("reason") != "interrupted"
+        if event.get("reason") != "interrupted" and event["event"] not in ("sampled", "progress")
     ]
 
 

@@ -1,13 +1,16 @@
 """What a program draws from a model."""
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.config import DeviceConfig, SampleConfig
 from charrnn.errors import ConfigError
+from charrnn.evaluation.verbatim import Copied, copied_from_training
 from charrnn.nn.model import CharModel
 from charrnn.sampling.drawing import generate
 from charrnn.sampling.items import check_seed, full_prompt, known_items, sample_items
+from charrnn.sampling.stopping import check_rules
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import fitting_text
 from charrnn.training.devices import drawing_predictor
@@ -46,6 +49,7 @@ def drawn(
         if config.stop is not None:
             raise ConfigError("stop has no place here: an item that is drawn ends at its end")
         check_seed(checkpoint, seed)
+        check_rules(vocabulary, config, task.end)
         known = known_items(checkpoint, cache_dir=cache_dir) if novel else None
         items = sample_items(
             checkpoint,
@@ -59,6 +63,7 @@ def drawn(
             together=together,
         )
         return [item.text for item in items]
+    check_rules(vocabulary, config)
     texts = [seed] * config.num_samples
     for number, piece in generate(
         model, vocabulary, config, seed=seed, threads=count, together=together
@@ -67,3 +72,21 @@ def drawn(
     if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
         texts = [unicodedata.normalize("NFC", text) for text in texts]
     return texts
+
+
+def copied(checkpoint: Checkpoint, texts: str | Sequence[str], cache_dir: Path | None) -> Copied:
+    """Compare texts with what a model learned: see ``Model.copied``.
+
+    Raises
+    ------
+    CharrnnError
+        If there is no text, or the training text is gone.
+    """
+    vocabulary, newlines = checkpoint.vocabulary, checkpoint.text.newlines
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    if not any(texts):
+        raise ConfigError("there is nothing to compare: give texts with characters")
+    codes = [
+        vocabulary.text_to_codes(fitting_text(text, vocabulary, newlines)[0]) for text in texts
+    ]
+    return copied_from_training(checkpoint, codes, cache_dir=cache_dir)

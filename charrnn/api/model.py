@@ -3,28 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
-from charrnn.api.drawing import drawn
+from charrnn.api.drawing import copied, drawn
 from charrnn.api.evaluating import evaluation
 from charrnn.api.labels import predictions
-from charrnn.api.scores import Scores, score_text
+from charrnn.api.scoring import ScoringModel
 from charrnn.api.settings import check_names, pick, takes
 from charrnn.config import DeviceConfig, EvalConfig, SampleConfig, TextConfig
-from charrnn.errors import CheckpointError, ConfigError
+from charrnn.errors import CheckpointError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.result import Evaluation
+from charrnn.evaluation.verbatim import Copied
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint, save
 from charrnn.storage.folder import cache_directory
 from charrnn.system.machine import available_cores
 from charrnn.text import Vocabulary
 
-Unknown = Literal["score", "error"]
 
-
-class Model:
+class Model(ScoringModel):
     """A trained model: `charrnn.load` and `charrnn.train` give one.
 
     Parameters
@@ -76,30 +75,10 @@ class Model:
         )
 
     @overload
-    def sample(
-        self,
-        seed: str = "",
-        *,
-        num_samples: None = None,
-        prompt: str | None = None,
-        novel: bool = False,
-        threads: int | None = None,
-        device: str | None = None,
-        **settings: Any,
-    ) -> str: ...
+    def sample(self, seed: str = "", *, num_samples: None = None, **more: Any) -> str: ...
 
     @overload
-    def sample(
-        self,
-        seed: str = "",
-        *,
-        num_samples: int,
-        prompt: str | None = None,
-        novel: bool = False,
-        threads: int | None = None,
-        device: str | None = None,
-        **settings: Any,
-    ) -> list[str]: ...
+    def sample(self, seed: str = "", *, num_samples: int, **more: Any) -> list[str]: ...
 
     @takes(SampleConfig, leave_out=["num_samples"])
     def sample(
@@ -134,7 +113,8 @@ class Model:
         **settings
             The other fields of `SampleConfig`: ``length`` in characters (500), of an item at the
             most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
-            it; ``random_seed``, with which the text is the same every time.
+            it, or several, the first of which does; ``allow``, the characters that may be drawn,
+            in one text; ``random_seed``, with which the text is the same every time.
 
         Returns
         -------
@@ -146,7 +126,8 @@ class Model:
         VocabularyError
             If the seed has a character that the model does not know.
         ConfigError
-            If a setting is unknown or out of range, or has no meaning for this model.
+            If a setting is unknown or out of range, or has no meaning for this model; if it does
+            not know a character of ``stop`` or ``allow``.
         CharrnnError
             If ``novel`` items do not turn up.
 
@@ -175,57 +156,33 @@ class Model:
         )
         return texts[0] if num_samples is None else texts
 
-    def score(self, text: str, *, context: str = "", unknown: Unknown = "score") -> Scores:
-        r"""Return what each character of a text costs the model.
-
-        The score of a character depends on what precedes it alone. The first one follows on the
-        ``context`` or, without one, on what `sample` begins with: a line end, if the vocabulary
-        has one, else its first symbol. So ``exp(-total_nats)`` is the probability with which
-        `sample` draws the text. A model of items reads a text as its own: each item follows on
-        the end of another, and its own end is one of its characters.
+    def copied(self, texts: str | Sequence[str]) -> Copied:
+        r"""Return how much of some texts stands verbatim in the text that the model learned.
 
         Parameters
         ----------
-        text : str
-            m characters. They are read in one stream: a long text is scored faster by `evaluate`,
-            which does not say what each of them costs.
-        context : str
-            What the model reads before; it costs nothing. For a model of items, how the first
-            item begins.
-        unknown : "score" or "error"
-            Whether characters that the model does not know are charged as `evaluate` does, by the
-            share of new symbols in its training text, or are an error. The model reads neither
-            these nor unknown ones in the context.
+        texts : str or sequence of str
+            Such as `sample` draws them, without the seed. A model of items reads each as one.
 
         Returns
         -------
-        Scores
-            ``nats (m,)``, ``symbols``, and totals. In a notebook it shows itself as a heat map.
+        Copied
+            The longest run and the share of new n-grams, of each text and of all, beside those of
+            held-out text. In a notebook it shows itself as a table.
 
         Raises
         ------
         CorpusError
-            If the text is empty.
-        VocabularyError
-            If a character is unknown and ``unknown`` is "error", or is half of one.
+            If the training text is gone or has changed.
 
         Examples
         --------
-        >>> model = charrnn.load("runs/corpus")
-        >>> scores = model.score("jugs")
-        >>> scores.symbols, scores.nats.shape
-        (('j', 'u', 'g', 's'), (4,))
-        >>> bool(scores.total_nats == scores.nats.sum())
-        True
-        >>> model.score("s", context="jug").characters
-        1
+        >>> found = charrnn.load("runs/corpus").copied("pack my jugs")
+        >>> found.all.run, found.all.share(8)
+        ('pack my ', 0.8)
         """
-        if unknown not in ("score", "error"):
-            raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
         self._check_writes()
-        if self.checkpoint.settings.prompted:
-            raise ConfigError("score would charge the prompt: evaluate(text=...) reads it instead")
-        return score_text(self.checkpoint, self.network, text, context=context, unknown=unknown)
+        return copied(self.checkpoint, texts, self._cache_dir)
 
     def predict(
         self,
@@ -373,12 +330,6 @@ class Model:
         if not path.parent.is_dir():
             raise CheckpointError(f"{path} cannot be written: there is no folder {path.parent}")
         save(path, self.checkpoint, verify=True)
-
-    def _check_writes(self) -> None:
-        """Refuse a model of labels, which predicts no text."""
-        if self.checkpoint.labels:
-            predict = self.checkpoint.settings.predict
-            raise ConfigError(f"this model predicts {predict} and no text: use predict")
 
     @property
     def _cache_dir(self) -> Path | None:

@@ -1,18 +1,21 @@
 """What each character of a text costs a model."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.api.tables import table
 from charrnn.backend.arrays import Ids
 from charrnn.data.items import id_of
+from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.cost import Cost
+from charrnn.evaluation.lines.parts import cells as cells_of
+from charrnn.evaluation.lines.parts import text_of
+from charrnn.evaluation.lines.scoring import NoPrompt
 from charrnn.evaluation.novelty import Novelty
 from charrnn.evaluation.scorers import LOGITS
 from charrnn.evaluation.written import written_length
@@ -22,9 +25,11 @@ from charrnn.parallel.team import Team
 from charrnn.sampling.drawing import encode_seed
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import Vocabulary, fitting_text
-from charrnn.text.codes import Codes, to_text
-from charrnn.text.normalizing import starts_anew
+from charrnn.text.codes import Codes
 from charrnn.views.heat import Cell, heat_map
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 WINDOW = 1024
 """Characters read at once."""
@@ -71,6 +76,11 @@ class Scores(Cost):
     context: str = ""
 
     @property
+    def per_char(self) -> "PerChar":
+        """The m characters, each with what it costs; ``per_char.to_pandas()`` is a table."""
+        return PerChar(self.symbols, self.nats, self.unknown)
+
+    @property
     def bits(self) -> NDArray[np.float64]:
         """The same as ``nats`` with logarithms to base 2, as (m,)."""
         bits: NDArray[np.float64] = self.nats / np.log(2)
@@ -92,6 +102,10 @@ class Scores(Cost):
         """Return m."""
         return len(self.symbols)
 
+    def to_pandas(self) -> "DataFrame":
+        """Return the table of ``per_char``."""
+        return self.per_char.to_pandas()
+
     def __repr__(self) -> str:
         return f"Scores({self._summary()})"
 
@@ -106,6 +120,67 @@ class Scores(Cost):
             f"{self.total_nats:,.2f} nats, {self.nats_per_char:.3f} nats or "
             f"{self.bits_per_char:.3f} bits a character, perplexity {self.perplexity:.2f}"
         )
+
+
+class PerChar(Sequence[tuple[str, float]]):
+    """The characters of a text, as pairs of a symbol and what it costs in nats.
+
+    Parameters
+    ----------
+    symbols : tuple of str
+        m symbols.
+    nats, unknown : (m,) arrays
+        As of ``Scores``.
+
+    Examples
+    --------
+    >>> per_char = charrnn.load("runs/corpus").score("jug").per_char
+    >>> [symbol for symbol, nats in per_char if nats < 1]
+    ['u', 'g']
+    """
+
+    def __init__(
+        self,
+        symbols: tuple[str, ...],
+        nats: NDArray[np.float64],
+        unknown: NDArray[np.bool_],
+    ) -> None:
+        self.symbols, self.nats, self.unknown = symbols, nats, unknown
+
+    def __len__(self) -> int:
+        """Return m."""
+        return len(self.symbols)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[str, float]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "PerChar": ...
+
+    def __getitem__(self, place: int | slice) -> "tuple[str, float] | PerChar":
+        """Return one of them, or some."""
+        if isinstance(place, slice):
+            return PerChar(self.symbols[place], self.nats[place], self.unknown[place])
+        return self.symbols[place], float(self.nats[place])
+
+    def to_pandas(self) -> "DataFrame":
+        """Return a pandas ``DataFrame``: ``symbol``, ``nats``, ``bits``, ``unknown``.
+
+        Raises
+        ------
+        ConfigError
+            If pandas is not installed.
+        """
+        return table(
+            symbol=list(self.symbols),
+            nats=self.nats,
+            bits=self.nats / np.log(2),
+            unknown=self.unknown,
+        )
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"({symbol!r}, {nats:.3f})" for symbol, nats in self[:5])
+        return f"PerChar([{shown}{', ...' if len(self) > 5 else ''}])"
 
 
 def score_text(
@@ -133,6 +208,9 @@ def score_text(
         for part in (context, text)
     )
     pieces = [*_pieces(checkpoint, before, codes)]
+    if isinstance(checkpoint.task, PromptedItems):
+        pieces, prompt = _after_prompts(checkpoint, before, pieces)
+        context = context + prompt
     if not any(len(piece) for _, piece in pieces):
         what = "has no item with a character" if len(codes) else "is empty"
         raise CorpusError(f"there is nothing to score: the text {what}")
@@ -152,7 +230,20 @@ def score_text(
         )
     new = int(np.count_nonzero(~known))
     reserved = novelty.charge(len(codes) - new, new) - new * novelty.cost
-    cells = tuple(_cells(vocabulary, codes, nats, known))
+    return scores_of(checkpoint, codes, nats, known, reserved=reserved, context=context)
+
+
+def scores_of(
+    checkpoint: Checkpoint,
+    codes: Codes,
+    nats: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    *,
+    reserved: float,
+    context: str,
+) -> Scores:
+    """Return the scores of symbols (m,) that cost so many nats each; see ``Scores``."""
+    vocabulary = checkpoint.vocabulary
     return Scores(
         total_nats=float(nats.sum()) + reserved,
         characters=len(codes),
@@ -161,7 +252,7 @@ def score_text(
         nats=nats,
         unknown=~known,
         reserved_nats=reserved,
-        cells=cells,
+        cells=tuple(cells_of(vocabulary, codes, nats, known)),
         context=context,
     )
 
@@ -191,6 +282,27 @@ def _pieces(checkpoint: Checkpoint, before: Codes, codes: Codes) -> Iterator[tup
         yield begin, item[:-1] if nothing_known else item
 
 
+def _after_prompts(
+    checkpoint: Checkpoint, before: Codes, pieces: Sequence[tuple[Ids, Codes]]
+) -> tuple[list[tuple[Ids, Codes]], str]:
+    """Return pieces whose prompts are among what is read first, and the prompt of the first."""
+    task, vocabulary = checkpoint.task, checkpoint.vocabulary
+    assert isinstance(task, PromptedItems)
+    found, first = [], ""
+    for number, (begin, codes) in enumerate(pieces):
+        size = 0
+        if number or task.border not in before:
+            borders = np.flatnonzero(codes == task.border)
+            if not len(borders):
+                raise NoPrompt(number, task.border_name)
+            size = int(borders[0]) + 1
+        if number == 0:
+            first = text_of(vocabulary, codes[:size])
+        prompt, _ = vocabulary.encode_known(codes[:size])
+        found.append((np.concatenate([begin, prompt]), codes[size:]))
+    return found, first
+
+
 def _nats(
     network: CharModel, vocabulary: Vocabulary, begin: Ids, codes: Codes
 ) -> NDArray[np.float64]:
@@ -210,33 +322,3 @@ def _symbol(vocabulary: Vocabulary, code: int) -> str:
     if vocabulary.unit == "char" or chr(code).isascii():
         return chr(code)
     return f"\\x{code:02x}"
-
-
-def _cells(
-    vocabulary: Vocabulary,
-    codes: Codes,
-    nats: NDArray[np.float64],
-    known: NDArray[np.bool_],
-) -> Iterator[Cell]:
-    """Return whole characters: bytes of one belong together, and so do parts of a letter."""
-    starts = np.ones(len(codes), np.bool_)
-    if vocabulary.unit == "byte":
-        starts[1:] = codes[1:] & 0xC0 != 0x80
-    elif vocabulary.normalize == "nfd":
-        starts[1:] = [starts_anew(chr(code)) for code in codes[1:].tolist()]
-    borders = [*np.flatnonzero(starts).tolist(), len(codes)]
-    for start, stop in pairwise(borders):
-        yield Cell(
-            text=_character(vocabulary, codes[start:stop]),
-            nats=float(nats[start:stop].sum()),
-            symbols=stop - start,
-            unknown=not known[start:stop].all(),
-        )
-
-
-def _character(vocabulary: Vocabulary, codes: Sequence[int] | Codes) -> str:
-    array = np.asarray(codes)
-    if vocabulary.unit == "byte":
-        return array.astype(np.uint8).tobytes().decode("utf-8", "replace")
-    text = to_text(array)
-    return unicodedata.normalize("NFC", text) if vocabulary.normalize == "nfd" else text

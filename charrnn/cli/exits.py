@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -16,6 +16,9 @@ from charrnn.errors import CharrnnError, ConfigError
 MEMORY_ADVICE = (
     "make --hidden-size, --num-layers, --members, --batch-size or --seq-len smaller, or free memory"
 )
+
+
+UsageError: Any = typer.BadParameter.__base__  # typer gives no other public name for it
 
 
 class ExitCode(IntEnum):
@@ -39,6 +42,10 @@ def one_line_errors() -> Iterator[None]:
             sys.stdout.flush()  # here a full disk can still be told; at exit it cannot
     except ConfigError as error:
         end(str(error), ExitCode.USAGE)
+    except UsageError as error:
+        if "\n" in error.message:  # all of the help, where nothing was asked for
+            raise
+        end(_usage_message(error), ExitCode.USAGE)
     except CharrnnError as error:
         end(str(error), ExitCode.ERROR)
     except KeyboardInterrupt:
@@ -60,6 +67,13 @@ def end(message: str, code: ExitCode) -> NoReturn:
     finally:
         _drop_output()
         raise typer.Exit(code) from None
+
+
+def _usage_message(error: Any) -> str:
+    """Return what is wrong with the words of a command, and where they are explained."""
+    said = error.format_message().rstrip(".")
+    where = "" if error.ctx is None else f": see {error.ctx.command_path} --help"
+    return f"{said[:1].lower()}{said[1:]}{where}"
 
 
 def _os_message(error: OSError) -> str:

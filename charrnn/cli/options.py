@@ -87,7 +87,7 @@ class Command(TyperCommand):
 def takes(
     *groups: type[Settings],
     leave_out: Sequence[str] = (),
-    defaults: Mapping[type[Settings], str] = types.MappingProxyType({}),
+    defaults: Mapping[type[Settings] | str, str] = types.MappingProxyType({}),
 ) -> Callable[[Function], Function]:
     """Give a command one option for each field of ``groups``, in place of its ``**settings``.
 
@@ -97,8 +97,9 @@ def takes(
         The settings; `pick` makes one of each out of what the command gets.
     leave_out : sequence of str
         Fields without an option.
-    defaults : mapping of type[Settings] to str
-        What the help says of the defaults of a group, where they are not those of the settings.
+    defaults : mapping of type[Settings] or str to str
+        What the help says of the defaults of a group, or of one field, where they are not those of
+        the settings.
     """
 
     def decorate(function: Function) -> Function:
@@ -109,7 +110,7 @@ def takes(
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
         made = [
-            _parameter(group, item, hint, defaults.get(group))
+            _parameter(group, item, hint, defaults.get(item.name, defaults.get(group)))
             for group in groups
             for item, hint in _hinted_fields(group)
             if item.name not in leave_out
@@ -154,7 +155,7 @@ def _parameter(
         *short,
         help=item.metadata["help"] + (f"  [{'; '.join(notes)}]" if notes else ""),
         metavar=None if kind is bool else form or _metavar(kind),
-        parser=_number_parser(kind, name, wanted) if kind in (int, float) else None,
+        parser=number_parser(kind, name, wanted) if kind in (int, float) else None,
         show_default=False,
         rich_help_panel=PANELS.get(group.__name__),
     )
@@ -168,6 +169,8 @@ def _parameter(
 
 
 def _kind(hint: Any) -> Any:
+    if tuple[str, ...] in get_args(hint):
+        return list[str]
     if get_origin(hint) in (Union, types.UnionType):
         return next(option for option in get_args(hint) if option is not type(None))
     return hint
@@ -177,8 +180,8 @@ def _metavar(kind: Any) -> str:
     return {int: "N", float: "X"}.get(kind, "TEXT")
 
 
-def _number_parser(kind: Any, name: str, wanted: str) -> Callable[[str], int | float]:
-    """Return a reader of numbers that names the allowed range; the settings check it."""
+def number_parser(kind: Any, name: str, wanted: str) -> Callable[[str], int | float]:
+    """Return a reader of numbers that names the allowed range; who gets them checks it."""
     noun = "a whole number" if kind is int else "a number"
 
     def parse(text: str) -> int | float:

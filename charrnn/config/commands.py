@@ -80,7 +80,12 @@ class SampleConfig(Settings):
     min_p: float | None = setting(
         None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
     )
-    stop: str | None = setting(None, "Stop after this text.")
+    stop: str | tuple[str, ...] | None = setting(
+        None, "Stop after this text; of several --stop the one that comes first."
+    )
+    allow: str | None = setting(
+        None, "Draw these characters alone, as in --allow 0123456789.", form="CHARS"
+    )
     counts: bool = setting(
         False, "Draw from the network mixed with what --counts counted in training."
     )
@@ -88,6 +93,13 @@ class SampleConfig(Settings):
     random_seed: int | None = setting(
         None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
     )
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """All stop texts."""
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else self.stop
 
 
 @dataclass(frozen=True, kw_only=True)

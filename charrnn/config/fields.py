@@ -146,6 +146,10 @@ def _checked(name: str, metadata: Mapping[str, Any], hint: Any, value: Any) -> A
         if value not in get_args(kind):
             raise ConfigError(f"{name} {value!r} is none of {', '.join(map(str, get_args(kind)))}")
         return value
+    if tuple[str, ...] in options and isinstance(value, list | tuple):
+        if not all(isinstance(text, str) for text in value):
+            raise ConfigError(f"{name} {value!r:.40} is not of texts alone")
+        return tuple(value)
     wanted = range_text(metadata)
     whole = type(value) is int
     if kind is float and whole and abs(value) <= sys.float_info.max:

@@ -42,7 +42,8 @@ class ModelConfig(Settings):
     )
     directions: int | None = setting(
         None,
-        "Directions in which a text is read: 1 from its beginning, 2 from its end too, for labels.",
+        "Read a text from its beginning (1), or by a second layer from its end too (2), so that a "
+        "label follows from what is on both sides of it. 2 needs --predict.",
         low=1,
         high=2,
         auto="2 for tags and what is restored, else 1",

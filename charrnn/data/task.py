@@ -53,6 +53,10 @@ class Task(ABC):
         The labels that are predicted; empty for the next symbol.
     head : "step" or "item"
         Whether something is predicted at each step, or once for an item.
+    hints : tuple of str
+        What the user should be told of the files of a new run, one line each.
+    fitting : str
+        What another option learns from them, where nothing can be learned as asked.
     """
 
     items: str = ""
@@ -61,6 +65,8 @@ class Task(ABC):
     predict: Predicted = ""
     labels: tuple[str, ...] = ()
     head: Head = "step"
+    hints: tuple[str, ...] = ()
+    fitting: str = ""
 
     @property
     def separate(self) -> bool:
@@ -83,12 +89,12 @@ class Task(ABC):
         """
         codes, starts, unit = corpus.codes, corpus.starts, corpus.unit
         if not val_files:
-            return Divided(self.divided(codes, starts, unit), 0)
+            return Divided(self.divided(codes, starts, unit), 0, self.hints)
         border = starts[-val_files]
         learned = self.divided(codes[:border], starts[:-val_files], unit)
         later = [start - border for start in starts[-val_files:]]
         held = self.divided(codes[border:], later, unit)
-        return Divided(np.concatenate([learned, held]), len(held))
+        return Divided(np.concatenate([learned, held]), len(held), self.hints)
 
     @abstractmethod
     def known_part(self, known: Codes) -> Codes:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from charrnn.config import SplitMode, TrainConfig, TrainingSettings, Unit
 from charrnn.data.dividing import as_items, divide, division_of, end_of, last_items, texts_of
 from charrnn.data.items import Items, id_of, lengths_of, prompts_of, steps_per_epoch
+from charrnn.data.labels.fitting import check_layout
 from charrnn.data.labels.splitting import held_out
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
@@ -39,7 +40,7 @@ class RunningText(Task):
     def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
         """Return the corpus as it is: it may be a memory map."""
         border = corpus.starts[-val_files] if val_files else len(corpus)
-        return Divided(corpus.codes, len(corpus) - border)
+        return Divided(corpus.codes, len(corpus) - border, self.hints)
 
     def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
         """Return the text as it is."""
@@ -228,7 +229,20 @@ def task_of(settings: TrainingSettings, labels: Sequence[str] = ()) -> Task:
 
 
 def task_for(train: TrainConfig, corpus: Corpus) -> Task:
-    """Return the task of a new run on a corpus, from what the user gave."""
+    """Return the task of a new run on a corpus, from what the user gave.
+
+    Raises
+    ------
+    ConfigError
+        If another option fits the files.
+    """
+    hints, fitting = check_layout(train, corpus)
+    task = _new_task(train, corpus)
+    task.hints, task.fitting = hints, fitting
+    return task
+
+
+def _new_task(train: TrainConfig, corpus: Corpus) -> Task:
     if train.predict in ("label", "tags"):
         end = end_of(corpus.codes, "blank-line") if train.predict == "tags" else LINE_END
         return _labelled(train, train.items or "line", end)

@@ -12,6 +12,7 @@ from charrnn.evaluation.written import written_length
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus, Vocabulary, fitting_corpus, read_corpus
+from charrnn.text.choosing import for_characters
 from charrnn.text.codes import Codes
 
 Unknown = Literal["error", "skip", "score"]
@@ -174,13 +175,18 @@ def read_for(
     ------
     ConfigError
         If bytes were to be changed.
+    CorpusError
+        If it cannot be read.
     """
     vocabulary = checkpoint.vocabulary
     if vocabulary.unit == "byte" and text.get("newlines") == "lf":
         raise ConfigError(
             "--newlines lf would change bytes, which are scored as they are: leave it out"
         )
-    return fitting_corpus(read, read_like(checkpoint.text, text), list(text), vocabulary)[0]
+    try:
+        return fitting_corpus(read, read_like(checkpoint.text, text), list(text), vocabulary)[0]
+    except CorpusError as error:
+        raise for_characters(error) from None
 
 
 def given_text(

@@ -6,10 +6,8 @@ Dimensions
 Every sample has a generator of its own, made from the random seed and the sample's number.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +15,13 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Array, Ids
 from charrnn.config import SampleConfig
 from charrnn.errors import CheckpointError, VocabularyError
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import deal, shard_columns, shard_count
 from charrnn.parallel.team import Team
-from charrnn.text import StreamDecoder, Vocabulary, fitting_text
+from charrnn.sampling.allowing import Allowed, allow_
+from charrnn.sampling.stopping import Writer, stop_symbols
+from charrnn.text import Vocabulary, fitting_text
 
 CHARACTERS_PER_CALL = 64
 """Drawn between two results of a worker."""
@@ -72,8 +73,8 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
     uniform : (N,) array
         Numbers in [0, 1), one a column.
     config : SampleConfig
-        ``temperature`` divides the logits before ``top_k``, ``min_p`` and ``top_p`` apply, in
-        this order; at temperature 0 the likeliest row is taken.
+        ``temperature`` divides the logits, of what may be drawn at all, before ``top_k``,
+        ``min_p`` and ``top_p`` apply, in this order; at temperature 0 the likeliest row is taken.
     """
     ids: NDArray[np.intp]
     if config.temperature == 0:
@@ -121,7 +122,22 @@ def rule_out(logits: Array, symbol: int) -> Array:
 
 
 class Drawer:
-    """Some of the samples: their state, their generators, the ids drawn last."""
+    """Some of the samples: their state, their generators, the ids drawn last.
+
+    Parameters
+    ----------
+    model : CharModel
+    config : SampleConfig
+    begun : (V, 1) array and state
+        From ``begin``.
+    numbers : range
+        Which samples.
+    random_seed : int
+    allowed : Allowed, optional
+        What may be drawn, where that is not everything.
+    never_first : int, optional
+        The id of a symbol that is not drawn first.
+    """
 
     def __init__(
         self,
@@ -130,6 +146,9 @@ class Drawer:
         begun: tuple[Array, Array],
         numbers: range,
         random_seed: int,
+        *,
+        allowed: Allowed | None = None,
+        never_first: int | None = None,
     ) -> None:
         self.model = model.replica() if len(numbers) > 1 else model.for_one_stream()
         self.config, self.numbers = config, numbers
@@ -137,14 +156,39 @@ class Drawer:
         logits, state = begun
         self.logits = np.repeat(logits, len(numbers), axis=-1)
         self.state = np.repeat(state, len(numbers), axis=-1)
+        self._allowed, self._never_first = allowed, never_first
+        self._places = None if allowed is None else allowed.begin(len(numbers))
 
     def draw(self, count: int) -> NDArray[np.intp]:
         """Return the next ids (count, N)."""
         uniform = np.stack([rng.random(count) for rng in self.rngs], axis=1)
         ids = np.empty((count, len(self.numbers)), np.intp)
         for step in range(count):
-            ids[step] = draw(self.logits, uniform[step], self.config)
+            ids[step] = self._draw(uniform[step])
             self.logits, self.state = self.model.forward(ids[step : step + 1], self.state)
+        return ids
+
+    def draw_scored(self, count: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return the next ids (count, N), and the nats of each under the model itself."""
+        uniform = np.stack([rng.random(count) for rng in self.rngs], axis=1)
+        ids = np.empty((count, len(self.numbers)), np.intp)
+        nats = np.empty(ids.shape)
+        for step in range(count):
+            before = self.logits.copy()
+            ids[step] = self._draw(uniform[step])
+            nats[step], _ = cross_entropy_(before, ids[step])
+            self.logits, self.state = self.model.forward(ids[step : step + 1], self.state)
+        return ids, nats
+
+    def _draw(self, uniform: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the next ids (N,)."""
+        logits = self.logits
+        if self._never_first is not None:
+            logits, self._never_first = rule_out(logits, self._never_first), None
+        if self._allowed is None:
+            return draw(logits, uniform, self.config)
+        ids = draw(allow_(logits, self._allowed.may[self._places]), uniform, self.config)
+        self._places = self._allowed.after[self._places, ids]
         return ids
 
 
@@ -158,33 +202,9 @@ class DrawingWorker:
         """Return the next ids of each drawer."""
         return [drawer.draw(count) for drawer in self.drawers]
 
-
-@dataclass
-class _Writer:
-    """Turns one sample's ids into text and stops it after the stop text."""
-
-    decoder: StreamDecoder
-    stop: str | None
-    held: str = ""
-    ended: bool = False
-
-    def write(self, ids: NDArray[np.intp], last: bool) -> str:
-        if self.ended:
-            return ""
-        text = self.held + self.decoder.decode(ids) + (self.decoder.flush() if last else "")
-        self.held = ""
-        if self.stop:
-            place = text.find(self.stop)
-            if place >= 0:
-                self.ended = True
-                return text[: place + len(self.stop)]
-            # The end may be the beginning of the stop text: it waits for what follows.
-            keep = 0 if last else min(len(text), len(self.stop) - 1)
-            while keep and not self.stop.startswith(text[len(text) - keep :]):
-                keep -= 1
-            text, self.held = text[: len(text) - keep], text[len(text) - keep :]
-        self.ended = last
-        return text
+    def draw_scored(self, count: int) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Return the next ids of each drawer, and what they cost the model."""
+        return [drawer.draw_scored(count) for drawer in self.drawers]
 
 
 def encode_seed(
@@ -208,10 +228,7 @@ def encode_seed(
             ids = vocabulary.encode(codes)
         except VocabularyError as error:
             raise VocabularyError(f"{error}; or drop them with --unknown skip") from None
-    if len(ids):
-        return ids
-    ids, _ = vocabulary.encode_known(np.array([ord("\n")], np.uint8))
-    return ids if len(ids) else np.zeros(1, vocabulary.dtype)
+    return ids if len(ids) else vocabulary.before_all()
 
 
 def generate(
@@ -222,8 +239,10 @@ def generate(
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     never_first: int | None = None,
+    end: int | None = None,
     threads: int = 1,
     together: bool = False,
+    log_probabilities: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Draw samples in parallel and yield their text as it comes.
 
@@ -241,10 +260,16 @@ def generate(
         What to do with characters of the seed that the model does not know.
     never_first : int, optional
         The id of a symbol that is not drawn right after the seed, at any temperature.
+    end : int, optional
+        The id of a symbol that may be drawn whatever characters are allowed.
     threads : int
         Workers for many samples; no effect on the text.
     together : bool
         Whether one worker draws all samples in one batch, as a GPU does best.
+    log_probabilities : (num_samples,) float64 array, optional
+        Gets added what `Model.score` says of each text, the seed being its context: the
+        log-probability, in nats, of its symbols under the model itself, at temperature 1 and
+        without any rule. It is complete with the last piece.
 
     Yields
     ------
@@ -254,9 +279,8 @@ def generate(
         Its next piece, character by character if there is a single one.
     """
     ids = encode_seed(vocabulary, seed, unknown)
-    stop = config.stop and fitting_text(config.stop, vocabulary, "keep")[0]
-    if stop and vocabulary.normalize != "none":  # as the text that goes out is
-        stop = unicodedata.normalize("NFKC" if vocabulary.normalize == "nfkc" else "NFC", stop)
+    stops = [stop_symbols(vocabulary, stop) for stop in config.stops]
+    allowed = None if config.allow is None else Allowed.of(vocabulary, config.allow, end)
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
@@ -265,23 +289,42 @@ def generate(
     shards = [range(config.num_samples)[part] for part in columns]
     dealt = deal(range(len(shards)), threads)
     begun = begin(model, ids)
-    if never_first is not None:
-        begun = rule_out(begun[0], never_first), begun[1]
+    rules: dict[str, Any] = {"allowed": allowed, "never_first": never_first}
     workers = [
-        DrawingWorker([Drawer(model, config, begun, shards[shard], random_seed) for shard in mine])
+        DrawingWorker(
+            [Drawer(model, config, begun, shards[shard], random_seed, **rules) for shard in mine]
+        )
         for mine in dealt
     ]
     order = [number for mine in dealt for shard in mine for number in shards[shard]]
-    writers = {number: _Writer(vocabulary.decoder(), stop) for number in order}
+    writers = {number: Writer(vocabulary, stops) for number in order}
     at_once = 1 if config.num_samples == 1 else CHARACTERS_PER_CALL
     with Team(workers) as team:
         done = 0
         while done < config.length and not all(writer.ended for writer in writers.values()):
             count = min(at_once, config.length - done)
-            done += count
-            results = [ids for result in team.call("draw", count) for ids in result]
-            drawn = np.concatenate(results, axis=1)
-            for number, column in zip(order, drawn.T, strict=True):
-                text = writers[number].write(column, done >= config.length)
+            before, done = done, done + count
+            ids, nats = _call(team, count, scored=log_probabilities is not None)
+            for column, number in enumerate(order):
+                writer = writers[number]
+                if writer.ended:
+                    continue
+                text = writer.write(ids[:, column], done >= config.length)
+                if log_probabilities is not None:
+                    kept = max(0, writer.symbols - before)
+                    log_probabilities[number] -= nats[:kept, column].sum()
                 if text:
                     yield number, text
+
+
+def _call(team: Team, count: int, *, scored: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Let the workers draw: return ids (count, N) and, if ``scored``, what they cost, or nothing.
+
+    A sample has its column, in the order in which they were dealt.
+    """
+    if not scored:
+        drawn = [ids for result in team.call("draw", count) for ids in result]
+        return np.concatenate(drawn, axis=1), np.empty((0, 0))
+    parts = [part for result in team.call("draw_scored", count) for part in result]
+    ids, nats = zip(*parts, strict=True)
+    return np.concatenate(ids, axis=1), np.concatenate(nats, axis=1)

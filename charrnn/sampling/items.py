@@ -43,11 +43,15 @@ class Item:
     new : bool or None
         Whether the text of the model has no such item, or where it is cut, none that begins so;
         None where that text is gone.
+    log_probability : float or None
+        In nats, of what was drawn after the prompt and the seed, the end of the item included
+        unless it is cut; of the model itself, at temperature 1. None where it was not asked for.
     """
 
     text: str
     cut: bool
     new: bool | None = None
+    log_probability: float | None = None
 
 
 def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
@@ -181,6 +185,7 @@ def sample_items(
     unknown: Literal["error", "skip"] = "error",
     threads: int = 1,
     together: bool = False,
+    scored: bool = False,
 ) -> Iterator[Item]:
     """Draw whole items, one after another.
 
@@ -206,6 +211,8 @@ def sample_items(
         No effect on the items.
     together : bool
         See ``generate``.
+    scored : bool
+        Whether each item gets its log-probability.
 
     Raises
     ------
@@ -222,6 +229,7 @@ def sample_items(
         unknown=unknown,
         threads=threads,
         together=together,
+        scored=scored,
     )
     if not novel:
         for item in draw(config):
@@ -260,6 +268,7 @@ def draw_items(
     unknown: Literal["error", "skip"] = "error",
     threads: int = 1,
     together: bool = False,
+    scored: bool = False,
 ) -> list[Item]:
     """Draw whole items in parallel.
 
@@ -277,6 +286,8 @@ def draw_items(
         What is read before each item, its border included.
     seed, unknown, threads, together
         As for ``generate``: what each item begins with.
+    scored : bool
+        Whether each item gets its log-probability.
 
     Returns
     -------
@@ -284,6 +295,8 @@ def draw_items(
         Not yet said to be new or not.
     """
     parts: list[list[str]] = [[] for _ in range(config.num_samples)]
+    logs = np.zeros(config.num_samples) if scored else None
+    symbol = id_of(vocabulary, end)
     begun = len(vocabulary.encode_known(vocabulary.text_to_codes(seed))[0]) > 0
     pieces = generate(
         model,
@@ -291,13 +304,19 @@ def draw_items(
         replace(config, stop=chr(end)),
         seed=chr(end) + prompt + seed,
         unknown=unknown,
-        never_first=None if begun else id_of(vocabulary, end),  # no item is empty
+        never_first=None if begun else symbol,  # no item is empty
+        end=symbol,
         threads=threads,
         together=together,
+        log_probabilities=logs,
     )
     for number, text in pieces:
         parts[number].append(text)
     texts = [seed + "".join(part) for part in parts]
     if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
         texts = [unicodedata.normalize("NFC", text) for text in texts]
-    return [Item(text.removesuffix(chr(end)), cut=not text.endswith(chr(end))) for text in texts]
+    each = [None] * len(texts) if logs is None else logs.tolist()
+    return [
+        Item(text.removesuffix(chr(end)), cut=not text.endswith(chr(end)), log_probability=log)
+        for text, log in zip(texts, each, strict=True)
+    ]

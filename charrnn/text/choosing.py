@@ -9,6 +9,15 @@ from charrnn.text.guessing import BOMS, wide_pattern
 from charrnn.text.surveying import Survey
 
 _IN_SPITE = "--errors replace, --errors skip or --unit byte"
+_IN_SPITE_AS_TEXT = "--errors replace or --errors skip"
+
+
+def for_characters(error: CorpusError) -> CorpusError:
+    """Return the error of a text without the advice to read bytes.
+
+    A model of characters reads none, whether it is used or learns to label.
+    """
+    return CorpusError(str(error).replace(_IN_SPITE, _IN_SPITE_AS_TEXT))
 
 
 def first_codec(

@@ -1,7 +1,6 @@
 """What a corpus is read from: a file, the beginning of one, or standard input, more than once."""
 
 import gzip
-import shutil
 import sys
 import tempfile
 import zlib
@@ -146,7 +145,10 @@ def spool(stdin: BinaryIO | None) -> BinaryIO:
         stdin = sys.stdin.buffer
     kept = KeptInput(max_size=STDIN_MEMORY)
     try:
-        shutil.copyfileobj(stdin, kept, CHUNK)
+        while data := stdin.read(CHUNK):
+            kept.write(data)
+            if len(data) < CHUNK and stdin.isatty():
+                break  # who types would have to end the text twice
         kept.seek(0)
     except OSError as error:
         kept.close()

@@ -29,6 +29,8 @@ class Normalizer:
 
     def feed(self, text: str) -> str:
         """Return the normalised text that is final by now."""
+        if text.endswith("\n"):  # nothing composes with a line end: a line that ends is final
+            return "".join(self._pieces(self._held + text, len(self._held))) + self.flush()
         if text and text.isascii():  # the common case: only the last character can still change
             done, self._held = self._normalize(self._held) + text[:-1], text[-1]
             return done

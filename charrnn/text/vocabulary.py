@@ -207,6 +207,14 @@ class Vocabulary:
         """Return the ids of `text`; errors as for `text_to_codes` and `encode`."""
         return self.encode(self.text_to_codes(text))
 
+    def before_all(self) -> Ids:
+        """Return the id (1,) that a text follows on which follows on nothing.
+
+        That is a line end or, where it is not known, the first symbol.
+        """
+        ids, _ = self.encode_known(np.array([LINE_END], np.uint8))
+        return ids if len(ids) else np.zeros(1, self.dtype)
+
     def decode(self, ids: npt.ArrayLike) -> str:
         """Return the text of `ids (n,)`: composed if the vocabulary is nfd, UTF-8 if of bytes.
 

@@ -92,13 +92,15 @@ def _labels_apart(task: LabelledTask, learned: Codes, held: Codes) -> list[str]:
     notices = []
     several = task.labels_of_several_texts(learned)
     if untested := sorted((sides[0] - sides[1]) & several):
+        are = "label is" if len(untested) == 1 else "labels are"
         notices.append(
-            f"{len(untested):,} labels are learned and not tested, of too few texts: "
-            f"{_listed(untested)}"
+            f"{len(untested):,} {are} learned and not tested, of too few texts: {_listed(untested)}"
         )
     if unlearned := sorted(sides[1] - sides[0]):
+        one = len(unlearned) == 1
+        are, them = ("label is", "it") if one else ("labels are", "them")
         notices.append(
-            f"{len(unlearned):,} labels are only held out, and no model can learn them: "
+            f"{len(unlearned):,} {are} only held out, and no model can learn {them}: "
             f"{_listed(unlearned)}"
         )
     return notices

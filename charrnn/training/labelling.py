@@ -112,7 +112,8 @@ def label_shape(
     members = choices.of("members", model.members, members, why)
     shape = sized(chosen, members, budget, choices)
     if model.hidden_size is None:
-        choices.reasons["hidden_size"] = f"labels best in {number(minutes)} min"
+        length = "so many steps" if budget.asked else f"{number(minutes)} min"
+        choices.reasons["hidden_size"] = f"labels best after {length}"
     why = "the text before it tells a label" if labels.head == "item" else "the text on both sides"
     shape = dataclasses.replace(
         shape,

@@ -6,10 +6,14 @@ a run is in ``History`` and the trainer's arrays, and all of it is saved.
 """
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from math import isfinite, log
 from pathlib import Path
 
+import numpy as np
+
+from charrnn.errors import CheckpointError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.store import RunStore
 from charrnn.trainer import StepResult, Trainer
@@ -35,6 +39,10 @@ from charrnn.training.verdict import verdict
 
 PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
+LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
+"""Progress events that the log of a run keeps, at most, and characters of a sample."""
+FIRST_SAMPLE = 0.1
+"""Seconds that the first sample of the log is taken to last; a run of moments has only its last."""
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
@@ -86,6 +94,7 @@ class Run:
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
         self._train, self._stopping = setup.train, False
+        self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
@@ -153,7 +162,7 @@ class Run:
         next_sample = clock.seconds
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
-        told = clock.stopped
+        told, next_logged = clock.stopped, 0.0
         reason: Reason | None = None
         while reason is None:
             rate, result, reason = yield from self._steps(meter)
@@ -169,7 +178,11 @@ class Run:
                 reason = reason or "interrupted"
             if clock.seconds - meter.since >= PROGRESS_EVERY or reason:
                 history.seconds = clock.seconds
-                yield self._progress(meter, result, rate, done)
+                progress = self._progress(meter, result, rate, done)
+                if done >= next_logged or reason:
+                    self._log(progress)
+                    next_logged = done + 1 / LOGGED_PROGRESS
+                yield progress
                 clock.lap("show")
                 meter = Meter(clock.seconds)
             if samples and clock.seconds >= next_sample and not reason:
@@ -229,6 +242,14 @@ class Run:
         self._timetable.count_validation(done)
         yield from self._validate(rate, result.grad_norm)
         self._timetable.validation_seconds = self._count_overhead("validation")
+        if diverged or (done < 1 and self._sampling > SMALL_SHARE * self._clock.seconds):
+            return
+        self._trainer.publish()
+        # Weights may have grown beyond use: such a model writes nothing.
+        with np.errstate(over="ignore", invalid="ignore"), suppress(CheckpointError):
+            text = live_sample(self._setup)[:LOGGED_SAMPLE]
+            self._log(Sampled(self._history.step, text))
+        self._sampling += self._count_overhead("sample")
 
     def _count_overhead(self, kind: str) -> float:
         spent = self._clock.lap(kind)
@@ -354,6 +375,7 @@ class Run:
             train_nats=train_nats,
             rate=rate,
             norm=norm,
+            seconds=history.seconds,
         )
 
     def _verdict(self) -> Iterator[Event]:

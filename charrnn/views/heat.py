@@ -62,13 +62,19 @@ def heat_map(cells: Sequence[Cell], *, caption: str = "", context: str = "") -> 
     parts = [f'<div class="charrnn-heat-map"><div style="{BOX}">']
     if context:
         parts.append(f'<span style="opacity:.6">{shown(context)}</span>')
-    parts += map(_span, cells[:MOST_CELLS])
-    left = len(cells) - MOST_CELLS
-    if left > 0:
-        parts.append(f'<span style="{SMALL}"> ... and {left:,} more characters</span>')
+    parts.append(spans(cells))
     legend = f"background:linear-gradient(to right,{_colour(0)},{_colour(FULL)});padding:0 .6em"
     scale = f'<span style="{legend}">0 to {FULL:g} nats and more</span>'
     parts.append(f'</div><div style="{SMALL}">{shown(caption)} {scale}</div></div>')
+    return "".join(parts)
+
+
+def spans(cells: Sequence[Cell]) -> str:
+    """Return the coloured characters of a text, as HTML; see ``heat_map``."""
+    parts = [*map(_span, cells[:MOST_CELLS])]
+    left = len(cells) - MOST_CELLS
+    if left > 0:
+        parts.append(f'<span style="{SMALL}"> ... and {left:,} more characters</span>')
     return "".join(parts)
 
 

@@ -5,10 +5,13 @@ import pytest
 from emulator.backend import EmulatedBackend
 from models import architecture, error, random_model, random_window
 
+from charrnn.config import SampleConfig
 from charrnn.cuda.model import CudaModel, Scoring
 from charrnn.cuda.step import Networks
 from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scorers import TextScorer, score
+from charrnn.sampling.drawing import generate
+from charrnn.text import Vocabulary
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,19 @@ def test_score_of_a_text(members):
     scoring = Scoring(backend, random_model(config, seed=8))
     scoring.take_weights(Networks(backend, model, learns=False))
     assert scoring.score(scorer).mean == pytest.approx(score(model, scorer).mean, rel=1e-6)
+
+
+@pytest.mark.parametrize("rules", [{}, {"temperature": 0.7, "top_k": 4}, {"allow": "bdfh"}])
+def test_what_is_drawn_and_its_log_probability(rules):
+    model = random_model(architecture())
+    vocabulary = Vocabulary(np.arange(ord("a"), ord("a") + model.vocab_size, dtype=np.uint32))
+    config = SampleConfig(num_samples=3, length=12, random_seed=0, **rules)
+    drawn = []
+    for network, together in ((model, False), (CudaModel(model, EmulatedBackend()), True)):
+        logs = np.zeros(3)
+        pieces = generate(network, vocabulary, config, together=together, log_probabilities=logs)
+        drawn.append((dict(pieces), logs))
+    assert drawn[0][0] == drawn[1][0]
+    assert (drawn[0][1] < 0).all()
+    assert drawn[1][1] == pytest.approx(drawn[0][1], abs=1e-4)
+    assert set("".join(drawn[1][0].values())) <= set(rules.get("allow", "abcdefghijk"))

@@ -18,7 +18,13 @@ from charrnn.config import (
 from charrnn.errors import ConfigError
 
 
-@takes(ModelConfig, BenchConfig, DeviceConfig, MachineConfig, defaults={ModelConfig: "see bench"})
+@takes(
+    ModelConfig,
+    BenchConfig,
+    DeviceConfig,
+    MachineConfig,
+    defaults={ModelConfig: "see above", "device": "cpu"},
+)
 def command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -1,15 +1,18 @@
 """``charrnn predict``: labels, tags, or what is restored, for new texts."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, given, pick, takes
-from charrnn.cli.show.console import say, write, write_json
+from charrnn.cli.options import MachineConfig, Model, given, number_parser, pick, takes
+from charrnn.cli.show.console import is_terminal, say, write, write_json
 from charrnn.config import TextConfig, option_name
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.text.sources import STDIN
 
 if TYPE_CHECKING:
     from charrnn.evaluation.labels.labeller import Labeller
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 AT_ONCE, AT_ONCE_WITH_COUNTS = 4096, 65536
 """Texts that are labelled together; n-grams are counted again for each time."""
+TOP_RANGE = "at least 1"
 
 
 @takes(
@@ -38,7 +42,11 @@ def command(
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option(metavar="K", min=1, help="The K likeliest labels, each with its probability."),
+        typer.Option(
+            metavar="K",
+            parser=number_parser(int, "--top", TOP_RANGE),
+            help=f"The K likeliest labels, each with its probability.  [{TOP_RANGE}]",
+        ),
     ] = None,
     conll: Annotated[
         bool,
@@ -54,7 +62,12 @@ def command(
     ] = False,
     model: Model = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each text, one a line.")
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON object for each text, one a line. It has the probability of the label, "
+            "or with --top K of K labels, and that of each tag.",
+        ),
     ] = False,
     **settings: Any,
 ) -> None:
@@ -65,6 +78,8 @@ def command(
     """
     reading = given(TextConfig, settings)
     threads = pick(MachineConfig, settings).count
+    if top is not None and top < 1:
+        raise ConfigError(f"--top {top} is out of range: it must be {TOP_RANGE}")
     if not files and not text:
         raise ConfigError("give a FILE, - for stdin, or --text TEXT: charrnn predict new.txt")
     if reading and not files:
@@ -108,6 +123,13 @@ def _files(
     """Return the name and the content of files, read as the run's own text was."""
     if not files:
         return []
+    for name in files:
+        if name != STDIN and not set("*?[") & set(name) and not Path(name).exists():
+            raise CorpusError(
+                f"{name}: no such file or folder: check the name, or give a text itself as --text"
+            )
+    if STDIN in files and is_terminal(sys.stdin):
+        say("texts, one a line; Ctrl-D ends them:", dim=True)
     from charrnn.evaluation.scored_text import read_named
 
     corpus = read_named(checkpoint, files, reading)

@@ -2,7 +2,7 @@
 
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -13,6 +13,7 @@ import typer
 
 from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
 from charrnn.cli.show.console import is_terminal, say, write, write_json
+from charrnn.cli.show.copied import say_copied
 from charrnn.cli.show.words import listing, shortened
 from charrnn.config import DeviceConfig, SampleConfig
 from charrnn.errors import ConfigError, CorpusError
@@ -20,6 +21,7 @@ from charrnn.evaluation.verdict import of_model
 
 if TYPE_CHECKING:
     from charrnn.backend.arrays import Ids
+    from charrnn.evaluation.verbatim import Copied
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Vocabulary
 
@@ -56,7 +58,19 @@ def command(
         bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each sample, one a line.")
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON object for each sample, one a line, with its log-probability.",
+        ),
+    ] = False,
+    copied: Annotated[
+        bool,
+        typer.Option(
+            "--copied",
+            help="Say how much of the samples stands verbatim in the training text, beside "
+            "held-out text.",
+        ),
     ] = False,
     novel: Annotated[
         bool,
@@ -70,6 +84,10 @@ def command(
     """Draw text from a model, character by character.
 
     The text goes to stdout as it is drawn, after the seed.
+
+    \b
+    One line: charrnn sample --stop $'\\n'
+    What of 100 samples is copied: charrnn sample -n 100 --copied
     Many samples on a GPU: charrnn sample -n 1000 --device cuda
     """
     config = pick(SampleConfig, settings)
@@ -77,8 +95,11 @@ def command(
     device = pick(DeviceConfig, settings).beside(threads)
     if seed == "-":
         seed = _read_seed()
+    import numpy as np
+
     from charrnn.sampling.drawing import encode_seed, generate
     from charrnn.sampling.items import check_seed, full_prompt
+    from charrnn.sampling.stopping import check_rules
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
     from charrnn.training.devices import drawing_predictor
@@ -95,6 +116,8 @@ def command(
         raise ConfigError("--novel draws items that are new: train with --items first")
     if task.separate and config.stop is not None:
         raise ConfigError("--stop has no place here: an item that is drawn ends at its end")
+    for notice in check_rules(vocabulary, config, task.end if task.separate else None):
+        say(f"notice: {notice}")
     seed, helped = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     if helped:
         say(f"notice: the seed is read as with {helped}, the form that the model knows")
@@ -115,22 +138,68 @@ def command(
     network, count = drawing_predictor(device, plain, config, threads)
     options: dict[str, Any] = {"seed": seed, "unknown": unknown, "threads": count}
     options["together"] = network is not plain
+    if config.counts:
+        network = checkpoint.with_counts(network)
+    comparing = _Comparing(checkpoint, seed) if copied else None
     if task.separate:
         options.update(prompt=before, model=network)
-        _write_items(checkpoint, config, novel, raw=raw, as_json=as_json, options=options)
+        _write_items(
+            checkpoint, config, novel, comparing, raw=raw, as_json=as_json, options=options
+        )
+        return
+    if as_json:
+        logs = np.zeros(config.num_samples)
+        pieces = generate(network, vocabulary, config, log_probabilities=logs, **options)
+        texts = _collected(pieces, config.num_samples)
+        rows = [
+            {"sample": number, "seed": seed, "text": text, "log_probability": log}
+            for number, (text, log) in enumerate(zip(texts, logs.tolist(), strict=True), 1)
+        ]
+        _write_objects(rows, comparing.of(texts, seeded=False) if comparing else None)
         return
     pieces = generate(network, vocabulary, config, **options)
-    if as_json:
-        _write_objects(pieces, config.num_samples, seed)
-    else:
-        joined = vocabulary.normalize == "nfd"
-        _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+    joined = vocabulary.normalize == "nfd"
+    texts = _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+    if comparing and (found := comparing.of(texts, seeded=False)):
+        say_copied(found)
+
+
+class _Comparing:
+    """Compares what was drawn with the training text, where that is found.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    seed : str
+        What each sample begins with: it is not copied.
+    """
+
+    def __init__(self, checkpoint: "Checkpoint", seed: str) -> None:
+        self._checkpoint, self._seed = checkpoint, seed
+
+    def of(self, texts: Sequence[str], *, seeded: bool) -> "Copied | None":
+        """Return what was copied into texts, which may be ``seeded``: begin with the seed.
+
+        Where the training text is gone, that is said, and there is nothing to return.
+        """
+        from charrnn.evaluation.verbatim import copied_from_training
+        from charrnn.storage.folder import cache_directory
+
+        vocabulary = self._checkpoint.vocabulary
+        first = len(vocabulary.text_to_codes(self._seed)) if seeded else 0
+        codes = [vocabulary.text_to_codes(text)[first:] for text in texts]
+        try:
+            return copied_from_training(self._checkpoint, codes, cache_dir=cache_directory())
+        except CorpusError as error:
+            say(f"notice: {error}")
+            return None
 
 
 def _write_items(
     checkpoint: "Checkpoint",
     config: SampleConfig,
     novel: bool,
+    comparing: _Comparing | None,
     *,
     raw: bool,
     as_json: bool,
@@ -147,17 +216,25 @@ def _write_items(
         if novel:
             raise
         say(f"notice: {error}")
-    new, cut, old = 0, 0, []
+    drawn = []
     for number, item in enumerate(
-        sample_items(checkpoint, config, known=known, novel=novel, **options)
+        sample_items(checkpoint, config, known=known, novel=novel, scored=as_json, **options)
     ):
-        if as_json:
-            write_json({"sample": number + 1, **asdict(item)})
-        else:
+        drawn.append(item)
+        if not as_json:
             mark = separator(checkpoint.settings.items, number)
             write(f"{mark}{item.text}\n", raw=raw)
-        new, cut = new + (item.new is True), cut + item.cut
-        old += [item.text] if item.new is False else []
+        elif comparing is None:
+            write_json({"sample": number + 1, **asdict(item)})
+    new, cut = sum(item.new is True for item in drawn), sum(item.cut for item in drawn)
+    old = [item.text for item in drawn if item.new is False]
+    if comparing is not None:
+        found = comparing.of([item.text for item in drawn], seeded=True)
+        if as_json:
+            rows = [{"sample": number, **asdict(item)} for number, item in enumerate(drawn, 1)]
+            _write_objects(rows, found)
+        elif found:
+            say_copied(found)
     if known is not None:
         names = [shortened(text) for text in dict.fromkeys(old)]
         words = f"; in the text: {listing(names)}" if old else ""
@@ -247,20 +324,40 @@ def _read_seed() -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _write_objects(pieces: Iterable[tuple[int, str]], number: int, seed: str) -> None:
+def _collected(pieces: Iterable[tuple[int, str]], number: int) -> list[str]:
+    """Return the samples whose pieces these are."""
     texts: list[list[str]] = [[] for _ in range(number)]
     for i, text in pieces:
         texts[i].append(text)
-    for i, parts in enumerate(texts):
-        write_json({"sample": i + 1, "seed": seed, "text": "".join(parts)})
+    return ["".join(parts) for parts in texts]
 
 
-def _write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Output) -> None:
-    """Write the first sample as it is drawn, and then the others, which were drawn beside it."""
+def _write_objects(rows: Sequence[dict[str, Any]], copied: "Copied | None") -> None:
+    """Write samples as JSON objects, with what was copied, and then a summary of that."""
+    if copied is None:
+        for row in rows:
+            write_json(row)
+        return
+    for row, figures in zip(rows, copied.texts, strict=True):
+        write_json({**row, "copied": figures.to_json()})
+    whole = copied.to_json()
+    write_json({"summary": {"samples": whole["all"], "held_out": whole["held_out"]}})
+
+
+def _write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Output) -> list[str]:
+    """Write the first sample as it is drawn, and then the others, which were drawn beside it.
+
+    Returns
+    -------
+    list of str
+        All of them, without the seed.
+    """
+    first: list[str] = []
     others: list[list[str]] = [[] for _ in range(1, number)]
     output.begin(1 if number > 1 else None)
     for i, text in pieces:
         if i == 0:
+            first.append(text)
             output.write(text)
         else:
             others[i - 1].append(text)
@@ -268,6 +365,7 @@ def _write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Outpu
         output.begin(i + 2)
         output.write("".join(parts))
     output.end(line=number > 1 or is_terminal(sys.stdout))
+    return ["".join(parts) for parts in (first, *others)]
 
 
 def _known_part(vocabulary: "Vocabulary", seed: str, ids: "Ids") -> str:

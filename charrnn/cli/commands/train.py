@@ -217,6 +217,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     from charrnn.text.sources import show_path
 
     steps, time = count(finished.step, "step"), duration(finished.seconds)
+    train = run.plan.train
     if finished.reason == "diverged":
         end(
             f"the training diverged again and again and stopped at step {finished.step:,}; the "
@@ -225,9 +226,10 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         )
     if finished.reason == "interrupted":
         say(f"stopped after {steps} ({time}) and saved")
+        _say_of_kept_texts(run)
         _say_resume(run)
         return
-    unit = scored_unit(run.plan.train.predict)
+    unit = scored_unit(train.predict)
     why = "no longer improving" if finished.reason == "no longer improving" else "done"
     say(f"{why}: {steps} in {time}")
     if finished.best_nats is None:
@@ -241,13 +243,15 @@ def _say_end(run: "Run", finished: "Finished") -> None:
             )
         right = ""
         if finished.best_accuracy is not None:
-            right = f", {percent(finished.best_accuracy)} of the {unit}s right"
+            by = " by the network alone" if train.ngrams or train.counts else ""
+            right = f", {percent(finished.best_accuracy)} of the {unit}s right{by}"
         say(f"best validation loss: {loss(finished.best_nats)} per {unit}{sample}{right}")
+    _say_of_kept_texts(run)
     say(f"run: {run.directory}")
     model = _model_words(run.directory)
     held_out = run.plan.held_out
     texts = [] if held_out else [show_path(path) for path in run.plan.sources]
-    first = ["predict", "FILE"] if run.plan.train.predict else ["sample"]
+    first = ["predict", "FILE"] if train.predict else ["sample"]
     if run.example_prompt is not None:
         first += ["--prompt", run.example_prompt]
     say(f"next: {command_line('charrnn', *first, *model)}")
@@ -256,6 +260,16 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         held_out or "-" not in run.plan.sources
     ):  # without a held-out part, eval needs a file
         say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
+
+
+def _say_of_kept_texts(run: "Run") -> None:
+    """Say that whoever gets the checkpoint gets the training text, or much of it."""
+    train = run.plan.train
+    if train.counts:
+        what = "holds the training texts, on which --counts counts"
+        if not train.predict:
+            what = "holds the counts of --counts, which tell much of the training text"
+        say(f"notice: the checkpoint {what}: do not share it if that is private")
 
 
 def _say_resume(run: "Run") -> None:

@@ -87,6 +87,7 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
             f"{plan.distinct:,} symbols",
         ),
         *([("predicts", _predicted(plan))] if train.predict else []),
+        *([("mixed with", mixed)] if (mixed := _mixed_words(plan)) else []),
         ("split", f"{learned} to learn from, {held_out}"),
         (
             "model",
@@ -112,6 +113,23 @@ def _predicted(plan: "Plan") -> str:
     if predict == "tags":
         return f"one of {labels:,} tags for each {'word' if plan.train.spaced else 'character'}"
     return f"{RESTORED[predict]}, one of {labels:,} labels for each character"
+
+
+def _mixed_words(plan: "Plan") -> str:
+    """Say which models of n-grams the network is mixed with at the end; nothing where with none."""
+    from charrnn.evaluation.labels.mixture import LABELS_OF_NGRAMS
+
+    train, words = plan.train, []
+    if not plan.held_out:  # the weights are fitted there
+        return ""
+    if train.ngrams and plan.model.num_labels <= LABELS_OF_NGRAMS:
+        words.append("n-grams that are learned when the network is (--no-ngrams: without)")
+    if train.counts:
+        words.append(
+            "Kneser-Ney n-grams per label and naive Bayes; the checkpoint will hold the training "
+            "texts, which these count on"
+        )
+    return ", ".join(words) if train.predict else ""
 
 
 def _validation_words(plan: "Plan") -> str:

@@ -15,8 +15,8 @@ DOMINATING = 0.95
 """The share of a label beyond which accuracy says little."""
 OWN_LABELS = 0.9
 """Labels an item beyond which each has a label of its own, more or less."""
-FEW_ITEMS = 10
-"""Below so many items, labels that differ say nothing."""
+FEW_ITEMS, SMALL = 10, 50
+"""Below so many items, labels that differ say nothing; up to so many, if not all do."""
 _HOSTILE = {"Cc", "Cs", "Zl", "Zp"}
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -115,20 +115,29 @@ def _misses(taggings: Sequence[tuple[tuple[str, ...], int]]) -> int:
 
 
 def _refuse_swapped(items: Sequence[Labelled], counts: Mapping[str, int]) -> None:
-    """Refuse items of which most have a label of their own."""
+    """Refuse items of which most have a label of their own.
+
+    Columns are swapped where there are more labels than texts, however few items there are. A
+    small sample of many labels may have nearly as many as items; only where all differ can nothing
+    be learned from it.
+    """
     if len(items) < FEW_ITEMS or 2 * len(counts) <= len(items):
         return
-    of_labels = sum(len(item.label) for item in items) / len(items)
-    of_texts = sum(len(item.text) for item in items) / len(items)
+    texts = len({item.text for item in items})
     remedy = (
         "a line is a label, a tab, a text; of a CSV file, --columns names the label's column first"
     )
-    if of_labels > of_texts:
+    if len(counts) > texts:
+        of_labels = sum(len(item.label) for item in items) / len(items)
+        of_texts = sum(len(item.text) for item in items) / len(items)
+        found = f"and {counted(texts, 'different text')}"
+        if of_labels > of_texts:
+            found = f"of {of_labels:.0f} characters on average, and texts of {of_texts:.0f}"
         raise ConfigError(
-            f"{len(items):,} items have {len(counts):,} labels, of {of_labels:.0f} characters on "
-            f"average, and texts of {of_texts:.0f}: are the columns swapped? ({remedy})"
+            f"{len(items):,} items have {len(counts):,} labels, {found}: are the columns swapped? "
+            f"({remedy})"
         )
-    if len(counts) >= OWN_LABELS * len(items):
+    if len(counts) >= (OWN_LABELS if len(items) > SMALL else 1) * len(items):
         every = "every" if len(counts) == len(items) else "nearly every"
         raise ConfigError(
             f"{every} one of {len(items):,} items has a label of its own: are the columns swapped, "
@@ -137,11 +146,16 @@ def _refuse_swapped(items: Sequence[Labelled], counts: Mapping[str, int]) -> Non
 
 
 def _refuse_swapped_tags(items: Sequence[Tagged], counts: Mapping[str, int]) -> None:
-    """Refuse more tags than most tag sets have, if the tokens are much fewer."""
-    if 20 * len(counts) <= MOST_LABELS:
-        return
+    """Refuse more tags than most tag sets have, if the tokens are much fewer.
+
+    Of a few sentences, more tags than tokens are refused if most of the tags occur once, as words
+    do: bases of DNA may have more tags than there are bases, but each occurs often.
+    """
     tokens = {token for item in items for token in item.tokens}
-    if 2 * len(tokens) < len(counts):
+    many = 20 * len(counts) > MOST_LABELS and 2 * len(tokens) < len(counts)
+    once = sum(number == 1 for number in counts.values())
+    few = sum(counts.values()) >= FEW_ITEMS and len(tokens) < len(counts) < 2 * once
+    if many or few:
         raise ConfigError(
             f"{len(counts):,} different tags and {len(tokens):,} different tokens: are the columns "
             "swapped? The first column is the token, the last is the tag"

@@ -16,7 +16,7 @@ from charrnn.data.labels.items import (
 from charrnn.data.labels.names import kind, unpacked
 from charrnn.data.labels.sentences import read_tagged
 from charrnn.data.labels.tables import read_table
-from charrnn.data.labels.wording import counted, refuse_lines, shown
+from charrnn.data.labels.wording import OF_PLAIN_TEXT, counted, refuse_lines, shown
 from charrnn.errors import ConfigError, CorpusError
 
 __all__ = [
@@ -181,9 +181,7 @@ def _tabs(name: str, content: str) -> tuple[list[Labelled], list[str]]:
         elif line.strip():
             (unlabelled if tab else bare).append(number)
     if bare:
-        plain = (
-            "" if items else "; of a plain text, --predict spaces, case, marks or accents learns"
-        )
+        plain = "" if items else f"; {OF_PLAIN_TEXT}"
         refuse_lines(name, bare, "no tab", f"{_EACH}{plain}")
     if unlabelled:
         refuse_lines(name, unlabelled, "no label before the tab", _EACH)

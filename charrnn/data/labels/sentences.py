@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from charrnn.data.labels.items import Layout, Tagged
 from charrnn.data.labels.names import kind
-from charrnn.data.labels.wording import counted, refuse_lines, shown
+from charrnn.data.labels.wording import OF_PLAIN_TEXT, counted, refuse_lines, shown
 from charrnn.errors import ConfigError, CorpusError
 
 CONLLU_COLUMNS = (
@@ -147,7 +147,8 @@ def _plain(name: str, content: str) -> Iterator[tuple[str, str] | None]:
                     name,
                     [number],
                     "one column",
-                    "each line is a token, a tab, a tag, with an empty line between sentences",
+                    "each line is a token, a tab, a tag, with an empty line between sentences"
+                    f"; {OF_PLAIN_TEXT}",
                 )
         if len(cells) != width:
             bad_width = bad_width or len(cells)
@@ -159,7 +160,8 @@ def _plain(name: str, content: str) -> Iterator[tuple[str, str] | None]:
         yield cells[0], tag
     if bad:
         what = f"{counted(bad_width, 'column')}, where line {first_line} has {width}"
-        refuse_lines(name, bad, what, "give every line of a token as many columns")
+        plain = "" if tabs else f"; {OF_PLAIN_TEXT}"
+        refuse_lines(name, bad, what, f"give every line of a token as many columns{plain}")
     if bare:
         refuse_lines(name, bare, "no token or no tag", "give the line both, or remove it")
     yield None

@@ -133,7 +133,7 @@ class LabelledTask(HeldByText):
         ]
         border = len(files) - val_files
         learned, notices = self.read(files[:border])
-        codes = to_codes(learned)
+        codes, notices = to_codes(learned), [*self.hints, *notices]
         if not val_files:
             return Divided(codes, 0, notices)
         held, more = self.read(files[border:])

@@ -208,7 +208,10 @@ class RestoringTask(LabelledTask):
         """Return nothing; raise ConfigError if there is nothing to restore."""
         restorer = self.restorer
         if restorer.nothing_to_restore(to_text(codes).split(chr(self.end))[:-1]):
-            raise ConfigError(f"{restorer.absent}: there is nothing to restore; name another text")
+            other = f", or: {self.fitting}" if self.fitting else ""
+            raise ConfigError(
+                f"{restorer.absent}: there is nothing to restore; name another text{other}"
+            )
         return []
 
 

@@ -5,6 +5,8 @@ from typing import NoReturn
 
 from charrnn.errors import CorpusError
 
+OF_PLAIN_TEXT = "of a plain text, --predict spaces, case, marks or accents learns"
+
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
     """Return ``1 text``, ``2,000 texts``."""

@@ -53,6 +53,8 @@ class LabelEvaluation:
         Right labels that the model does not know: it gets each of them wrong.
     protocol : str
         What was compared, in a sentence.
+    fitted_here : bool
+        Whether weights of the model were fitted on this text, so that its figures flatter it.
     seconds : float
     overlap : float, optional
         Share of the texts that are also in the training part, where that is at hand.
@@ -72,6 +74,7 @@ class LabelEvaluation:
     restored: RestorationFigures | None
     unknown_labels: dict[str, int]
     protocol: str
+    fitted_here: bool
     seconds: float
     overlap: float | None = None
     rivals: tuple[Rival, ...] = ()
@@ -115,6 +118,7 @@ class LabelEvaluation:
             "restored": self.restored and self.restored.to_json(),
             "unknown_labels": self.unknown_labels,
             "protocol": self.protocol,
+            "fitted_here": self.fitted_here,
             "seconds": self.seconds,
             "overlap": self.overlap,
             "rivals": [rival.to_json() for rival in self.rivals],
@@ -165,6 +169,8 @@ def evaluate_labels(
         if corpus is None or not isinstance(task, LabelTask):
             raise ConfigError("--columns names those of a FILE for a model of labels")
         task = task.with_columns(columns)
+    fitted_here = bool(checkpoint.mixture) and (corpus is None or _is_held_out(checkpoint, corpus))
+    fitted = _fitted_words(checkpoint) if fitted_here else ""
     codes, train, what, notices = _texts(checkpoint, task, corpus, paths, cache_dir, baselines)
     parsed = task.parse(codes)
     if not parsed.texts:
@@ -189,7 +195,8 @@ def evaluate_labels(
         entities=judged.entities,
         restored=judged.restored,
         unknown_labels=unknown,
-        protocol=f"{what}; {_way(task, judged.entities is not None)}",
+        protocol=f"{what}{fitted}; {_way(task, judged.entities is not None)}",
+        fitted_here=fitted_here,
         seconds=seconds,
         overlap=None if train is None else task.overlap(train, codes),
         rivals=tuple(shown),
@@ -245,6 +252,22 @@ def _texts(
     notices = [*corpus.notices, *provenance.notices]
     divided = task.text(corpus)
     return divided.codes, train, "the whole text", [*notices, *divided.notices]
+
+
+def _is_held_out(checkpoint: Checkpoint, corpus: Corpus) -> bool:
+    """Return whether a text has a file that was held out as a whole."""
+    number = checkpoint.settings.val_files
+    held = {source.sha256 for source in checkpoint.sources[-number:]} if number else set()
+    return any(source.sha256 in held for source in corpus.sources)
+
+
+def _fitted_words(checkpoint: Checkpoint) -> str:
+    """Say what of a model was fitted on what it held out, and what is fair instead."""
+    what = "weights of the mixture were" if len(checkpoint.mixture) > 1 else "temperature was"
+    return (
+        f", on which the best state was chosen and the {what} fitted: charrnn eval FILE, with "
+        "texts that are not in the corpus, is fair"
+    )
 
 
 def _way(task: LabelledTask, spans: bool) -> str:

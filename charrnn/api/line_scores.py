@@ -1,0 +1,242 @@
+"""What each of many texts costs a model.
+
+Dimensions
+    n texts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from math import log
+from typing import TYPE_CHECKING, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.api.scores import Scores, scores_of
+from charrnn.api.tables import table
+from charrnn.errors import ConfigError
+from charrnn.evaluation.lines.parts import text_of
+from charrnn.evaluation.lines.rows import BLOCK
+from charrnn.evaluation.lines.scoring import RowScorer, sums_of
+from charrnn.nn.model import CharModel
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text import fitting_text
+from charrnn.text.codes import Codes
+from charrnn.views.heat import BOX, spans
+from charrnn.views.markup import shown
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+MOST_ROWS = 100
+"""Texts that a notebook shows."""
+
+
+class LineScores(Sequence[Scores]):
+    """What each of n texts costs a model: ``scores[i]`` has the characters of one.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        As they were given.
+    total_nats : (n,) float64 array
+        Minus the log-probability of each.
+    characters : (n,) int array
+        How many symbols of each were scored.
+    unknown : (n,) int array
+        How many of them the model does not know.
+
+    Examples
+    --------
+    >>> scores = charrnn.load("runs/corpus").score(["jugs", "jxgs"])
+    >>> scores.characters.tolist(), scores.texts[scores.bits_per_char.argmax()]
+    ([4, 4], 'jxgs')
+    >>> scores[1].symbols[scores[1].nats.argmax()]
+    'x'
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        total_nats: NDArray[np.float64],
+        characters: NDArray[np.int64],
+        unknown: NDArray[np.int64],
+        scores: Callable[[int], Scores],
+    ) -> None:
+        self.texts = tuple(texts)
+        self.total_nats, self.characters, self.unknown = total_nats, characters, unknown
+        self._scores = scores
+
+    @property
+    def bits_per_char(self) -> NDArray[np.float64]:
+        """Bits per character of each (n,); not a number where there is no character."""
+        with np.errstate(invalid="ignore"):
+            bits: NDArray[np.float64] = self.total_nats / log(2) / self.characters
+        return bits
+
+    @property
+    def perplexity(self) -> NDArray[np.float64]:
+        """Perplexity of each, per character (n,)."""
+        with np.errstate(invalid="ignore"):
+            values: NDArray[np.float64] = np.exp(
+                np.minimum(self.total_nats / self.characters, 700.0)
+            )
+        return values
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, place: int) -> Scores: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "LineScores": ...
+
+    def __getitem__(self, place: int | slice) -> "Scores | LineScores":
+        """Return the scores of one text, or of some."""
+        if isinstance(place, slice):
+            places = range(len(self))[place]
+            return LineScores(
+                self.texts[place],
+                self.total_nats[place],
+                self.characters[place],
+                self.unknown[place],
+                lambda number: self._scores(places[number]),
+            )
+        return self._scores(range(len(self))[place])
+
+    def to_pandas(self) -> "DataFrame":
+        """Return a pandas ``DataFrame``, a row for each text.
+
+        Raises
+        ------
+        ConfigError
+            If pandas is not installed.
+        """
+        return table(
+            text=list(self.texts),
+            total_nats=self.total_nats,
+            bits_per_char=self.bits_per_char,
+            perplexity=self.perplexity,
+            characters=self.characters,
+            unknown=self.unknown,
+        )
+
+    def __repr__(self) -> str:
+        characters = int(self.characters.sum())
+        mean = self.total_nats.sum() / log(2) / characters if characters else 0.0
+        return (
+            f"LineScores({len(self):,} texts, {characters:,} characters, "
+            f"{mean:.3f} bits a character)"
+        )
+
+    def _repr_html_(self) -> str:
+        bits = (self.total_nats / log(2)).tolist()
+        figures = zip(bits, self.bits_per_char.tolist(), self.unknown.tolist(), strict=True)
+        rows = [
+            f"<tr><td>{total:.2f}</td><td>{mean:.3f}</td><td>{unknown}</td>"
+            f'<td style="text-align:left;{BOX}">{spans(self[number].cells)}</td></tr>'
+            for number, (total, mean, unknown) in enumerate(islice(figures, MOST_ROWS))
+        ]
+        left = len(self) - MOST_ROWS
+        more = f"<div>... and {left:,} more texts</div>" if left > 0 else ""
+        heads = "".join(f"<th>{head}</th>" for head in ("bits", "bits/char", "unknown", "text"))
+        return (
+            f'<div class="charrnn-line-scores"><table><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>{more}<div>{shown(repr(self))}</div></div>"
+        )
+
+
+def score_texts(
+    checkpoint: Checkpoint,
+    network: CharModel,
+    texts: Sequence[str],
+    *,
+    context: str = "",
+    unknown: Literal["score", "error"] = "score",
+    threads: int = 1,
+) -> LineScores:
+    """Score texts; the parameters are those of `Model.score`.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Knows the vocabulary and the task.
+    network : CharModel
+        Has the weights.
+    texts, context, unknown, threads
+        As for `Model.score`.
+    """
+    wrong = next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise ConfigError(f"score takes a text or texts, and {wrong!r:.40} is none")
+    vocabulary, newlines = checkpoint.vocabulary, checkpoint.text.newlines
+    before, *codes = (
+        vocabulary.text_to_codes(fitting_text(text, vocabulary, newlines)[0])
+        for text in (context, *texts)
+    )
+    if unknown == "error":
+        vocabulary.encode(np.concatenate([before, *codes]))
+    items = [_items(checkpoint, each, begun=len(before) > 0) for each in codes]
+    owner = np.repeat(np.arange(len(texts)), [len(some) for some in items])
+    rows = [item for some in items for item in some]
+    with RowScorer(checkpoint, network, context=context, end=False, threads=threads) as scorer:
+        found = [scorer.score(block) for block in _blocks(rows)]
+    nats = np.concatenate([np.empty(0), *(part.nats for part in found)])
+    known = np.concatenate([np.empty(0, np.bool_), *(part.known for part in found)])
+    flat = np.concatenate([np.empty(0, np.uint8), *(part.codes for part in found)])
+    sizes = np.concatenate([np.empty(0, np.int64), *(part.characters for part in found)])
+    text = np.repeat(owner, sizes)  # of each symbol
+    characters = np.bincount(text, minlength=len(texts))
+    new = np.bincount(text[~known], minlength=len(texts))
+    reserved = [
+        scorer.reserved(count - some, some)
+        for count, some in zip(characters.tolist(), new.tolist(), strict=True)
+    ]
+    prompts = [prompt for part in found for prompt in part.prompts]
+    firsts = np.searchsorted(owner, np.arange(len(texts)))
+    borders = np.concatenate([[0], np.cumsum(characters)])
+
+    def scores(number: int) -> Scores:
+        some = slice(int(borders[number]), int(borders[number + 1]))
+        first = int(firsts[number])
+        prompt = text_of(vocabulary, prompts[first]) if items[number] else ""
+        return scores_of(
+            checkpoint,
+            flat[some],
+            nats[some],
+            known[some],
+            reserved=reserved[number],
+            context=context + prompt,
+        )
+
+    total = sums_of(nats, text, len(texts)) + np.array(reserved, np.float64)
+    return LineScores(texts, total, characters, new, scores)
+
+
+def _items(checkpoint: Checkpoint, codes: Codes, *, begun: bool) -> list[Codes]:
+    """Return what is read from a zero state each: a text, or its items without their ends."""
+    task = checkpoint.task
+    if not task.separate:
+        return [codes]
+    divided = task.divided(codes, (0,), checkpoint.vocabulary.unit)
+    ends = np.flatnonzero(divided == task.end)
+    items = [item[:-1] for item in np.split(divided, ends + 1)[:-1]]
+    if begun and len(items) > 1:
+        raise ConfigError(
+            "the context is the beginning of an item, and the text goes on in it: give each item "
+            "as a text of its own"
+        )
+    return items
+
+
+def _blocks(rows: Sequence[Codes]) -> Iterator[Sequence[Codes]]:
+    """Yield rows that are scored together."""
+    start = size = 0
+    for place, row in enumerate(rows, 1):
+        size += len(row)
+        if size >= BLOCK:
+            yield rows[start:place]
+            start, size = place, 0
+    if start < len(rows):
+        yield rows[start:]

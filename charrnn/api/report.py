@@ -1,0 +1,392 @@
+"""A report of runs: what is known of them, measured and written as one HTML file."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charrnn.api.model import Model
+from charrnn.api.report_log import moments_of, samples_of
+from charrnn.api.report_results import bits, of_labels, of_text
+from charrnn.api.report_text import passage_of, units_of
+from charrnn.errors import CharrnnError, CheckpointError, ConfigError, CorpusError, RunError
+from charrnn.evaluation.labels.evaluate import LabelEvaluation
+from charrnn.evaluation.result import Evaluation
+from charrnn.evaluation.scored_text import held_out_text, named_text
+from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.storage.folder import BEST, LAST, RUNS, cache_directory, open_model, run_directories
+from charrnn.storage.history import History
+from charrnn.storage.lock import is_running
+from charrnn.storage.log import read_log
+from charrnn.storage.own_text import find_own_text
+from charrnn.system.files import RegularFile
+from charrnn.text.codes import Codes
+from charrnn.views.report import is_report, report_page
+from charrnn.views.report.charts import check_drawable
+from charrnn.views.report.content import Moment, Passage, Results, RunContent, Units
+
+REPORT = "report.html"
+MOST_RUNS = 20
+PASSAGE, LEAST_PASSAGE = 1_200, 200
+"""Characters of a passage; of several runs each has its share."""
+SAMPLES, LEAST_SAMPLES = 60, 6
+
+Told = Callable[[str], None]
+
+
+class _Text(NamedTuple):
+    """What a model is shown on; ``why`` says it where there is nothing."""
+
+    codes: Codes | None
+    what: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Where a report has things from, and what it leaves out.
+
+    ``measured`` keeps what the opponents reach on a split: it is the same for each of its runs.
+    """
+
+    text: str | None
+    baselines: bool
+    threads: int | None
+    told: Told
+    share: int
+    measured: dict[str, Evaluation | LabelEvaluation] = field(default_factory=dict)
+
+
+def write_report(
+    models: Sequence[str | Path] = (),
+    output: str | Path | None = None,
+    *,
+    text: str | None = None,
+    baselines: bool = True,
+    threads: int | None = None,
+    told: Told = lambda message: None,
+) -> Path:
+    """Write a report of runs as one HTML file, and return where.
+
+    Parameters
+    ----------
+    models : sequence of path
+        Runs or files of models; the newest run if there is none.
+    output : path, optional
+        The file; ``report.html`` in the folder of the first run if left out. An earlier report is
+        replaced, and nothing else.
+    text : path, optional
+        What is shown in place of the held-out part.
+    baselines : bool
+        Whether the opponents are measured too, which learn from the training text.
+    threads : int, optional
+        Processes, as many as there are cores if left out.
+    told : callable
+        Gets what is being done, in a line each.
+
+    Raises
+    ------
+    CharrnnError
+        If a run or the text cannot be read, matplotlib is missing, or the file cannot be written.
+    """
+    check_drawable()  # before a minute is spent
+    if len(models) > MOST_RUNS:
+        raise ConfigError(f"a report has at most {MOST_RUNS} runs, and these are {len(models):,}")
+    opened = [_open(model) for model in dict.fromkeys(models)] or [_open(None)]
+    path = Path(output) if output is not None else (opened[0][1].folder or Path()) / REPORT
+    _check_output(path)
+    sources = _Sources(text, baselines, threads, told, len(opened))
+    names = _names([place for place, _ in opened])
+    runs = [
+        run_content(name, place, checkpoint, sources)
+        for name, (place, checkpoint) in zip(names, opened, strict=True)
+    ]
+    told("drawing")
+    page = report_page(runs)
+    try:
+        path.write_bytes(page.encode())
+    except OSError as error:
+        raise CharrnnError(
+            f"{path} cannot be written ({error.strerror}): name another file with -o"
+        ) from error
+    return path
+
+
+def _open(model: str | Path | None) -> tuple[Path, Checkpoint]:
+    """Return the best state of a run, or its last one where nothing was judged yet."""
+    folders = run_directories() if model is None else [Path(model), RUNS / model]
+    for folder in folders:
+        if (folder / LAST).exists() and not (folder / BEST).exists():
+            return folder / LAST, load(folder / LAST)
+        if model is None:
+            return open_model(folder)
+    if model is None:
+        raise RunError(
+            "there is no run under ./runs: train one with charrnn train FILE, or name one"
+        )
+    return open_model(model)
+
+
+def _names(places: Sequence[Path]) -> list[str]:
+    """Return the names of runs: those of their folders, or whole paths where these are alike."""
+    names = [
+        place.resolve().parent.name if place.name in (BEST, LAST) else place.stem
+        for place in places
+    ]
+    return [
+        name if names.count(name) == 1 else str(place)
+        for name, place in zip(names, places, strict=True)
+    ]
+
+
+def _check_output(path: Path) -> None:
+    """Refuse to replace what is no report."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+    if not path.exists():
+        return
+    try:
+        with RegularFile(path) as file:
+            earlier = is_report(file.read(4096))
+    except (OSError, CheckpointError) as error:
+        raise ConfigError(
+            f"{path} cannot be replaced ({error}): name another file with -o"
+        ) from None
+    if not earlier:
+        raise ConfigError(f"{path} exists and is no report: name another file with -o")
+
+
+def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Sources) -> RunContent:
+    """Return all that a report shows of a run."""
+    sources.told(f"{name}: reading its text")
+    checkpoint, text, notices = _text_of(checkpoint, sources)
+    folder = checkpoint.folder or Path()
+    events = read_log(folder) if place.name in (BEST, LAST) else []
+    history, model = checkpoint.history, Model(checkpoint, place)
+    moments = moments_of(events, history)
+    sources.told(f"{name}: scoring what was held out")
+    evaluation = _evaluated(model, sources)
+    results, line, missing = _results(evaluation, model)
+    if not sources.baselines:
+        missing = "The opponents were left out (--no-baselines)."
+    sources.told(f"{name}: looking for units")
+    passage, units = _shown(checkpoint, model, text, sources)
+    running = place.name in (BEST, LAST) and is_running(folder)
+    if running:
+        notices = ["The run is not over: this is its state so far.", *notices]
+    best = history.best_nats is not None and history.best_step is not None
+    settings = (
+        checkpoint.architecture,
+        checkpoint.settings,
+        checkpoint.validation,
+        checkpoint.text,
+    )
+    return RunContent(
+        name=name,
+        shape=_long_shape(checkpoint),
+        title=_title(checkpoint),
+        facts=_facts(checkpoint, evaluation, _end(checkpoint, place)),
+        settings=[(k, str(v)) for group in settings for k, v in group.to_json().items()],
+        per=_per(checkpoint),
+        split=_split(checkpoint),
+        split_words=_split_words(checkpoint),
+        moments=moments,
+        line=line,
+        line_missing=missing,
+        samples=samples_of(events, max(LEAST_SAMPLES, SAMPLES // sources.share)),
+        passage=passage,
+        units=units,
+        results=results,
+        best=Moment(
+            history.best_step or 0,
+            validation=history.best_nats,
+            accuracy=history.best_accuracy,
+        )
+        if best
+        else None,
+        score=evaluation.nats_per_char
+        if isinstance(evaluation, Evaluation)
+        else None
+        if isinstance(evaluation, str)
+        else evaluation.nats,
+        notices=notices,
+    )
+
+
+def _text_of(checkpoint: Checkpoint, sources: _Sources) -> tuple[Checkpoint, _Text, list[str]]:
+    """Return a checkpoint with its text, if that is at hand, and what its model is shown on."""
+    own, why = None, ""
+    notices: list[str] = []
+    try:
+        own, notices = find_own_text(checkpoint, cache_dir=cache_directory(), advice="put it back")
+        checkpoint = replace(checkpoint, corpus=own)
+    except CorpusError as error:
+        why = f"The text of this run is not at hand: {error}."
+    if sources.text is not None:
+        if checkpoint.labels:
+            raise ConfigError(
+                "--text is read by models that predict text, and one of these predicts "
+                f"{checkpoint.settings.predict}: leave it out"
+            )
+        named = named_text(checkpoint, [sources.text], "skip", text={}, cache_dir=cache_directory())
+        return checkpoint, _Text(named.known, Path(sources.text).name), notices
+    if own is None:
+        return checkpoint, _Text(None, why=why), notices
+    if not checkpoint.held_out:
+        why = "The run held no text out, as its corpus is too small: --text FILE names another."
+        return checkpoint, _Text(None, why=why), notices
+    if checkpoint.labels:
+        return checkpoint, _Text(checkpoint.sides(own).held, "the texts held out"), notices
+    held = held_out_text(checkpoint, own, "skip")
+    return checkpoint, _Text(held.known, "the text held out of training"), notices
+
+
+def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation | str:
+    """Return what a model reaches on what was held out, or why that is not known."""
+    if not model.checkpoint.held_out:
+        return "The run held nothing out that could be scored."
+    if model.checkpoint.corpus is None:
+        return "Nothing was scored, as the text of this run is not at hand."
+    split = _split(model.checkpoint)
+    before = sources.measured.get(split)
+    baselines = sources.baselines and before is None
+    try:
+        mixed: dict[str, Any] = {"counts": True} if model.checkpoint.table is not None else {}
+        found = model.evaluate(baselines=baselines, threads=sources.threads, **mixed)
+    except CharrnnError as error:
+        return f"Nothing was scored: {error}."
+    if isinstance(found, Evaluation) and isinstance(before, Evaluation):
+        found = replace(found, baselines=before.baselines)
+    elif isinstance(found, LabelEvaluation) and isinstance(before, LabelEvaluation):
+        found = replace(found, rivals=before.rivals)
+    sources.measured.setdefault(split, found)
+    return found
+
+
+def _results(
+    evaluation: Evaluation | LabelEvaluation | str, model: Model
+) -> tuple[Results | str, tuple[str, float] | None, str]:
+    """Return the tables, the line of the n-gram, and why there is none."""
+    own = f"this model ({_shape(model.checkpoint)})"
+    if isinstance(evaluation, str):
+        return evaluation, None, f"No n-gram to compare with. {evaluation}"
+    if isinstance(evaluation, LabelEvaluation):
+        return of_labels(evaluation, own), None, ""
+    ngrams = [row for row in evaluation.baselines if row.kind == "ngram"]
+    line = (ngrams[0].name, ngrams[0].nats_per_char) if ngrams else None
+    return of_text(evaluation, own), line, ""
+
+
+def _shown(
+    checkpoint: Checkpoint, model: Model, text: _Text, sources: _Sources
+) -> tuple[Passage | str, Units | str]:
+    if text.codes is None:
+        return text.why, text.why
+    length = max(LEAST_PASSAGE, PASSAGE // sources.share)
+    try:
+        units = units_of(checkpoint, model.network, text.codes, text.what)
+        if checkpoint.labels:
+            predict = checkpoint.settings.predict
+            return (
+                f"This model predicts {predict} and no text: it is surprised by no character.",
+                units,
+            )
+        return passage_of(checkpoint, model.network, text.codes, text.what, length), units
+    except FloatingPointError as error:
+        return (f"The model diverged ({error}).",) * 2
+
+
+def _end(checkpoint: Checkpoint, place: Path) -> History:
+    """Return how far a run has come: a best state is mostly of before its end."""
+    last = (checkpoint.folder or Path()) / LAST
+    if place.name == BEST and last.exists():
+        with suppress(CheckpointError):
+            return load(last, arrays=False).history
+    return checkpoint.history
+
+
+def _shape(checkpoint: Checkpoint) -> str:
+    config = checkpoint.architecture
+    members = f"{config.members} x " if config.members > 1 else ""
+    both = " in both directions" if config.directions > 1 else ""
+    return f"{config.cell} {members}{config.num_layers}x{config.hidden_size}{both}"
+
+
+def _long_shape(checkpoint: Checkpoint) -> str:
+    config = checkpoint.architecture
+    name = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}.get(config.cell, config.cell)
+    members = f"{config.members} members, each " if config.members > 1 else ""
+    layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size}"
+    both = " in both directions" if config.directions > 1 else ""
+    return f"{name}, {members}{layers} units{both}"
+
+
+def _title(checkpoint: Checkpoint) -> str:
+    trained = checkpoint.history.step
+    steps = f"trained for {trained:,} step{'s' * (trained != 1)}" if trained else "untrained"
+    predict = checkpoint.settings.predict
+    predicts = {"": "the next character", "label": "a label", "tags": "tags"}.get(predict)
+    predicts = predicts or f"{predict} that a text lacks"
+    return (
+        f"{_long_shape(checkpoint)}; {checkpoint.num_parameters:,} parameters, {steps}. It "
+        f"predicts {predicts}."
+    )
+
+
+def _per(checkpoint: Checkpoint) -> str:
+    per = {"label": "label", "tags": "tag"}.get(checkpoint.settings.predict, "character")
+    return "byte" if checkpoint.text.unit == "byte" and per == "character" else per
+
+
+def _facts(
+    checkpoint: Checkpoint, evaluation: Evaluation | LabelEvaluation | str, end: History
+) -> list[tuple[str, str]]:
+    history, per = checkpoint.history, _per(checkpoint)
+    facts = []
+    if isinstance(evaluation, Evaluation):
+        nats = evaluation.nats_per_char
+        mixed = ", with counts" if evaluation.network is not None else ""
+        facts.append((f"held-out part{mixed}", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
+        facts.append(("perplexity", f"{evaluation.perplexity:.2f}"))
+    elif isinstance(evaluation, LabelEvaluation):
+        name, value = evaluation.main
+        facts.append((f"held-out {name}", f"{100 * value:.1f} %"))
+    if history.best_nats is not None:
+        within = f" \u00b1 {history.best_interval:.3f}" if history.best_interval else ""
+        best = f"{history.best_nats:.3f}{within} nats per {per}, step {history.best_step:,}"
+        if history.best_accuracy is not None:
+            best += f", {100 * history.best_accuracy:.1f} % right"
+        alone = " of the network alone" if len(checkpoint.mixture) > 1 else ""
+        facts.append((f"best validation{alone}", best))
+    sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
+    more = f" and {len(sources) - 3:,} more" if len(sources) > 3 else ""
+    facts += [
+        ("text", ", ".join(sources[:3]) + more),
+        ("characters", f"{checkpoint.characters:,}, {checkpoint.held_out:,} held out"),
+        ("vocabulary", f"{len(checkpoint.vocabulary):,} symbols"),
+        ("trained", f"{end.step:,} steps, {end.seconds:,.0f} s"),
+        ("ended", end.finished or "not yet"),
+    ]
+    if checkpoint.labels:
+        facts.append(("labels", f"{len(checkpoint.labels):,}"))
+    return facts
+
+
+def _split(checkpoint: Checkpoint) -> str:
+    """Return what is the same where losses can be compared: the held-out text and its form."""
+    settings, text = checkpoint.settings, checkpoint.text
+    key = (
+        sorted(source.sha256 for source in checkpoint.sources),
+        (checkpoint.characters, checkpoint.held_out, settings.split_mode, settings.split_parts),
+        (settings.val_files, settings.split_key, settings.items, settings.prompted),
+        (settings.predict, checkpoint.labels, text.unit, text.normalize, text.newlines),
+    )
+    return sha256(repr(key).encode()).hexdigest()
+
+
+def _split_words(checkpoint: Checkpoint) -> str:
+    names = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
+    more = " and others" if len(names) > 1 else ""
+    return f"{checkpoint.held_out:,} characters held out of {names[0] if names else '?'}{more}"

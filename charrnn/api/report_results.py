@@ -1,0 +1,157 @@
+"""What a model reached, as the tables of a report."""
+
+from math import log
+
+from charrnn.evaluation.cost import Cost
+from charrnn.evaluation.labels.evaluate import LabelEvaluation
+from charrnn.evaluation.result import Evaluation
+from charrnn.views.report.content import Confusions, Results, Table
+
+MOST_LABELS = 60
+"""Rows of a table of labels; of more, the most frequent."""
+MATRIX = 200
+"""Labels at the most of which confusions are kept."""
+
+
+def of_text(evaluation: Evaluation, model: str) -> Results:
+    """Return what a text costs a model, and its opponents, the best first.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of what was held out.
+    model : str
+        What the model is called among its opponents.
+    """
+    rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
+    if evaluation.network is None:
+        rows.append((model, evaluation))
+    else:
+        rows += [(f"{model}, with counts", evaluation), (model, evaluation.network)]
+    costs = sorted(rows, key=lambda row: row[1].total_nats)
+    strong = next(number for number, row in enumerate(costs) if row[1] is evaluation)
+    table = Table(
+        "",
+        ("", "nats per character", "bits per character", "bits per byte", "perplexity"),
+        [
+            (
+                name,
+                f"{cost.nats_per_char:.4f}",
+                f"{cost.bits_per_char:.4f}",
+                f"{cost.bits_per_byte:.4f}",
+                f"{cost.perplexity:.3f}",
+            )
+            for name, cost in costs
+        ],
+        frozenset(range(1, 5)),
+        strong,
+        caption=" ".join([_sentence(evaluation.protocol), _sentence(evaluation.comparison)]).strip()
+        if evaluation.baselines
+        else _sentence(evaluation.protocol),
+    )
+    return Results([table])
+
+
+def of_labels(evaluation: LabelEvaluation, model: str) -> Results:
+    """Return how well a model labels: figures, opponents, a row per label, and confusions."""
+    tables = [_figures(evaluation)]
+    if evaluation.rivals:
+        tables.append(_rivals(evaluation, model))
+    if evaluation.entities is not None:
+        tables.append(_entities(evaluation))
+    labels = evaluation.labels
+    tables.append(_rows(evaluation))
+    if not 1 < len(labels.labels) <= MATRIX:
+        return Results(tables)
+    return Results(tables, Confusions([*map(named, labels.labels)], labels.confusion.tolist()))
+
+
+def named(label: str) -> str:
+    """Return a label as people read it, where it is nothing or a space."""
+    return {"": "nothing", " ": "space", "\n": "line end"}.get(label, label)
+
+
+def _figures(evaluation: LabelEvaluation) -> Table:
+    labels, restored = evaluation.labels, evaluation.restored
+    within = f"within {100 * labels.interval:.1f} points (95 %)"
+    rows = [("accuracy", f"{_percent(labels.accuracy)}, {within}")]
+    if restored is None:
+        rows.append(("macro-F1", _percent(labels.macro_f1)))
+    else:
+        rows += [
+            ("characters right", _percent(restored.characters.accuracy)),
+            ("F1 of what was restored", _percent(restored.removed.f1)),
+            ("words right", _percent(restored.words.accuracy)),
+            ("lines right", _percent(restored.lines.accuracy)),
+        ]
+    if evaluation.entities is not None:
+        rows.insert(0, ("F1 of entities", _percent(evaluation.entities.f1)))
+    if evaluation.nats is not None:
+        rows.append(
+            ("nats per label", f"{evaluation.nats:.4f} ({evaluation.uniform_nats:.4f} if all were "
+             "as likely)")
+        )  # fmt: skip
+    rows.append(("texts", f"{evaluation.texts:,}, of {evaluation.characters:,} characters"))
+    return Table("", (), rows, caption=_sentence(evaluation.protocol))
+
+
+def _rivals(evaluation: LabelEvaluation, model: str) -> Table:
+    name, own = evaluation.main
+    labels = evaluation.labels
+    found = [(row.name, row.main, row.accuracy, row.macro_f1) for row in evaluation.rivals]
+    found.append((model, own, labels.accuracy, labels.macro_f1))
+    found.sort(key=lambda row: -row[1])
+    strong = next(number for number, row in enumerate(found) if row[0] == model)
+    other = name != "accuracy"
+    return Table(
+        "Opponents",
+        ("", *([name] if other else []), "accuracy", "macro-F1"),
+        [
+            (row[0], *([_percent(row[1])] if other else []), _percent(row[2]), _percent(row[3]))
+            for row in found
+        ],
+        frozenset(range(1, 3 + other)),
+        strong,
+        _sentence(evaluation.comparison),
+    )
+
+
+def _entities(evaluation: LabelEvaluation) -> Table:
+    assert evaluation.entities is not None
+    rows = [
+        (kind, f"{found.gold:,}", *map(_percent, (found.precision, found.recall, found.f1)))
+        for kind, found in evaluation.entities.kinds.items()
+    ]
+    headings = ("entity", "count", "precision", "recall", "F1")
+    return Table("Entities", headings, rows[:MOST_LABELS], frozenset(range(1, 5)))
+
+
+def _rows(evaluation: LabelEvaluation) -> Table:
+    rows = [
+        (
+            named(row.label),
+            f"{row.count:,}",
+            *map(_percent, (row.precision, row.recall, row.f1)),
+            ", ".join(f"{named(label)} {_percent(share)}" for label, share in row.confused),
+        )
+        for row in evaluation.labels.rows
+    ]
+    headings = ("label", "count", "precision", "recall", "F1", "taken for")
+    left = len(rows) - MOST_LABELS
+    caption = f"And {left:,} more labels." if left > 0 else ""
+    right = frozenset(range(1, 5))
+    return Table("Labels", headings, rows[:MOST_LABELS], right, caption=caption)
+
+
+def _percent(share: float) -> str:
+    """Return a share as ``84.2 %``; no share below 1 as 100.0 %."""
+    return f"{min(100 * share, 100.0 if share == 1 else 99.9):.1f} %"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else ""
+
+
+def bits(nats: float) -> float:
+    """Return nats as bits."""
+    return nats / log(2)

@@ -1,0 +1,52 @@
+"""``charrnn export``: a model as a file that other programs read."""
+
+from typing import Annotated
+
+import typer
+
+from charrnn.cli.show.console import say
+from charrnn.cli.show.words import size
+from charrnn.errors import ConfigError
+
+
+def command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN] FILE",
+            help="A run's name or folder, or an .npz [default: the newest run under ./runs]; and "
+            "the file to write, .html or .safetensors.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace FILE if it exists; without it that is an error."),
+    ] = False,
+) -> None:
+    """Write a model as a file that other programs read.
+
+    model.html is a page that is the model: it draws, scores and labels in any browser, without a
+    server or a network. model.safetensors are its weights with PyTorch's names and shapes.
+
+    For example: charrnn export shakespeare shakespeare.html
+    """
+    if not names or len(names) > 2:
+        raise ConfigError(
+            "give a run and the FILE to write, or the file alone: charrnn export RUN model.html"
+        )
+    from pathlib import Path
+
+    from charrnn.exports import check_target, export
+    from charrnn.exports.page.describing import NETWORK_ALONE, network_is_alone
+    from charrnn.storage.folder import open_model
+
+    path = Path(names[-1])
+    check_target(path, overwrite=overwrite)
+    found, checkpoint = open_model(names[0] if len(names) == 2 else None)
+    say(f"model: {found}", dim=True)
+    if path.suffix == ".html" and network_is_alone(checkpoint):
+        say(f"notice: {NETWORK_ALONE}")
+    export(path, checkpoint, overwrite=overwrite)
+    say(f"wrote {path}, {size(path.stat().st_size)}")

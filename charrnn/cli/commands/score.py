@@ -1,0 +1,360 @@
+"""``charrnn score``: what each line of a text costs a model."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
+
+import typer
+
+from charrnn.cli.options import MachineConfig, given, pick, takes
+from charrnn.cli.show.console import say
+from charrnn.config import TextConfig, option_name
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.text.sources import STDIN
+
+if TYPE_CHECKING:
+    from charrnn.cli.show.rows import Output, RowWriter
+    from charrnn.evaluation.lines.models import Models, Scored
+    from charrnn.evaluation.lines.rows import Row
+    from charrnn.evaluation.lines.strangest import By
+    from charrnn.storage.checkpoint import Checkpoint
+
+Unit = Literal["line", "word", "char", "file"]
+
+
+class Wanted(NamedTuple):
+    """What is to be written.
+
+    Attributes
+    ----------
+    unit : "line", "word", "char" or "file"
+        What a row is.
+    top : int, optional
+        How many of the strangest are shown.
+    by : str
+        How these are strange.
+    rank : bool
+        Whether all are shown, the best first.
+    """
+
+    unit: Unit
+    top: int | None
+    by: "By"
+    rank: bool
+
+
+@takes(
+    TextConfig, MachineConfig, leave_out=("unit", "normalize"), defaults={TextConfig: "the run's"}
+)
+def command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE", help="Texts, a row for each line; - is stdin.", show_default=False
+        ),
+    ] = None,
+    *,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="A text itself; may be given several times."),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What the model reads before each line, which costs nothing.  "
+            "[default: a line end, as in sample]",
+        ),
+    ] = None,
+    per_char: Annotated[bool, typer.Option("--per-char", help="A row for each character.")] = False,
+    per_word: Annotated[bool, typer.Option("--per-word", help="A row for each word.")] = False,
+    per_file: Annotated[
+        bool, typer.Option("--per-file", help="A row for each file, read as a whole.")
+    ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=10**6, help="The N strangest rows, these first."),
+    ] = None,
+    by: Annotated[
+        Literal["both", "line", "character"] | None,
+        typer.Option(
+            help="What makes a line strange for --top: that it is unlike the text as a whole, one "
+            "character as in a typo, or both, in turn.  [default: both]",
+            show_default=False,
+        ),
+    ] = None,
+    rank: Annotated[
+        bool, typer.Option("--rank", help="All rows, from the most probable to the least.")
+    ] = False,
+    flush: Annotated[
+        bool,
+        typer.Option("--flush", help="Of -: write each line as soon as it has arrived."),
+    ] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="A run's name or folder, or an .npz. Several: which fits each line best.  "
+            "[default: the newest run under ./runs]",
+            show_default=False,
+        ),
+    ] = None,
+    counts: Annotated[
+        bool,
+        typer.Option("--counts", help="Mix the network with what --counts counted in training."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object for each row, one a line.")
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Say what each line of a text costs a model.
+
+    A row: bits, bits per character, unknown symbols, the line. The likeliest typos of a text:
+    charrnn score draft.txt --top 20
+    """
+    wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)
+    reading = given(TextConfig, settings)
+    TextConfig(**reading)  # refuses what is unknown before anything is read
+    names = [*dict.fromkeys(model or [])]
+    _check(files or [], text or [], wanted, reading, flush=flush, several=len(names) > 1)
+    from charrnn.cli.show.rows import RowWriter
+    from charrnn.evaluation.lines.models import Models
+    from charrnn.storage.folder import open_model
+
+    opened = [open_model(name) for name in names] or [open_model()]
+    checkpoints = dict(zip(names or [str(opened[0][0])], (one for _, one in opened), strict=True))
+    leading = opened[0][1]
+    for path, _ in opened:
+        say(f"model: {path}", dim=True)
+    threads = 1 if flush else pick(MachineConfig, settings).count
+    with Models(checkpoints, context=context or "", counts=counts, threads=threads) as models:
+        if flush and not models.division.is_lines:
+            raise ConfigError("--flush is for lines, and this model scores items: leave it out")
+        noun = models.division.noun if wanted.unit == "line" else wanted.unit
+        writer = RowWriter(models.names, noun, as_json=as_json)
+        source = _Source(leading, files or [], text or [], reading, flush=flush)
+        if wanted.unit == "file":
+            scored: Iterable[list[Scored]] = ([one] for one in models.files(source.corpus()))
+        else:
+            scored = models.rows(source.blocks(models))
+        _write(writer, models, scored, wanted)
+        writer.end()
+        source.say_notices()
+
+
+def _wanted(
+    per_char: bool, per_word: bool, per_file: bool, *, top: int | None, by: Any, rank: bool
+) -> Wanted:
+    """Return what is to be written; ConfigError if two options contradict each other."""
+    units: dict[str, tuple[bool, Unit]] = {
+        "--per-char": (per_char, "char"),
+        "--per-word": (per_word, "word"),
+        "--per-file": (per_file, "file"),
+    }
+    asked = [(option, unit) for option, (wanted, unit) in units.items() if wanted]
+    if len(asked) > 1:
+        raise ConfigError(f"{asked[0][0]} and {asked[1][0]} both say what a row is: give one")
+    option, unit = asked[0] if asked else ("", "line")
+    if rank and top is not None:
+        raise ConfigError("--rank and --top are opposite orders: give one of them")
+    if rank and unit in ("char", "word"):
+        raise ConfigError(f"--rank orders whole lines: leave out {option}")
+    if by is not None and top is None:
+        raise ConfigError("--by says what --top looks for: give both")
+    if by is not None and unit != "line":
+        raise ConfigError(f"--by is of lines: leave out {option}")
+    return Wanted(unit, top, by or ("both" if unit == "line" else "line"), rank)
+
+
+def _check(
+    files: Sequence[str],
+    texts: Sequence[str],
+    wanted: Wanted,
+    reading: dict[str, Any],
+    *,
+    flush: bool,
+    several: bool,
+) -> None:
+    """Refuse what makes no sense together."""
+    if not files and not texts:
+        raise ConfigError("give a FILE, - for stdin, or --text TEXT: charrnn score new.txt")
+    if reading and not files:
+        raise ConfigError(
+            f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named"
+        )
+    if texts and files:
+        raise ConfigError("a FILE and --text both say what to score: give one of them")
+    if wanted.unit == "file" and texts:
+        raise ConfigError("--per-file is of files: leave out --text, or send it to -")
+    if STDIN in files and len(files) > 1:
+        raise ConfigError("- is scored alone: leave out the other files")
+    if flush and list(files) != [STDIN]:
+        raise ConfigError("--flush is of what arrives: give - in place of a FILE")
+    if flush:
+        order = "--top" if wanted.top else "--rank" if wanted.rank else ""
+        if order or wanted.unit == "file":
+            raise ConfigError(
+                f"{order or '--per-file'} needs all of the text first: leave out --flush"
+            )
+    if several:
+        option = "--top" if wanted.top else "--rank" if wanted.rank else ""
+        option = f"--per-{wanted.unit}" if wanted.unit in ("word", "char") else option
+        if option:
+            raise ConfigError(f"{option} is of one model, and several compare lines: give one")
+
+
+class _Source:
+    """What is scored.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model that says how a text is read.
+    files, texts : sequence of str
+        One of them is empty.
+    reading : dict
+        How to read files, where not as the corpus was read.
+    flush : bool
+        Whether lines are yielded as they arrive.
+    """
+
+    def __init__(
+        self,
+        checkpoint: "Checkpoint",
+        files: Sequence[str],
+        texts: Sequence[str],
+        reading: dict[str, Any],
+        *,
+        flush: bool,
+    ) -> None:
+        self._checkpoint, self._files, self._texts = checkpoint, files, texts
+        self._reading, self._flush = reading, flush
+        self._notices: Any = ()
+
+    def corpus(self) -> Any:
+        """Return the text of the files, read as ``eval`` does."""
+        from charrnn.evaluation.scored_text import read_named
+        from charrnn.storage.folder import cache_directory
+
+        corpus = read_named(
+            self._checkpoint, self._files, self._reading, cache_dir=cache_directory()
+        )
+        self._notices = corpus.notices
+        return corpus
+
+    def blocks(self, models: "Models") -> Iterator[list["Row"]]:
+        """Yield the rows."""
+        from charrnn.evaluation.lines.rows import BLOCK
+        from charrnn.evaluation.scored_text import read_like
+        from charrnn.text.arriving import ArrivingLines
+
+        division = models.division
+        if self._texts:
+            for text in self._texts:
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise ConfigError(
+                        f"--text {text!r:.60} is not UTF-8: give it in a file"
+                    ) from None
+            yield division.of_texts(self._texts, self._checkpoint.text.newlines)
+        elif list(self._files) == [STDIN] and division.is_lines:
+            if sys.stdin is None or sys.stdin.closed:
+                raise CorpusError("standard input (-) is closed: name a file")
+            options = read_like(self._checkpoint.text, self._reading)
+            lines = ArrivingLines(
+                cast(Any, sys.stdin.buffer), options, at_least=1 if self._flush else BLOCK
+            )
+            yield from division.arriving(lines)
+            self._notices = lines.notices
+        else:
+            yield from division.of_corpus(self.corpus())
+
+    def say_notices(self) -> None:
+        """Say what there is to know of how the text was read."""
+        for notice in self._notices:
+            say(f"notice: {notice}")
+
+
+def _write(
+    writer: "RowWriter", models: "Models", scored: Iterable[list["Scored"]], wanted: Wanted
+) -> None:
+    """Write rows in the order that is asked for."""
+    outputs = _Outputs(models, wanted.unit, with_cells=writer.draws)
+    if wanted.top is None and not wanted.rank:
+        for block in scored:
+            writer.write([output for one in block for output in outputs.of(one)])
+        return
+    if wanted.rank:
+        rows = [one for block in scored for one in block]
+        rows.sort(key=lambda one: one.figures[0].nats)
+        writer.write([output for one in rows for output in outputs.of(one)])
+        return
+    from charrnn.evaluation.lines.strangest import Strangest
+
+    assert wanted.top is not None
+    if wanted.unit in ("word", "char"):
+        parts: Strangest[Output] = Strangest(wanted.top, "line")
+        for block in scored:
+            rows_of_parts = [output for one in block for output in outputs.of(one)]
+            parts.add(rows_of_parts, [row.figures[0] for row in rows_of_parts])
+        writer.write([strange.row for strange in parts])
+        return
+    strangest: Strangest[Scored] = Strangest(wanted.top, wanted.by)
+    for block in scored:
+        scores = [one.score for one in block if one.score is not None]
+        strangest.add(block, [one.figures[0] for one in block], scores)
+    for strange in strangest:
+        why = strange.why if wanted.by == "both" else ""
+        writer.write([output._replace(why=why) for output in outputs.of(strange.row)])
+
+
+class _Outputs:
+    """Makes of a scored row what is written of it: itself, its words or its characters.
+
+    Parameters
+    ----------
+    models : Models
+    unit : str
+        What is written.
+    with_cells : bool
+        Whether a whole row has what each of its characters costs.
+    """
+
+    def __init__(self, models: "Models", unit: Unit, *, with_cells: bool) -> None:
+        self._division, self._unit, self._with_cells = models.division, unit, with_cells
+
+    def of(self, scored: "Scored") -> Iterator["Output"]:
+        """Yield what is written of a row."""
+        from charrnn.cli.show.rows import Output
+        from charrnn.evaluation.lines.models import Figures
+        from charrnn.evaluation.lines.parts import characters, words
+
+        row, score, vocabulary = scored.row, scored.score, self._division.vocabulary
+        if self._unit in ("line", "file") or score is None:
+            cells = self._cells(scored) if self._with_cells else ()
+            yield Output(scored.text, scored.figures, row.number, row.source, cells=cells)
+            return
+        end = self._division.task.end
+        parts = characters(vocabulary, score)
+        if self._unit == "word":
+            parts = words(vocabulary, score, end)
+        for part in parts:
+            figures = (Figures(part.nats, part.symbols, part.unknown),)
+            yield Output(part.text, figures, row.number, row.source, part.column)
+
+    def _cells(self, scored: "Scored") -> list[Any]:
+        """Return the characters of a row for a heat map: the prompt costs nothing."""
+        from charrnn.evaluation.lines.parts import cells, text_of
+        from charrnn.views.heat import Cell
+
+        score, vocabulary = scored.score, self._division.vocabulary
+        if score is None:
+            return []
+        size = len(score.codes) - (
+            len(score.codes) > 0 and score.codes[-1] == self._division.task.end
+        )
+        prompt = text_of(vocabulary, score.prompt)
+        shown = cells(vocabulary, score.codes[:size], score.nats[:size], score.known[:size])
+        return [*(Cell(character, 0.0) for character in prompt), *shown]

@@ -1,0 +1,184 @@
+"""Scored rows as they are written: fields and tabs, JSON, or a heat map on a terminal."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from charrnn.cli.show.console import is_terminal, make_console, write, write_json
+from charrnn.cli.show.heat import heat, legend
+from charrnn.cli.show.text import visible_line
+from charrnn.evaluation.lines.models import Figures
+from charrnn.views.heat import Cell
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+class Output(NamedTuple):
+    """A row, or a part of one, as it is written.
+
+    Attributes
+    ----------
+    text : str
+    figures : sequence of Figures
+        Of each model.
+    number : int
+        Of the line or the item.
+    source : str
+        The file.
+    column : int, optional
+        Of a part.
+    cells : sequence of Cell
+        The text with what each character of it costs, where that is known.
+    why : str
+        How it is strange.
+    """
+
+    text: str
+    figures: Sequence[Figures]
+    number: int
+    source: str
+    column: int | None = None
+    cells: Sequence[Cell] = ()
+    why: str = ""
+
+    @property
+    def best(self) -> int:
+        """Which model it costs least."""
+        return min(range(len(self.figures)), key=lambda number: self.figures[number].nats)
+
+
+class RowWriter:
+    """Writes rows to stdout.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the models.
+    noun : str
+        What a row is: a line, an item, a file, a word or a character.
+    as_json : bool
+        Whether each is a JSON object.
+    """
+
+    def __init__(self, names: Sequence[str], noun: str, *, as_json: bool) -> None:
+        self._names, self._noun, self._as_json = names, noun, as_json
+        self._drawn = not as_json and is_terminal(sys.stdout)
+        self._console = make_console() if self._drawn else None
+        self._begun = False
+
+    @property
+    def draws(self) -> bool:
+        """Whether the cells of a row are shown."""
+        return self._drawn
+
+    def write(self, rows: Sequence[Output]) -> None:
+        """Write rows; they are out when this returns."""
+        if self._drawn:
+            self._draw(rows)
+        elif self._as_json:
+            for row in rows:
+                write_json(self._object(row), texts=True)
+        else:
+            write("".join(map(self._line, rows)))
+
+    def end(self) -> None:
+        """Say what the colours mean, below a heat map."""
+        if self._console is not None and self._begun and len(self._names) == 1:
+            self._console.print(legend(), soft_wrap=True)
+
+    def _line(self, row: Output) -> str:
+        """Return a row as fields with tabs between them, the text last."""
+        if len(row.figures) > 1:
+            means = (f"{each.bits_per_char:.4f}" for each in row.figures)
+            fields = [*means, visible_line(self._names[row.best])]
+        else:
+            (figures,) = row.figures
+            fields = [f"{figures.bits:.4f}", f"{figures.bits_per_char:.4f}", str(figures.unknown)]
+        if row.column is not None:
+            fields += [str(row.number), str(row.column)]
+            text = visible_line(row.text)
+        else:
+            text = row.text.replace("\n", "\\n")  # an item of several lines is one row
+        return "\t".join([*fields, text]) + "\n"
+
+    def _object(self, row: Output) -> dict[str, Any]:
+        """Return a row for JSON."""
+        place: dict[str, Any] = {"file": row.source} if row.source else {}
+        if self._noun != "file":
+            place["item" if self._noun == "item" else "line"] = row.number
+            place |= {} if row.column is None else {"column": row.column}
+            place["text"] = row.text
+        place |= {"strange": row.why} if row.why else {}
+        if len(row.figures) == 1:
+            return {**place, **_object_of(row.figures[0])}
+        models = {
+            name: _object_of(figures)
+            for name, figures in zip(self._names, row.figures, strict=True)
+        }
+        return {**place, "best": self._names[row.best], "models": models}
+
+    def _draw(self, rows: Sequence[Output]) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        assert self._console is not None
+        several = len(self._names) > 1
+        heads = [*self._names] if several else ["bits", "bits/char", "unknown"]
+        widths = [max(9, min(len(head), 18)) for head in heads] if several else [9, 9, 7]
+        place = [] if self._noun == "file" else [self._noun if row_has_no_column(rows) else "place"]
+        for row in rows:
+            table = Table.grid(padding=(0, 2), expand=True)
+            for width in widths:
+                table.add_column(justify="right", width=width, overflow="ellipsis", no_wrap=True)
+            for _ in place:
+                table.add_column(justify="right", min_width=5, no_wrap=True)
+            table.add_column(ratio=1, overflow="fold")
+            if not self._begun:
+                title = "file" if self._noun == "file" else "text"
+                table.add_row(
+                    *(Text(visible_line(head), "bold") for head in [*heads, *place, title])
+                )
+                self._begun = True
+            table.add_row(*self._figures(row), *self._place(row, place), self._text(row))
+            self._console.print(table)
+
+    def _figures(self, row: Output) -> list["Text"]:
+        from rich.text import Text
+
+        if len(row.figures) > 1:
+            return [
+                Text(f"{each.bits_per_char:.3f}", "bold" if number == row.best else "dim")
+                for number, each in enumerate(row.figures)
+            ]
+        (figures,) = row.figures
+        unknown = Text(str(figures.unknown), "bold" if figures.unknown else "dim")
+        return [Text(f"{figures.bits:.1f}"), Text(f"{figures.bits_per_char:.3f}"), unknown]
+
+    def _place(self, row: Output, place: Sequence[str]) -> list["Text"]:
+        from rich.text import Text
+
+        column = "" if row.column is None else f":{row.column:,}"
+        return [Text(f"{row.number:,}{column}", "dim") for _ in place]
+
+    def _text(self, row: Output) -> "Text":
+        from rich.text import Text
+
+        return heat(row.cells) if row.cells else Text(visible_line(row.text))
+
+
+def row_has_no_column(rows: Sequence[Output]) -> bool:
+    """Return whether rows are whole ones."""
+    return all(row.column is None for row in rows)
+
+
+def _object_of(figures: Figures) -> dict[str, Any]:
+    characters = figures.characters
+    return {
+        "log_probability": -figures.nats,
+        "bits": figures.bits,
+        "bits_per_char": figures.bits_per_char if characters else None,
+        "perplexity": figures.perplexity if characters else None,
+        "characters": characters,
+        "unknown": figures.unknown,
+    }

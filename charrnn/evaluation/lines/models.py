@@ -1,0 +1,218 @@
+"""Rows scored by one model, or by several that are compared."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import exp, log
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from charrnn.errors import CorpusError
+from charrnn.evaluation.lines.parts import text_of
+from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_alike
+from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
+from charrnn.evaluation.pieces import WARM_UP
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.text import Corpus
+from charrnn.text.codes import Codes
+from charrnn.text.sources import show_path
+
+
+class Figures(NamedTuple):
+    """What a row, or a part of one, costs.
+
+    Attributes
+    ----------
+    nats : float
+    characters : int
+        What the nats are divided by.
+    unknown : int
+        How many symbols the model does not know.
+    """
+
+    nats: float
+    characters: int
+    unknown: int
+
+    @property
+    def bits(self) -> float:
+        """All of it, with logarithms to base 2."""
+        return self.nats / log(2)
+
+    @property
+    def bits_per_char(self) -> float:
+        """Bits per character; 0 where there is none."""
+        return self.bits / self.characters if self.characters else 0.0
+
+    @property
+    def perplexity(self) -> float:
+        """``exp`` of the nats per character."""
+        return exp(min(self.nats / self.characters, 700.0)) if self.characters else 1.0
+
+
+class Scored(NamedTuple):
+    """A row with what it costs.
+
+    Attributes
+    ----------
+    row : Row
+    text : str
+        As it is written.
+    figures : tuple of Figures
+        Of each model.
+    score : RowScore, optional
+        Symbol by symbol, of the first model; none of a whole file.
+    """
+
+    row: Row
+    text: str
+    figures: tuple[Figures, ...]
+    score: RowScore | None = None
+
+
+class Models:
+    """Scores rows with one model or several; to be closed.
+
+    Parameters
+    ----------
+    checkpoints : mapping of str to Checkpoint
+        The models by name. The first one says how a text is read and divided.
+    context : str
+        See ``RowScorer``.
+    counts : bool
+        Whether networks are mixed with what was counted in training.
+    threads : int
+        Workers; no effect on the result.
+
+    Raises
+    ------
+    ConfigError
+        If one of them predicts labels, or they do not divide a text alike.
+    """
+
+    def __init__(
+        self,
+        checkpoints: dict[str, Checkpoint],
+        *,
+        context: str = "",
+        counts: bool = False,
+        threads: int = 1,
+    ) -> None:
+        (first, leading), *others = checkpoints.items()
+        for name, checkpoint in others:
+            check_alike(leading, checkpoint, (first, name))
+        self.names = tuple(checkpoints)
+        self.divisions = [Division(model.task, model.vocabulary) for model in checkpoints.values()]
+        # Each is to be charged for the same text, its end among it.
+        end = True if others else None
+        self._scorers: list[RowScorer] = []
+        try:
+            for checkpoint in checkpoints.values():
+                model = checkpoint.model()
+                model = checkpoint.with_counts(model) if counts else model
+                scorer = RowScorer(checkpoint, model, context=context, end=end, threads=threads)
+                self._scorers.append(scorer)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def division(self) -> Division:
+        """How the first model divides a text."""
+        return self.divisions[0]
+
+    def close(self) -> None:
+        """End the workers."""
+        for scorer in self._scorers:
+            scorer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def rows(self, blocks: Iterable[Sequence[Row]]) -> Iterator[list[Scored]]:
+        """Score rows, block by block; errors as of ``RowScorer.score``."""
+        vocabulary = self.division.vocabulary
+        for block in blocks:
+            texts = [text_of(vocabulary, row.codes) for row in block]
+            own = [row.codes for row in block]
+            found = []
+            for number, scorer in enumerate(self._scorers):
+                codes = own if number == 0 else self._others(number, own, texts)
+                try:
+                    found.append(scorer.score(codes))
+                except NoPrompt as error:
+                    raise CorpusError(
+                        f"{block[error.row].place} has no prompt, which this model reads first and "
+                        f"which {error.border} ends: give each line one"
+                    ) from None
+            many = len(found) > 1
+            sizes = [len(text) + 1 for text in texts] if many else found[0].characters.tolist()
+            yield [
+                Scored(
+                    row,
+                    texts[place],
+                    tuple(
+                        Figures(float(each.total[place]), sizes[place], int(each.unknown[place]))
+                        for each in found
+                    ),
+                    None if many else found[0][place],
+                )
+                for place, row in enumerate(block)
+            ]
+
+    def files(self, corpus: Corpus) -> Iterator[Scored]:
+        """Score each file of a corpus as a whole: as one text, or all its items."""
+        stops = (*corpus.starts[1:], len(corpus))
+        files = zip(corpus.sources, corpus.starts, stops, strict=True)
+        for number, (source, start, stop) in enumerate(files, 1):
+            name = show_path(source.path)
+            codes = corpus.codes[start:stop]
+            figures = tuple(self._file(model, codes) for model in range(len(self._scorers)))
+            yield Scored(Row(codes[:0], number, name), name, figures)
+
+    def _file(self, model: int, codes: Codes) -> Figures:
+        """Return what a file costs one model."""
+        scorer, vocabulary = self._scorers[model], self.division.vocabulary
+        nats, known, unknown, characters = 0.0, 0, 0, 0
+        for rows, read in self._parts_of_file(codes):
+            texts = [text_of(vocabulary, row) for row in rows]
+            before = [text_of(vocabulary, row[:size]) for row, size in zip(rows, read, strict=True)]
+            characters += sum(map(len, texts)) - sum(map(len, before))
+            characters += len(rows) * self.division.task.separate
+            if model:
+                read = [len(codes) for codes in self._others(model, [], before)]
+                rows = self._others(model, rows, texts)
+            found = scorer.score(rows, read=None if self.division.task.separate else read)
+            nats += float(found.nats.sum())
+            unknown += int(found.unknown.sum())
+            known += len(found.nats) - int(found.unknown.sum())
+        if len(self._scorers) == 1:
+            characters = known + unknown
+        return Figures(nats + scorer.reserved(known, unknown), characters, unknown)
+
+    def _parts_of_file(self, codes: Codes) -> Iterator[tuple[list[Codes], list[int]]]:
+        """Yield a text as parts, each with what it is warmed up on, or as its items."""
+        task = self.division.task
+        if task.separate:
+            divided = task.divided(codes, (0,), self.division.vocabulary.unit)
+            for block in self.division.blocks_of_items(divided, ""):
+                yield [row.codes for row in block], [0] * len(block)
+            return
+        for start in range(0, len(codes), BLOCK):
+            first = max(0, start - WARM_UP)
+            yield [codes[first : start + BLOCK]], [start - first]
+
+    def _others(self, number: int, own: Sequence[Codes], texts: Sequence[str]) -> list[Codes]:
+        """Return rows in the form that another model knows."""
+        division, leading = self.divisions[number], self.division.vocabulary
+        vocabulary = division.vocabulary
+        alike = (vocabulary.unit, vocabulary.normalize) == (leading.unit, leading.normalize)
+        if alike and own and not any(vocabulary.unknown(codes) for codes in own):
+            return list(own)
+        return [division.codes(text, "keep") for text in texts]

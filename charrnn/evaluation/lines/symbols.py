@@ -1,0 +1,144 @@
+"""What each symbol of many short texts costs a model: read side by side, each on its own.
+
+Dimensions
+    n rows, m symbols of all of them, S pieces, T steps, N pieces that are read in parallel.
+
+Every row follows on the same text. One that is longer than ``LONG`` symbols is cut into pieces,
+each warmed up on the symbols before it, so that it takes no more memory and is read as fast.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.backend.arrays import Array, Ids
+from charrnn.evaluation.pieces import WARM_UP, Pieces, Places
+from charrnn.evaluation.scorers import Read, TextScorer
+from charrnn.nn.model import CharModel
+from charrnn.parallel.team import Team
+
+LONG = 2**14
+"""Symbols of a row that is read in one piece."""
+PIECE = 2**12
+"""Symbols of the pieces of a longer one."""
+SIDE_BY_SIDE = 64
+"""Rows of similar lengths that are read in parallel."""
+
+Costs = NDArray[np.float32]
+
+
+class SymbolScorer(TextScorer):
+    """Gives the nats of each symbol of pieces, shard by shard.
+
+    Parameters
+    ----------
+    pieces : Pieces
+        Those of similar lengths beside each other. Cold ones go on from ``begun``.
+    begun : (L, S, R, 1) array
+        The state in which cold pieces begin.
+    """
+
+    def __init__(self, pieces: Pieces, begun: Array) -> None:
+        super().__init__(pieces)
+        self._begun = begun
+        self._per_shard = SIDE_BY_SIDE
+        self.num_shards = -(-len(pieces.starts) // SIDE_BY_SIDE)
+
+    def costs(self, model: CharModel, shard: int) -> Array:
+        """Return the nats of a shard's symbols (T, N); behind the end of a piece they are none."""
+        return np.concatenate([costs for costs, *_ in self.windows(model, shard, model.nats)])
+
+    def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
+        if self.pieces.warm_up:
+            return super()._warmed(model, starts, T, read)
+        return np.repeat(self._begun, len(starts), axis=-1)
+
+
+class _Worker:
+    """Every so manieth shard of what it is given."""
+
+    def __init__(self, model: CharModel, begun: Array, number: int, count: int) -> None:
+        self.model, self.begun = model, begun
+        self.number, self.count = number, count
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def costs(self, pieces: Pieces) -> list[Array]:
+        """Return the nats of each of its shards."""
+        scorer = SymbolScorer(pieces, self.begun)
+        return [
+            scorer.costs(self.model, shard)
+            for shard in range(self.number, scorer.num_shards, self.count)
+        ]
+
+
+class SymbolReader:
+    """Reads rows with a model; workers are made once, for any number of calls.
+
+    Parameters
+    ----------
+    model : CharModel
+        Whose predictions are scored.
+    before : (b,) int array
+        What every row follows on, one symbol at least; it is read from a zero state.
+    threads : int
+        Workers; the result is the same, bit for bit, for every number of them.
+    """
+
+    def __init__(self, model: CharModel, before: Ids, *, threads: int = 1) -> None:
+        self._last = before[-1:]
+        begun = model.zero_state(1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(before) - 1, LONG):
+                ids = before[start : min(start + LONG, len(before) - 1), np.newaxis]
+                _, begun = model.forward(ids, begun)
+        begun = begun.copy()  # it may be a buffer of the model
+        self._team = Team(
+            [_Worker(model.replica(), begun, number, threads) for number in range(threads)]
+        )
+
+    def close(self) -> None:
+        """End the workers."""
+        self._team.close()
+
+    def costs(self, rows: Sequence[Ids]) -> Costs:
+        """Return the nats of each symbol of rows, one row after another (m,)."""
+        lengths = np.array([len(row) for row in rows], np.int64)
+        costs = np.empty(int(lengths.sum()), np.float32)
+        if not len(costs):
+            return costs
+        # As a text in which every row comes after the symbol that it follows on.
+        ids = np.concatenate([part for row in rows for part in (self._last, row)])
+        firsts = np.cumsum(lengths + 1) - lengths - 1
+        cold, warm = _pieces(ids, firsts, lengths)
+        for pieces in (cold, warm):
+            if len(pieces.starts):
+                self._fill(costs, pieces, firsts)
+        return costs
+
+    def _fill(self, costs: Costs, pieces: Pieces, firsts: Places) -> None:
+        """Put what pieces cost to the symbols of their rows."""
+        found = self._team.call("costs", pieces)
+        # Every row has one more symbol before it there than here.
+        shift = np.searchsorted(firsts, pieces.starts, side="right") - 1
+        places = zip(
+            (pieces.starts - shift).tolist(), (pieces.ends - pieces.starts).tolist(), strict=True
+        )
+        for shard in range(-(-len(pieces.starts) // SIDE_BY_SIDE)):
+            worker, turn = shard % self._team.size, shard // self._team.size
+            for column, (start, length) in zip(found[worker][turn].T, places, strict=False):
+                costs[start : start + length] = column[:length]
+
+
+def _pieces(ids: Ids, firsts: Places, lengths: Places) -> tuple[Pieces, Pieces]:
+    """Return the pieces that begin rows, and those that go on in long ones, by their lengths."""
+    long = lengths > LONG
+    ends = np.where(long, firsts + PIECE, firsts + lengths)
+    order = np.argsort(ends - firsts, kind="stable")
+    order = order[lengths[order] > 0]
+    cold = Pieces(ids, firsts[order], ends[order], whole=0)
+    begins = firsts[long], (firsts + lengths)[long]
+    inner = [np.arange(first + PIECE, end, PIECE) for first, end in zip(*begins, strict=True)]
+    starts = np.concatenate([np.empty(0, np.int64), *inner])
+    stops = np.minimum(starts + PIECE, np.repeat(begins[1], [len(some) for some in inner]))
+    return cold, Pieces(ids, starts, stops, whole=0, warm_up=WARM_UP)

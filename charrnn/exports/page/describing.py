@@ -1,0 +1,102 @@
+"""What a page knows of its model beside the weights."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from math import log
+from pathlib import PurePath
+from typing import Any
+
+from charrnn.data.labels.tasks import TagTask
+from charrnn.data.tasks import PromptedItems
+from charrnn.errors import CorpusError
+from charrnn.sampling.items import few_prompts
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.folder import cache_directory
+from charrnn.text.codes import to_text
+from charrnn.text.sources import show_path
+
+PROMPTS_LISTED = 8_000
+"""Bytes that the known prompts may take; of longer lists a page has none."""
+NETWORK_ALONE = (
+    "The n-grams that charrnn predict mixes with this network are not in the page: "
+    "it is less often right."
+)
+
+
+def described(checkpoint: Checkpoint, title: str) -> dict[str, Any]:
+    """Return what the page's scripts read, as JSON types.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model.
+    title : str
+        Its name.
+    """
+    task, vocabulary = checkpoint.task, checkpoint.vocabulary
+    weight = checkpoint.mixture[0] if len(checkpoint.mixture) == 1 else 1.0
+    return {
+        "title": title,
+        "facts": _facts(checkpoint),
+        "architecture": asdict(checkpoint.architecture),
+        "weights": {name: list(values.shape) for name, values in checkpoint.weights.items()},
+        "symbols": to_text(vocabulary.symbols),
+        "unit": vocabulary.unit,
+        "normalize": vocabulary.normalize,
+        "has_unknown": vocabulary.has_unknown,
+        "seq_len": checkpoint.settings.seq_len,
+        "predict": task.predict,
+        "labels": list(checkpoint.labels),
+        "weight": weight,
+        "spaced": isinstance(task, TagTask) and task.spaced,
+        "end": task.end if task.separate and not task.labels else None,
+        "border": task.border if isinstance(task, PromptedItems) else None,
+        "prompts": _prompts(checkpoint),
+    }
+
+
+def network_is_alone(checkpoint: Checkpoint) -> bool:
+    """Return whether the page leaves out what is mixed with the network elsewhere."""
+    return len(checkpoint.mixture) > 1
+
+
+def _prompts(checkpoint: Checkpoint) -> list[str]:
+    """Return the prompts that the text has, where it is still there and they are few."""
+    prompts: list[str] = []
+    with suppress(CorpusError):
+        prompts = few_prompts(checkpoint, cache_dir=cache_directory())
+    return prompts if len(json.dumps(prompts)) <= PROMPTS_LISTED else []
+
+
+def _facts(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return what people like to know of a model: names and values."""
+    model, history, vocabulary = checkpoint.architecture, checkpoint.history, checkpoint.vocabulary
+    layers = f"{model.num_layers} layer{'s' * (model.num_layers > 1)} of {model.hidden_size} units"
+    cell = model.cell.upper() if model.cell in ("gru", "lstm", "rnn") else model.cell
+    cell += f" of {model.context} steps" if model.context else ""
+    cell += ", ReLU" if model.nonlinearity == "relu" else ""
+    both = ", in both directions" if model.directions > 1 else ""
+    members = f"{model.members} networks, each " if model.members > 1 else ""
+    unit = "bytes" if vocabulary.unit == "byte" else "characters"
+    facts = {
+        "Network": f"{members}{cell}, {layers}{both}",
+        "Weights": f"{checkpoint.num_parameters:,}, rounded to float16",
+        "Vocabulary": f"{len(vocabulary.symbols):,} {unit}",
+        "Trained on": ", ".join(PurePath(show_path(s.path)).name for s in checkpoint.sources[:3])
+        + (", ..." if len(checkpoint.sources) > 3 else ""),
+        "Training": f"{history.step:,} steps in {_minutes(history.seconds)}",
+    }
+    if history.best_accuracy is not None:
+        facts["Right of what was held out"] = f"{100 * history.best_accuracy:.1f} %"
+    elif history.best_nats is not None:
+        facts["Held-out loss"] = (
+            f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per {unit[:-1]}"
+        )
+    if network_is_alone(checkpoint):
+        facts["Note"] = NETWORK_ALONE
+    return {name: value for name, value in facts.items() if value}
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

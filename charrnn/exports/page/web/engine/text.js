@@ -1,0 +1,97 @@
+/* Text to ids and back. */
+
+const ATTACHES = /^[\p{M}\u1160-\u11ff\u{16d40}-\u{16d7f}]/u;
+
+/** Whether a text may be cut before a character without changing any normal form. */
+function startsAnew(character) {
+  return character < "\u0300" || !ATTACHES.test(character.normalize("NFKD"));
+}
+
+/** Return the characters of a text, each with all that attaches to it. */
+function piecesOf(text) {
+  const pieces = [];
+  for (const character of text) {
+    if (pieces.length && !startsAnew(character)) pieces[pieces.length - 1] += character;
+    else pieces.push(character);
+  }
+  return pieces;
+}
+
+class Vocabulary {
+  constructor({ symbols, unit, normalize, has_unknown }) {
+    this.symbols = Array.from(symbols, (symbol) => symbol.codePointAt(0));
+    this.ids = new Map(this.symbols.map((code, id) => [code, id]));
+    this.size = this.symbols.length + (has_unknown ? 1 : 0);
+    this.form = normalize === "none" ? null : normalize.toUpperCase();
+    Object.assign(this, { unit, hasUnknown: has_unknown });
+  }
+
+  normalized(text) {
+    return this.form ? text.normalize(this.form) : text;
+  }
+
+  /** Return a text that was read as it is shown. */
+  composed(text) {
+    return this.form === "NFD" ? text.normalize("NFC") : text;
+  }
+
+  /** Return the ids of a text; -1 for what is unknown, where no symbol stands for it. */
+  encode(text) {
+    const codes = this.unit === "byte"
+      ? Array.from(new TextEncoder().encode(text))
+      : Array.from(this.normalized(text), (character) => character.codePointAt(0));
+    const others = this.hasUnknown ? this.symbols.length : -1;
+    return codes.map((code) => this.ids.get(code) ?? others);
+  }
+
+  /** Return the form of a text, composed or not, of which every character is known; else itself. */
+  fitting(text) {
+    const ends = ["\n", "\r\n", "\r"].map((end) => text.replaceAll("\n", end));
+    const forms = [...ends, ...["NFC", "NFD"].map((form) => text.normalize(form))];
+    return forms.find((form) => !this.encode(form).includes(-1)) ?? text;
+  }
+
+  /** Return ids of a text to begin with; without one, of a line end or the first symbol. */
+  seed(text) {
+    const ids = this.encode(this.fitting(text)).filter((id) => id >= 0);
+    return ids.length ? ids : [this.ids.get(10) ?? 0];
+  }
+
+  /** Return a seed as it is shown before what is drawn: its known characters, of which the last one
+   *  is held where what is drawn may complete it; and those that are left out. */
+  shownSeed(text) {
+    const isKnown = (piece) => !this.encode(piece).includes(-1);
+    const pieces = piecesOf(this.fitting(text)), known = pieces.filter(isKnown);
+    const held = this.form === "NFD" ? known.pop() ?? "" : "";
+    const leftOut = pieces.filter((piece) => !isKnown(piece)).join("");
+    return { lead: this.composed(known.join("")), held, leftOut };
+  }
+
+  /** Return a decoder of ids that arrive one by one; it holds back what is no whole character. */
+  decoder(held = "") {
+    if (this.unit === "byte") {
+      const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+      return {
+        write: (id) => utf8.decode(Uint8Array.of(this.symbols[id]), { stream: true }),
+        end: () => utf8.decode(),
+      };
+    }
+    if (this.form !== "NFD") {
+      return { write: (id) => String.fromCodePoint(this.symbols[id]), end: () => "" };
+    }
+    const take = (next) => {
+      const done = held.normalize("NFC");
+      held = next;
+      return done;
+    };
+    return {
+      write: (id) => {
+        const character = String.fromCodePoint(this.symbols[id]);
+        if (startsAnew(character)) return take(character);
+        held += character;
+        return "";
+      },
+      end: () => take(""),
+    };
+  }
+}

@@ -1,0 +1,38 @@
+"""The weights of a page: float16 numbers, half of what a checkpoint takes."""
+
+import base64
+from collections.abc import Mapping
+
+import numpy as np
+
+from charrnn.backend.arrays import Array
+from charrnn.errors import CharrnnError
+
+LARGEST = float(np.finfo(np.float16).max)
+
+
+def float16_base64(weights: Mapping[str, Array]) -> str:
+    """Return all weights in their order as little-endian float16 numbers in base64.
+
+    Each is rounded to the nearest number of 11 significant bits. A weight below 6e-8, the smallest
+    number, becomes zero.
+
+    Parameters
+    ----------
+    weights : dict of str to array
+        By name, as in ``CharModel.parameters``.
+
+    Raises
+    ------
+    CharrnnError
+        If a weight is too large for float16. None that was learned in a usual way is.
+    """
+    for name, values in weights.items():
+        largest = float(np.abs(values).max(initial=0))
+        if not largest <= LARGEST:
+            raise CharrnnError(
+                f"{name} holds a weight of {largest:.3g} and a page has float16, which ends at "
+                f"{LARGEST:,.0f}: train with a lower --learning-rate or --weight-decay"
+            )
+    parts = [values.astype("<f2").tobytes() for values in weights.values()]
+    return base64.b64encode(b"".join(parts)).decode("ascii")
