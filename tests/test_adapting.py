@@ -41,11 +41,11 @@ def predictions(scored=IDS, train=CODES, vocabulary=VOCABULARY, networks=()):
     return np.concatenate(blocks, axis=1)
 
 
-def random_network(seed, m=len(IDS), V=len(VOCABULARY)):
+def random_network(seed):
     """Return log-probabilities (V, m - 1) that know a little of the text."""
     rng = np.random.default_rng(seed)
-    logits = rng.standard_normal((V, m - 1)).astype(np.float32)
-    logits[IDS[1:], np.arange(m - 1)] += 2
+    logits = rng.standard_normal((len(VOCABULARY), len(IDS) - 1)).astype(np.float32)
+    logits[IDS[1:], np.arange(len(IDS) - 1)] += 2
     return logits - np.log(np.exp(logits).sum(axis=0))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Ids
 from charrnn.config import EvalConfig
-from charrnn.errors import CheckpointError, CorpusError
+from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.adapting.model import adapting_nats
 from charrnn.evaluation.adapting.networks import learning_windows, lost, static_windows
 from charrnn.evaluation.dynamic import RATE, WINDOW, dynamic_nats, usual_gradient
@@ -19,6 +19,9 @@ from charrnn.evaluation.usual import EncodedText, usual_scorer
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
+
+MAX_SCORED = 3_000_000
+"""Characters of the longest text that growing counts take: as many as of a training part."""
 
 
 class ModelCost(NamedTuple):
@@ -115,7 +118,7 @@ def model_cost(
     CheckpointError
         If the model predicts nothing finite.
     ConfigError
-        If the rate of dynamic evaluation is too high.
+        If the rate of dynamic evaluation is too high, or the text too long for growing counts.
     """
     static = score(model, scorer, threads=threads)
     if not isfinite(static.nats):
@@ -136,6 +139,11 @@ def _adapted(
     checkpoint: Checkpoint, model: CharModel, ids: Ids, config: EvalConfig, train: Codes
 ) -> NDArray[np.float64]:
     """Return the nats (m,) of each character of a text that is learned from once it is scored."""
+    if config.adapts_counts and len(ids) > MAX_SCORED:
+        raise ConfigError(
+            f"the text has {len(ids):,} characters, and --adapt {config.adapt} takes "
+            f"{MAX_SCORED:,} at the most: score a part of it"
+        )
     vocabulary, networks = checkpoint.vocabulary, []
     if config.adapts_network:
         window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE

@@ -65,8 +65,8 @@ def against(
         words = against(nats, opponents[1:], shared=shared, longer_helps=longer_helps)
         margin = nats - best.nats_per_char
         return (
-            f"{words}; {best.name} to it as they read, as models do with --adapt, need "
-            f"{margin:.4f} less"
+            f"{words}; but {best.name}, which learn from this text as they read, need "
+            f"{margin:.4f} nats less: see --adapt"
         )
     name = best.name if best.kind == "compressor" else f"the {best.name}"
     margin = abs(best.nats_per_char - nats)
