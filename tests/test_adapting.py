@@ -5,16 +5,16 @@ from math import log
 import numpy as np
 import pytest
 from cells import KINDS
-from naive_adapting import naive_predictions
+from naive_adapting import Match, naive_predictions
 from scores import score_ids
 from texts import KOREAN
 
 from charrnn.config import Architecture
 from charrnn.evaluation.adapting import counting, model
-from charrnn.evaluation.adapting.match import doubled
+from charrnn.evaluation.adapting.match import doubled, find_matches
 from charrnn.evaluation.adapting.model import adapting_nats, adapting_predictions
 from charrnn.evaluation.adapting.networks import learning_windows, static_windows
-from charrnn.evaluation.adapting.numbering import Kind
+from charrnn.evaluation.adapting.numbering import Kind, orders
 from charrnn.evaluation.adapting.words import letters_of
 from charrnn.evaluation.dynamic import dynamic_nats
 from charrnn.nn.model import CharModel
@@ -29,7 +29,7 @@ def prose(count, seed):
     return " ".join(rng.choice(WORDS, count).tolist())
 
 
-TRAIN, SCORED = prose(80, 1), prose(35, 2)
+TRAIN, SCORED = prose(50, 1), prose(24, 2)
 VOCABULARY = Vocabulary.from_codes(to_codes(TRAIN))
 CODES = to_codes(TRAIN)
 IDS = VOCABULARY.encode(to_codes(SCORED))
@@ -63,7 +63,7 @@ def test_it_is_what_a_naive_program_computes(networks):
     train, letters = VOCABULARY.encode(CODES).tolist(), letters_of(VOCABULARY).tolist()
     wanted = naive_predictions(train, IDS.tolist(), len(VOCABULARY), letters, nets)
     found = predictions(networks=[windows(net) for net in nets])
-    assert len(IDS) > 4 * model.BLOCK
+    assert len(IDS) > 2 * model.BLOCK
     np.testing.assert_allclose(found, np.log(wanted).T, atol=2e-4)
 
 
@@ -156,6 +156,22 @@ def test_many_symbols_take_small_blocks(monkeypatch):
 def test_only_the_end_of_a_long_training_part_is_counted(monkeypatch):
     monkeypatch.setattr(model, "MAX_SYMBOLS", 300)
     assert (predictions() == predictions(train=CODES[-300:])).all()
+
+
+def test_old_matches_are_forgotten():
+    rng = np.random.default_rng(0)
+    train = rng.integers(0, 4, 40)
+    scored = np.tile(rng.integers(0, 4, 50), 20)
+    scored[rng.integers(0, 1000, 20)] = 3
+    text = np.concatenate([train, scored])
+    kind = [*orders(text, 40, 4, 10)][-1]
+    found = find_matches(text, 40, kind.contexts, 10)
+    naive = Match(text.tolist(), 40, 10)
+    for t in range(1000):
+        wanted = naive.predict(t, 4)
+        np.testing.assert_allclose(found.probabilities(t, t + 1, 4)[0], wanted, rtol=1e-5)
+        naive.learn(t)
+    assert 200 < naive.seen[32] < 400 < (found.lengths == 32).sum()
 
 
 def test_letters_in_every_unit():
