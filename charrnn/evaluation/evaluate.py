@@ -35,8 +35,9 @@ from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
 from charrnn.text.codes import Codes
 
-MAX_ADAPTING = 200_000
-"""Characters of the longest text that counts which adapt are an opponent on."""
+MAX_ADAPTING, MANY_SYMBOLS = 200_000, 500
+"""Characters of the longest text that counts which adapt are an opponent on; fewer where a
+vocabulary has more than so many symbols, as each takes time."""
 ENOUGH = 0.95
 """Share of the epochs that are of use, from which on more training is no advice."""
 
@@ -233,7 +234,8 @@ def _opponents(
 
 def _may_adapt(checkpoint: Checkpoint, text: ScoredText) -> bool:
     """Whether counts that grow with a text are among its opponents."""
-    return not checkpoint.task.separate and len(text.known) <= MAX_ADAPTING
+    work = len(text.known) * max(1, len(checkpoint.vocabulary) / MANY_SYMBOLS)
+    return not checkpoint.task.separate and work <= MAX_ADAPTING
 
 
 def _only_read(checkpoint: Checkpoint, text: ScoredText) -> NDArray[np.bool_] | None:
@@ -247,8 +249,8 @@ def _left_out(checkpoint: Checkpoint, text: ScoredText, rows: Sequence[Opponent]
     """Say what is not among the opponents, though it could be."""
     if not checkpoint.task.separate and not _may_adapt(checkpoint, text):
         yield (
-            f"counts that adapt are left out: they take a minute or more for a text of more than "
-            f"{MAX_ADAPTING:,} characters"
+            "counts that adapt are left out: they would take a minute or more for "
+            f"{len(text.known):,} characters of {len(checkpoint.vocabulary):,} kinds"
         )
     if not text.prompted:
         for name in sorted(COMPRESSORS.keys() - {row.name for row in rows}):

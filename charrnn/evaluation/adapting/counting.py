@@ -88,7 +88,7 @@ class GrowingCounts:
             kinds.append(kind.scored(n))
             shorter = kind
         self._stack = stack = Stack(kinds)
-        least, longest = min(ORDERS), max(CACHE_ORDERS)
+        least, shortest, longest = min(ORDERS), min(CACHE_ORDERS), max(CACHE_ORDERS)
         none = np.zeros(stack.borders[longest + 1], np.int32)
         cached = np.array([CACHE_DISCOUNTS] * (longest + 1))
         self._tops = Growing(
@@ -107,7 +107,9 @@ class GrowingCounts:
             np.stack([discounts(pair.counts) for pair in predecessors]),
             np.stack([pair.new for pair in predecessors]),
         )
-        self._cache_tops = Growing(stack, 0, none, cached)
+        self._cache_tops = Growing(
+            stack, shortest, none[stack.borders[shortest] :], cached[shortest:]
+        )
         self._cache_lower = Growing(
             stack,
             0,
