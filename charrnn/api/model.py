@@ -263,7 +263,7 @@ class Model(ScoringModel):
             be used: its figures differ in the last digits.
         **settings
             The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
-            ``dynamic``, ...; and of `TextConfig`, how to read files where not as the model's own:
+            ``adapt``, ...; and of `TextConfig`, how to read files where not as the model's own:
             ``encoding``, ``errors``, ...
 
         Returns

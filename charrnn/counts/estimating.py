@@ -167,7 +167,7 @@ def _table(levels: list[_Estimated], vocab_size: int) -> CountTable:
     )
 
 
-def discounts(counts: Numbers) -> NDArray[np.float64]:
+def discounts(counts: Ids) -> NDArray[np.float64]:
     """Estimate what to take from counts of 0, 1, 2, and 3 or more, by Chen and Goodman's formula.
 
     ``D[r] = r - (r + 1) Y n[r + 1] / n[r]`` with ``Y = n[1] / (n[1] + 2 n[2])`` and n[r] the grams
