@@ -191,6 +191,7 @@ def test_runs_are_compared(here, monkeypatch):
     assert len(measured[0]) > 3
     assert measured[0] is measured[1]  # measured once
     page = Page(text)
+    assert page_of("stream", "deep", baselines=False).count("opponents were left out") == 1
     assert page.texts["h1"] == ["2 runs"]
     assert any(heading.startswith("Compared: ") for heading in page.texts["h2"])
     assert "only losses within a group" not in text
@@ -269,11 +270,19 @@ def test_numbers_of_a_log_that_are_none():
         {"event": "validated", "step": 1.5, "nats": 1.0},
         {"event": "other", "step": 3},
     ]
-    moments = moments_of(events, History())
-    assert [moment.step for moment in moments] == [1, 2]
+    moments = moments_of([events[0]] * 2 + events, History())
+    assert [moment.step for moment in moments] == [1, 1, 1, 2]
     for moment in moments:
         assert (moment.seconds, moment.training, moment.validation) == (None, None, None)
         assert (moment.norm, moment.rate) == (None, None)
+
+
+def test_validations_stand_in_for_progress_where_that_is_sparse():
+    progress = {"event": "progress", "step": 9, "nats": 1.0}
+    validated = {"event": "validated", "step": 4, "nats": 2.0, "train_nats": 3.0, "norm": 0.5}
+    for count, expected in ((1, [3.0, 3.0]), (3, [None, None, 1.0, 1.0, 1.0])):
+        moments = moments_of([validated] * 2 + [progress] * count, History())
+        assert [moment.training for moment in moments] == expected
 
 
 def test_samples_are_thinned_evenly():

@@ -10,7 +10,7 @@ from charrnn.errors import CheckpointError, ConfigError
 from charrnn.evaluation.lines import symbols
 from charrnn.evaluation.lines.models import Figures, Models
 from charrnn.evaluation.lines.parts import characters, words
-from charrnn.evaluation.lines.repeats import SHARE, largest
+from charrnn.evaluation.lines.repeats import NEXT, SHARE, largest
 from charrnn.evaluation.lines.rows import Division, Row
 from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
 from charrnn.evaluation.lines.strangest import Strangest, whole_line
@@ -321,10 +321,12 @@ def test_a_short_line_is_not_strange_for_being_short():
 
 def test_a_surprise_that_the_text_repeats_is_none():
     once, name = [row_of([1, 2, 3, 4], [1, 1, 9, 1])], row_of([7, 6, 5, 4], [1, 1, 9, 1])
-    assert largest(once)[0] == pytest.approx(9 - np.log(1 - SHARE))
+    alone = (1 + NEXT) * -np.log(1 - SHARE) + 9 + NEXT  # and what comes behind it
+    assert largest(once)[0] == pytest.approx(alone)
     repeated = largest([*once, name, name, row_of([7, 6, 8], [1, 1, 1]), row_of([], [])])
-    assert repeated[0] == pytest.approx(9 - np.log(1 - SHARE))
-    # It follows on the same symbols once in the two other places where these are.
-    assert repeated[1] == pytest.approx(-np.log((1 - SHARE) * np.exp(-9) + SHARE / 2))
+    assert repeated[0] == pytest.approx(alone)
+    # It follows on the same symbols once in the two other places where these are, and 4 always.
+    itself = -np.log((1 - SHARE) * np.exp(-9) + SHARE / 2)
+    assert repeated[1] == pytest.approx(itself + NEXT * -np.log((1 - SHARE) * np.exp(-1) + SHARE))
     assert repeated[4] == 0
     assert largest([row_of([], [])]).tolist() == [0]

@@ -144,9 +144,12 @@ def test_samples_and_the_best_are_of_the_weights_as_they_are(here, in_chunks, mo
     monkeypatch.setattr(training, "SMALL_SHARE", float("inf"))
     in_chunks()
     run, seen = new(here / "run", train=train_config(steps=30)), []
-    monkeypatch.setattr(
-        training, "live_sample", lambda setup: seen.append(setup.model.parameters.vector.copy())
-    )
+
+    def look(setup):
+        seen.append(setup.model.parameters.vector.copy())
+        return "a sample"
+
+    monkeypatch.setattr(training, "live_sample", look)
     for event in run.train(samples=True):
         if isinstance(event, Sampled):
             assert (seen[-1] == run._trainer.model.parameters.vector).all()

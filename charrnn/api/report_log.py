@@ -22,7 +22,8 @@ def moments_of(events: Sequence[Mapping[str, Any]], history: History) -> list[Mo
     history : History
         Stands in for a log that is missing.
     """
-    fine = any(event.get("event") == "progress" for event in events)
+    kinds = [event.get("event") for event in events]
+    fine = kinds.count("progress") > kinds.count("validated")  # else a run of moments
     moments = [_moment(event, fine) for event in events if is_count(event.get("step"))]
     found = [moment for moment in moments if moment is not None]
     if not found:
@@ -33,7 +34,7 @@ def moments_of(events: Sequence[Mapping[str, Any]], history: History) -> list[Mo
 def _moment(event: Mapping[str, Any], fine: bool) -> Moment | None:
     """Return a line of the log; with ``fine`` ones, a validation has its own loss alone."""
     step, seconds = event["step"], _number(event.get("seconds"))
-    if event.get("event") == "progress":
+    if event.get("event") == "progress" and fine:
         return Moment(
             step,
             seconds,

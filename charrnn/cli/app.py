@@ -16,7 +16,7 @@ COMMANDS = {
     "sample": "Draw text from a model, character by character.",
     "predict": "Label texts, tag their words, or restore what they lack.",
     "eval": "Measure how well a model predicts a text.",
-    "score": "Say what each line of a text costs a model: typos, odd lines, the best candidate.",
+    "score": "Say what each line of a text costs a model.",
     "export": "Write a model as a file that other programs read.",
     "info": "Show what a model is made of.",
     "report": "Show runs as one HTML file that needs no network.",

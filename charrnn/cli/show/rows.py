@@ -65,7 +65,7 @@ class RowWriter:
         self._names, self._noun, self._as_json = names, noun, as_json
         self._drawn = not as_json and is_terminal(sys.stdout)
         self._console = make_console() if self._drawn else None
-        self._begun = False
+        self._begun = self._has_colours = False
 
     @property
     def draws(self) -> bool:
@@ -84,7 +84,7 @@ class RowWriter:
 
     def end(self) -> None:
         """Say what the colours mean, below a heat map."""
-        if self._console is not None and self._begun and len(self._names) == 1:
+        if self._console is not None and self._has_colours:
             self._console.print(legend(), soft_wrap=True)
 
     def _line(self, row: Output) -> str:
@@ -126,13 +126,15 @@ class RowWriter:
         several = len(self._names) > 1
         heads = [*self._names] if several else ["bits", "bits/char", "unknown"]
         widths = [max(9, min(len(head), 18)) for head in heads] if several else [9, 9, 7]
-        place = [] if self._noun == "file" else [self._noun if row_has_no_column(rows) else "place"]
+        place = [] if self._noun == "file" else ["place" if rows_are_parts(rows) else self._noun]
+        place += ["strange"] * any(row.why for row in rows)
         for row in rows:
             table = Table.grid(padding=(0, 2), expand=True)
             for width in widths:
                 table.add_column(justify="right", width=width, overflow="ellipsis", no_wrap=True)
-            for _ in place:
-                table.add_column(justify="right", min_width=5, no_wrap=True)
+            for head in place:  # rows are drawn one by one, below each other
+                width = len("character") if head == "strange" else 7
+                table.add_column(justify="right", min_width=width, no_wrap=True)
             table.add_column(ratio=1, overflow="fold")
             if not self._begun:
                 title = "file" if self._noun == "file" else "text"
@@ -159,17 +161,21 @@ class RowWriter:
         from rich.text import Text
 
         column = "" if row.column is None else f":{row.column:,}"
-        return [Text(f"{row.number:,}{column}", "dim") for _ in place]
+        fields = [f"{row.number:,}{column}", row.why][: len(place)]
+        return [Text(field, "dim") for field in fields]
 
     def _text(self, row: Output) -> "Text":
         from rich.text import Text
 
-        return heat(row.cells) if row.cells else Text(visible_line(row.text))
+        if not row.cells:
+            return Text(visible_line(row.text))
+        self._has_colours = True
+        return heat(row.cells)
 
 
-def row_has_no_column(rows: Sequence[Output]) -> bool:
-    """Return whether rows are whole ones."""
-    return all(row.column is None for row in rows)
+def rows_are_parts(rows: Sequence[Output]) -> bool:
+    """Return whether rows are words or characters of lines."""
+    return any(row.column is not None for row in rows)
 
 
 def _object_of(figures: Figures) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from charrnn.evaluation.lines.scoring import RowScore
 
-CONTEXT = 3
+CONTEXT = 2
 """Symbols before one, of the n-gram of the text itself."""
-SHARE = 0.2
+SHARE = 0.5
 """Its share of the probability."""
+NEXT = 0.5
+"""Of what the symbol behind one costs, the share that is added: what follows on a typo is unlikely
+too."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = NDArray[np.uint64]
@@ -27,7 +30,8 @@ def largest(scores: Sequence[RowScore]) -> NDArray[np.float64]:
     ----------
     scores : sequence of RowScore
         Rows of one text. The probability of a symbol is a mean of the model's, and of how often it
-        follows the same ``CONTEXT`` symbols elsewhere in these rows.
+        follows the same ``CONTEXT`` symbols elsewhere in these rows. To its nats is added the share
+        ``NEXT`` of those of the one behind it.
     """
     lengths = np.array([len(score.codes) for score in scores], np.int64)
     if not lengths.sum():
@@ -36,8 +40,10 @@ def largest(scores: Sequence[RowScore]) -> NDArray[np.float64]:
     nats = np.concatenate([score.nats for score in scores])
     own = SHARE * _elsewhere(codes, lengths)
     adapted = -np.logaddexp(np.log1p(-SHARE) - nats, np.log(np.maximum(own, 1e-300)))
+    owner = np.repeat(np.arange(len(scores)), lengths)
+    adapted[:-1] += np.where(owner[:-1] == owner[1:], NEXT * adapted[1:], 0.0)
     found = np.zeros(len(scores))
-    np.maximum.at(found, np.repeat(np.arange(len(scores)), lengths), adapted)
+    np.maximum.at(found, owner, adapted)
     return found
 
 

@@ -166,17 +166,22 @@ def _curves(runs: Sequence[RunContent], colours: Sequence[int]) -> str:
         f"<figure><figcaption>{line(chart.title)}</figcaption>{chart.svg}</figure>"
         for chart in drawn
     )
-    entries, notes = [], []
+    entries: list[str] = []
+    missing: dict[str, list[str]] = {}
     for run, colour in zip(runs, colours, strict=True):
         name = f"{brief(run.name)}: " if len(runs) > 1 else ""
         key = f'<i class="key c{colour}'
         entries.append(f'<li>{key}"></i>{name}validation</li><li>{key} pale"></i>training</li>')
         if run.line_missing:
-            notes.append(f"{run.name}: {run.line_missing}" if len(runs) > 1 else run.line_missing)
+            missing.setdefault(run.line_missing, []).append(run.name)
     opponent = line_of(runs)
     if opponent is not None:
         words = f"{brief(opponent[0])}, {opponent[1]:.3f}"
         entries.append(f'<li><i class="key dashed"></i>{words}</li>')
+    notes = [
+        why if len(names) == len(runs) else f"{', '.join(names)}: {why}"
+        for why, names in missing.items()
+    ]
     told = "".join(f'<p class="note">{line(note)}</p>' for note in notes)
     return f'<ul class="legend">{"".join(entries)}</ul><div class="charts">{pictures}</div>{told}'
 
