@@ -277,6 +277,7 @@ def test_settings_go_to_json_and_back():
         SampleConfig(stop=("a", "b"), allow="ab"),
         SampleConfig(stop="\n\x00한", top_k=5, top_p=1.0, min_p=0.0, random_seed=0),
         EvalConfig(unknown="skip", dynamic=True, dynamic_window=7, dynamic_rate=1e-5),
+        EvalConfig(adapt="both", dynamic_window=7),
     ):
         data = json.loads(json.dumps(config.to_json(), allow_nan=False))
         again = type(config).from_json(data)

@@ -294,6 +294,7 @@ REFUSED = {
     "as in -n 1000": [["sample", "--device", "cuda"]],
     "give --batch-size": [["bench", "--job", "sample", "--device", "cuda"]],
     "--dynamic learns on the CPU": [["eval", "--dynamic", "--device", "cuda"]],
+    "--adapt learns on the CPU": [["eval", "--adapt", "counts", "--device", "cuda"]],
     "none of auto, cpu": [["train", "corpus.txt", "--device", "tpu"]],
 }
 

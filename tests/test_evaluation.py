@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from charrnn.cli.app import app
 from charrnn.config import Architecture, EvalConfig, ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, VocabularyError
+from charrnn.evaluation.adapting.model import adapting_nats
 from charrnn.evaluation.compressors import compressed_nats_given
 from charrnn.evaluation.cost import Cost
 from charrnn.evaluation.evaluate import evaluate_checkpoint
@@ -139,7 +140,7 @@ def test_the_protocol_says_how(folder):
 def test_all_score_the_same_text(folder, form):
     checkpoint = load(folder / form / "best.npz")
     found = evaluate_checkpoint(checkpoint, baselines=True)
-    assert len(found.baselines) == 6
+    assert len(found.baselines) == 7
     assert {(row.characters, row.num_bytes) for row in found.baselines} == {
         (found.characters, found.num_bytes)
     }
@@ -153,17 +154,18 @@ def test_they_learn_from_the_training_part_alone(folder):
     checkpoint = load(folder / "char" / "best.npz")
     cut = len(TEXT) - checkpoint.held_out
     ids, V = checkpoint.vocabulary.encode_text(TEXT), len(checkpoint.vocabulary)
-    train, held_out = ids[:cut], ids[cut:]
+    train, held_out, codes = ids[:cut], ids[cut:], checkpoint.vocabulary.text_to_codes(TEXT)
     found = evaluate_checkpoint(checkpoint, baselines=True).baselines
     assert {row.name: row.total_nats for row in found} == {
         "uniform": uniform(V, len(held_out)),
         "unigram": unigram(train, held_out, V),
         **dict([best_ngram(train, held_out, V)]),
+        "counts that adapt": adapting_nats(codes[:cut], held_out, checkpoint.vocabulary).sum(),
         **compressed_nats_given(TEXT[:cut].encode(), TEXT[cut:].encode()),
     }
     kinds = {row.name: row.kind for row in found}
     assert kinds.pop("xz -9e") == kinds.pop("gzip -9") == kinds.pop("bzip2 -9") == "compressor"
-    assert sorted(kinds.values()) == ["ngram", "uniform", "unigram"]
+    assert sorted(kinds.values()) == ["adapting", "ngram", "uniform", "unigram"]
 
 
 def test_a_file_is_scored_without_what_the_model_does_not_know(folder, form):
@@ -208,7 +210,7 @@ def test_eval_with_baselines(folder, monkeypatch):
     assert "train longer" in last
     assert sorted(path.name for path in (folder / "char").iterdir()) == files
     data = json.loads(run("eval", "--model", "char", "--baselines", "--json").stdout)
-    assert len(data["baselines"]) == 6
+    assert len(data["baselines"]) == 7
     assert data["baselines"][-1]["name"] == "uniform"
     assert {"nats_per_char", "bits_per_char", "bits_per_byte", "perplexity"} <= set(
         data["baselines"][0]

@@ -236,7 +236,7 @@ def test_standard_input_that_cannot_be_kept(monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(inputs.shutil, "copyfileobj", fail)
+    monkeypatch.setattr(inputs.KeptInput, "write", fail)
     with pytest.raises(CorpusError, match=r"^standard input cannot be .*No space left.*free some"):
         read_corpus(["-"], stdin=io.BytesIO(b"a"))
 

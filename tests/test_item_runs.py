@@ -143,7 +143,7 @@ def test_eval_of_a_file(folder):
     (folder / "other.txt").write_text("\n\n")
     with pytest.raises(CharrnnError, match="no item"):
         evaluate_checkpoint(checkpoint, [folder / "other.txt"])
-    for config in ({"exact": True}, {"cold_windows": 5}, {"dynamic": True}):
+    for config in ({"exact": True}, {"cold_windows": 5}, {"dynamic": True}, {"adapt": "both"}):
         with pytest.raises(ConfigError, match="trained on items"):
             evaluate_checkpoint(checkpoint, config=EvalConfig(**config))
 

@@ -38,6 +38,18 @@ def test_against_the_opponents():
     assert "guessing" in against(4.3, others)  # and not what repeats itself
 
 
+def test_what_adapts_is_told_apart():
+    others = [opponent("adapting", 1.3, "counts that adapt"), NGRAM, XZ]
+    assert against(1.2, others).endswith("0.1000 nats ahead of the counts that adapt")
+    words = against(1.4, others)
+    assert words.startswith("the model predicts this text best, 0.1000 nats ahead of the Kneser")
+    assert words.endswith(
+        "; but counts that adapt, which learn from this text as they read, need 0.1000 nats less: "
+        "see --adapt"
+    )
+    assert against(1.6, others).startswith("the Kneser-Ney 7-gram predicts this text better")
+
+
 def test_against_character_frequencies():
     others = [opponent("unigram", 3.0), UNIFORM]
     assert "ahead of the unigram" in against(2.9, others)

@@ -44,9 +44,10 @@ def evaluation(
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
     device = device.beside(threads)
-    if device.is_gpu and settings.get("dynamic"):
+    adapts = "--adapt" if settings.get("adapt") else "--dynamic" if settings.get("dynamic") else ""
+    if device.is_gpu and adapts:
         raise ConfigError(
-            f"--dynamic learns on the CPU alone: leave it or --device {device.device} out"
+            f"{adapts} learns on the CPU alone: leave it or --device {device.device} out"
         )
     paths = [paths] if isinstance(paths, str | Path) else paths
     corpus = None
@@ -59,7 +60,7 @@ def evaluation(
             f"{next(iter(reading))} says how to read a file, and none is named: the model's "
             "own text is read as it was in training"
         )
-    if not settings.get("dynamic"):
+    if not adapts:
         cores = threads or available_cores()
         network, threads = predictor(device, network, PIECES_PER_SHARD, cores)
     if checkpoint.labels:

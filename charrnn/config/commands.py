@@ -124,8 +124,16 @@ class EvalConfig(Settings):
     counts: bool = setting(
         False, "Mix the network with what --counts counted in training; both are shown."
     )
+    adapt: Literal["counts", "network", "both"] | None = setting(
+        None,
+        "Learn from the text once it is scored: counts beside the network grow, a copy of the "
+        "network learns as with --dynamic, or both.",
+        auto="nothing is learned",
+    )
     dynamic: bool = setting(
-        False, "Let a copy of the model learn from each window of the text once it is scored."
+        False,
+        "Let a copy of the model learn from each window of the text once it is scored; the same "
+        "as --adapt network.",
     )
     dynamic_window: int | None = setting(
         None, "Characters between two steps of --dynamic.", low=1, high=65536, auto="20"
@@ -136,15 +144,34 @@ class EvalConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        ways = [name for name in ("exact", "cold_windows", "dynamic") if getattr(self, name)]
+        names = ("exact", "cold_windows", "adapt", "dynamic")
+        ways = [name for name in names if getattr(self, name)]
         if len(ways) > 1:
             one, other = map(option_name, ways[:2])
             raise ConfigError(f"{one} and {other} both say how to score: give one of them")
-        if self.counts and self.dynamic:
-            raise ConfigError("--counts do not learn from the text that --dynamic does: give one")
+        if self.counts and self.adapts:
+            option = "--dynamic" if self.dynamic else "--adapt"
+            raise ConfigError(f"--counts do not learn from the text that {option} does: give one")
         for name in ("dynamic_window", "dynamic_rate"):
-            if getattr(self, name) is not None and not self.dynamic:
-                raise ConfigError(f"{option_name(name)} says how --dynamic learns: give both")
+            if getattr(self, name) is not None and not self.adapts_network:
+                raise ConfigError(
+                    f"{option_name(name)} says how --dynamic learns: give both, or --adapt both"
+                )
+
+    @property
+    def adapts(self) -> bool:
+        """Whether anything is learned from the text."""
+        return self.dynamic or self.adapt is not None
+
+    @property
+    def adapts_network(self) -> bool:
+        """Whether the network learns from the text."""
+        return self.dynamic or self.adapt in ("network", "both")
+
+    @property
+    def adapts_counts(self) -> bool:
+        """Whether counts that grow with the text are mixed in."""
+        return self.adapt in ("counts", "both")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from math import exp, log
 from typing import Any, Literal
 
-OpponentKind = Literal["uniform", "unigram", "ngram", "compressor"]
+OpponentKind = Literal["uniform", "unigram", "ngram", "adapting", "compressor"]
 
 
 @dataclass(frozen=True)

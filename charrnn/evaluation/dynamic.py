@@ -14,6 +14,7 @@ Dimensions
     T steps of a window, one stream, m characters, P parameters.
 """
 
+from collections.abc import Iterator
 from math import log, sqrt
 
 import numpy as np
@@ -65,7 +66,7 @@ def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, wi
             state = model.zero_state(1)
             for first in range(start, min(start + stretch, len(train) - 1), window):
                 ids = vocabulary.encode(train[first : first + window + 1])[:, np.newaxis]
-                _, state = _read(model, ids, state)
+                *_, state = _read(model, ids, state)
                 total += model.grads.vector * model.grads.vector
                 count += 1
     total /= max(1, count)
@@ -92,32 +93,48 @@ def dynamic_nats(
         As above. Where the rate is far too high the result is not finite.
     """
     nats = np.full(len(ids), log(model.vocab_size))
+    windows = dynamic_windows(model, ids, usual, window=window, rate=rate, decay=decay)
+    place = 1
+    # One stream is too little work to share, and no sum may depend on who shares it.
+    with Team([model]):
+        for costs, _ in windows:
+            nats[place : place + len(costs)] = costs
+            place += len(costs)
+    return nats
+
+
+def dynamic_windows(
+    model: CharModel, ids: Ids, usual: Array, *, window: int, rate: float, decay: float = DECAY
+) -> Iterator[tuple[Array, Array]]:
+    """Yield the nats (T,) of each window's characters, and the logits (V, T), before it learns.
+
+    The parameters are those of ``dynamic_nats``; the first character is not predicted.
+    """
     theta, grad = model.parameters.vector, model.grads.vector
     trained = theta.copy()
     mean = float(usual.mean()) or 1.0  # 0 for a model that has nothing to learn
     steps = rate / (usual + EPSILON * (sqrt(float(np.mean(usual * usual))) or 1.0))
     pull = np.minimum(1, decay / mean * usual)
     state = model.zero_state(1)
-    # One stream is too little work to share, and no sum may depend on who shares it.
-    with Team([model]), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for first in range(0, len(ids) - 1, window):
-            piece = ids[first : first + window + 1, np.newaxis]
-            nats[first + 1 : first + len(piece)], state = _read(model, piece, state)
+    for first in range(0, len(ids) - 1, window):
+        piece = ids[first : first + window + 1, np.newaxis]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            nats, logits, state = _read(model, piece, state)
             for block in blocks(slice(0, len(theta))):
                 grad[block] *= steps[block]
                 theta[block] -= grad[block]
                 theta[block] += pull[block] * (trained[block] - theta[block])
-    return nats
+        yield nats, logits
 
 
-def _read(model: CharModel, ids: Ids, state: Array) -> tuple[Array, Array]:
+def _read(model: CharModel, ids: Ids, state: Array) -> tuple[Array, Array, Array]:
     """Predict each of ids (T + 1, 1) but the first; fill the gradients of the mean loss.
 
-    Returns the nats (T,) and the state after. The loss is that of what is predicted, which for
-    several members is not the one that they learned by.
+    Returns the nats (T,), the logits (V, T) and the state after. The loss is that of what is
+    predicted, which for several members is not the one that they learned by.
     """
     logits, state = model.forward(ids[:-1], state)
-    nats, dlogits = cross_entropy_(logits, ids[1:].reshape(-1))
+    nats, dlogits = cross_entropy_(logits.copy(), ids[1:].reshape(-1))
     dlogits *= 1 / len(nats)
     model.backward(dlogits)
-    return nats, state
+    return nats, logits, state

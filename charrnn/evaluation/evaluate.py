@@ -1,7 +1,7 @@
 """What a text costs under a model: nats, bits, perplexity, and how they were measured."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,6 +35,9 @@ from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
 from charrnn.text.codes import Codes
 
+MAX_ADAPTING, MANY_SYMBOLS = 200_000, 500
+"""Characters of the longest text that counts which adapt are an opponent on; fewer where a
+vocabulary has more than so many symbols, as each takes time."""
 ENOUGH = 0.95
 """Share of the epochs that are of use, from which on more training is no advice."""
 
@@ -136,7 +139,7 @@ def evaluate_checkpoint(
         static_nats=None if cost.static is None else cost.static + extra,
         baselines=rows,
         longer_helps=not _is_trained_enough(checkpoint),
-        notices=(*scored.notices, *(_left_out(rows) if baselines and not scored.prompted else ())),
+        notices=(*scored.notices, *(_left_out(checkpoint, scored, rows) if baselines else ())),
     )
 
 
@@ -148,7 +151,7 @@ def _check(
     text: Mapping[str, Any] | None,
 ) -> None:
     """Refuse what makes no sense together."""
-    if checkpoint.task.separate and (config.exact or config.cold_windows or config.dynamic):
+    if checkpoint.task.separate and (config.exact or config.cold_windows or config.adapts):
         raise ConfigError(
             "this model was trained on items: each is scored from a zero state, and no option "
             "changes that"
@@ -169,22 +172,29 @@ def _training_part(
 ) -> Codes | None:
     """Return what the model learned from, where it is at hand or cannot be done without."""
     own = text.own
-    if own is None and (baselines or config.dynamic):
-        why, option = (
-            ("dynamic evaluation measures gradients on it", "--dynamic")
-            if config.dynamic
-            else ("the baselines learn from it", "--baselines")
-        )
+    if own is None and (baselines or config.adapts):
+        why, option = _need_of_training_part(config)
         advice = f"{why}: put it back, or leave out {option}"
         own, _ = find_own_text(checkpoint, cache_dir=cache_dir, advice=advice)
     return None if own is None else checkpoint.sides(own).learned
+
+
+def _need_of_training_part(config: EvalConfig) -> tuple[str, str]:
+    """Say what it is needed for, and the option that needs it."""
+    if config.adapts_counts:
+        return "the counts that grow begin with it", "--adapt"
+    if config.adapts_network:
+        return "dynamic evaluation measures gradients on it", (
+            "--dynamic" if config.dynamic else "--adapt"
+        )
+    return "the baselines learn from it", "--baselines"
 
 
 def _held_out_alone(
     checkpoint: Checkpoint, model: CharModel, text: ScoredText, config: EvalConfig, threads: int
 ) -> float | None:
     """Return nats per character of the held-out part, if the text that was scored was learned."""
-    if not text.learned or text.own is None or not checkpoint.held_out or config.dynamic:
+    if not text.learned or text.own is None or not checkpoint.held_out or config.adapts:
         return None
     held = held_out_text(checkpoint, text.own, config.unknown)
     return score(model, scorer_of(checkpoint, held, config), threads=threads).mean
@@ -218,7 +228,14 @@ def _opponents(
         whole=None if text.prompted else text.counted,
         size=(text.characters, text.num_bytes(vocabulary)),
         only_read=_only_read(checkpoint, text),
+        adapting=_may_adapt(checkpoint, text),
     )
+
+
+def _may_adapt(checkpoint: Checkpoint, text: ScoredText) -> bool:
+    """Whether counts that grow with a text are among its opponents."""
+    work = len(text.known) * max(1, len(checkpoint.vocabulary) / MANY_SYMBOLS)
+    return not checkpoint.task.separate and work <= MAX_ADAPTING
 
 
 def _only_read(checkpoint: Checkpoint, text: ScoredText) -> NDArray[np.bool_] | None:
@@ -228,10 +245,16 @@ def _only_read(checkpoint: Checkpoint, text: ScoredText) -> NDArray[np.bool_] | 
     return None if prompts is None else in_prompts(text.known, task.end, prompts)
 
 
-def _left_out(rows: Sequence[Opponent]) -> list[str]:
-    """Say which compressors are not among the opponents."""
-    return [
-        f"{name} is left out: it packs the training text and this one into no more bytes than "
-        "the training text alone, which is no cost of a text"
-        for name in sorted(COMPRESSORS.keys() - {row.name for row in rows})
-    ]
+def _left_out(checkpoint: Checkpoint, text: ScoredText, rows: Sequence[Opponent]) -> Iterator[str]:
+    """Say what is not among the opponents, though it could be."""
+    if not checkpoint.task.separate and not _may_adapt(checkpoint, text):
+        yield (
+            "counts that adapt are left out: they would take a minute or more for "
+            f"{len(text.known):,} characters of {len(checkpoint.vocabulary):,} kinds"
+        )
+    if not text.prompted:
+        for name in sorted(COMPRESSORS.keys() - {row.name for row in rows}):
+            yield (
+                f"{name} is left out: it packs the training text and this one into no more bytes "
+                "than the training text alone, which is no cost of a text"
+            )

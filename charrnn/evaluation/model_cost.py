@@ -6,8 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.backend.arrays import Ids
 from charrnn.config import EvalConfig
 from charrnn.errors import CheckpointError, ConfigError, CorpusError
+from charrnn.evaluation.adapting.model import adapting_nats
+from charrnn.evaluation.adapting.networks import learning_windows, lost, static_windows
 from charrnn.evaluation.dynamic import RATE, WINDOW, dynamic_nats, usual_gradient
 from charrnn.evaluation.pieces import Pieces
 from charrnn.evaluation.scored_text import ScoredText
@@ -16,6 +19,9 @@ from charrnn.evaluation.usual import EncodedText, usual_scorer
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
+
+MAX_SCORED = 3_000_000
+"""Characters of the longest text that growing counts take: as many as of a training part."""
 
 
 class ModelCost(NamedTuple):
@@ -50,8 +56,7 @@ def scorer_of(
     text : ScoredText
         The text.
     config : EvalConfig
-        How to score it. Dynamic evaluation reads parts as one text, also where the model stays as
-        it is.
+        How to score it. What adapts reads parts as one text, also where the model stays as it is.
     marked : (V,) bool array, optional
         See ``TextScorer``.
 
@@ -67,7 +72,7 @@ def scorer_of(
         pieces = Pieces.windows(ids, size) if size else Pieces.streams(ids, 1)
         scorer = TextScorer(pieces, marked=marked)
     elif len(text.known):
-        tails = () if config.dynamic else text.tails
+        tails = () if config.adapts else text.tails
         scorer = usual_scorer(
             text.known, vocabulary, task=checkpoint.task, tails=tails, marked=marked
         )
@@ -104,7 +109,7 @@ def model_cost(
     config : EvalConfig
         How to score it.
     train : (n,) int array, optional
-        The training part, which dynamic evaluation needs.
+        The training part, which an evaluation that adapts needs.
     threads : int
         Workers; no effect on the result.
 
@@ -113,7 +118,7 @@ def model_cost(
     CheckpointError
         If the model predicts nothing finite.
     ConfigError
-        If the rate of dynamic evaluation is too high.
+        If the rate of dynamic evaluation is too high, or the text too long for growing counts.
     """
     static = score(model, scorer, threads=threads)
     if not isfinite(static.nats):
@@ -121,17 +126,34 @@ def model_cost(
             "the model's predictions are not finite, it diverged in training: "
             "train again with a lower --learning-rate"
         )
-    if not config.dynamic:
+    if not config.adapts:
         return ModelCost(static.nats, static.marked_nats)
     assert train is not None
     ids = checkpoint.vocabulary.encode(text.known)
-    window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE
-    learning = checkpoint.model()
-    usual = usual_gradient(learning, checkpoint.vocabulary, train, window=window)
-    each = dynamic_nats(learning, ids, usual, window=window, rate=rate)
-    if not np.isfinite(each).all():
-        raise ConfigError(
-            f"the model lost itself while learning: --dynamic-rate {rate:g} is too high"
-        )
+    each = _adapted(checkpoint, model, ids, config, train)
     unseen = 0.0 if scorer.marked is None else float(each[scorer.marked[ids]].sum())
     return ModelCost(float(each.sum()), unseen, static.nats)
+
+
+def _adapted(
+    checkpoint: Checkpoint, model: CharModel, ids: Ids, config: EvalConfig, train: Codes
+) -> NDArray[np.float64]:
+    """Return the nats (m,) of each character of a text that is learned from once it is scored."""
+    if config.adapts_counts and len(ids) > MAX_SCORED:
+        raise ConfigError(
+            f"the text has {len(ids):,} characters, and --adapt {config.adapt} takes "
+            f"{MAX_SCORED:,} at the most: score a part of it"
+        )
+    vocabulary, networks = checkpoint.vocabulary, []
+    if config.adapts_network:
+        window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE
+        learning = checkpoint.model()
+        usual = usual_gradient(learning, vocabulary, train, window=window)
+        if not config.adapts_counts:
+            each = dynamic_nats(learning, ids, usual, window=window, rate=rate)
+            if not np.isfinite(each).all():
+                raise lost(rate)
+            return each
+        networks.append(learning_windows(learning, ids, usual, window=window, rate=rate))
+    networks.append(static_windows(model, ids))
+    return adapting_nats(train, ids, vocabulary, networks)

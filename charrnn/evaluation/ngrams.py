@@ -198,8 +198,8 @@ def kneser_ney_probabilities(
     _check_range(train, held_out, vocab_size)
     n = len(train)
     text = np.concatenate([train, held_out])
-    contexts = _Strings(np.zeros(len(text) + 1, np.int32), 1)  # strings of k symbols
-    grams = _number(text)  # strings of k + 1 symbols
+    contexts = Strings(np.zeros(len(text) + 1, np.int32), 1)  # strings of k symbols
+    grams = number(text)  # strings of k + 1 symbols
     lower = np.full(len(held_out), 1 / vocab_size)
     probabilities = lower.copy()
     for k in range(max_context + 1):
@@ -212,35 +212,42 @@ def kneser_ney_probabilities(
         yield probabilities.copy()
         if k == max_context:
             return
-        longer = _number(grams.at[:-1] * np.int64(vocab_size) + text[k + 1 :])
+        longer = number(grams.at[:-1] * np.int64(vocab_size) + text[k + 1 :])
         predecessors = _count_predecessors(fitted, grams.kinds, longer)
         lower = _interpolate(predecessors, context_of, *asked, lower)[1:]
         contexts, grams = grams, longer
 
 
-class _Strings(NamedTuple):
+class Strings(NamedTuple):
     """All strings of one length in a text, equal ones with equal numbers."""
 
     at: npt.NDArray[np.int32]  # the number, in [0, kinds), of the string that begins at each place
     kinds: int
 
 
-def _number(keys: Ids) -> _Strings:
-    """Number the distinct keys, in ascending order.
+def number(keys: Ids) -> Strings:
+    """Number the distinct keys, which are not negative, in ascending order.
 
     Strings of k + 1 symbols come from the numbers of k symbols and one more symbol, so a key stays
     far below 2**63 whatever the vocabulary and the length.
     """
-    order = np.argsort(keys)
-    ascending = keys[order]
+    bits = max(0, len(keys) - 1).bit_length()
+    ascending: Ids
+    if keys.dtype == np.int64 and int(keys.max(initial=0)) < 2 ** (63 - bits):
+        # A key and its place in one number: to sort these takes a fifth of an argsort's time.
+        packed = np.sort((keys << bits) | np.arange(len(keys)))
+        order, ascending = packed & (2**bits - 1), packed >> bits
+    else:
+        order = np.argsort(keys)
+        ascending = keys[order]
     is_new = np.zeros(len(keys), bool)
     np.not_equal(ascending[1:], ascending[:-1], out=is_new[1:])
     numbers = np.empty(len(keys), np.int32)
     numbers[order] = np.cumsum(is_new, dtype=np.int32)
-    return _Strings(numbers, int(numbers.max(initial=-1)) + 1)
+    return Strings(numbers, int(numbers.max(initial=-1)) + 1)
 
 
-def _count_predecessors(fitted: Ids, kinds: int, longer: _Strings) -> npt.NDArray[np.int64]:
+def _count_predecessors(fitted: Ids, kinds: int, longer: Strings) -> npt.NDArray[np.int64]:
     """Count (G,) the different symbols found before each gram of the training text, `fitted`.
 
     A distinct string of one symbol more is one predecessor, its first symbol, of the gram that

@@ -6,12 +6,13 @@ corpus, have its vocabulary, and predict each symbol of the same text exactly on
 
 None of the counting ones sees the end of the training text as context: the first symbols have
 only the few symbols before them to go by, like a model with a fresh state. They stay as they were
-trained while they score; the compressors go on learning as they read.
+trained while they score; the compressors go on learning as they read, and so do counts that adapt.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.evaluation.adapting.model import adapting_nats
 from charrnn.evaluation.compressors import compressed_nats_given
 from charrnn.evaluation.cost import Opponent, OpponentKind
 from charrnn.evaluation.ngrams import best_ngram, uniform, unigram
@@ -33,6 +34,7 @@ def opponents(
     whole: Codes | None = None,
     size: tuple[int, int] | None = None,
     only_read: NDArray[np.bool_] | None = None,
+    adapting: bool = False,
 ) -> tuple[Opponent, ...]:
     """Score a text with every opponent, the best first.
 
@@ -53,6 +55,9 @@ def opponents(
     only_read : (m,) bool array, optional
         Which symbols are context alone: the counting opponents read and do not score them, which
         compressors cannot do.
+    adapting : bool
+        Whether counts that grow with the text are among them: they take about a second for every
+        10,000 characters and for every 300,000 of the training part.
 
     Returns
     -------
@@ -71,6 +76,9 @@ def opponents(
         ("unigram", "unigram", unigram(train_ids, predicted, V)),
         ("ngram", ngram, ngram_nats),
     ]
+    if adapting:
+        nats = float(adapting_nats(train, ids, vocabulary).sum())
+        counting.append(("adapting", "counts that adapt", nats))
     compressed = {}
     if only_read is None:
         compressed = compressed_nats_given(text_bytes(train, vocabulary), scored_bytes)

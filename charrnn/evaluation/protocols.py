@@ -1,6 +1,7 @@
 """How a text was scored, in words."""
 
 from charrnn.config import EvalConfig
+from charrnn.evaluation.adapting.model import MAX_SYMBOLS
 from charrnn.evaluation.dynamic import DECAY, RATE, WINDOW
 from charrnn.evaluation.novelty import Novelty
 from charrnn.evaluation.pieces import WARM_UP, Pieces
@@ -53,13 +54,18 @@ def _way(text: ScoredText, pieces: Pieces, config: EvalConfig) -> str:
     if config.cold_windows:
         size = f"{config.cold_windows:,} character" + "s" * (config.cold_windows > 1)
         return f"{once}, in cold windows of {size}, each from a zero state, as nanoGPT evaluates"
-    if config.dynamic:
-        return (
-            f"{once}, the state carried, in one stream; dynamic evaluation: after every "
-            f"{config.dynamic_window or WINDOW} characters, once they are scored, the weights take "
-            f"a step down their gradient (rate {config.dynamic_rate or RATE:g}, each gradient over "
-            f"its usual size in training, decay {DECAY:g} back to the trained weights)"
-        )
+    if config.adapts:
+        ways = []
+        if config.adapts_network:
+            ways.append(
+                f"dynamic evaluation: after every {config.dynamic_window or WINDOW} characters, "
+                "once they are scored, the weights take a step down their gradient (rate "
+                f"{config.dynamic_rate or RATE:g}, each gradient over its usual size in training, "
+                f"decay {DECAY:g} back to the trained weights)"
+            )
+        if config.adapts_counts:
+            ways.append(_mixed(config))
+        return "; ".join([f"{once}, the state carried, in one stream", *ways])
     if text.tails and not config.exact:
         return "every character scored once, each part from a zero state, as char-rnn evaluates"
     streams = len(pieces.starts)
@@ -69,6 +75,17 @@ def _way(text: ScoredText, pieces: Pieces, config: EvalConfig) -> str:
         else f"in {streams} parallel streams, each warmed up on the {WARM_UP} characters before it"
     )
     return f"{once}, the state carried, {how}"
+
+
+def _mixed(config: EvalConfig) -> str:
+    networks = "this network and the static one are" if config.adapts_network else "the network is"
+    return (
+        f"adapting evaluation: {networks} mixed with counts of the training part (of its last "
+        f"{MAX_SYMBOLS:,} characters, if it has more) and of the text so far, words and matches "
+        "among them; each character is predicted by a whole distribution over all symbols, and "
+        "once it is scored it is counted and the weights of the mixture take a step: character by "
+        "character, in one pass"
+    )
 
 
 def _symbols(checkpoint: Checkpoint, novelty: Novelty | None) -> str:

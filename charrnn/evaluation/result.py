@@ -89,7 +89,8 @@ class Evaluation(Cost):
         words = against(self.nats_per_char, self.baselines, **more)
         if self.static is None:
             return words
-        static = against(self.static.nats_per_char, self.baselines, **more)
+        others = [row for row in self.baselines if row.kind != "adapting"]
+        static = against(self.static.nats_per_char, others, **more)
         return f"{words}; without learning from it: {static}"
 
     def to_json(self) -> dict[str, Any]:

@@ -61,6 +61,13 @@ def against(
         A sentence or two: which opponent is the best, who wins, and what to do if not the model.
     """
     best = opponents[0]
+    if best.kind == "adapting" and best.nats_per_char <= nats and len(opponents) > 1:
+        words = against(nats, opponents[1:], shared=shared, longer_helps=longer_helps)
+        margin = nats - best.nats_per_char
+        return (
+            f"{words}; but {best.name}, which learn from this text as they read, need "
+            f"{margin:.4f} nats less: see --adapt"
+        )
     name = best.name if best.kind == "compressor" else f"the {best.name}"
     margin = abs(best.nats_per_char - nats)
     if nats < best.nats_per_char:
@@ -76,7 +83,7 @@ def against(
     if best.kind == "compressor":
         return (
             f"{name} needs {margin:.4f} nats less: this text repeats itself or the training text, "
-            "and compressors copy what they have read: see --dynamic"
+            "and compressors copy what they have read: see --adapt"
         )
     if shared >= NOTABLE_OVERLAP:
         why = f"{shared:.0%} of it is in the training text, which an n-gram has in full"

@@ -151,10 +151,11 @@ def content(path: Path) -> tuple[dict[str, bytes], object]:
 
 
 def log_of(run: Path) -> list[object]:
-    """Return the log but times."""
+    """Return the log but times, and what is in it as often as there is time for it."""
     return [
         {name: value for name, value in event.items() if name not in ("seconds", "overhead")}
         for event in read_log(run)
+        if event["event"] not in ("sampled", "progress")
     ]
 
 

@@ -50,8 +50,9 @@ def command(
         bool,
         typer.Option(
             "--baselines",
-            help="Compare with what counting reaches on the same training text: an n-gram and "
-            "compressors, or for labels naive Bayes, n-grams per label and back-off windows.",
+            help="Compare with what counting reaches on the same training text: an n-gram, counts "
+            "that adapt and compressors, or for labels naive Bayes, n-grams per label and "
+            "back-off windows.",
         ),
     ] = False,
     columns: Annotated[
@@ -79,7 +80,7 @@ def command(
         raise ConfigError(f"{forms[0]} and {forms[1]} both say what to print: give one of them")
     if baselines and forms and not as_json:
         raise ConfigError(f"--baselines prints a table, and {forms[0]} one number: leave one out")
-    pick(EvalConfig, settings)  # refuses what does not go together
+    config = pick(EvalConfig, settings)  # refuses what does not go together
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
     if reading and not files:
@@ -132,7 +133,8 @@ def command(
     else:
         _write(evaluation)
         if baselines:
-            _write_baselines(evaluation, f"this model ({shape(trained.checkpoint.architecture)})")
+            name = f"this model ({shape(trained.checkpoint.architecture)})"
+            _write_baselines(evaluation, name, config)
 
 
 def _say_of_its_text(evaluation: "Evaluation") -> None:
@@ -200,14 +202,16 @@ def _write(evaluation: "Evaluation") -> None:
     write_table((), rows)
 
 
-def _write_baselines(evaluation: "Evaluation", name: str) -> None:
+def _write_baselines(evaluation: "Evaluation", name: str, config: EvalConfig) -> None:
     rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
     if evaluation.network is not None:
         rows += [(f"{name}, with counts", evaluation), (name, evaluation.network)]
     elif evaluation.static is None:
         rows.append((name, evaluation))
     else:
-        rows += [(f"{name}, dynamic", evaluation), (name, evaluation.static)]
+        dynamic = ", dynamic" if config.adapts_network else ""
+        counts = ", with counts that adapt" if config.adapts_counts else ""
+        rows += [(f"{name}{dynamic}{counts}", evaluation), (name, evaluation.static)]
     rows.sort(key=lambda row: row[1].total_nats)
     write("\n")
     write_table(

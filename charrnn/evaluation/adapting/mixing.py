@@ -1,0 +1,88 @@
+"""Mixing predictors online, in the log domain.
+
+Each of several sets of weights w makes a prediction of all V symbols, and these are mixed once
+more, by weights f::
+
+    log p_s(x) = sum over e of w[s, e] log p_e(x) + constant
+    log p(x) = sum over s of f[s] log p_s(x) + constant
+
+In each set the weights are chosen by something that is known before the symbol, such as the symbol
+before it, and so are f. Once the symbol y is scored, w takes a step up the gradient of log p_s(y),
+and f one of log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated sets and a final
+mixer; a sum of weights other than 1 is a temperature.
+
+Dimensions
+    E predictors, S sets, B symbols of a block, V vocabulary size, R weights of all sets.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.backend.arrays import Ids
+from charrnn.nn.loss import log_softmax_
+
+Floats = npt.NDArray[np.float32]
+
+RATE, LAST_RATE, HALF = 0.015, 0.002, 1500
+"""The rate of w at the t-th symbol is LAST_RATE + (RATE - LAST_RATE) / (1 + t / HALF)."""
+FINAL_RATE = 0.0005
+"""The rate of f."""
+
+
+class Mixer:
+    """Weights that are learned symbol by symbol.
+
+    Parameters
+    ----------
+    start : (E,) float array
+        The weights of each set at first.
+    sizes : sequence of S ints
+        How many choices each set has.
+    final_size : int
+        How many choices f has.
+    """
+
+    def __init__(self, start: Floats, sizes: Sequence[int], final_size: int) -> None:
+        self._first = np.cumsum([0, *sizes[:-1]])
+        self._w = np.tile(start.astype(np.float32), (sum(sizes), 1))
+        self._f = np.full((final_size, len(sizes)), 1 / len(sizes), np.float32)
+        self._read = 0
+
+    def read(self, logs: Floats, chosen: Ids, final: Ids, symbols: Ids) -> Floats:
+        """Predict the symbols of a block, each before it is learned from.
+
+        Parameters
+        ----------
+        logs : (E, B, V) float32 array
+            The logarithms of what the predictors say.
+        chosen : (S, B) int array
+            The choice of each set.
+        final : (B,) int array
+            The choice of f.
+        symbols : (B,) int array
+            What was to be predicted.
+
+        Returns
+        -------
+        (V, B) float32 array
+            Log-probabilities.
+        """
+        _, B, V = logs.shape
+        S = len(chosen)
+        rows = (chosen + self._first[:, np.newaxis]).T
+        t = self._read + np.arange(B)
+        rates = (LAST_RATE + (RATE - LAST_RATE) / (1 + t / HALF)).tolist()
+        mixed = np.empty((B, S + 1, V), np.float32)
+        for place, (y, last) in enumerate(zip(symbols.tolist(), final.tolist(), strict=True)):
+            x, z, row = logs[:, place], mixed[place], rows[place]
+            w, f = self._w[row], self._f[last]
+            np.matmul(w, x, out=z[:S])
+            np.matmul(f, z[:S], out=z[S])
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+            p /= p.sum(axis=1, keepdims=True)
+            self._w[row] = w + rates[place] * (x[:, y] - p[:S] @ x.T)
+            f += FINAL_RATE * (z[:S, y] - z[:S] @ p[S])
+        self._read += B
+        return log_softmax_(mixed[:, S].T)
