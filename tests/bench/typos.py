@@ -65,10 +65,11 @@ def spoilt(lines: Sequence[str], seed: int) -> tuple[list[str], set[int]]:
     return chosen, set(places)
 
 
-def of_network(checkpoint: Checkpoint, lines: Sequence[str]) -> Nats:
-    """Return the nats of each symbol of each line."""
+def of_network(checkpoint: Checkpoint, lines: Sequence[str], *, counts: bool = False) -> Nats:
+    """Return the nats of each symbol of each line, mixed with counts or not."""
     rows = [checkpoint.vocabulary.text_to_codes(line) for line in lines]
-    with RowScorer(checkpoint, threads=available_cores()) as scorer:
+    model = checkpoint.with_counts(checkpoint.model()) if counts else None
+    with RowScorer(checkpoint, model, threads=available_cores()) as scorer:
         return [row.nats for row in scorer.score(rows)]
 
 
@@ -104,10 +105,13 @@ def measured(checkpoint: Checkpoint) -> Iterator[tuple[int, str, str, float]]:
     lines = [line for line in known.split("\n")[1:-1] if line]
     for seed in range(SEEDS):
         chosen, typos = spoilt(lines, seed)
-        for name, nats in (
-            ("network", of_network(checkpoint, chosen)),
-            (f"Kneser-Ney {context + 1}-gram", of_ngram(train, context, checkpoint, chosen)),
-        ):
+        found = {
+            "network": of_network(checkpoint, chosen),
+            f"Kneser-Ney {context + 1}-gram": of_ngram(train, context, checkpoint, chosen),
+        }
+        if checkpoint.table is not None:
+            found["network and counts"] = of_network(checkpoint, chosen, counts=True)
+        for name, nats in found.items():
             for by in ("character", "line", "both"):
                 yield seed, name, by, recall(chosen, nats, typos, by)
             yield seed, name, "bits per character", by_mean(nats, typos)
