@@ -50,8 +50,9 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
-		--ignore tests/cuda $(foreach name,crash cli_process devices directions gpu_bench platforms skips small_texts \
-			timetable,--ignore tests/test_$(name).py)
+		--ignore tests/cuda $(foreach name,adapting_runs cli_process crash devices directions docs_runs export_engine \
+			export_page fitting gpu_bench losses platforms score_process skips small_texts timetable, \
+			--ignore tests/test_$(name).py)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -7,8 +7,10 @@ The names below are what a program uses; each is loaded when it is first asked f
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from charrnn.api.line_scores import LineScores
     from charrnn.api.loading import load
     from charrnn.api.model import Model
+    from charrnn.api.report import report
     from charrnn.api.runs import TrainingRun, resume, train
     from charrnn.api.scores import Scores
     from charrnn.config import EvalConfig, ModelConfig, SampleConfig, TextConfig, TrainConfig
@@ -30,6 +32,7 @@ __all__ = [
     "EvalConfig",
     "Evaluation",
     "LabelEvaluation",
+    "LineScores",
     "Model",
     "ModelConfig",
     "SampleConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "__version__",
     "load",
     "read_corpus",
+    "report",
     "resume",
     "train",
 ]
@@ -53,6 +57,7 @@ _HOMES = {
     "EvalConfig": "charrnn.config",
     "Evaluation": "charrnn.evaluation.result",
     "LabelEvaluation": "charrnn.evaluation.labels.evaluate",
+    "LineScores": "charrnn.api.line_scores",
     "Model": "charrnn.api.model",
     "ModelConfig": "charrnn.config",
     "SampleConfig": "charrnn.config",
@@ -63,6 +68,7 @@ _HOMES = {
     "Vocabulary": "charrnn.text",
     "load": "charrnn.api.loading",
     "read_corpus": "charrnn.text",
+    "report": "charrnn.api.report",
     "resume": "charrnn.api.runs",
     "train": "charrnn.api.runs",
 }

@@ -8,7 +8,7 @@ import pytest
 from programs import NAMES, SMALL, TEXT, files, trained
 
 import charrnn
-from charrnn.api import line_scores, runs, scores, scoring
+from charrnn.api import line_scores, report, runs, scores, scoring
 from charrnn.api import model as model_module
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError, VocabularyError
 from charrnn.evaluation import verbatim
@@ -43,10 +43,12 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "module",
-    [model_module, runs, scores, scoring, line_scores, verbatim],
+    [model_module, runs, scores, scoring, line_scores, verbatim, report],
     ids=lambda module: module.__name__,
 )
 def test_the_examples(folder, monkeypatch, module):
+    if module is report:
+        pytest.importorskip("matplotlib")
     monkeypatch.chdir(folder)
     names = {"charrnn": charrnn, "TEXT": TEXT, "np": np}
     failed, tried = doctest.testmod(module, extraglobs=names)

@@ -114,6 +114,7 @@ def test_a_resumed_run_has_the_same_counts(tmp_path):
         (TEXT[:3000], {"split_mode": "strided"}),
         (TEXT[:3000], {"val_fraction": 0.0}),
         ("ab", {}),
+        *[("abcadbeafc"[:n], {}) for n in range(3, 11)],
         ("a" * 300, {}),
         ("ab" * 60, {}),
     ],
@@ -218,7 +219,7 @@ def of_meta(**more):
     ("member", "change", "message"),
     [
         ("table.symbols.npy", array_changed(lambda body: body[::-1]), "not in order"),
-        ("table.symbols.npy", array_changed(lambda body: b"\xff" * len(body)), "not in order"),
+        ("table.symbols.npy", array_changed(lambda body: b"\xff" * len(body)), "other symbols"),
         ("table.shares.npy", array_changed(lambda body: bytes(len(body))), "no probabilities"),
         ("table.children.npy", array_changed(lambda body: bytes(len(body))), "no tree"),
         ("table.children.npy", array_changed(lambda body: b"\xff" * len(body)), "no tree"),
@@ -241,6 +242,14 @@ def test_a_hostile_table_is_refused(run, tmp_path, member, change, message):
     changed(path, member, change)
     with pytest.raises(CheckpointError, match=message):
         load(path)
+
+
+def test_a_state_that_was_never_mixed_names_the_one_that_is(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT[:2000])
+    settings = {**SHORT, "steps": 3}
+    trained([tmp_path / "text.txt"], counts=True, out=tmp_path / "run", **settings)
+    with pytest.raises(ConfigError, match=r"best\.npz"):
+        charrnn.load(tmp_path / "run" / "last.npz").evaluate(counts=True)
 
 
 def test_a_table_needs_the_setting(run, tmp_path):

@@ -184,6 +184,17 @@ def test_no_step_from_fitted_weights_is_better():
             assert cost_of(other, nats, entropy, counts, left) + pull > cost
 
 
+@given(st.integers(0, 2**32), st.integers(1, 300))
+@settings(deadline=None)
+def test_a_fit_is_never_worse_than_no_fit(seed, M):
+    rng = np.random.default_rng(seed)
+    entropy, left = rng.exponential(2, M), rng.uniform(0, 1, M) ** 6 + 1e-9
+    nats, counts = rng.exponential(4, M), rng.uniform(0, 1, M) ** 8 + 1e-12
+    found = fitted([(nats, entropy)] * 5, counts, left)
+    cost, even = (cost_of(each, nats, entropy, counts, left) for each in (found, EVEN))
+    assert cost <= even + 1e-9
+
+
 def test_a_side_that_knows_nothing_gets_no_weight():
     rng = np.random.default_rng(2)
     M = 5_000

@@ -14,6 +14,7 @@ import pytest
 from pages import block, decided, untrained
 from typer.testing import CliRunner
 
+import charrnn
 from charrnn.cli.app import app
 from charrnn.errors import CharrnnError, ConfigError
 from charrnn.exports import FORMATS, export
@@ -228,6 +229,19 @@ def test_a_page_of_a_mixture_says_that_the_network_is_alone(tmp_path):
     described = json.loads(block(page_of(alone, "names"), "model"))
     assert "Note" not in described["facts"]
     assert described["weight"] == 0.5
+
+
+def test_a_model_with_counts_says_that_they_stay_behind(here):
+    pytest.importorskip("safetensors")
+    settings = {"hidden_size": 8, "num_layers": 1, "batch_size": 4, "threads": 1, "steps": 2}
+    list(charrnn.train(text="pack my box with jugs\n" * 60, out="runs/c", counts=True, **settings))
+    for name in ("c.html", "c.safetensors"):
+        result = run("export", "c", name)
+        assert result.exit_code == 0, result.output
+        assert "notice: The counts that --counts mixes with this network are not" in result.stderr
+        assert "notice" not in run("export", "small", f"small-{name}").stderr
+    page = Path("c.html").read_bytes()
+    assert "The counts" in json.loads(block(page, "model"))["facts"]["Note"]
 
 
 def test_a_prompted_page_lists_the_prompts_of_its_text(tmp_path):

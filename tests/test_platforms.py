@@ -76,6 +76,7 @@ def test_every_test_file_can_be_imported():
     assert {line.split()[0] for line in said.splitlines()} <= {
         "test_crash",
         "test_cli_process",
+        "test_score_process",
         "test_torch",
     }
 

@@ -75,12 +75,30 @@ def use_model(folder, monkeypatch):
     assert isinstance(model, charrnn.Model)
     assert isinstance(model.network, charrnn.CharModel)
     assert model.path is None
+    model.export(folder / "model.html")
+    with pytest.raises(charrnn.CharrnnError, match=r"model\.html exists"):
+        model.export(str(folder / "model.html"))
+    model.export(folder / "model.html", overwrite=True)
+    assert (folder / "model.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 def use_scores(folder, monkeypatch):
     scores = charrnn.load(folder / "runs" / "t").score("box")
     assert isinstance(scores, charrnn.Scores)
     assert len(scores) == 3
+    several = charrnn.load(folder / "runs" / "t").score(["box", "jugs"])
+    assert isinstance(several, charrnn.LineScores)
+    assert several.characters.tolist() == [3, 4]
+
+
+def use_report(folder, monkeypatch):
+    pytest.importorskip("matplotlib")
+    path = charrnn.report([folder / "runs" / "t"], folder / "page.html", baselines=False)
+    assert "charrnn report" in path.read_text("utf-8")
+    assert charrnn.report(str(folder / "runs" / "t"), path, baselines=False) == path
+    (folder / "mine.html").write_text("mine")
+    with pytest.raises(charrnn.CharrnnError, match="is no report"):
+        charrnn.report(folder / "runs" / "t", folder / "mine.html")
 
 
 def use_copied(folder, monkeypatch):
@@ -163,6 +181,7 @@ USES = {
     "EvalConfig": use_configs,
     "Evaluation": use_evaluation,
     "LabelEvaluation": use_labels,
+    "LineScores": use_scores,
     "Model": use_model,
     "ModelConfig": use_configs,
     "SampleConfig": use_configs,
@@ -174,6 +193,7 @@ USES = {
     "__version__": use_version,
     "load": use_load,
     "read_corpus": use_vocabulary,
+    "report": use_report,
     "resume": use_resume,
     "train": use_train,
 }

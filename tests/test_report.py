@@ -3,10 +3,14 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
+from math import nan
 
+import numpy as np
 import pytest
 from hostile import ALL
 from labelled_texts import names as labelled_names
@@ -15,12 +19,15 @@ from typer.testing import CliRunner
 
 import charrnn
 from charrnn.api import report, report_text
-from charrnn.api.report import write_report
 from charrnn.api.report_log import moments_of, samples_of
 from charrnn.cli.app import app
 from charrnn.errors import CharrnnError
+from charrnn.storage.checkpoint import load, save
 from charrnn.storage.history import History
 from charrnn.storage.log import read_log, write_log
+from charrnn.views.report.charts import charts
+from charrnn.views.report.content import Letter, Moment, Passage, RunContent
+from charrnn.views.report.page import GENERATOR, report_page
 
 pytest.importorskip("matplotlib")
 
@@ -51,6 +58,8 @@ KINDS = {
     "label": (labelled_names(), {"predict": "label"}),
     "spaces": (TEXT, {"predict": "spaces"}),
 }
+
+EMPTY = RunContent("", "", "", [], [], "character", "", "")
 
 
 def run(*words):
@@ -104,7 +113,7 @@ class Page(HTMLParser):
 
 
 def page_of(*models, **settings):
-    path = write_report(models, "page.html", **settings)
+    path = charrnn.report(models, "page.html", **settings)
     text = path.read_text("utf-8")
     path.unlink()
     return text
@@ -210,6 +219,43 @@ def test_losses_of_other_splits_are_kept_apart(here):
     assert len(ids) == len(set(ids))
 
 
+def test_files_in_another_order_are_another_split(here, tmp_path):
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file, text in zip(files, (TEXT[:4000], TEXT[4000:8000]), strict=True):
+        file.write_text(text)
+    list(charrnn.train(files, out=tmp_path / "ab", steps=2, **SMALL))
+    list(charrnn.train(files[::-1], out=tmp_path / "ba", steps=2, **SMALL))
+    text = page_of(tmp_path / "ab", tmp_path / "ba", baselines=False)
+    assert "only losses within a group can be compared" in text
+
+
+def test_networks_are_compared_with_networks(here):
+    page = Page(page_of("stream", "counts", baselines=False))
+    assert any(heading.startswith("Compared: ") for heading in page.texts["h2"])
+    assert "held-out part, with counts" in page.texts["th"]
+    found = charrnn.load("counts").evaluate(counts=True)
+    for cost in (found.network, found):
+        assert f"{cost.nats_per_char:.4f}" in page.texts["td"]
+    plain = charrnn.load("stream").evaluate().nats_per_char
+    row = page.texts["td"].index("stream")
+    assert page.texts["td"][row + 3 : row + 5] == [f"{plain:.4f}", "\u2013"]
+    assert "best validation of the network alone" in page.texts["dt"]
+
+
+def test_a_model_that_diverged(here, tmp_path):
+    wild = load(here / "runs" / "stream" / "best.npz")
+    wild.weights = {
+        name: np.where(np.arange(array.size).reshape(array.shape) % 2, 3e38, -3e38).astype("f4")
+        for name, array in wild.weights.items()
+    }
+    save(tmp_path / "wild.npz", wild)
+    page = Page(page_of(tmp_path / "wild.npz", text="stream.txt"))
+    assert report_text.DIVERGED in page.texts["p"]
+    assert page.data["passages"] == []
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        report_page([replace(EMPTY, passage=Passage([Letter("a", nan)], ""))])
+
+
 def test_only_its_own_script_runs(here):
     text = page_of("stream")
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
@@ -275,6 +321,17 @@ def test_numbers_of_a_log_that_are_none():
     for moment in moments:
         assert (moment.seconds, moment.training, moment.validation) == (None, None, None)
         assert (moment.norm, moment.rate) == (None, None)
+
+
+def test_times_before_a_run_are_unknown():
+    event = {"event": "validated", "step": 2, "nats": 1.0, "seconds": -5}
+    (moment,) = moments_of([event, {**event, "step": -2}], History())
+    assert moment == Moment(2, validation=1.0)
+    (moment,) = moments_of([], History(rows=[(2, 10**400, None)]))
+    assert moment == Moment(2)
+    # A chart has no need to know.
+    drawn = charts([replace(EMPTY, moments=[Moment(-2, seconds=-5, validation=1.0)])], [0])
+    assert len(drawn) == 2
 
 
 def test_validations_stand_in_for_progress_where_that_is_sparse():
@@ -360,10 +417,28 @@ def test_what_is_refused_in_one_line(here, words, said):
     assert (here / "stream.txt").read_text() == before
 
 
+def test_nothing_is_written_through_a_link(here, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(here / "runs" / "stream", folder)
+    target, path = tmp_path / "target.html", folder / "report.html"
+    path.symlink_to("../target.html")
+    for _ in ("a dangling link", "a link to a report"):
+        with pytest.raises(CharrnnError, match="is a link"):
+            charrnn.report(folder, baselines=False)
+        assert not target.exists() or target.read_text() == GENERATOR
+        target.write_text(GENERATOR)
+    path.unlink()
+    os.link(target, path)
+    charrnn.report(folder, baselines=False)
+    assert "Learning" in path.read_text("utf-8")
+    assert target.read_text() == GENERATOR
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["run", "target.html"]
+
+
 def test_without_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CharrnnError, match="there is no run under"):
-        write_report()
+        charrnn.report()
 
 
 def test_without_matplotlib(here, monkeypatch):

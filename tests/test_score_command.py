@@ -172,10 +172,12 @@ def test_the_strangest_lines_come_first():
     assert line[0][3] == "jugs é"
     assert sorted(line) == sorted(character) == sorted(rows("lines.txt"))
     found = score("lines.txt", "--top", "2", "--json").stdout.splitlines()
-    assert [(json.loads(row)["strange"], json.loads(row)["text"]) for row in found] == [
-        ("character", character[0][3]),
-        ("line", line[0][3]),
-    ]
+    shown = [(json.loads(row)["strange"], json.loads(row)["text"]) for row in found]
+    assert shown[0] == ("character", character[0][3])
+    if shown[1][0] == "line":  # else the same line leads both lists
+        assert shown[1][1] == line[0][3]
+    else:
+        assert (line[0][3], shown[1][1]) == (shown[0][1], character[1][3])
     assert rows("lines.txt", "--top", "1", "--per-word")[0][5] == "bxo"
 
 

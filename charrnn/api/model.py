@@ -16,6 +16,7 @@ from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.result import Evaluation
 from charrnn.evaluation.verbatim import Copied
+from charrnn.exports import export
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint, save
 from charrnn.storage.folder import cache_directory
@@ -330,6 +331,32 @@ class Model(ScoringModel):
         if not path.parent.is_dir():
             raise CheckpointError(f"{path} cannot be written: there is no folder {path.parent}")
         save(path, self.checkpoint, verify=True)
+
+    def export(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model to a file that other programs read, in one piece or not at all.
+
+        Only the network is written: not the n-grams or counts that a model may be mixed with.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``, for a page that is the model, or in ``.safetensors``, for the weights
+            with PyTorch's names and shapes.
+        overwrite : bool
+            Whether a file that is there is replaced.
+
+        Raises
+        ------
+        ConfigError
+            If the name has another ending.
+        CharrnnError
+            If the file is there or cannot be written, or the format cannot hold this model.
+
+        Examples
+        --------
+        >>> charrnn.load("runs/corpus").export("model.html")
+        """
+        export(Path(path), self.checkpoint, overwrite=overwrite)
 
     @property
     def _cache_dir(self) -> Path | None:

@@ -3,25 +3,33 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from charrnn.api.model import Model
+from charrnn.api.report_facts import (
+    facts_of,
+    long_shape_of,
+    per_of,
+    shape_of,
+    split_words_of,
+    title_of,
+)
 from charrnn.api.report_log import moments_of, samples_of
-from charrnn.api.report_results import bits, of_labels, of_text
+from charrnn.api.report_results import of_labels, of_text
 from charrnn.api.report_text import passage_of, units_of
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError, CorpusError, RunError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
 from charrnn.evaluation.scored_text import held_out_text, named_text
 from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.storage.comparing import split_of
 from charrnn.storage.folder import BEST, LAST, RUNS, cache_directory, open_model, run_directories
 from charrnn.storage.history import History
 from charrnn.storage.lock import is_running
 from charrnn.storage.log import read_log
 from charrnn.storage.own_text import find_own_text
-from charrnn.system.files import RegularFile
+from charrnn.system.files import RegularFile, write_whole
 from charrnn.text.codes import Codes
 from charrnn.views.report import is_report, report_page
 from charrnn.views.report.charts import check_drawable
@@ -51,7 +59,7 @@ class _Sources:
     ``measured`` keeps what the opponents reach on a split: it is the same for each of its runs.
     """
 
-    text: str | None
+    text: str | Path | None
     baselines: bool
     threads: int | None
     told: Told
@@ -59,11 +67,11 @@ class _Sources:
     measured: dict[str, Evaluation | LabelEvaluation] = field(default_factory=dict)
 
 
-def write_report(
-    models: Sequence[str | Path] = (),
-    output: str | Path | None = None,
+def report(
+    runs: str | Path | Sequence[str | Path] = (),
+    path: str | Path | None = None,
     *,
-    text: str | None = None,
+    text: str | Path | None = None,
     baselines: bool = True,
     threads: int | None = None,
     told: Told = lambda message: None,
@@ -72,11 +80,11 @@ def write_report(
 
     Parameters
     ----------
-    models : sequence of path
-        Runs or files of models; the newest run if there is none.
-    output : path, optional
+    runs : path or sequence of paths
+        Runs, by name or folder, or files of models; the newest run if there is none.
+    path : path, optional
         The file; ``report.html`` in the folder of the first run if left out. An earlier report is
-        replaced, and nothing else.
+        replaced, and nothing else; nothing is written through a link.
     text : path, optional
         What is shown in place of the held-out part.
     baselines : bool
@@ -86,31 +94,37 @@ def write_report(
     told : callable
         Gets what is being done, in a line each.
 
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     CharrnnError
         If a run or the text cannot be read, matplotlib is missing, or the file cannot be written.
+
+    Examples
+    --------
+    >>> charrnn.report("runs/corpus", "page.html", baselines=False).name
+    'page.html'
     """
     check_drawable()  # before a minute is spent
+    models = [runs] if isinstance(runs, str | Path) else runs
     if len(models) > MOST_RUNS:
         raise ConfigError(f"a report has at most {MOST_RUNS} runs, and these are {len(models):,}")
     opened = [_open(model) for model in dict.fromkeys(models)] or [_open(None)]
-    path = Path(output) if output is not None else (opened[0][1].folder or Path()) / REPORT
+    path = Path(path) if path is not None else (opened[0][1].folder or Path()) / REPORT
     _check_output(path)
     sources = _Sources(text, baselines, threads, told, len(opened))
     names = _names([place for place, _ in opened])
-    runs = [
+    contents = [
         run_content(name, place, checkpoint, sources)
         for name, (place, checkpoint) in zip(names, opened, strict=True)
     ]
     told("drawing")
-    page = report_page(runs)
-    try:
-        path.write_bytes(page.encode())
-    except OSError as error:
-        raise CharrnnError(
-            f"{path} cannot be written ({error.strerror}): name another file with -o"
-        ) from error
+    page = report_page(contents).encode()
+    write_whole(path, lambda file: file.write(page), advice="name another file")
     return path
 
 
@@ -142,12 +156,16 @@ def _names(places: Sequence[Path]) -> list[str]:
 
 
 def _check_output(path: Path) -> None:
-    """Refuse to replace what is no report."""
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
-    if not path.exists():
-        return
+    """Refuse to replace what is no report: the folder of a run may be from anyone."""
     try:
+        if not path.parent.is_dir():
+            raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+        if path.is_symlink():
+            raise ConfigError(
+                f"{path} is a link, and a report is written through none: name another file with -o"
+            )
+        if not path.exists():
+            return
         with RegularFile(path) as file:
             earlier = is_report(file.read(4096))
     except (OSError, CheckpointError) as error:
@@ -176,6 +194,7 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
     running = place.name in (BEST, LAST) and is_running(folder)
     if running:
         notices = ["The run is not over: this is its state so far.", *notices]
+    score, with_counts = _scores(evaluation)
     best = history.best_nats is not None and history.best_step is not None
     settings = (
         checkpoint.architecture,
@@ -185,13 +204,13 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
     )
     return RunContent(
         name=name,
-        shape=_long_shape(checkpoint),
-        title=_title(checkpoint),
-        facts=_facts(checkpoint, evaluation, _end(checkpoint, place)),
+        shape=long_shape_of(checkpoint),
+        title=title_of(checkpoint),
+        facts=facts_of(checkpoint, evaluation, _end(checkpoint, place)),
         settings=[(k, str(v)) for group in settings for k, v in group.to_json().items()],
-        per=_per(checkpoint),
-        split=_split(checkpoint),
-        split_words=_split_words(checkpoint),
+        per=per_of(checkpoint),
+        split=split_of(checkpoint),
+        split_words=split_words_of(checkpoint),
         moments=moments,
         line=line,
         line_missing=missing,
@@ -206,11 +225,8 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
         )
         if best
         else None,
-        score=evaluation.nats_per_char
-        if isinstance(evaluation, Evaluation)
-        else None
-        if isinstance(evaluation, str)
-        else evaluation.nats,
+        score=score,
+        with_counts=with_counts,
         notices=notices,
     )
 
@@ -249,7 +265,7 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
         return "The run held nothing out that could be scored."
     if model.checkpoint.corpus is None:
         return "Nothing was scored, as the text of this run is not at hand."
-    split = _split(model.checkpoint)
+    split = split_of(model.checkpoint)
     before = sources.measured.get(split)
     baselines = sources.baselines and before is None
     try:
@@ -265,11 +281,24 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
     return found
 
 
+def _scores(
+    evaluation: Evaluation | LabelEvaluation | str,
+) -> tuple[float | None, float | None]:
+    """Return nats per character or label; of a model with counts, without and with them."""
+    if isinstance(evaluation, str):
+        return None, None
+    if isinstance(evaluation, LabelEvaluation):
+        return evaluation.nats, None
+    if evaluation.network is None:
+        return evaluation.nats_per_char, None
+    return evaluation.network.nats_per_char, evaluation.nats_per_char
+
+
 def _results(
     evaluation: Evaluation | LabelEvaluation | str, model: Model
 ) -> tuple[Results | str, tuple[str, float] | None, str]:
     """Return the tables, the line of the n-gram, and why there is none."""
-    own = f"this model ({_shape(model.checkpoint)})"
+    own = f"this model ({shape_of(model.checkpoint)})"
     if isinstance(evaluation, str):
         return evaluation, None, f"No n-gram to compare with. {evaluation}"
     if isinstance(evaluation, LabelEvaluation):
@@ -285,17 +314,11 @@ def _shown(
     if text.codes is None:
         return text.why, text.why
     length = max(LEAST_PASSAGE, PASSAGE // sources.share)
-    try:
-        units = units_of(checkpoint, model.network, text.codes, text.what)
-        if checkpoint.labels:
-            predict = checkpoint.settings.predict
-            return (
-                f"This model predicts {predict} and no text: it is surprised by no character.",
-                units,
-            )
-        return passage_of(checkpoint, model.network, text.codes, text.what, length), units
-    except FloatingPointError as error:
-        return (f"The model diverged ({error}).",) * 2
+    units = units_of(checkpoint, model.network, text.codes, text.what)
+    if checkpoint.labels:
+        predict = checkpoint.settings.predict
+        return f"This model predicts {predict} and no text: it is surprised by no character.", units
+    return passage_of(checkpoint, model.network, text.codes, text.what, length), units
 
 
 def _end(checkpoint: Checkpoint, place: Path) -> History:
@@ -305,88 +328,3 @@ def _end(checkpoint: Checkpoint, place: Path) -> History:
         with suppress(CheckpointError):
             return load(last, arrays=False).history
     return checkpoint.history
-
-
-def _shape(checkpoint: Checkpoint) -> str:
-    config = checkpoint.architecture
-    members = f"{config.members} x " if config.members > 1 else ""
-    both = " in both directions" if config.directions > 1 else ""
-    return f"{config.cell} {members}{config.num_layers}x{config.hidden_size}{both}"
-
-
-def _long_shape(checkpoint: Checkpoint) -> str:
-    config = checkpoint.architecture
-    name = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}.get(config.cell, config.cell)
-    members = f"{config.members} members, each " if config.members > 1 else ""
-    layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size}"
-    both = " in both directions" if config.directions > 1 else ""
-    return f"{name}, {members}{layers} units{both}"
-
-
-def _title(checkpoint: Checkpoint) -> str:
-    trained = checkpoint.history.step
-    steps = f"trained for {trained:,} step{'s' * (trained != 1)}" if trained else "untrained"
-    predict = checkpoint.settings.predict
-    predicts = {"": "the next character", "label": "a label", "tags": "tags"}.get(predict)
-    predicts = predicts or f"{predict} that a text lacks"
-    return (
-        f"{_long_shape(checkpoint)}; {checkpoint.num_parameters:,} parameters, {steps}. It "
-        f"predicts {predicts}."
-    )
-
-
-def _per(checkpoint: Checkpoint) -> str:
-    per = {"label": "label", "tags": "tag"}.get(checkpoint.settings.predict, "character")
-    return "byte" if checkpoint.text.unit == "byte" and per == "character" else per
-
-
-def _facts(
-    checkpoint: Checkpoint, evaluation: Evaluation | LabelEvaluation | str, end: History
-) -> list[tuple[str, str]]:
-    history, per = checkpoint.history, _per(checkpoint)
-    facts = []
-    if isinstance(evaluation, Evaluation):
-        nats = evaluation.nats_per_char
-        mixed = ", with counts" if evaluation.network is not None else ""
-        facts.append((f"held-out part{mixed}", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
-        facts.append(("perplexity", f"{evaluation.perplexity:.2f}"))
-    elif isinstance(evaluation, LabelEvaluation):
-        name, value = evaluation.main
-        facts.append((f"held-out {name}", f"{100 * value:.1f} %"))
-    if history.best_nats is not None:
-        within = f" \u00b1 {history.best_interval:.3f}" if history.best_interval else ""
-        best = f"{history.best_nats:.3f}{within} nats per {per}, step {history.best_step:,}"
-        if history.best_accuracy is not None:
-            best += f", {100 * history.best_accuracy:.1f} % right"
-        alone = " of the network alone" if len(checkpoint.mixture) > 1 else ""
-        facts.append((f"best validation{alone}", best))
-    sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
-    more = f" and {len(sources) - 3:,} more" if len(sources) > 3 else ""
-    facts += [
-        ("text", ", ".join(sources[:3]) + more),
-        ("characters", f"{checkpoint.characters:,}, {checkpoint.held_out:,} held out"),
-        ("vocabulary", f"{len(checkpoint.vocabulary):,} symbols"),
-        ("trained", f"{end.step:,} steps, {end.seconds:,.0f} s"),
-        ("ended", end.finished or "not yet"),
-    ]
-    if checkpoint.labels:
-        facts.append(("labels", f"{len(checkpoint.labels):,}"))
-    return facts
-
-
-def _split(checkpoint: Checkpoint) -> str:
-    """Return what is the same where losses can be compared: the held-out text and its form."""
-    settings, text = checkpoint.settings, checkpoint.text
-    key = (
-        sorted(source.sha256 for source in checkpoint.sources),
-        (checkpoint.characters, checkpoint.held_out, settings.split_mode, settings.split_parts),
-        (settings.val_files, settings.split_key, settings.items, settings.prompted),
-        (settings.predict, checkpoint.labels, text.unit, text.normalize, text.newlines),
-    )
-    return sha256(repr(key).encode()).hexdigest()
-
-
-def _split_words(checkpoint: Checkpoint) -> str:
-    names = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
-    more = " and others" if len(names) > 1 else ""
-    return f"{checkpoint.held_out:,} characters held out of {names[0] if names else '?'}{more}"

@@ -1,7 +1,6 @@
 """What the log of a run has for a report; it may come from anyone."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import Any
 
 from charrnn.storage.history import History, is_count
@@ -27,13 +26,15 @@ def moments_of(events: Sequence[Mapping[str, Any]], history: History) -> list[Mo
     moments = [_moment(event, fine) for event in events if is_count(event.get("step"))]
     found = [moment for moment in moments if moment is not None]
     if not found:
-        found = [Moment(step, None, train, val) for step, train, val in history.rows]
+        found = [
+            Moment(step, None, _number(train), _number(val)) for step, train, val in history.rows
+        ]
     return sorted(found, key=lambda moment: moment.step)
 
 
 def _moment(event: Mapping[str, Any], fine: bool) -> Moment | None:
     """Return a line of the log; with ``fine`` ones, a validation has its own loss alone."""
-    step, seconds = event["step"], _number(event.get("seconds"))
+    step, seconds = event["step"], _number(event.get("seconds"), least=0)
     if event.get("event") == "progress" and fine:
         return Moment(
             step,
@@ -74,8 +75,6 @@ def samples_of(events: Sequence[Mapping[str, Any]], most: int) -> list[tuple[int
     return [found[round(number * last / (most - 1))] for number in range(most)]
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any, *, least: float = -LARGEST) -> float | None:
     """Return a value of a file as a number, if it is one that can be drawn."""
-    if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST or not isfinite(value):
-        return None
-    return float(value)
+    return float(value) if type(value) in (int, float) and least <= value <= LARGEST else None

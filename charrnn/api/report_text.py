@@ -28,10 +28,12 @@ HALF, LEAST_HALF = 30_000, 500
 """Symbols of each half of a text in which units are looked for."""
 LONGEST_ITEM = 512
 UNIT_PASSAGE, UNITS_SHOWN = 500, 5
+DIVERGED = "The model diverged: its probabilities are no numbers."
 END = "\u2404"
 """Stands for the end of an item that is no line end."""
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def passage_of(
     checkpoint: Checkpoint, network: CharModel, codes: Codes, what: str, length: int
 ) -> Passage | str:
@@ -72,6 +74,8 @@ def passage_of(
         return "The text is too short for a passage."
     scored = [letter.nats for letter in letters if letter.nats is not None]
     mean = sum(scored) / len(scored)
+    if not np.isfinite(mean):
+        return DIVERGED
     caption = f"{what[:1].upper()}{what[1:]}: {len(scored):,} characters of it, {mean:.2f} nats"
     alone = " This is the network alone, without its counts." if checkpoint.table else ""
     return Passage(letters, f"{caption} each. {told}{alone}")
@@ -173,6 +177,7 @@ class _Half:
         return sum(int(piece.counted.sum()) for piece in self.pieces)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def units_of(checkpoint: Checkpoint, network: CharModel, codes: Codes, what: str) -> Units | str:
     """Return units that follow something in a text, or why there are none.
 

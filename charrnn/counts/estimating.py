@@ -120,7 +120,7 @@ def _shares(counts: Numbers, contexts: NDArray[np.uint64]) -> Numbers:
     totals = np.repeat(np.add.reduceat(counts, starts), np.diff(starts, append=len(counts)))
     shares = (counts - discounts(counts)[np.minimum(counts, 3)]) / totals
     # Rounded down, and none is 0: what they leave for shorter contexts stays above 0.
-    parts = np.minimum(np.ceil(-STEPS * np.log2(shares)), np.iinfo(np.uint16).max)
+    parts = np.clip(np.floor(-STEPS * np.log2(shares)) + 1, 1, np.iinfo(np.uint16).max)
     whole: Numbers = parts.astype(np.int64)
     return whole
 

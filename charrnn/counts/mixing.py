@@ -25,6 +25,7 @@ TEMPERATURES = (1.0, 0.95, 0.9, 0.85, 0.8)
 FEATURES = 6
 """F."""
 ROUNDS = 60
+SMALLEST = 1e-9
 RIDGE = 1.0
 """Pull of the weights to 0, as so many predictions that say nothing would have it: a short text
 fits few weights."""
@@ -110,14 +111,25 @@ def fitted(network: Sequence[tuple[Floats, Floats]], counts: Floats, left: Float
 
 def _fit(p: Floats, q: Floats, x: Floats) -> tuple[Floats, float]:
     """Return the weights (F,) with which ``w p + (1 - w) q`` is likeliest, and what that costs."""
-    weights = np.zeros(len(x))
     pull = RIDGE * np.eye(len(x))
+
+    def cost(weights: Floats) -> float:
+        w = _sigmoid(weights @ x)
+        return float(-np.log(w * p + (1 - w) * q).sum() + weights @ pull @ weights / 2)
+
+    weights = np.zeros(len(x))
+    least = cost(weights)
     for _ in range(ROUNDS):
         w = _sigmoid(weights @ x)
         responsible = w * p / (w * p + (1 - w) * q)
         slope = x @ (responsible - w) - pull @ weights
         curve = (x * (w * (1 - w))) @ x.T + pull
-        weights = weights + np.linalg.solve(curve, slope)
+        step = np.linalg.solve(curve, slope)
+        while (now := cost(weights + step)) > least and np.abs(step).max() > SMALLEST:
+            step /= 2  # a step of Newton's may go too far
+        if now >= least:
+            break
+        weights, least = weights + step, now
     w = _sigmoid(weights @ x)
     return weights, float(-np.log(w * p + (1 - w) * q).mean())
 

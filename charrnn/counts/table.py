@@ -14,6 +14,7 @@ T steps of a window, N streams.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from charrnn.backend.arrays import Ids
 
 STEPS = 2048.0
 """a is stored as a logarithm, in so many parts of a halving."""
+VALUES = np.exp2(np.arange(2**16) * (-1 / STEPS))
+"""a by how it is stored."""
 NONE = -1
 """The node of a string that the table does not have."""
 
@@ -34,6 +37,12 @@ def symbol_type(vocab_size: int) -> np.dtype[Any]:
     """Return the smallest type that holds V: for symbols, and for how many follow a string."""
     types = (np.uint8, np.uint16, np.uint32)
     return np.dtype(next(kind for kind in types if vocab_size <= np.iinfo(kind).max))
+
+
+def sums_of_shares(shares: NDArray[np.uint16], firsts: Nodes) -> Floats:
+    """Return the sum of a over each of several runs of grams, by where these begin."""
+    sums: Floats = np.add.reduceat(VALUES[shares], firsts)
+    return sums
 
 
 class CountTable:
@@ -64,14 +73,20 @@ class CountTable:
     ) -> None:
         self.vocab_size, self.sizes = vocab_size, tuple(sizes)
         self.symbols, self.shares, self.children = symbols, shares, children
-        self._levels = []
+
+    @cached_property
+    def _levels(self) -> list["_Level"]:
+        """The levels with what looking up needs: several times the memory, made on first use."""
+        levels = []
         borders = np.array([0, self.sizes[0]], np.int64)
         at = 0
         for size in self.sizes:
             some = slice(at, at + size)
-            self._levels.append(_Level(borders, symbols[some], shares[some], vocab_size))
-            borders = np.concatenate([[0], np.cumsum(children[some], dtype=np.int64)])
+            symbols, shares = self.symbols[some], self.shares[some]
+            levels.append(_Level(borders, symbols, shares, self.vocab_size))
+            borders = np.concatenate([[0], np.cumsum(self.children[some], dtype=np.int64)])
             at += size
+        return levels
 
     @property
     def context(self) -> int:
@@ -154,13 +169,15 @@ class _Level:
     def __init__(
         self, borders: Nodes, symbols: NDArray[Any], shares: NDArray[np.uint16], vocab_size: int
     ) -> None:
-        self._borders, self._symbols, self._vocab_size = borders, symbols, vocab_size
-        owners = np.repeat(np.arange(len(borders) - 1), np.diff(borders))
-        self._keys = owners * vocab_size + symbols
-        self._shares = np.append(np.exp2(shares * (-1 / STEPS)), 0.0)  # the last one is of NONE
-        taken = np.bincount(owners, weights=self._shares[:-1], minlength=len(borders) - 1)
-        self.left: Floats = np.append(1 - taken, 1.0)
+        self._borders, self._symbols, self._shares = borders, symbols, shares
+        self._vocab_size = vocab_size
+        counts = np.diff(borders)
+        self._keys = np.repeat(np.arange(len(counts)), counts) * vocab_size + symbols
+        self.left: Floats = np.ones(len(counts) + 1)  # the last one is of NONE
         """g of each context."""
+        if len(shares):
+            some = np.flatnonzero(counts)
+            self.left[some] -= sums_of_shares(shares, borders[some])
 
     def child(self, nodes: Nodes, symbols: Ids) -> Nodes:
         """Return the gram of each node with a symbol more, or ``NONE``."""
@@ -173,8 +190,10 @@ class _Level:
 
     def share(self, nodes: Nodes, symbols: Ids) -> Floats:
         """Return a of each node with a symbol more; 0 where the table has no such gram."""
-        shares: Floats = self._shares[self.child(nodes, symbols)]
-        return shares
+        if not len(self._shares):
+            return np.zeros(nodes.shape)
+        children = self.child(nodes, symbols)
+        return np.where(children == NONE, 0.0, VALUES[self._shares[children]])
 
     def add_shares(self, p: Floats, nodes: Nodes) -> None:
         """Add to p (V, N) what the symbols after each node (N,) have."""
@@ -184,4 +203,4 @@ class _Level:
         columns = np.repeat(known, counts)
         before = np.repeat(np.cumsum(counts) - counts, counts)
         places = np.repeat(starts, counts) + np.arange(len(columns)) - before
-        p[self._symbols[places], columns] += self._shares[places]
+        p[self._symbols[places], columns] += VALUES[self._shares[places]]

@@ -14,6 +14,21 @@ FORMATS = {
     ".safetensors": ("charrnn.exports.pytorch", "write_safetensors"),
 }
 """The module and the function that write a file, by how its name ends."""
+NGRAMS_LEFT_OUT = (
+    "The n-grams that charrnn predict mixes with this network are not in this file: "
+    "it is less often right."
+)
+COUNTS_LEFT_OUT = (
+    "The counts that --counts mixes with this network are not in this file: "
+    "it is the network alone."
+)
+
+
+def left_out(checkpoint: Checkpoint) -> str:
+    """Return what no export has of a model, in a sentence; empty where it has all."""
+    if checkpoint.counting is not None:
+        return COUNTS_LEFT_OUT
+    return NGRAMS_LEFT_OUT if len(checkpoint.mixture) > 1 else ""
 
 
 def export(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:

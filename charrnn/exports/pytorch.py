@@ -42,7 +42,7 @@ Tensors = dict[str, Array]
 def write_safetensors(path: Path, checkpoint: Checkpoint) -> None:
     """Write the weights of a model to a file that PyTorch's modules load as it is.
 
-    The n-grams that a labelling model may be mixed with are no part of a network: they, and the
+    The n-grams or counts that a model may be mixed with are no part of a network: they, and the
     training texts that some checkpoints hold, are not in the file.
 
     Parameters

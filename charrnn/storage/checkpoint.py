@@ -147,10 +147,12 @@ class Checkpoint:
         if self.table is None or self.counting is None:
             if self.labels:
                 raise ConfigError("--counts is of models of text, and this one predicts labels")
-            when = "they are made at the end of its run" if self.settings.counts else ""
-            raise ConfigError(
-                "this model has no counts: " + (when or "train one with --counts, or leave it out")
-            )
+            if self.settings.counts:
+                raise ConfigError(
+                    "this state of the run has no counts, which best.npz gets at the end of it: "
+                    "name that, or leave --counts out"
+                )
+            raise ConfigError("this model has no counts: train one with --counts, or leave it out")
         return CountingModel(network, self.table, self.counting)  # type: ignore[return-value]
 
     @property

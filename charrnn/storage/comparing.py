@@ -33,6 +33,11 @@ SPLIT: dict[str, Callable[[Checkpoint], Any]] = {
 """What decides which characters or labels are held out and how a loss counts them."""
 
 
+def split_of(run: Checkpoint) -> str:
+    """Return what is the same of runs whose losses can be compared: all of ``SPLIT``."""
+    return repr([part(run) for part in SPLIT.values()])
+
+
 @dataclass(frozen=True)
 class Comparison:
     """How runs differ.

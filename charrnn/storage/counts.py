@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from charrnn.config import TrainingSettings
 from charrnn.counts.counting import WORD
+from charrnn.counts.estimating import MOST_BYTES
 from charrnn.counts.mixing import FEATURES, Mixture
-from charrnn.counts.table import STEPS, CountTable, symbol_type
+from charrnn.counts.table import CountTable, sums_of_shares, symbol_type
 from charrnn.errors import CheckpointError
 from charrnn.storage.history import is_count
 from charrnn.storage.npz import read_member
 
-MOST_GRAMS = 2**28
+MOST_GRAMS = MOST_BYTES // 3
+"""A table that charrnn makes has no more, as each takes three bytes at least."""
 ARRAYS = ("symbols", "shares", "children")
 
 
@@ -100,18 +102,20 @@ def _check_tree(
     vocab_size: int,
 ) -> None:
     """Refuse what is no tree, or what leaves shorter contexts nothing."""
+    if symbols.max(initial=0) >= vocab_size:
+        raise CheckpointError("its counts are of other symbols")
     counts = np.array([sizes[0]])
     at = 0
     for size in sizes:
         if counts.sum(dtype=np.int64) != size:
             raise CheckpointError("its counts are no tree")
         some = slice(at, at + size)
-        owners = np.repeat(np.arange(len(counts)), counts)
-        keys = owners * vocab_size + symbols[some]
-        if (symbols[some] >= vocab_size).any() or (keys[1:] <= keys[:-1]).any():
+        firsts = np.cumsum(counts[counts > 0], dtype=np.int64)[:-1]  # of all nodes but one
+        rises = symbols[some][1:] > symbols[some][:-1]
+        rises[firsts - 1] = True
+        if not rises.all():
             raise CheckpointError("its counts are not in order")
-        taken = np.bincount(owners, weights=np.exp2(shares[some] * (-1 / STEPS)))
-        if taken.max(initial=0) >= 1:
+        if size and sums_of_shares(shares[some], np.append(0, firsts)).max() >= 1:
             raise CheckpointError("its counts are no probabilities")
         counts = children[some]
         at += size

@@ -8,7 +8,6 @@ from charrnn.backend.arrays import Array, Ids
 from charrnn.counts.estimating import MOST_SYMBOLS, best_longest, counted
 from charrnn.counts.mixing import EVEN, TEMPERATURES, Mixture, fitted
 from charrnn.counts.model import CountingModel
-from charrnn.counts.table import CountTable
 from charrnn.evaluation.scorers import score
 from charrnn.evaluation.usual import usual_scorer
 from charrnn.storage.checkpoint import Checkpoint
@@ -26,7 +25,6 @@ class Counting:
     ----------
     setup : Setup
         Of the run, of a model of text.
-
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -35,16 +33,15 @@ class Counting:
         minutes = setup.train.minutes
         self._most = MOST_SYMBOLS
         if minutes:
-            self._most = min(self._most, int(SYMBOLS_A_MINUTE * minutes))
-        size, encode = len(setup.vocabulary), setup.vocabulary.encode
-        ids = encode(setup.sides.learned[-self._most :])
-        self._longest = best_longest(ids, encode(setup.apart), size, first=self._first)
-        self._table = self._count(setup.sides.learned)
+            self._most = min(self._most, int(SYMBOLS_A_MINUTE * minutes) + 1)
+        ids, apart = self._encoded(setup.sides.learned), self._encoded(setup.apart)
+        V = len(setup.vocabulary)
+        self._longest = best_longest(ids, apart, V, first=self._first)
+        self._table = counted(ids, V, first=self._first, longest=self._longest)
 
-    def _count(self, codes: Codes) -> CountTable:
-        vocabulary = self._setup.vocabulary
-        ids = vocabulary.encode(codes[-self._most :])
-        return counted(ids, len(vocabulary), first=self._first, longest=self._longest)
+    def _encoded(self, codes: Codes) -> Ids:
+        """Return what is counted of a text, its end: it may be a memory map."""
+        return self._setup.vocabulary.encode(np.asarray(codes[-self._most :]))
 
     def mixed(self, best: Checkpoint, threads: int) -> tuple[Checkpoint, str]:
         """Return a state with counts of the whole training part, and what they gain in a sentence.
@@ -55,7 +52,9 @@ class Counting:
         mixture = self._fitted(best)
         table = self._table
         if len(setup.apart):
-            table = self._count(np.concatenate([setup.sides.learned, setup.apart]))
+            whole = [self._encoded(setup.sides.learned), self._encoded(setup.apart)]
+            ids, V = np.concatenate(whole), len(setup.vocabulary)
+            table = counted(ids, V, first=self._first, longest=self._longest, most=self._most)
         state = replace(best, table=table, counting=mixture)
         scorer = setup.scorer(setup.validation.val_characters)
         if scorer is None:
@@ -84,5 +83,7 @@ class Counting:
             for shard in range(scorer.num_shards)
             for values, _, here in scorer.windows(model, shard, read)  # type: ignore[arg-type]
         ]
+        if not found:
+            return EVEN
         *network, counts, left = np.concatenate(found, axis=-1)
         return fitted(list(zip(network[::2], network[1::2], strict=True)), counts, left)

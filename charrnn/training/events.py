@@ -32,7 +32,7 @@ class Progress(Event):
 
     ``nats`` is the mean training loss per character since the last such event, ``grad_norm`` the
     last norm before clipping (of several members the quadratic mean of theirs); ``done`` goes from
-    0 to 1; ``seconds`` counts training time over all sittings of the run, ``seconds_left`` is an
+    0 to 1; ``seconds`` counts training time over all resumptions of the run, ``seconds_left`` is an
     estimate. ``overhead`` is the share of the time that validations, samples and saves took.
     """
 

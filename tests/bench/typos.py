@@ -3,12 +3,12 @@
     charrnn train tinyshakespeare.txt --minutes 2
     python -m tests.bench.typos [--model RUN]
 
-Of the lines that a run has held out, 2,000 are drawn, or all where there are fewer. In 20 of
-them a word of five letters or more gets a typo: two letters that stand side by side change
-places, or one is another. What is measured is the share of these 20 among the top 40, over five
-seeds, for the network and for the Kneser-Ney n-gram that `eval --baselines` compares it with,
-which learned from the same part and reads the same lines, by the same measures. The n-gram sees
-the end of the line before as context.
+Of the lines that a run has held out, 2,000 are drawn, or all where there are fewer. In 20 of them a
+word of five letters or more gets a typo: two letters that stand side by side change places, or one
+is another. What is measured is the share of these 20 among the top 40, over five seeds, for the
+network and for the Kneser-Ney n-gram that `eval --baselines` compares it with, which learned from
+the same part and reads the same lines, by the same measures. The n-gram sees the end of the line
+before as context.
 """
 
 import argparse

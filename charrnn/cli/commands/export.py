@@ -38,15 +38,14 @@ def command(
         )
     from pathlib import Path
 
-    from charrnn.exports import check_target, export
-    from charrnn.exports.page.describing import NETWORK_ALONE, network_is_alone
+    from charrnn.exports import check_target, export, left_out
     from charrnn.storage.folder import open_model
 
     path = Path(names[-1])
     check_target(path, overwrite=overwrite)
     found, checkpoint = open_model(names[0] if len(names) == 2 else None)
     say(f"model: {found}", dim=True)
-    if path.suffix == ".html" and network_is_alone(checkpoint):
-        say(f"notice: {NETWORK_ALONE}")
+    if missing := left_out(checkpoint):
+        say(f"notice: {missing}")
     export(path, checkpoint, overwrite=overwrite)
     say(f"wrote {path}, {size(path.stat().st_size)}")

@@ -151,7 +151,7 @@ def _counts_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     assert table is not None
     longest = count(table.context + 1, "character")
     strings = f"{count(sum(table.sizes), 'string')} of up to {longest}, {size(table.num_bytes)}"
-    return "counts", f"{strings}; who has them can tell much of the training text"
+    return "counted", f"{strings}; who has them can tell much of the training text"
 
 
 def _label_name(label: str) -> str:

@@ -58,10 +58,10 @@ def command(
     """
     import time
 
-    from charrnn.api.report import write_report
+    from charrnn.api.report import report
 
     start = time.perf_counter()
-    path = write_report(
+    path = report(
         runs or [],
         output,
         text=text,

@@ -85,6 +85,7 @@ def write_table(
         Columns that are aligned on the right.
     """
     cells = [[visible_line(cell) for cell in row] for row in rows]
+    headings = [visible_line(heading) for heading in headings]
     aligned = set(right)
     if is_terminal(sys.stdout):
         _draw_table(headings, cells, aligned)

@@ -56,7 +56,7 @@ class SymbolScorer(TextScorer):
 
 
 class _Worker:
-    """Every so manieth shard of what it is given."""
+    """One worker's share of the shards of what it is given."""
 
     def __init__(self, model: CharModel, begun: Array, number: int, count: int) -> None:
         self.model, self.begun = model, begun

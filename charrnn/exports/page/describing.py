@@ -10,6 +10,7 @@ from typing import Any
 from charrnn.data.labels.tasks import TagTask
 from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CorpusError
+from charrnn.exports import left_out
 from charrnn.sampling.items import few_prompts
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.folder import cache_directory
@@ -18,10 +19,6 @@ from charrnn.text.sources import show_path
 
 PROMPTS_LISTED = 8_000
 """Bytes that the known prompts may take; of longer lists a page has none."""
-NETWORK_ALONE = (
-    "The n-grams that charrnn predict mixes with this network are not in the page: "
-    "it is less often right."
-)
 
 
 def described(checkpoint: Checkpoint, title: str) -> dict[str, Any]:
@@ -56,11 +53,6 @@ def described(checkpoint: Checkpoint, title: str) -> dict[str, Any]:
     }
 
 
-def network_is_alone(checkpoint: Checkpoint) -> bool:
-    """Return whether the page leaves out what is mixed with the network elsewhere."""
-    return len(checkpoint.mixture) > 1
-
-
 def _prompts(checkpoint: Checkpoint) -> list[str]:
     """Return the prompts that the text has, where it is still there and they are few."""
     prompts: list[str] = []
@@ -93,8 +85,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
         facts["Held-out loss"] = (
             f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per {unit[:-1]}"
         )
-    if network_is_alone(checkpoint):
-        facts["Note"] = NETWORK_ALONE
+    facts["Note"] = left_out(checkpoint)
     return {name: value for name, value in facts.items() if value}
 
 

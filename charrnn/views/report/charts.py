@@ -103,7 +103,7 @@ def _losses(
             dots = {"marker": "o", "markersize": 3} if len(validation) <= FEW else {}
             axes.plot(*_columns(validation), color=mark, linewidth=1.8, **dots)
             end = max((x for x, _ in training + validation), default=0)
-            kept += [y for x, y in training + validation if x >= WARM_UP * end]
+            kept += [y for x, y in training + validation if x >= min(end, WARM_UP * end)]
         if opponent is not None:
             axes.axhline(opponent[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
             kept.append(opponent[1])

@@ -179,7 +179,10 @@ class RunContent:
     best : Moment, optional
         The best validation.
     score : float, optional
-        Nats per character or label of the whole held-out part, which validations mostly sample.
+        Nats per character or label of the whole held-out part, which validations mostly sample; of
+        a model with counts, those of the network alone.
+    with_counts : float, optional
+        The same of such a model as a whole.
     """
 
     name: str
@@ -199,4 +202,5 @@ class RunContent:
     results: Results | str = ""
     best: Moment | None = None
     score: float | None = None
+    with_counts: float | None = None
     notices: Sequence[str] = field(default=())

@@ -51,7 +51,7 @@ def report_page(runs: Sequence[RunContent]) -> str:
     body = _single(runs[0], data) if len(runs) == 1 else _several(runs, data)
     style, script = _file("page.css") + _shades(), _file("page.js")
     # No "<" in the data: it can end no element. U+2028 and the like are escapes as well.
-    block = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    block = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
@@ -189,6 +189,7 @@ def _curves(runs: Sequence[RunContent], colours: Sequence[int]) -> str:
 def _compared(runs: Sequence[RunContent]) -> str:
     """Return a table of what runs of one split reached, the best first."""
     labelled = any(run.best is not None and run.best.accuracy is not None for run in runs)
+    counted = any(run.with_counts is not None for run in runs)
     judged = [run for run in runs if run.best is not None]
 
     def order(run: RunContent) -> tuple[float, float]:
@@ -200,7 +201,8 @@ def _compared(runs: Sequence[RunContent]) -> str:
             run.name,
             run.shape,
             f"{run.best.validation:.4f}",
-            "\u2013" if run.score is None else f"{run.score:.4f}",
+            _nats(run.score),
+            *([_nats(run.with_counts)] if counted else []),
             *([f"{100 * (run.best.accuracy or 0):.1f} %"] if labelled else []),
             f"{run.best.step:,}",
         )
@@ -209,12 +211,19 @@ def _compared(runs: Sequence[RunContent]) -> str:
     ]
     per = runs[0].per
     right = ["right"] if labelled else []
-    headings = ("run", "model", "best validation", "held-out part", *right, "at step")
+    mixed = ["held-out part, with counts"] if counted else []
+    headings = ("run", "model", "best validation", "held-out part", *mixed, *right, "at step")
     if not rows:
         return _missing("Nothing of these runs was validated.")
     numbers = frozenset(range(2, len(headings)))
     caption = f"In nats per {per}; the best validation comes first, mostly of a sample."
+    if counted:
+        caption += " Where it does not say so, the networks are compared without counts."
     return table(Table("Results", headings, rows, numbers, strong=0, caption=caption))
+
+
+def _nats(nats: float | None) -> str:
+    return "\u2013" if nats is None else f"{nats:.4f}"
 
 
 def _differences(runs: Sequence[RunContent]) -> str:

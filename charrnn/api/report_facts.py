@@ -1,0 +1,97 @@
+"""What a run is, in the words of a report."""
+
+from charrnn.api.report_results import bits
+from charrnn.evaluation.labels.evaluate import LabelEvaluation
+from charrnn.evaluation.result import Evaluation
+from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.history import History
+
+
+def shape_of(checkpoint: Checkpoint) -> str:
+    """Return the shape of a network in short: ``gru 1x256``."""
+    config = checkpoint.architecture
+    members = f"{config.members} x " if config.members > 1 else ""
+    both = " in both directions" if config.directions > 1 else ""
+    return f"{config.cell} {members}{config.num_layers}x{config.hidden_size}{both}"
+
+
+def long_shape_of(checkpoint: Checkpoint) -> str:
+    """Return the shape of a network in words."""
+    config = checkpoint.architecture
+    name = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}.get(config.cell, config.cell)
+    members = f"{config.members} members, each " if config.members > 1 else ""
+    layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size}"
+    both = " in both directions" if config.directions > 1 else ""
+    return f"{name}, {members}{layers} units{both}"
+
+
+def title_of(checkpoint: Checkpoint) -> str:
+    """Return what a model is, in sentences."""
+    trained = checkpoint.history.step
+    steps = f"trained for {trained:,} step{'s' * (trained != 1)}" if trained else "untrained"
+    predict = checkpoint.settings.predict
+    predicts = {"": "the next character", "label": "a label", "tags": "tags"}.get(predict)
+    predicts = predicts or f"{predict} that a text lacks"
+    return (
+        f"{long_shape_of(checkpoint)}; {checkpoint.num_parameters:,} parameters, {steps}. It "
+        f"predicts {predicts}."
+    )
+
+
+def per_of(checkpoint: Checkpoint) -> str:
+    """Return what a loss is of: "character", "byte", "label" or "tag"."""
+    per = {"label": "label", "tags": "tag"}.get(checkpoint.settings.predict, "character")
+    return "byte" if checkpoint.text.unit == "byte" and per == "character" else per
+
+
+def facts_of(
+    checkpoint: Checkpoint, evaluation: Evaluation | LabelEvaluation | str, end: History
+) -> list[tuple[str, str]]:
+    """Return what is known of a model by name: what it reached, and what it learned from.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The best state.
+    evaluation : Evaluation, LabelEvaluation or str
+        On what was held out.
+    end : History
+        How far its run has come.
+    """
+    history, per = checkpoint.history, per_of(checkpoint)
+    facts = []
+    if isinstance(evaluation, Evaluation):
+        nats = evaluation.nats_per_char
+        mixed = ", with counts" if evaluation.network is not None else ""
+        facts.append((f"held-out part{mixed}", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
+        facts.append(("perplexity", f"{evaluation.perplexity:.2f}"))
+    elif isinstance(evaluation, LabelEvaluation):
+        name, value = evaluation.main
+        facts.append((f"held-out {name}", f"{100 * value:.1f} %"))
+    if history.best_nats is not None:
+        within = f" \u00b1 {history.best_interval:.3f}" if history.best_interval else ""
+        best = f"{history.best_nats:.3f}{within} nats per {per}, step {history.best_step:,}"
+        if history.best_accuracy is not None:
+            best += f", {100 * history.best_accuracy:.1f} % right"
+        both = len(checkpoint.mixture) > 1 or checkpoint.table is not None
+        alone = " of the network alone" if both else ""
+        facts.append((f"best validation{alone}", best))
+    sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
+    more = f" and {len(sources) - 3:,} more" if len(sources) > 3 else ""
+    facts += [
+        ("text", ", ".join(sources[:3]) + more),
+        ("characters", f"{checkpoint.characters:,}, {checkpoint.held_out:,} held out"),
+        ("vocabulary", f"{len(checkpoint.vocabulary):,} symbols"),
+        ("trained", f"{end.step:,} steps, {end.seconds:,.0f} s"),
+        ("ended", end.finished or "not yet"),
+    ]
+    if checkpoint.labels:
+        facts.append(("labels", f"{len(checkpoint.labels):,}"))
+    return facts
+
+
+def split_words_of(checkpoint: Checkpoint) -> str:
+    """Return what was held out, in words."""
+    names = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
+    more = " and others" if len(names) > 1 else ""
+    return f"{checkpoint.held_out:,} characters held out of {names[0] if names else '?'}{more}"
