@@ -200,11 +200,19 @@ def test_only_allowed_characters_are_drawn_and_all_of_them(allow, kind, random_s
 def test_what_may_follow_on_the_beginning_of_a_character():
     vocabulary = jamo("가각나")
     allowed = Allowed.of(vocabulary, "각나")
-    assert allowed.may.sum(axis=1).tolist() == [2, 1, 1, 2, 1, 2]
+    assert allowed.may.sum(axis=1).tolist() == [2, 1, 1, 1]
     assert "가" not in {*texts(uniform(vocabulary), vocabulary, length=300, allow="각나")[0]}
     # The whole syllable may end, or go on.
     both = Allowed.of(vocabulary, "가각")
-    assert both.may.sum(axis=1).tolist() == [1, 1, 2, 1]
+    assert both.may.sum(axis=1).tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize("end", [None, 0])
+def test_whole_characters_take_no_states(end):
+    vocabulary = Vocabulary.from_codes(to_codes("\nabc"))
+    allowed = Allowed.of(vocabulary, "ab", end)
+    assert allowed.may.tolist() == [[end == 0, True, True, False]]
+    assert allowed.after.tolist() == [[0, 0, 0, 0]]
 
 
 def test_an_allowed_character_in_another_form():

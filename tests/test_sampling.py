@@ -12,6 +12,7 @@ from charrnn.errors import VocabularyError
 from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.parallel import team
+from charrnn.sampling import drawing
 from charrnn.sampling.drawing import (
     CHARACTERS_PER_CALL,
     draw,
@@ -50,6 +51,18 @@ def cycle(symbols, vocabulary):
     logits = np.zeros((len(vocabulary), len(vocabulary)))
     logits[np.roll(ids, -1), ids] = 100
     return bigrams(logits)
+
+
+def test_a_long_seed_is_read_in_windows_that_hold_few_logits(monkeypatch):
+    model = bigrams(np.random.default_rng(0).standard_normal((5, 5)))
+    seed = np.array([0, 1, 2, 3, 4, 0, 1], np.uint8)
+    whole = drawing.begin(model, seed)[0]
+    sizes, forward = [], model.forward
+    monkeypatch.setattr(model, "forward", lambda x, h: sizes.append(len(x)) or forward(x, h))
+    for limit in (3 * 5, 1):
+        monkeypatch.setattr(drawing, "LOGITS", limit)
+        assert drawing.begin(model, seed)[0] == pytest.approx(whole)
+    assert sizes == [3, 3, 1, *[1] * 7]
 
 
 def texts(model, vocabulary, *, threads=1, seed="", unknown="error", never_first=None, **settings):

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 import charrnn
 from charrnn.cli.app import app
 from charrnn.cli.show.heat import heat
+from charrnn.cli.show.rows import Output, RowWriter
+from charrnn.evaluation.lines.models import Figures
 from charrnn.views.heat import Cell
 
 TEXT = "pack my box with five dozen liquor jugs\n" * 30
@@ -122,6 +124,47 @@ def test_a_file_is_a_row():
     assert "line" not in data
     assert data["bits"] == pytest.approx(float(found[1][0]), abs=1e-3)
     assert rows("-", "--per-file", input=LINES)[0][:3] == found[0][:3]
+
+
+def test_a_row_of_several_files_says_where_it_is():
+    found = rows("lines.txt", "other.txt")
+    wanted = [*(f"lines.txt:{number}" for number in range(1, 5)), "other.txt:1"]
+    assert [row[3] for row in found] == wanted
+    assert [row[4] for row in found] == [*LINES.splitlines(), "five jugs"]
+    assert [row[:4] for row in found[:4]] == [
+        [*row[:3], place] for row, place in zip(rows("lines.txt"), wanted, strict=False)
+    ]
+    assert rows("lines.txt", "other.txt", "--top", "1", "--by", "line")[0][3] == "lines.txt:4"
+    assert rows("lines.txt", "other.txt", "--per-word")[-1][3:] == ["1", "6", "other.txt:1", "jugs"]
+    assert rows("lines.txt", "other.txt", "--model", "byte")[-1][3:] == ["other.txt:1", "five jugs"]
+
+
+def drawn(monkeypatch, capsys, row, files, noun="line"):
+    monkeypatch.setattr("charrnn.cli.show.rows.is_terminal", lambda file: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    writer = RowWriter(["m"], noun, files=files, as_json=False)
+    writer.write([row])
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_terminal_shows_the_file_where_there_are_several(monkeypatch, capsys):
+    row = Output("box", [Figures(2.0, 4, 0)], 1234, "a.txt")
+    assert re.search(r"line +text", drawn(monkeypatch, capsys, row, [])[0])
+    head, shown = drawn(monkeypatch, capsys, row, ["a.txt", "b.txt"])
+    assert re.search(r"place +text", head)
+    assert shown.endswith(" a.txt:1234  box" + " " * (len(shown) - len(shown.rstrip())))
+    part = row._replace(column=5)
+    assert "  a.txt:1234:5  box" in drawn(monkeypatch, capsys, part, ["a.txt", "b.txt"], "word")[1]
+    long = "a/folder/with/a/long/name/and/한글.txt"
+    shown = drawn(monkeypatch, capsys, row._replace(source=long), [long, "b.txt"])[1]
+    assert "  …" in shown
+    assert "/and/한글.txt:1234  box" in shown
+
+
+def test_a_context_that_is_not_read_is_said():
+    result = score("--text", "box", "--context", "§")
+    assert "notice: left out of the context: '§' (U+00A7), which the model" in result.stderr
+    assert result.exit_code == 0
 
 
 def test_the_strangest_lines_come_first():

@@ -6,7 +6,7 @@ from cells import KINDS
 from programs import NAMES, trained
 
 from charrnn.config import Architecture
-from charrnn.errors import CheckpointError, ConfigError
+from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.lines import symbols
 from charrnn.evaluation.lines.models import Figures, Models
 from charrnn.evaluation.lines.parts import characters, words
@@ -110,6 +110,18 @@ def test_a_long_row_is_read_in_pieces_that_are_warmed_up(monkeypatch):
     assert costs_of(network, [1], rows) != pytest.approx(whole, abs=1e-4)
 
 
+def test_a_long_context_is_read_in_windows_that_hold_few_logits(monkeypatch):
+    network, rows, before = make(), some_rows([5]), [3, 1, 4, 1, 5, 9, 2]
+    whole = costs_of(network, before, rows)
+    monkeypatch.setattr(symbols, "LOGITS", 3 * 11)
+    sizes, forward = [], network.forward
+    monkeypatch.setattr(network, "forward", lambda x, h: sizes.append(len(x)) or forward(x, h))
+    assert costs_of(network, before, rows) == pytest.approx(whole, rel=1e-6)
+    assert sizes == [3, 3]
+    monkeypatch.setattr(symbols, "LOGITS", 1)
+    assert costs_of(network, before, rows) == pytest.approx(whole, rel=1e-6)
+
+
 def rows_of(model, lines):
     return [model.vocabulary.text_to_codes(line) for line in lines]
 
@@ -175,6 +187,37 @@ def test_prompts_are_read_and_not_scored():
     assert found.total[0] == pytest.approx(evaluation.total_nats, rel=1e-5)
     with RowScorer(model.checkpoint, context="x\t") as scorer:
         assert scorer.score(rows_of(model, ["xxx1"])).total[0] == pytest.approx(found.total[0])
+
+
+def test_a_file_without_a_prompt_says_where():
+    model = trained("".join(f"x\txxx{n}\n" for n in range(40)), prompted=True, steps=2)
+    corpus = Corpus.from_text("x\ty\ny\n")
+    wanted = "text in memory, line 2 has no prompt"
+    with Models({"m": model.checkpoint}) as models, pytest.raises(CorpusError, match=wanted):
+        [*models.files(corpus)]
+
+
+def test_what_of_the_context_is_not_read_is_said(model):
+    others = {"a": model.checkpoint, "b": trained("§ box\n" * 40, steps=2).checkpoint}
+    with Models({"a": model.checkpoint}, context="§x§") as models:
+        assert [*models.notices] == [
+            "left out of the context: '§' (U+00A7), which the model does not know"
+        ]
+    with Models(others, context="§p") as models:
+        assert [*models.notices] == [
+            "left out of the context: '§' (U+00A7), which a does not know",
+            "left out of the context: 'p' (U+0070), which b does not know",
+        ]
+    with Models(others, context="box") as models:
+        assert [*models.notices] == []
+
+
+def test_a_model_without_counts_is_named(model):
+    models = dict.fromkeys("ab", model.checkpoint)
+    with pytest.raises(ConfigError, match="a: this model has no counts"):
+        Models(models, counts=True)
+    with pytest.raises(ConfigError, match=r"^this model has no counts"):
+        Models({"a": model.checkpoint}, counts=True)
 
 
 def test_a_model_of_labels_is_refused():

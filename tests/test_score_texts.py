@@ -1,6 +1,8 @@
 """The interface for programs: many texts scored in one call."""
 
 import itertools
+import json
+import math
 import sys
 from math import log
 from types import SimpleNamespace
@@ -10,6 +12,8 @@ import pytest
 from programs import NAMES, trained
 
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, VocabularyError
+from charrnn.evaluation.cost import Cost
+from charrnn.evaluation.lines.models import Figures
 
 TEXTS = ["pack my box", "", "jugs\nbox", "é jugs", "j"]
 
@@ -110,7 +114,22 @@ def test_some_of_the_texts(model):
     with pytest.raises(IndexError):
         found[5]
     assert len(model.score([])) == 0
-    assert repr(model.score([])) == "LineScores(0 texts, 0 characters, 0.000 bits a character)"
+    assert repr(model.score([])) == "LineScores(0 texts, 0 characters, nan bits a character)"
+
+
+def test_an_empty_text_among_others_has_no_mean(model):
+    found = model.score(["", "a"])
+    none = found[0]
+    assert repr(none).startswith("Scores(0 characters: 0.00 nats, nan nats or nan bits")
+    assert "0 characters" in none._repr_html_()
+    assert math.isnan(none.perplexity)
+    assert math.isnan(none.bits_per_byte)
+    assert json.loads(json.dumps(none.to_json(), allow_nan=False))["bits_per_char"] is None
+    one = Figures(none.total_nats, none.characters, 0)
+    for mean in (one.bits_per_char, one.perplexity, found.bits_per_char[0], found.perplexity[0]):
+        assert math.isnan(mean)
+    whole = Cost(4.2e5, 3, 3)
+    assert Figures(4.2e5, 3, 0).perplexity == whole.perplexity == math.exp(700)
 
 
 def test_they_show_themselves(model):
@@ -129,6 +148,8 @@ def test_they_show_themselves(model):
     [
         ({"text": ["a", 3]}, ConfigError, "3 is none"),
         ({"text": b"box"}, ConfigError, "98 is none"),
+        ({"text": 5}, ConfigError, "a text or a list of texts, and 5 is neither"),
+        ({"text": iter(["box"])}, ConfigError, "a text or a list of texts, and <list_iterator"),
         ({"text": "box", "threads": 2}, ConfigError, "threads are for several texts"),
         ({"text": ["box", "é"], "unknown": "error"}, VocabularyError, "does not know 1 character"),
         ({"text": ["\ud83d"]}, VocabularyError, "lone surrogate"),

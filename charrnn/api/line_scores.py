@@ -4,8 +4,8 @@ Dimensions
     n texts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice, starmap
 from math import log
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from charrnn.api.scores import Scores, scores_of
 from charrnn.api.tables import table
 from charrnn.errors import ConfigError
+from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.parts import text_of
 from charrnn.evaluation.lines.rows import BLOCK
 from charrnn.evaluation.lines.scoring import RowScorer, sums_of
@@ -69,18 +70,18 @@ class LineScores(Sequence[Scores]):
     @property
     def bits_per_char(self) -> NDArray[np.float64]:
         """Bits per character of each (n,); not a number where there is no character."""
-        with np.errstate(invalid="ignore"):
-            bits: NDArray[np.float64] = self.total_nats / log(2) / self.characters
+        bits: NDArray[np.float64] = self._nats_per_char / log(2)
         return bits
 
     @property
     def perplexity(self) -> NDArray[np.float64]:
         """Perplexity of each, per character (n,)."""
-        with np.errstate(invalid="ignore"):
-            values: NDArray[np.float64] = np.exp(
-                np.minimum(self.total_nats / self.characters, 700.0)
-            )
-        return values
+        return np.fromiter(map(perplexity_of, self._nats_per_char.tolist()), float, len(self))
+
+    @property
+    def _nats_per_char(self) -> NDArray[np.float64]:
+        costs = zip(self.total_nats.tolist(), self.characters.tolist(), strict=True)
+        return np.fromiter(starmap(mean_of, costs), float, len(self))
 
     def __len__(self) -> int:
         """Return n."""
@@ -124,7 +125,7 @@ class LineScores(Sequence[Scores]):
 
     def __repr__(self) -> str:
         characters = int(self.characters.sum())
-        mean = self.total_nats.sum() / log(2) / characters if characters else 0.0
+        mean = mean_of(float(self.total_nats.sum()) / log(2), characters)
         return (
             f"LineScores({len(self):,} texts, {characters:,} characters, "
             f"{mean:.3f} bits a character)"
@@ -167,6 +168,8 @@ def score_texts(
     texts, context, unknown, threads
         As for `Model.score`.
     """
+    if not isinstance(texts, Collection):  # a number, or an iterator, which can be read only once
+        raise ConfigError(f"score takes a text or a list of texts, and {texts!r:.40} is neither")
     wrong = next((text for text in texts if not isinstance(text, str)), None)
     if wrong is not None:
         raise ConfigError(f"score takes a text or texts, and {wrong!r:.40} is none")

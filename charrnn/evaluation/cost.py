@@ -1,15 +1,25 @@
 """What a text costs a model, in every unit, and what it costs an opponent of the model."""
 
 from dataclasses import asdict, dataclass
-from math import exp, log
+from math import exp, isnan, log, nan
 from typing import Any, Literal
 
 OpponentKind = Literal["uniform", "unigram", "ngram", "adapting", "compressor"]
 
 
+def mean_of(total: float, count: int) -> float:
+    """Return a mean: not a number of nothing, as NumPy has it."""
+    return total / count if count else nan
+
+
+def perplexity_of(nats_per_char: float) -> float:
+    """Return ``exp`` of a mean, no more than a float can hold."""
+    return exp(min(nats_per_char, 700.0))
+
+
 @dataclass(frozen=True)
 class Cost:
-    """What a text costs.
+    """What a text costs; the means of a text without a symbol are not a number.
 
     Attributes
     ----------
@@ -26,7 +36,7 @@ class Cost:
     @property
     def nats_per_char(self) -> float:
         """Mean negative log-probability of a character, natural logarithm."""
-        return self.total_nats / self.characters
+        return mean_of(self.total_nats, self.characters)
 
     @property
     def bits_per_char(self) -> float:
@@ -36,22 +46,23 @@ class Cost:
     @property
     def bits_per_byte(self) -> float:
         """Bits for the whole text over its bytes: comparable between vocabularies."""
-        return self.total_nats / log(2) / self.num_bytes
+        return mean_of(self.total_nats / log(2), self.num_bytes)
 
     @property
     def perplexity(self) -> float:
         """``exp(nats_per_char)``, per character."""
-        return exp(min(self.nats_per_char, 700))
+        return perplexity_of(self.nats_per_char)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types."""
-        return {
+        """Return all of it as JSON types; means that are not a number are null."""
+        means = {
             "nats_per_char": self.nats_per_char,
             "bits_per_char": self.bits_per_char,
             "bits_per_byte": self.bits_per_byte,
             "perplexity": self.perplexity,
-            **asdict(self),
         }
+        shown = {name: None if isnan(mean) else mean for name, mean in means.items()}
+        return {**shown, **asdict(self)}
 
 
 @dataclass(frozen=True)

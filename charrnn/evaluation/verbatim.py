@@ -20,7 +20,7 @@ SHOWN = 60
 
 
 @dataclass(frozen=True)
-class Figures:
+class CopiedFigures:
     """What of one text, or of several, stands verbatim in the training text.
 
     Attributes
@@ -58,14 +58,14 @@ class Figures:
         }
 
     @classmethod
-    def of(cls, copies: Copies, codes: Codes, vocabulary: Vocabulary) -> "Figures":
+    def of(cls, copies: Copies, codes: Codes, vocabulary: Vocabulary) -> "CopiedFigures":
         """Take what was found of a text."""
         run = text_bytes(codes[copies.start : copies.stop], vocabulary).decode("utf-8", "replace")
         ngrams, new = (dict(zip(NGRAMS, row, strict=True)) for row in (copies.ngrams, copies.new))
         return cls(copies.symbols, copies.longest, run, ngrams, new)
 
     @classmethod
-    def all_of(cls, texts: Sequence["Figures"]) -> "Figures":
+    def all_of(cls, texts: Sequence["CopiedFigures"]) -> "CopiedFigures":
         """Return the figures of all of some texts, one or more, together."""
         longest = max(texts, key=lambda text: text.longest)
         return cls(
@@ -85,11 +85,11 @@ class Copied:
 
     Attributes
     ----------
-    texts : tuple of Figures
+    texts : tuple of CopiedFigures
         Of each text.
-    all : Figures
+    all : CopiedFigures
         Of all of them together: the longest run of any, the n-grams of all.
-    held_out : Figures or None
+    held_out : CopiedFigures or None
         Of as much held-out text, in pieces of the same lengths, spread evenly, which overlap
         where there is less of it; or in as many items. None if nothing was held out.
     unit : str
@@ -105,9 +105,9 @@ class Copied:
     0.2222222222222222
     """
 
-    texts: tuple[Figures, ...]
-    all: Figures
-    held_out: Figures | None
+    texts: tuple[CopiedFigures, ...]
+    all: CopiedFigures
+    held_out: CopiedFigures | None
     unit: str
 
     def rows(self) -> Iterator[tuple[str, ...]]:
@@ -177,14 +177,14 @@ def copied_from_training(
         beside = _pieces(held, [len(text) for text in texts])
     found = find_copies([*texts, *beside], learned)
     figures = [
-        Figures.of(copies, codes, vocabulary)
+        CopiedFigures.of(copies, codes, vocabulary)
         for copies, codes in zip(found, [*texts, *beside], strict=True)
     ]
     mine, others = figures[: len(texts)], figures[len(texts) :]
     return Copied(
         texts=tuple(mine),
-        all=Figures.all_of(mine),
-        held_out=Figures.all_of(others) if others else None,
+        all=CopiedFigures.all_of(mine),
+        held_out=CopiedFigures.all_of(others) if others else None,
         unit=unit_of(vocabulary),
     )
 

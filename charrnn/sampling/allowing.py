@@ -23,7 +23,7 @@ from charrnn.text import Vocabulary, fitting_text
 LISTED = 10
 """Unknown characters that an error names."""
 BEGIN = 0
-"""The state before the first character, and after one that nothing continues."""
+"""The state before the first character, and after each that no other allowed one begins with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,16 @@ class Allowed:
                     rows.append({})
                 state = rows[state][symbol]
             whole.add(state)
-        for state in whole:
-            begins = rows[BEGIN] | ({} if end is None else {end: BEGIN})
-            rows[state] = begins | rows[state]
+        # A row takes 9 V bytes: only the beginnings of characters are states of their own.
+        inner = [state for state, row in enumerate(rows) if row]
+        number = {state: place for place, state in enumerate(inner)}
+        begins = {} if end is None else {end: BEGIN}
+        begins |= {symbol: number.get(after, BEGIN) for symbol, after in rows[BEGIN].items()}
+        rows = [
+            (begins if state in whole else {})
+            | {symbol: number.get(after, BEGIN) for symbol, after in rows[state].items()}
+            for state in inner
+        ]
         may = np.zeros((len(rows), len(vocabulary)), np.bool_)
         after = np.zeros(may.shape, np.intp)
         for state, row in enumerate(rows):

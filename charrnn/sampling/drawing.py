@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Array, Ids
 from charrnn.config import SampleConfig
 from charrnn.errors import CheckpointError, VocabularyError
+from charrnn.evaluation.scorers import LOGITS
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import deal, shard_columns, shard_count
@@ -25,6 +26,8 @@ from charrnn.text import Vocabulary, fitting_text
 
 CHARACTERS_PER_CALL = 64
 """Drawn between two results of a worker."""
+WINDOW = 1024
+"""Symbols of a seed that are read at once, at most."""
 
 
 def top_k_(logits: Array, k: int) -> Array:
@@ -102,8 +105,9 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
 def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
     """Read the text to begin with, the same for all samples: return logits (V, 1) and state."""
     state = model.zero_state(1)
-    for start in range(0, len(seed), 1024):
-        logits, state = model.forward(seed[start : start + 1024, np.newaxis], state)
+    T = max(1, min(WINDOW, LOGITS // model.vocab_size))
+    for start in range(0, len(seed), T):
+        logits, state = model.forward(seed[start : start + T, np.newaxis], state)
     if not np.isfinite(logits[:, -1]).all():
         raise CheckpointError(
             "the model's predictions are not finite, it diverged in training: "

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
@@ -10,7 +11,7 @@ from charrnn.cli.options import MachineConfig, given, pick, takes
 from charrnn.cli.show.console import say
 from charrnn.config import TextConfig, option_name
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.text.sources import STDIN
+from charrnn.text.sources import STDIN, show_path
 
 if TYPE_CHECKING:
     from charrnn.cli.show.rows import Output, RowWriter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from charrnn.evaluation.lines.rows import Row
     from charrnn.evaluation.lines.strangest import By
     from charrnn.storage.checkpoint import Checkpoint
+    from charrnn.text import Corpus
 
 Unit = Literal["line", "word", "char", "file"]
 
@@ -110,8 +112,8 @@ def command(
 ) -> None:
     """Say what each line of a text costs a model.
 
-    A row: bits, bits per character, unknown symbols, the line. The likeliest typos of a text:
-    charrnn score draft.txt --top 20
+    A row: bits, bits per character, unknown symbols, of several files FILE:LINE, the line. The
+    likeliest typos of a text: charrnn score draft.txt --top 20
     """
     wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)
     reading = given(TextConfig, settings)
@@ -131,11 +133,13 @@ def command(
     with Models(checkpoints, context=context or "", counts=counts, threads=threads) as models:
         if flush and not models.division.is_lines:
             raise ConfigError("--flush is for lines, and this model scores items: leave it out")
+        for notice in models.notices:
+            say(f"notice: {notice}")
         noun = models.division.noun if wanted.unit == "line" else wanted.unit
-        writer = RowWriter(models.names, noun, as_json=as_json)
         source = _Source(leading, files or [], text or [], reading, flush=flush)
+        writer = RowWriter(models.names, noun, files=source.several, as_json=as_json)
         if wanted.unit == "file":
-            scored: Iterable[list[Scored]] = ([one] for one in models.files(source.corpus()))
+            scored: Iterable[list[Scored]] = ([one] for one in models.files(source.corpus))
         else:
             scored = models.rows(source.blocks(models))
         _write(writer, models, scored, wanted)
@@ -232,8 +236,17 @@ class _Source:
         self._reading, self._flush = reading, flush
         self._notices: Any = ()
 
-    def corpus(self) -> Any:
-        """Return the text of the files, read as ``eval`` does."""
+    @property
+    def several(self) -> list[str]:
+        """The names of the files, if there are several: a folder may be."""
+        if self._texts or list(self._files) == [STDIN]:
+            return []
+        names = [show_path(source.path) for source in self.corpus.sources]
+        return names if len(names) > 1 else []
+
+    @cached_property
+    def corpus(self) -> "Corpus":
+        """The text of the files, read as ``eval`` does."""
         from charrnn.evaluation.scored_text import read_named
         from charrnn.storage.folder import cache_directory
 
@@ -269,7 +282,7 @@ class _Source:
             yield from division.arriving(lines)
             self._notices = lines.notices
         else:
-            yield from division.of_corpus(self.corpus())
+            yield from division.of_corpus(self.corpus)
 
     def say_notices(self) -> None:
         """Say what there is to know of how the text was read."""

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+PLACE = 32
+"""Columns of a terminal for a file and a line, at most."""
+
+
 class Output(NamedTuple):
     """A row, or a part of one, as it is written.
 
@@ -57,13 +61,24 @@ class RowWriter:
         Of the models.
     noun : str
         What a row is: a line, an item, a file, a word or a character.
+    files : sequence of str
+        Those that the rows are of, where each row is to say its own.
     as_json : bool
         Whether each is a JSON object.
     """
 
-    def __init__(self, names: Sequence[str], noun: str, *, as_json: bool) -> None:
+    def __init__(
+        self, names: Sequence[str], noun: str, *, files: Sequence[str] = (), as_json: bool
+    ) -> None:
         self._names, self._noun, self._as_json = names, noun, as_json
+        self._says_file = len(files) > 0 and noun != "file"
+        self._place_width = 7
         self._drawn = not as_json and is_terminal(sys.stdout)
+        if self._drawn and self._says_file:
+            from rich.cells import cell_len
+
+            numbers = ":99999:999" if noun in ("word", "char") else ":99999"
+            self._place_width = min(max(map(cell_len, files)) + len(numbers), PLACE)
         self._console = make_console() if self._drawn else None
         self._begun = self._has_colours = False
 
@@ -100,6 +115,8 @@ class RowWriter:
             text = visible_line(row.text)
         else:
             text = row.text.replace("\n", "\\n")  # an item of several lines is one row
+        if self._says_file:
+            fields.append(f"{row.source}:{row.number}")
         return "\t".join([*fields, text]) + "\n"
 
     def _object(self, row: Output) -> dict[str, Any]:
@@ -126,14 +143,16 @@ class RowWriter:
         several = len(self._names) > 1
         heads = [*self._names] if several else ["bits", "bits/char", "unknown"]
         widths = [max(9, min(len(head), 18)) for head in heads] if several else [9, 9, 7]
-        place = [] if self._noun == "file" else ["place" if rows_are_parts(rows) else self._noun]
+        place = [] if self._noun == "file" else [self._noun]
+        if self._says_file or rows_are_parts(rows):
+            place = ["place"]
         place += ["strange"] * any(row.why for row in rows)
         for row in rows:
             table = Table.grid(padding=(0, 2), expand=True)
             for width in widths:
                 table.add_column(justify="right", width=width, overflow="ellipsis", no_wrap=True)
             for head in place:  # rows are drawn one by one, below each other
-                width = len("character") if head == "strange" else 7
+                width = len("character") if head == "strange" else self._place_width
                 table.add_column(justify="right", min_width=width, no_wrap=True)
             table.add_column(ratio=1, overflow="fold")
             if not self._begun:
@@ -158,11 +177,16 @@ class RowWriter:
         return [Text(f"{figures.bits:.1f}"), Text(f"{figures.bits_per_char:.3f}"), unknown]
 
     def _place(self, row: Output, place: Sequence[str]) -> list["Text"]:
+        from rich.cells import cell_len, set_cell_size
         from rich.text import Text
 
-        column = "" if row.column is None else f":{row.column:,}"
-        fields = [f"{row.number:,}{column}", row.why][: len(place)]
-        return [Text(field, "dim") for field in fields]
+        numbers = [row.number] if row.column is None else [row.number, row.column]
+        where = ":".join(f"{number:,}" for number in numbers)
+        if self._says_file:
+            where = ":".join(map(str, [row.source, *numbers]))
+            if cell_len(where) > self._place_width:  # the end of a path says most
+                where = "…" + set_cell_size(where[::-1], self._place_width - 1)[::-1]
+        return [Text(field, "dim") for field in [where, row.why][: len(place)]]
 
     def _text(self, row: Output) -> "Text":
         from rich.text import Text
@@ -179,12 +203,11 @@ def rows_are_parts(rows: Sequence[Output]) -> bool:
 
 
 def _object_of(figures: Figures) -> dict[str, Any]:
-    characters = figures.characters
     return {
         "log_probability": -figures.nats,
         "bits": figures.bits,
-        "bits_per_char": figures.bits_per_char if characters else None,
-        "perplexity": figures.perplexity if characters else None,
-        "characters": characters,
+        "bits_per_char": figures.bits_per_char,
+        "perplexity": figures.perplexity,
+        "characters": figures.characters,
         "unknown": figures.unknown,
     }

@@ -1,11 +1,12 @@
 """Rows scored by one model, or by several that are compared."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import exp, log
+from math import log
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from charrnn.errors import CorpusError
+from charrnn.errors import ConfigError, CorpusError
+from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.parts import text_of
 from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_alike
 from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
@@ -39,13 +40,13 @@ class Figures(NamedTuple):
 
     @property
     def bits_per_char(self) -> float:
-        """Bits per character; 0 where there is none."""
-        return self.bits / self.characters if self.characters else 0.0
+        """Bits per character; not a number where there is none."""
+        return mean_of(self.bits, self.characters)
 
     @property
     def perplexity(self) -> float:
         """``exp`` of the nats per character."""
-        return exp(min(self.nats / self.characters, 700.0)) if self.characters else 1.0
+        return perplexity_of(mean_of(self.nats, self.characters))
 
 
 class Scored(NamedTuple):
@@ -105,10 +106,13 @@ class Models:
         end = True if others else None
         self._scorers: list[RowScorer] = []
         try:
-            for checkpoint in checkpoints.values():
-                model = checkpoint.model()
-                model = checkpoint.with_counts(model) if counts else model
-                scorer = RowScorer(checkpoint, model, context=context, end=end, threads=threads)
+            for name, checkpoint in checkpoints.items():
+                try:
+                    model = checkpoint.model()
+                    model = checkpoint.with_counts(model) if counts else model
+                    scorer = RowScorer(checkpoint, model, context=context, end=end, threads=threads)
+                except ConfigError as error:
+                    raise ConfigError(f"{name}: {error}" if others else str(error)) from None
                 self._scorers.append(scorer)
         except BaseException:
             self.close()
@@ -118,6 +122,14 @@ class Models:
     def division(self) -> Division:
         """How the first model divides a text."""
         return self.divisions[0]
+
+    @property
+    def notices(self) -> Iterator[str]:
+        """What of the context the models do not read."""
+        for name, scorer in zip(self.names, self._scorers, strict=True):
+            if scorer.unread:
+                whose = name if len(self.names) > 1 else "the model"
+                yield f"left out of the context: {scorer.unread}, which {whose} does not know"
 
     def close(self) -> None:
         """End the workers."""
@@ -147,10 +159,7 @@ class Models:
                 try:
                     found.append(scorer.score(codes))
                 except NoPrompt as error:
-                    raise CorpusError(
-                        f"{block[error.row].place} has no prompt, which this model reads first and "
-                        f"which {error.border} ends: give each line one"
-                    ) from None
+                    raise _no_prompt(block[error.row], error) from None
             many = len(found) > 1
             sizes = [len(text) + 1 for text in texts] if many else found[0].characters.tolist()
             yield [
@@ -173,14 +182,15 @@ class Models:
         for number, (source, start, stop) in enumerate(files, 1):
             name = show_path(source.path)
             codes = corpus.codes[start:stop]
-            figures = tuple(self._file(model, codes) for model in range(len(self._scorers)))
+            figures = tuple(self._file(model, codes, name) for model in range(len(self._scorers)))
             yield Scored(Row(codes[:0], number, name), name, figures)
 
-    def _file(self, model: int, codes: Codes) -> Figures:
+    def _file(self, model: int, codes: Codes, source: str) -> Figures:
         """Return what a file costs one model."""
         scorer, vocabulary = self._scorers[model], self.division.vocabulary
         nats, known, unknown, characters = 0.0, 0, 0, 0
-        for rows, read in self._parts_of_file(codes):
+        for parts, read in self._parts_of_file(codes, source):
+            rows = [part.codes for part in parts]
             texts = [text_of(vocabulary, row) for row in rows]
             before = [text_of(vocabulary, row[:size]) for row, size in zip(rows, read, strict=True)]
             characters += sum(map(len, texts)) - sum(map(len, before))
@@ -188,7 +198,10 @@ class Models:
             if model:
                 read = [len(codes) for codes in self._others(model, [], before)]
                 rows = self._others(model, rows, texts)
-            found = scorer.score(rows, read=None if self.division.task.separate else read)
+            try:
+                found = scorer.score(rows, read=None if self.division.task.separate else read)
+            except NoPrompt as error:
+                raise _no_prompt(parts[error.row], error) from None
             nats += float(found.nats.sum())
             unknown += int(found.unknown.sum())
             known += len(found.nats) - int(found.unknown.sum())
@@ -196,17 +209,17 @@ class Models:
             characters = known + unknown
         return Figures(nats + scorer.reserved(known, unknown), characters, unknown)
 
-    def _parts_of_file(self, codes: Codes) -> Iterator[tuple[list[Codes], list[int]]]:
+    def _parts_of_file(self, codes: Codes, source: str) -> Iterator[tuple[list[Row], list[int]]]:
         """Yield a text as parts, each with what it is warmed up on, or as its items."""
         task = self.division.task
         if task.separate:
             divided = task.divided(codes, (0,), self.division.vocabulary.unit)
-            for block in self.division.blocks_of_items(divided, ""):
-                yield [row.codes for row in block], [0] * len(block)
+            for block in self.division.blocks_of_items(divided, source):
+                yield block, [0] * len(block)
             return
         for start in range(0, len(codes), BLOCK):
             first = max(0, start - WARM_UP)
-            yield [codes[first : start + BLOCK]], [start - first]
+            yield [Row(codes[first : start + BLOCK], 1, source)], [start - first]
 
     def _others(self, number: int, own: Sequence[Codes], texts: Sequence[str]) -> list[Codes]:
         """Return rows in the form that another model knows."""
@@ -216,3 +229,11 @@ class Models:
         if alike and own and not any(vocabulary.unknown(codes) for codes in own):
             return list(own)
         return [division.codes(text, "keep") for text in texts]
+
+
+def _no_prompt(row: Row, error: NoPrompt) -> CorpusError:
+    """Return the error of a row without a prompt, which says where it is."""
+    return CorpusError(
+        f"{row.place} has no prompt, which this model reads first and which {error.border} ends: "
+        "give each line one"
+    )

@@ -125,6 +125,11 @@ class RowScorer:
     threads : int
         Workers; no effect on the result.
 
+    Attributes
+    ----------
+    unread : str
+        The symbols of the context that the model does not know, and so does not read, listed.
+
     Raises
     ------
     ConfigError
@@ -153,7 +158,8 @@ class RowScorer:
         if task.separate and (before == task.end).any():
             raise ConfigError("the context of an item is its beginning, and this one has an end")
         self._before = before if isinstance(task, PromptedItems) else before[:0]
-        ids, _ = vocabulary.encode_known(before)
+        ids, unread = vocabulary.encode_known(before)
+        self.unread = ", ".join(map(vocabulary.show, unread))
         self._begun = bool(len(ids))
         if task.separate:
             first = np.array([id_of(vocabulary, task.end)], vocabulary.dtype)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids
 from charrnn.evaluation.pieces import WARM_UP, Pieces, Places
-from charrnn.evaluation.scorers import Read, TextScorer
+from charrnn.evaluation.scorers import LOGITS, Read, TextScorer
 from charrnn.nn.model import CharModel
 from charrnn.parallel.team import Team
 
@@ -89,8 +89,9 @@ class SymbolReader:
         self._last = before[-1:]
         begun = model.zero_state(1)
         with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, len(before) - 1, LONG):
-                ids = before[start : min(start + LONG, len(before) - 1), np.newaxis]
+            T = max(1, min(LONG, LOGITS // model.vocab_size))
+            for start in range(0, len(before) - 1, T):
+                ids = before[start : min(start + T, len(before) - 1), np.newaxis]
                 _, begun = model.forward(ids, begun)
         begun = begun.copy()  # it may be a buffer of the model
         self._team = Team(
