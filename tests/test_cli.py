@@ -201,7 +201,7 @@ def test_usage_errors_end_with_2(arguments, said, tmp_path, monkeypatch):
         (["predict", "--top", "x"], "--top 'x' is not a whole number: it must be at least 1"),
         (
             ["predict", "--topp", "1"],
-            "--topp (Possible options: --top): see charrnn predict --help",
+            "option: --topp; did you mean --top?: see charrnn predict --help",
         ),
         (["predict"], "charrnn predict new.txt"),
         (["eval", "--columns"], "--columns"),

@@ -72,6 +72,8 @@ def end(message: str, code: ExitCode) -> NoReturn:
 def _usage_message(error: Any) -> str:
     """Return what is wrong with the words of a command, and where they are explained."""
     said = error.format_message().rstrip(".")
+    if likely := getattr(error, "possibilities", None):  # typer 0.26 shows them as a tuple
+        said = f"{error.message}; did you mean {' or '.join(sorted(likely))}?"
     where = "" if error.ctx is None else f": see {error.ctx.command_path} --help"
     return f"{said[:1].lower()}{said[1:]}{where}"
 
