@@ -160,7 +160,7 @@ def test_a_fitted_mixture_finds_what_made_the_data():
     M = 40_000
     entropy, left = rng.uniform(0, 4, M), rng.uniform(0.01, 1, M)
     true = Mixture(1.0, (0.5, -1.0, 1.0, 0.0, 0.0, 0.0))
-    # Each side gives a high probability where it is the one that the symbol was drawn from.
+    # Each side gives a high probability where it is the one that made the symbol.
     by_network = rng.random(M) < true.share(entropy, left)
     p, q = np.where(by_network, 0.9, 0.001), np.where(by_network, 0.001, 0.9)
     found = fitted([(-np.log(p), entropy)] * 5, q, left)

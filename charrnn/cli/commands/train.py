@@ -263,7 +263,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
 
 
 def _say_of_kept_texts(run: "Run") -> None:
-    """Say that whoever gets the checkpoint gets the training text, or much of it."""
+    """Say that the checkpoint contains the training text, or reveals much of it."""
     train = run.plan.train
     if train.counts:
         what = "holds the training texts, on which --counts counts"

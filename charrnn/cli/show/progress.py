@@ -29,7 +29,7 @@ BESIDE = 100
 CURVE_LINES, ABOVE = 8, 72
 """Of a curve above the sample, and the columns from which there is one."""
 MARKS = r"[\u2801-\u28ff]+", r"(?<=[│o \u2801-\u28ff])o(?=[o \u2801-\u28ff]|$)"
-"""What is drawn of training and of validation."""
+"""The characters with which the curves of training and of validation are drawn."""
 
 
 class Display(ABC):

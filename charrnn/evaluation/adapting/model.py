@@ -34,7 +34,7 @@ BLOCK, NUMBERS = 64, 2**17
 LEAST = 1e-9
 """A probability below it counts as this much, so that no single symbol moves a weight far."""
 MATCH_LENGTHS = (1, 16, 24)
-"""Borders of what is told apart by the sets of weights."""
+"""Borders of the classes of lengths by which weights are chosen."""
 ENTROPIES, PER_NAT = 16, 4
 """How many entropies of a prediction are told apart, and how many of them in a nat."""
 

@@ -1,4 +1,4 @@
-"""What a report holds: plain numbers and texts, from whoever trained a model."""
+"""What a report holds: plain numbers and texts, which may be from anyone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
