@@ -132,7 +132,7 @@ def _legend(
     braille: bool,
     width: int,
 ) -> str:
-    """Return what is drawn, with the newest values; what does not fit is left out."""
+    """Return the display with the newest values, without the parts that do not fit."""
     line = f"{unit} by step"
     mark = 2 * (TRAINING if braille else ASCII_TRAINING)
     for name, points in ((f"{mark} training", training), (f"{VALIDATION} validation", validation)):
