@@ -1,4 +1,4 @@
-"""What of a text stands in another, word for word: exact, however it is cut, and what is said."""
+"""Verbatim copies of a text: exact, however it is cut, and reported in words."""
 
 import json
 
