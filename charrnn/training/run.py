@@ -1,13 +1,12 @@
 """A run: trained as a stream of events, saved so that it can go on from any save.
 
 A ``Run`` is policy alone: when to validate, to sample, to save and to stop. A ``Trainer`` trains
-the model, a ``RunStore`` keeps what is made, a ``Clock`` tells the time. What decides the course of
-a run is in ``History`` and the trainer's arrays, and all of it is saved.
+the model, ``Saving`` keeps what is made in a ``RunStore``, a ``Clock`` tells the time. What decides
+the course of a run is in ``History`` and the trainer's arrays, and all of it is saved.
 """
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from math import isfinite, log
 from pathlib import Path
 
@@ -26,13 +25,12 @@ from charrnn.training.events import (
     Progress,
     Reason,
     Sampled,
-    Saved,
     Validated,
 )
 from charrnn.training.glimpse import live_sample, prompts_of
 from charrnn.training.meter import Meter
-from charrnn.training.mixing import with_mixture
 from charrnn.training.plan import plan_of
+from charrnn.training.saving import Saving
 from charrnn.training.setup import Setup
 from charrnn.training.timetable import Timetable
 from charrnn.training.verdict import verdict
@@ -93,6 +91,7 @@ class Run:
         validation_seconds: float = 0.0,
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
+        self._saving = Saving(setup, trainer, store)
         self._train, self._stopping = setup.train, False
         self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
@@ -119,10 +118,7 @@ class Run:
 
     def best(self) -> Checkpoint:
         """Return the best state so far, with the text; before there is one, the present one."""
-        if self._store.has_best:
-            return replace(self._store.load_best(), corpus=self._setup.corpus)
-        self._trainer.publish()
-        return self._setup.checkpoint(None)
+        return self._saving.best()
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""
@@ -140,15 +136,15 @@ class Run:
     def close(self) -> None:
         """End the workers and let go of what is stored; ``train`` does it at its end."""
         self._trainer.close()
-        self._store.close()
+        self._saving.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
         """Train to the end and yield what happens; ``samples`` asks for Sampled events too."""
         try:
-            self._store.begin(self._setup.corpus, self._history.step)
-            yield from self._save()
+            self._saving.begin()
+            yield from self._saving.save_last()
             if self._setup.moved:
-                yield self._log(Notice(self._setup.moved), step=self._history.step)
+                yield self._saving.log(Notice(self._setup.moved), step=self._history.step)
             yield from self._loop(samples)
         finally:
             self.close()
@@ -180,7 +176,7 @@ class Run:
                 history.seconds = clock.seconds
                 progress = self._progress(meter, result, rate, done)
                 if done >= next_logged or reason:
-                    self._log(progress)
+                    self._saving.log(progress)
                     next_logged = done + 1 / LOGGED_PROGRESS
                 yield progress
                 clock.lap("show")
@@ -192,7 +188,7 @@ class Run:
                 next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
             if clock.seconds >= next_save and not reason:
                 history.seconds = clock.seconds
-                yield from self._save()
+                yield from self._saving.save_last()
                 spent = self._count_overhead("save")
                 often = train.save_every < 1  # what was asked for, whatever it costs
                 next_save = clock.seconds + max(
@@ -201,7 +197,7 @@ class Run:
             if clock.stopped - told > 1:
                 history.stopped += clock.stopped - told
                 told = clock.stopped
-                yield self._log(
+                yield self._saving.log(
                     Notice(
                         f"the run stood still for {clock.stopped:.1f} s (stopped, paused or "
                         "asleep): that is not counted as training time"
@@ -248,7 +244,7 @@ class Run:
         # Weights may have grown beyond use: such a model writes nothing.
         with np.errstate(over="ignore", invalid="ignore"), suppress(CheckpointError):
             text = live_sample(self._setup)[:LOGGED_SAMPLE]
-            self._log(Sampled(self._history.step, text))
+            self._saving.log(Sampled(self._history.step, text))
         self._sampling += self._count_overhead("sample")
 
     def _count_overhead(self, kind: str) -> float:
@@ -295,31 +291,11 @@ class Run:
             overhead=history.overhead / max(history.seconds, 1e-9),
             best_accuracy=history.best_accuracy,
         )
-        yield from self._mix()
-        self._log(finished)  # before it is saved: killed between the two, the run ends once more
-        yield from self._save()
+        yield from self._saving.mix(self._counting)
+        # Before it is saved: killed between the two, the run ends once more.
+        self._saving.log(finished)
+        yield from self._saving.save_last()
         yield finished
-
-    def _mix(self) -> Iterator[Event]:
-        """Mix the best state with what was counted, or with a linear model of labels."""
-        if not self._store.has_best:
-            if not self._history.step:
-                return
-            self._save_best()  # stopped before it was validated
-        if not self._history.finished:  # what follows takes seconds: a second signal loses nothing
-            self._store.save_last(self._setup.checkpoint(self._trainer))
-        best, workers = self._store.load_best(), self._trainer.workers
-        if self._counting is not None:
-            found = self._counting.mixed(best, workers)
-        else:
-            of_labels = with_mixture(self._setup, best, workers)
-            if of_labels is None:
-                return
-            found = of_labels
-        mixed, message = found
-        self._store.save_best(mixed)
-        if message:
-            yield self._log(Notice(message), step=self._history.step)
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
         """Halve the learning rate after a step that was undone; return why to give up, if so."""
@@ -328,11 +304,8 @@ class Run:
         history.rate_factor /= 2
         what = "the step is undone"
         if not self._trainer.is_sound:
-            last = self._store.load_last()
-            self._setup.model.parameters.fill(last.weights)
-            self._trainer.restore(last.training)
-            what = f"the weights are those of step {last.history.step} again"
-        yield self._log(
+            what = f"the weights are those of step {self._saving.go_back()} again"
+        yield self._saving.log(
             Notice(
                 f"step {history.step}: the gradient is not finite; {what} and the learning rate "
                 f"halved: --learning-rate {self._train.learning_rate:g} is too high"
@@ -350,7 +323,7 @@ class Run:
         history.nats_sum, history.nats_steps = 0.0, 0
         if self._trainer.scorer is None:
             history.rows.append((history.step, train_nats, None))
-            self._save_best()
+            self._saving.save_best()
             return
         score = self._trainer.validate()
         nats = score.mean
@@ -362,7 +335,7 @@ class Run:
             history.best_interval = score.interval
             history.best_accuracy = score.accuracy
             history.without_improvement = 0
-            self._save_best()
+            self._saving.save_best()
         else:
             history.without_improvement += 1
             if (
@@ -370,7 +343,7 @@ class Run:
                 and history.without_improvement % PLATEAU_PATIENCE == 0
             ):
                 history.rate_factor /= 2
-        yield self._log(
+        yield self._saving.log(
             Validated(history.step, nats, best, score.accuracy),
             train_nats=train_nats,
             rate=rate,
@@ -382,19 +355,4 @@ class Run:
         """Say in words what came of the run."""
         message = verdict(self._setup, self.plan, self._timetable.per_pass)
         if message:
-            yield self._log(Notice(message), step=self._history.step)
-
-    def _save(self) -> Iterator[Event]:
-        self._trainer.publish()
-        place = self._store.save_last(self._setup.checkpoint(self._trainer))
-        if self._history.step and not self._store.has_best:
-            self._save_best()
-        yield Saved(self._history.step, place)
-
-    def _save_best(self) -> None:
-        self._trainer.publish()
-        self._store.save_best(self._setup.checkpoint(None))
-
-    def _log(self, event: Event, **more: float) -> Event:
-        self._store.log({**event.to_json(), **more})
-        return event
+            yield self._saving.log(Notice(message), step=self._history.step)
