@@ -1,11 +1,12 @@
 """Arrays of numbers, the buffers that hold them, and the memory that processes share."""
 
-import mmap
 import sys
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
+
+from charrnn.backend.memory import is_opened, new_memory
 
 Array = NDArray[np.floating]
 Ids = NDArray[np.integer]
@@ -18,10 +19,10 @@ FORKS = sys.platform == "linux" and getattr(sys, "_is_gil_enabled", lambda: True
 
 
 def shared_zeros(size: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return a vector of zeros (size,) that processes forked later share."""
-    if size == 0 or not FORKS:
+    """Return a vector of zeros (size,) that processes share: those forked later, or all ranks."""
+    if size == 0 or not (FORKS or is_opened()):
         return np.zeros(size, dtype)
-    return np.frombuffer(mmap.mmap(-1, size * dtype.itemsize), dtype)
+    return np.frombuffer(new_memory(size * dtype.itemsize), dtype)
 
 
 class Workspace:

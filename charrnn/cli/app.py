@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from charrnn.cli.exits import one_line_errors
+from charrnn.parallel.launcher import announced
 
 COMMANDS = {
     "train": "Train a model on a text.",
@@ -112,4 +113,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # file names and messages may hold any character
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="charrnn")
+    if (launched := announced()) is None:
+        app(prog_name="charrnn")
+        return
+    from charrnn.cli.leading import lead_or_follow
+
+    lead_or_follow(launched, lambda: app(prog_name="charrnn"))

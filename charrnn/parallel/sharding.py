@@ -37,6 +37,16 @@ def deal(shards: range, threads: int) -> list[range]:
     return [shards[worker::workers] for worker in range(workers)]
 
 
+def in_order(dealt: Sequence[range], results: Sequence[Sequence[Term]]) -> list[Term]:
+    """Return what the workers returned of each shard, in the order of the shards."""
+    found = {
+        shard: value
+        for own, result in zip(dealt, results, strict=True)
+        for shard, value in zip(own, result, strict=True)
+    }
+    return [found[shard] for shard in sorted(found)]
+
+
 def collect(results: Sequence[Sequence[Term]], total: Term) -> Term:
     """Add to ``total`` what the workers returned, in the order in which it was dealt to them."""
     for turn in range(max(map(len, results))):

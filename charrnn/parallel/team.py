@@ -5,7 +5,8 @@ later. For small layers two threads spend up to 40 % of their time on that excha
 none of it: LSTM 1 x 128 in two shards trained at 140,000 characters a second on two threads and
 at 180,000 in two processes. So workers are forked processes on Linux, which see the memory that
 was there before the fork and share the vectors made by ``shared_zeros``. Where a fork is not safe
-(macOS, Windows), or Python has no such lock, they are threads.
+(macOS, Windows), or Python has no such lock, they are threads. Under a launcher they are the
+ranks, see ``crew``.
 """
 
 import atexit
@@ -26,6 +27,8 @@ from threadpoolctl import threadpool_limits
 
 from charrnn.backend.arrays import FORKS
 from charrnn.errors import CharrnnError
+from charrnn.parallel.crew import Crew
+from charrnn.parallel.ranks import current
 
 STOPS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
@@ -49,8 +52,12 @@ class Team:
         self._pipes: list[Connection] = []
         self._processes: list[Any] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._crew: Crew | None = None
         self._closed = False
-        if len(self._workers) > 1 and FORKS:
+        ranks = current()
+        if len(self._workers) > 1 and ranks is not None:
+            self._crew = Crew(ranks, self._workers)
+        elif len(self._workers) > 1 and FORKS:
             self._fork()
         elif len(self._workers) > 1:
             self._pool = ThreadPoolExecutor(len(self._workers) - 1)
@@ -103,6 +110,8 @@ class Team:
         """
         if self._closed:
             raise RuntimeError("the team is closed: its workers have ended")
+        if self._crew:
+            return self._crew.call(method, args)
         first, *rest = self._workers
         if self._pool:
             futures = [self._pool.submit(getattr(worker, method), *args) for worker in rest]
@@ -131,7 +140,9 @@ class Team:
                 process.kill()
         if self._pool:
             self._pool.shutdown()
-        self._pipes, self._processes, self._pool = [], [], None
+        if self._crew:
+            self._crew.close()
+        self._pipes, self._processes, self._pool, self._crew = [], [], None, None
         self._closed = True
         self._limits.restore_original_limits()
 

@@ -1,10 +1,28 @@
 """What this machine has: cores and memory."""
 
 import os
+from dataclasses import dataclass
+
+
+@dataclass
+class _Sharing:
+    """How many processes that were started together share the work; 1 is this one alone."""
+
+    processes: int = 1
+
+
+_sharing = _Sharing()
+
+
+def share_work(processes: int) -> None:
+    """Count on so many processes, each on a core of its own, some on other machines."""
+    _sharing.processes = processes
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use, with those of others that share its work."""
+    if _sharing.processes > 1:
+        return _sharing.processes
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -11,8 +11,9 @@ same, bit for bit, for every number of workers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import reduce
 from math import isfinite, sqrt
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,130 +21,16 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Array, shared_zeros
 from charrnn.data.windows import Batches
 from charrnn.errors import CheckpointError
-from charrnn.evaluation.scorers import Score, Scorer, Sums
+from charrnn.evaluation.scorers import Score, Scorer
 from charrnn.nn.model import CharModel
-from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer, hidden_rows
-from charrnn.parallel.sharding import collect, deal, shard_columns
+from charrnn.parallel.exchange import MachineSums
+from charrnn.parallel.ranks import current
+from charrnn.parallel.sharding import collect, deal, in_order, shard_columns
+from charrnn.parallel.summing import Sums
 from charrnn.parallel.team import Team
 from charrnn.trainer import StepResult
-
-QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-"""What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
-
-
-LARGEST_WEIGHT = 1e6
-"""No model that predicts anything has larger ones, and their products still fit float32."""
-
-
-def is_sound(theta: Array) -> bool:
-    """Return whether all of these weights are finite and not absurdly large."""
-    return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
-
-
-@dataclass
-class Shard:
-    """Some of the streams: their state, and where the gradient of their windows goes.
-
-    ``next_state`` is that after the window, or None where nothing goes on from it.
-    """
-
-    index: int
-    columns: slice
-    state: Array
-    next_state: Array | None
-    grads: Parameters
-
-
-class Worker:
-    """One worker's shards of the streams and parts of the parameters.
-
-    The shards of a worker take turns in the buffers of one model.
-    """
-
-    def __init__(
-        self,
-        model: CharModel,
-        shards: Sequence[Shard],
-        grads: Sequence[Array],
-        parts: Sequence[slice],
-        optimizer: Optimizer,
-        batches: Batches,
-        reset: float,
-        random_seed: int,
-        scorer: Scorer | None,
-        scored: range,
-    ) -> None:
-        self.model, self.shards = model, shards
-        self.grads, self.parts, self.optimizer = grads, parts, optimizer
-        self.batches, self.reset, self.random_seed = batches, reset, random_seed
-        self.scorer, self.scored = scorer, scored
-
-    @QUIET
-    def gradient(self, step: int) -> list[float]:
-        """Return the summed loss of each shard, its gradient filled."""
-        losses = []
-        for shard in self.shards:
-            # Numbered by step and shard, a generator needs no state to resume from.
-            bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
-            rng = np.random.Generator(bits)
-            window = self.batches.window(step, shard.columns)
-            N = window.ids.shape[1]
-            if not N:  # a batch of fewer items than shards
-                shard.grads.vector[...] = 0
-                shard.next_state = None
-                losses.append(0.0)
-                continue
-            kept = np.greater_equal(rng.random(N), self.reset)
-            if window.begins is not None:
-                kept = ~window.begins
-            self.model.bind(shard.grads)
-            loss, after = self.model.loss_and_gradient(
-                window.ids,
-                window.targets,
-                shard.state[..., :N] * kept.astype(shard.state.dtype),
-                predictions=self.batches.symbols_per_step,
-                rng=rng,
-                scored=window.scored,
-                lengths=window.lengths,
-            )
-            shard.next_state = after if window.carried else None
-            losses.append(loss)
-        return losses
-
-    @QUIET
-    def reduce(self) -> list[float]:
-        """Sum the shards' gradients into the first; return the squared norm of each part."""
-        total, *rest = self.grads
-        norms = []
-        for part in self.parts:
-            for grad in rest:
-                np.add(total[part], grad[part], out=total[part])
-            norms.append(float(np.dot(total[part], total[part])))
-        return norms
-
-    @QUIET
-    def update(self, learning_rate: float, step: int, scale: float) -> bool:
-        """Move the parameters of this worker and let the state of its streams go on.
-
-        Returns
-        -------
-        sound : bool
-            Whether the parameters are still numbers that a model can have.
-        """
-        for part in self.parts:
-            self.optimizer.update(part, learning_rate=learning_rate, step=step, scale=scale)
-        for shard in self.shards:
-            if shard.next_state is not None:
-                shard.state[..., : shard.next_state.shape[-1]] = shard.next_state
-        theta = self.optimizer.theta
-        return all(is_sound(theta[part]) for part in self.parts)
-
-    @QUIET
-    def score(self) -> list[Sums]:
-        """Return the sums of this worker's shards of the held-out text."""
-        assert self.scorer is not None
-        return [self.scorer.score(self.model, shard) for shard in self.scored]
+from charrnn.training.worker import Held, Kept, Shard, Worker, is_sound
 
 
 class ShardTrainer:
@@ -191,9 +78,7 @@ class ShardTrainer:
         threads: int = 1,
     ) -> None:
         self.model, self.batches = model, batches
-        heads = [member.head.W for member in model.members.values()]
-        self._new_symbols = np.arange(0) if new_symbols is None else new_symbols
-        self._kept = [(W, W[self._new_symbols]) for W in heads if len(self._new_symbols)]
+        kept = Kept.of(model, np.arange(0) if new_symbols is None else new_symbols)
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
         N = batches.batch_size
@@ -217,7 +102,17 @@ class ShardTrainer:
             weight_decay=weight_decay,
             rows=hidden_rows(model.parameters, model.hidden_columns),
         )
-        count = max(1, min(threads, shards))
+        parts, ranks = self.optimizer.parts, current()
+        if ranks is None or threads < 2:
+            self._dealt = deal(range(shards), threads)
+        else:
+            layout = ranks.layout.first(threads)
+            self._dealt = layout.shards(shards)
+        count = len(self._dealt)
+        own = [parts[number::count] for number in range(count)]
+        self._sums = Sums(grads)
+        if ranks is not None and count > 1 and len(layout.machines) > 1:
+            self._sums = MachineSums(grads, layout, layout.machines_of(self._dealt), own)
         self.scorer = scorer
         scored = deal(range(scorer.num_shards if scorer else 0), count)
         scored += [range(0)] * (count - len(scored))
@@ -225,8 +120,9 @@ class ShardTrainer:
             Worker(
                 model.replica(),
                 [cut[index] for index in mine],
-                grads,
-                self.optimizer.parts[number::count],
+                self._sums,
+                own[number],
+                kept.within(own[number]),
                 self.optimizer,
                 batches,
                 reset,
@@ -234,7 +130,7 @@ class ShardTrainer:
                 scorer,
                 scored[number],
             )
-            for number, mine in enumerate(deal(range(shards), count))
+            for number, mine in enumerate(self._dealt)
         ]
         self._workers = workers
         self._team: Team | None = None
@@ -279,16 +175,14 @@ class ShardTrainer:
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
         symbols = self.batches.symbols(number)
-        loss = collect(losses, 0.0) / max(1, symbols)
+        loss = reduce(add, in_order(self._dealt, losses), 0.0) / max(1, symbols)
         norm = sqrt(collect(self.team.call("reduce"), 0.0) / len(self.model.members))
         applied = isfinite(loss) and isfinite(norm)
         if applied:
             scale = self.max_grad_norm / norm if 0 < self.max_grad_norm < norm else 1.0
             applied = all(self.team.call("update", learning_rate, number, scale))
-            for W, rows in self._kept:
-                W[self._new_symbols] = rows
         if not applied:
-            self.state[...] = 0
+            self.team.call("forget")
         self.step_count = number
         return StepResult(loss, norm, applied, symbols > 0)
 
@@ -307,6 +201,8 @@ class ShardTrainer:
 
     def arrays(self) -> dict[str, Array]:
         """Return the optimizer's vectors and the state of the streams."""
+        if self._is_spread and self._team is not None:
+            self._take_in(self._team.call("held"))
         return {**self.optimizer.state, "state": self.state}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -318,6 +214,25 @@ class ShardTrainer:
             raise CheckpointError("last.npz does not fit its own settings: it cannot be resumed")
         for name, array in own.items():
             array[...] = arrays[name]
+        if self._is_spread:
+            self.close()  # the next team takes to other machines what is here now
+
+    @property
+    def _is_spread(self) -> bool:
+        """Whether workers on other machines have memory of their own."""
+        return isinstance(self._sums, MachineSums)
+
+    def _take_in(self, held: Sequence[Held | None]) -> None:
+        """Bring here what workers on other machines hold."""
+        for worker, its in zip(self._workers, held, strict=True):
+            if its is None:
+                continue
+            vectors, states = its
+            for name, values in vectors.items():
+                for part, value in zip(worker.parts, values, strict=True):
+                    self.optimizer.state[name][part] = value
+            for shard, state in zip(worker.shards, states, strict=True):
+                shard.state[...] = state
 
     def close(self) -> None:
         """End the workers."""

@@ -1,0 +1,54 @@
+"""Several processes that a launcher started: the first runs the command, the others work for it."""
+
+import signal
+import sys
+from collections.abc import Callable
+
+from charrnn.cli.exits import ExitCode
+from charrnn.cli.show.console import say
+from charrnn.cli.signals import NAMES
+from charrnn.errors import DeviceError
+from charrnn.parallel.launcher import Announced
+
+
+def lead_or_follow(announced: Announced, command: Callable[[], None]) -> None:
+    """Run a command as rank 0, or work for rank 0 until it ends.
+
+    Parameters
+    ----------
+    announced : Announced
+        What the launcher said.
+    command : callable
+        Leaves by ``SystemExit``, as the command line does.
+    """
+    if announced.number > 0:  # whoever stops the run stops rank 0, which ends the others
+        for name in NAMES:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+    from charrnn.parallel import crew
+    from charrnn.parallel.checks import check_alike
+    from charrnn.parallel.ranks import start
+
+    try:
+        ranks = start(announced)
+        wrong = check_alike(ranks, sys.argv[1:])
+    except DeviceError as error:
+        wrong = str(error)
+    if wrong:
+        if announced.number == 0:
+            say(f"error: {wrong}")
+        sys.exit(ExitCode.USAGE)
+    if ranks.number > 0:
+        try:
+            crew.serve(ranks)
+        except BaseException as error:
+            ranks.abort(repr(error))
+        return
+    code: object = ExitCode.ERROR
+    try:
+        command()
+    except SystemExit as ending:
+        code = ending.code
+        raise
+    finally:
+        crew.end(ranks, code if isinstance(code, int) else 0)

@@ -1,0 +1,120 @@
+"""What must be the same on all ranks before they begin, and what is told where it is not."""
+
+import pickle
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from platform import processor
+from socket import gethostname
+
+import numpy as np
+
+from charrnn import __version__
+from charrnn.backend.products import blas_kernel
+from charrnn.parallel.ranks import Ranks
+
+MOST_NAMED = 4
+"""Kinds of processors that a notice names."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a rank says of itself.
+
+    Attributes
+    ----------
+    host : str
+        The name of its machine.
+    versions : dict of str to str
+        What must be the same.
+    arguments : tuple of str
+        Those of the command; must be the same.
+    kind : str
+        Of its processor, with the kernels that BLAS has for it.
+    """
+
+    host: str
+    versions: dict[str, str]
+    arguments: tuple[str, ...]
+    kind: str
+
+    @staticmethod
+    def here(arguments: Sequence[str]) -> "Facts":
+        """Return those of this rank."""
+        python = ".".join(map(str, sys.version_info[:2]))
+        return Facts(
+            host=gethostname(),
+            versions={
+                "charrnn": __version__,
+                "NumPy": np.__version__,
+                "Python": python,
+                "byte order": sys.byteorder,
+            },
+            arguments=tuple(arguments),
+            kind=f"{_processor()} ({blas_kernel()} kernels)",
+        )
+
+
+def difference(facts: Sequence[Facts]) -> str:
+    """Say what a rank has that rank 0 has not; empty where all have the same."""
+    first = facts[0]
+    for rank, own in enumerate(facts):
+        where = f"rank {rank} on {own.host}"
+        for name, version in own.versions.items():
+            if version != first.versions[name]:
+                return (
+                    f"{where} has {name} {version}, and rank 0 on {first.host} has "
+                    f"{first.versions[name]}: all ranks need the same"
+                )
+        if own.arguments != first.arguments:
+            return (
+                f"{where} was started with other options than rank 0 on {first.host}: start all "
+                "with the same command"
+            )
+    return ""
+
+
+def mixed_processors(facts: Sequence[Facts]) -> str:
+    """Say which kinds of processors there are, and what that means; empty where one."""
+    kinds = Counter(own.kind for own in facts)
+    if len(kinds) < 2:
+        return ""
+    named = [f"{number} ranks on {kind}" for kind, number in kinds.most_common(MOST_NAMED)]
+    more = f" and {len(kinds) - MOST_NAMED} more kinds" if len(kinds) > MOST_NAMED else ""
+    return (
+        f"the processors differ ({', '.join(named)}{more}): numbers differ in their last digits "
+        "between kinds, so the result is the same bit for bit only where every rank is on the "
+        "same kind again"
+    )
+
+
+def check_alike(ranks: Ranks, arguments: Sequence[str]) -> str:
+    """Return on all ranks what keeps them from working together; empty where nothing does.
+
+    Parameters
+    ----------
+    ranks : Ranks
+        Theirs; rank 0 is given the notice of mixed processors.
+    arguments : sequence of str
+        Those of this rank's command.
+    """
+    gathered = ranks.gather(pickle.dumps(Facts.here(arguments)))
+    wrong = ""
+    if gathered:
+        facts = [pickle.loads(own) for own in gathered]
+        wrong = difference(facts)
+        if notice := mixed_processors(facts):
+            ranks.notices.append(notice)
+    return ranks.broadcast(wrong.encode()).decode()
+
+
+def _processor() -> str:
+    """Return the name of this machine's processor."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return processor() or "unknown"

@@ -1,0 +1,191 @@
+"""A worker of the training step: some shards of the streams, and some parts of the parameters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.backend.arrays import Array
+from charrnn.data.windows import Batches
+from charrnn.evaluation.scorers import Scorer
+from charrnn.evaluation.scorers import Sums as ScoreSums
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.optimizers import Optimizer
+from charrnn.parallel.summing import Sums
+
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+"""What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
+
+
+Held = tuple[dict[str, list[Array]], list[Array]]
+"""Parts of the optimizer's vectors by name, and the states of some shards."""
+
+LARGEST_WEIGHT = 1e6
+"""No model that predicts anything has larger ones, and their products still fit float32."""
+
+
+def is_sound(theta: Array) -> bool:
+    """Return whether all of these weights are finite and not absurdly large."""
+    return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Weights that are to stay what they are.
+
+    Attributes
+    ----------
+    places, values : (k,) arrays
+        Where they lie in the vector of parameters, ascending.
+    """
+
+    places: NDArray[np.intp]
+    values: Array
+
+    @staticmethod
+    def of(model: CharModel, symbols: NDArray[np.integer]) -> "Kept":
+        """Return the weights of the logits of some symbols (U,)."""
+        start, places = 0, [np.arange(0)]
+        for name, shape in model.parameters.shapes.items():
+            width = int(np.prod(shape[1:]))
+            if name in {f"{prefix}head.W" for prefix in model.members}:
+                rows = start + np.sort(symbols) * width
+                places.append((rows[:, np.newaxis] + np.arange(width)).reshape(-1))
+            start += shape[0] * width
+        found = np.concatenate(places)
+        return Kept(found, model.parameters.vector[found])
+
+    def within(self, parts: Sequence[slice]) -> "Kept":
+        """Return those of some parts of the vector."""
+        if not len(self.places):
+            return self
+        borders = [np.searchsorted(self.places, (part.start, part.stop)) for part in parts]
+        chosen = np.concatenate([np.arange(0), *(np.arange(*border) for border in borders)])
+        return Kept(self.places[chosen], self.values[chosen])
+
+
+@dataclass
+class Shard:
+    """Some of the streams: their state, and where the gradient of their windows goes.
+
+    ``next_state`` is that after the window, or None where nothing goes on from it.
+    """
+
+    index: int
+    columns: slice
+    state: Array
+    next_state: Array | None
+    grads: Parameters
+
+
+class Worker:
+    """One worker's shards of the streams and parts of the parameters.
+
+    The shards of a worker take turns in the buffers of one model.
+    """
+
+    def __init__(
+        self,
+        model: CharModel,
+        shards: Sequence[Shard],
+        sums: Sums,
+        parts: Sequence[slice],
+        kept: Kept,
+        optimizer: Optimizer,
+        batches: Batches,
+        reset: float,
+        random_seed: int,
+        scorer: Scorer | None,
+        scored: range,
+    ) -> None:
+        self.model, self.shards = model, shards
+        self.sums, self.parts, self.optimizer = sums, parts, optimizer
+        self.kept = kept
+        self.batches, self.reset, self.random_seed = batches, reset, random_seed
+        self.scorer, self.scored = scorer, scored
+
+    @QUIET
+    def gradient(self, step: int) -> list[float]:
+        """Return the summed loss of each shard, its gradient filled."""
+        losses = []
+        for shard in self.shards:
+            # Numbered by step and shard, a generator needs no state to resume from.
+            bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
+            rng = np.random.Generator(bits)
+            window = self.batches.window(step, shard.columns)
+            N = window.ids.shape[1]
+            if not N:  # a batch of fewer items than shards
+                shard.grads.vector[...] = 0
+                shard.next_state = None
+                losses.append(0.0)
+                continue
+            kept = np.greater_equal(rng.random(N), self.reset)
+            if window.begins is not None:
+                kept = ~window.begins
+            self.model.bind(shard.grads)
+            loss, after = self.model.loss_and_gradient(
+                window.ids,
+                window.targets,
+                shard.state[..., :N] * kept.astype(shard.state.dtype),
+                predictions=self.batches.symbols_per_step,
+                rng=rng,
+                scored=window.scored,
+                lengths=window.lengths,
+            )
+            shard.next_state = after if window.carried else None
+            losses.append(loss)
+        return losses
+
+    @QUIET
+    def reduce(self) -> list[float]:
+        """Sum the shards' gradients into the first; return the squared norm of each part."""
+        self.sums.fetch()
+        norms = []
+        for part in self.parts:
+            total = self.sums.total(part)
+            norms.append(float(np.dot(total, total)))
+        return norms
+
+    @QUIET
+    def update(self, learning_rate: float, step: int, scale: float) -> bool:
+        """Move the parameters of this worker and let the state of its streams go on.
+
+        Returns
+        -------
+        sound : bool
+            Whether the parameters are still numbers that a model can have.
+        """
+        for part in self.parts:
+            self.optimizer.update(part, learning_rate=learning_rate, step=step, scale=scale)
+        for shard in self.shards:
+            if shard.next_state is not None:
+                shard.state[..., : shard.next_state.shape[-1]] = shard.next_state
+        theta = self.optimizer.theta
+        sound = all(is_sound(theta[part]) for part in self.parts)
+        theta[self.kept.places] = self.kept.values
+        self.sums.spread(theta)
+        return sound
+
+    def forget(self) -> None:
+        """Let the streams of this worker go on from a zero state."""
+        for shard in self.shards:
+            shard.state[...] = 0
+
+    def held(self) -> Held | None:
+        """Return this worker's parts of the optimizer's vectors, and the states of its streams.
+
+        None where the process that saves has them in its memory.
+        """
+        if not self.sums.is_away:
+            return None
+        state = self.optimizer.state
+        vectors = {name: [state[name][part] for part in self.parts] for name in state}
+        return vectors, [shard.state for shard in self.shards]
+
+    @QUIET
+    def score(self) -> list[ScoreSums]:
+        """Return the sums of this worker's shards of the held-out text."""
+        assert self.scorer is not None
+        return [self.scorer.score(self.model, shard) for shard in self.scored]

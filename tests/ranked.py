@@ -1,0 +1,26 @@
+"""The command line on ranks of one machine that take themselves for ranks of several.
+
+    mpiexec -n 4 python -m tests.ranked 0,0,1,1 train corpus.txt
+
+The first argument names the machine of each rank.
+"""
+
+import sys
+
+from charrnn.cli.app import main
+from charrnn.parallel import ranks
+
+Real = ranks.Ranks
+
+
+class Placed(Real):
+    """A rank on the machine that it was told."""
+
+    def __init__(self, comm, machine=None):
+        super().__init__(comm, MACHINES[comm.Get_rank()])
+
+
+if __name__ == "__main__":
+    MACHINES = [int(machine) for machine in sys.argv.pop(1).split(",")]
+    ranks.Ranks = Placed
+    main()
