@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from charrnn.cli.exits import ExitCode
 from charrnn.cli.show.console import say
-from charrnn.cli.signals import NAMES
+from charrnn.cli.signals import stop_signals
 from charrnn.errors import DeviceError
 from charrnn.parallel.launcher import Announced
 
@@ -22,11 +22,10 @@ def lead_or_follow(announced: Announced, command: Callable[[], None]) -> None:
         Leaves by ``SystemExit``, as the command line does.
     """
     if announced.number > 0:  # whoever stops the run stops rank 0, which ends the others
-        for name in NAMES:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
+        for number in stop_signals():
+            signal.signal(number, signal.SIG_IGN)
+    from charrnn.cli.alike import check_alike
     from charrnn.parallel import crew
-    from charrnn.parallel.checks import check_alike
     from charrnn.parallel.ranks import start
 
     try:

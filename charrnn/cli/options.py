@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from charrnn.config import Settings, option_name, range_text, setting
 from charrnn.errors import ConfigError
-from charrnn.system.machine import available_cores
+from charrnn.system.machine import available_cores, sharing_processes
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Group = TypeVar("Group", bound=Settings)
@@ -57,7 +57,10 @@ class MachineConfig(Settings):
     @property
     def count(self) -> int:
         """The number of threads: what was asked for, or the cores this process may use."""
-        return self.threads or available_cores()
+        cores = available_cores()
+        if sharing_processes() > 1:  # a rank is no more than one thread
+            return min(self.threads or cores, cores)
+        return self.threads or cores
 
 
 class Command(TyperCommand):

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from charrnn.parallel.launcher import announced
+
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+LAUNCHED = ("SIGUSR1",)
+"""What also stops a run that a launcher started: Slurm sends it ahead of the end if it is told to,
+and Open MPI's mpiexec passes it on, where it takes the others as an order to kill."""
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return what stops a run of this process, as far as the platform has it."""
+    names = NAMES if announced() is None else (*NAMES, *LAUNCHED)
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 class StopSignals:
@@ -25,9 +36,9 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name, None) for name in NAMES):
+            for number in stop_signals():
                 # Whoever started this with a signal ignored, as nohup does, means it.
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._handle)
         return self
 

@@ -9,14 +9,20 @@ only the few symbols before them to go by, like a model with a fresh state. They
 trained while they score; the compressors go on learning as they read, and so do counts that adapt.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.backend.arrays import Ids
 from charrnn.evaluation.adapting.model import adapting_nats
 from charrnn.evaluation.compressors import compressed_nats_given
 from charrnn.evaluation.cost import Opponent, OpponentKind
 from charrnn.evaluation.ngrams import best_ngram, uniform, unigram
 from charrnn.evaluation.written import text_bytes
+from charrnn.parallel.team import at_once
 from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
 
@@ -70,18 +76,20 @@ def opponents(
     scored_bytes = text_bytes(whole, vocabulary)
     characters, num_bytes = size or (len(whole), len(scored_bytes))
     predicted = ids if only_read is None else ids[~only_read]
-    ngram, ngram_nats = best_ngram(train_ids, ids, V, only_read=only_read)
+    tasks: list[Callable[[], Any]] = [
+        partial(best_ngram, train_ids, ids, V, only_read=only_read),
+        partial(_adapting, train, ids, vocabulary) if adapting else float,
+    ]
+    if only_read is None:
+        tasks.append(partial(compressed_nats_given, text_bytes(train, vocabulary), scored_bytes))
+    (ngram, ngram_nats), adapting_cost, *compressed = at_once(tasks)
     counting: list[tuple[OpponentKind, str, float]] = [
         ("uniform", "uniform", uniform(V, len(predicted))),
         ("unigram", "unigram", unigram(train_ids, predicted, V)),
         ("ngram", ngram, ngram_nats),
     ]
     if adapting:
-        nats = float(adapting_nats(train, ids, vocabulary).sum())
-        counting.append(("adapting", "counts that adapt", nats))
-    compressed = {}
-    if only_read is None:
-        compressed = compressed_nats_given(text_bytes(train, vocabulary), scored_bytes)
+        counting.append(("adapting", "counts that adapt", adapting_cost))
     found = [
         *(
             Opponent(nats + unknown_nats, characters, num_bytes, name, kind)
@@ -89,7 +97,13 @@ def opponents(
         ),
         *(
             Opponent(nats, characters, num_bytes, name, "compressor")
-            for name, nats in compressed.items()
+            for packed in compressed
+            for name, nats in packed.items()
         ),
     ]
     return tuple(sorted(found, key=lambda opponent: opponent.total_nats))
+
+
+def _adapting(train: Codes, ids: Ids, vocabulary: Vocabulary) -> float:
+    """Return what a text costs counts that grow with it."""
+    return float(adapting_nats(train, ids, vocabulary).sum())

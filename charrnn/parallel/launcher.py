@@ -28,10 +28,13 @@ class Announced:
         The processes that it started.
     number : int
         That of this one, from 0.
+    by_open_mpi : bool
+        Whether it is Open MPI's launcher.
     """
 
     size: int
     number: int
+    by_open_mpi: bool = False
 
 
 def announced(environment: Mapping[str, str] = os.environ) -> Announced | None:
@@ -39,7 +42,7 @@ def announced(environment: Mapping[str, str] = os.environ) -> Announced | None:
     for size, number in ANNOUNCED:
         count, own = environment.get(size, ""), environment.get(number, "")
         if count.isdecimal() and own.isdecimal():
-            found = Announced(int(count), int(own))
+            found = Announced(int(count), int(own), size.startswith("OMPI"))
             alone = found.size < 2 or not _is_connected(environment)
             return None if alone else found
     return None

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -195,23 +196,27 @@ def start(announced: Announced) -> Ranks:
     try:
         import mpi4py
 
-        mpi4py.rc.thread_level = "funneled"
-        from mpi4py import MPI
+        mpi4py.rc(initialize=False, finalize=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of such a launcher as is told of below
+            from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise DeviceError(
             f"the launcher started {announced.size} processes, which need mpi4py and an MPI to "
             f"work together ({error}): pip install 'charrnn[mpi]' takes the MPI of this cluster, "
             "'charrnn[mpich]' brings one"
         ) from error
-    comm = MPI.COMM_WORLD
-    if comm.Get_size() != announced.size:
-        library = MPI.Get_library_version().split("\n")[0].strip(" \0")
-        raise DeviceError(
-            f"the launcher started {announced.size} processes and MPI sees {comm.Get_size()}: "
-            f"mpi4py has {library}, which does not speak with this launcher: use the mpiexec of "
-            "that MPI, or srun --mpi=pmi2 or pmix"
-        )
-    return join(comm)
+    library = " ".join(MPI.Get_library_version().split("\n")[0].split(",")[0].split()).strip("\0")
+    other = (
+        f"the launcher started {announced.size} processes and mpi4py has {library}, which does not "
+        "speak with it: use the mpiexec of that MPI, or srun --mpi=pmi2 or --mpi=pmix"
+    )
+    if announced.by_open_mpi and "Open MPI" not in library:
+        raise DeviceError(other)  # it would end the process in several lines
+    MPI.Init_thread(MPI.THREAD_FUNNELED)
+    if (seen := MPI.COMM_WORLD.Get_size()) != announced.size:
+        raise DeviceError(f"{other} (it sees {seen} process{'es' if seen > 1 else ''})")
+    return join(MPI.COMM_WORLD)
 
 
 def join(comm: Any, machine: int | None = None) -> Ranks:

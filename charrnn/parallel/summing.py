@@ -73,6 +73,11 @@ class Sums:
         """Whether this process shares no memory with the one that saves."""
         return False
 
+    @property
+    def bytes_sent(self) -> int:
+        """What a machine sends to others in a step."""
+        return 0
+
     def fetch(self) -> None:
         """Bring here what is needed for the sums: nothing."""
 

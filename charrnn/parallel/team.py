@@ -16,7 +16,7 @@ import threading
 import traceback
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -156,6 +156,17 @@ class Team:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def at_once(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Return what each task returns: on ranks at once, elsewhere one after another.
+
+    Tasks may need much memory, so that processes of one machine do not share them out.
+    """
+    if current() is None:
+        return [task() for task in tasks]
+    with Team(tasks) as team:
+        return team.call("__call__")
 
 
 @contextmanager

@@ -19,6 +19,11 @@ def share_work(processes: int) -> None:
     _sharing.processes = processes
 
 
+def sharing_processes() -> int:
+    """Return how many processes share the work; 1 is this one alone."""
+    return _sharing.processes
+
+
 def available_cores() -> int:
     """Return how many cores this process may use, with those of others that share its work."""
     if _sharing.processes > 1:

@@ -9,10 +9,12 @@ import numpy as np
 from charrnn.backend.arrays import Array
 from charrnn.config import TrainConfig
 from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel.ranks import current
 from charrnn.storage.store import RunStore
 from charrnn.trainer import Trainer
 from charrnn.training import engine
 from charrnn.training.clock import Clock
+from charrnn.training.launched import told_of_ranks
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
@@ -94,6 +96,9 @@ def assemble(
     history, place = setup.history, setup.device.place
     if history.places[-1:] != [place]:
         history.places = [*history.places, place]
+    if (ranks := current()) is not None:
+        setup.logged = ranks.notices
+        setup.notices = [*setup.notices, *told_of_ranks(setup)]
     trainer = _trainer(setup, threads)
     trainer.step_count = setup.history.step
     if training is not None:

@@ -1,4 +1,4 @@
-"""How much memory a run takes, all of its processes together."""
+"""How much memory a run takes, all of its processes on this machine together."""
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation.scorers import window_of
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel.ranks import current
 from charrnn.parallel.sharding import shard_columns
 from charrnn.system.machine import installed_memory
 from charrnn.text import Corpus
@@ -59,11 +60,14 @@ def training_memory(
     text_bytes : int
         What the text takes in memory.
     """
+    ranks, each = current(), WORKER
+    if ranks is not None:  # processes of their own, those of this machine
+        threads, each = min(threads, len(ranks.local_ranks)), PROCESS
     workers = min(threads, train.shards)
     vectors = 1 + len(OPTIMIZERS[train.optimizer].slots) + train.shards
     # The first save of each kind is read back.
     shared = FLOAT * CharModel.size_of(model, vocab_size) * (vectors + 2)
-    processes = PROCESS + WORKER * (workers - 1)
+    processes = PROCESS + each * (workers - 1)
     return processes + text_bytes + shared + workers * _worker_bytes(model, train, vocab_size)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
 from charrnn.data.labels.task import LabelledTask
+from charrnn.parallel.ranks import current
 from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
 
@@ -44,6 +45,8 @@ class Plan:
         What the run takes there, on the CPU all of its processes together, in millions of bytes.
     threads, threads_allowed : int
         The workers of the run, and how many there might be.
+    machines : int
+        Those whose ranks work, where a launcher started them; 0 where none did.
     resumed_at : int or None
         The step from which it is resumed.
     reasons : dict of str to str
@@ -73,6 +76,7 @@ class Plan:
     memory_mb: float
     threads: int
     threads_allowed: int
+    machines: int
     resumed_at: int | None
     reasons: dict[str, str]
 
@@ -134,6 +138,7 @@ def plan_of(
         memory_mb=round(megabytes, 1),
         threads=workers,
         threads_allowed=threads,
+        machines=0 if (ranks := current()) is None else len(ranks.layout.machines),
         resumed_at=resumed_at,
         reasons=setup.reasons,
     )

@@ -28,6 +28,7 @@ from charrnn.training.events import (
     Validated,
 )
 from charrnn.training.glimpse import live_sample, prompts_of
+from charrnn.training.launched import RankPlan, rank_plan
 from charrnn.training.meter import Meter
 from charrnn.training.plan import plan_of
 from charrnn.training.saving import Saving
@@ -129,6 +130,10 @@ class Run:
             clock.lap("steps")
         return steps * self._timetable.symbols_per_step / clock.seconds
 
+    def rank_plan(self, speed: float) -> RankPlan | None:
+        """Measure what ranks cost each other at this speed; the run cannot be used after it."""
+        return rank_plan(self._setup, self._trainer, speed)
+
     def stop(self) -> None:
         """Ask ``train`` to finish its steps, save and end; may be called from a signal handler."""
         self._stopping = True
@@ -143,8 +148,8 @@ class Run:
         try:
             self._saving.begin()
             yield from self._saving.save_last()
-            if self._setup.moved:
-                yield self._saving.log(Notice(self._setup.moved), step=self._history.step)
+            for message in filter(None, (self._setup.moved, *self._setup.logged)):
+                yield self._saving.log(Notice(message), step=self._history.step)
             yield from self._loop(samples)
         finally:
             self.close()

@@ -52,6 +52,8 @@ class Setup:
         What trains it.
     moved : str
         What to say of a run that is resumed on another device; empty where it is not.
+    logged : list of str
+        What else is to be said of what computes, and kept in the log.
     validation_share : float
         Of the run that the even validations take, about; 0 where that is not known.
     overlap : float
@@ -79,6 +81,7 @@ class Setup:
     apart: Codes = field(default_factory=lambda: np.zeros(0, np.uint8))
     device: Device = field(default_factory=Device)
     moved: str = ""
+    logged: list[str] = field(default_factory=list)
     validation_share: float = 0.0
     overlap: float = 0.0
     same_shape: bool = False

@@ -196,6 +196,16 @@ class ShardTrainer:
         assert self.scorer is not None
         return self.scorer.result(self.model, collect(self.team.call("score"), np.zeros(4)))
 
+    def exchange(self) -> None:
+        """Call the workers as often as a step does, and exchange what a step does."""
+        for between in (False, True, False):
+            self.team.call("meet", between)
+
+    @property
+    def bytes_sent(self) -> int:
+        """What a machine sends to others in a step."""
+        return self._sums.bytes_sent
+
     def publish(self) -> None:
         """Do nothing: the model is trained in place."""
 

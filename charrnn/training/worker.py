@@ -168,6 +168,12 @@ class Worker:
         self.sums.spread(theta)
         return sound
 
+    def meet(self, exchange: bool) -> None:
+        """Do nothing but exchange with others what a step does, if that is wanted."""
+        if exchange:
+            self.sums.fetch()
+            self.sums.spread(self.optimizer.theta)
+
     def forget(self) -> None:
         """Let the streams of this worker go on from a zero state."""
         for shard in self.shards:

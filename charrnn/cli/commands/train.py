@@ -17,6 +17,7 @@ from charrnn.cli.show.words import command_line, count, duration, loss, percent,
 from charrnn.cli.signals import StopSignals
 from charrnn.config import DeviceConfig, ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.errors import ConfigError
+from charrnn.system.machine import sharing_processes
 
 if TYPE_CHECKING:
     from charrnn.cli.show.progress import Display
@@ -80,7 +81,13 @@ def command(
     A GPU needs charrnn[cuda12] or [cuda13]: charrnn train corpus.txt --device cuda
     """
     machine = pick(MachineConfig, settings)
-    device, threads = pick(DeviceConfig, settings).beside(machine.threads), machine.count
+    device, threads = pick(DeviceConfig, settings), machine.count
+    if (ranks := sharing_processes()) > 1 and device.is_gpu:
+        raise ConfigError(
+            f"--device {device.device} trains in one process, and {ranks} were started: leave it "
+            "out, or start charrnn without a launcher"
+        )
+    device = device.beside(machine.threads if ranks == 1 else threads)
     if out == "":
         raise ConfigError("--out needs the name of a folder")
     if resume is not None:

@@ -4,9 +4,10 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.show.console import say, write, write_table
-from charrnn.cli.show.words import clock, count, long_shape, minutes, scored_unit
+from charrnn.cli.show.words import clock, count, long_shape, minutes, scored_unit, size
 
 if TYPE_CHECKING:
+    from charrnn.training.launched import RankPlan
     from charrnn.training.plan import Plan
     from charrnn.training.run import Run
 
@@ -41,6 +42,8 @@ def write_plan(run: "Run", speed: float) -> None:
     plan = run.plan
     rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} characters a second, measured")]
     rows.append(("time", _time_words(plan, speed)))
+    if (ranks := run.rank_plan(speed)) is not None:
+        rows += rank_rows(ranks)
     write_table((), rows)
     if plan.reasons:
         write("\n")
@@ -52,12 +55,32 @@ def write_plan(run: "Run", speed: float) -> None:
 
 def plan_json(run: "Run", speed: float) -> dict[str, Any]:
     """Return the plan, the measured speed and the time as JSON types."""
+    ranks = run.rank_plan(speed)
     return {
         **run.plan.to_json(),
+        **({} if ranks is None else {"ranks": ranks.to_json()}),
         "notices": list(run.notices),
         "chars_per_second": speed,
         "seconds": _seconds(run.plan, speed),
     }
+
+
+def rank_rows(ranks: "RankPlan") -> list[tuple[str, str]]:
+    """Return how ranks share the work as pairs of a name and a value."""
+    least, more = divmod(ranks.shards, ranks.ranks)
+    each = f"{least} or {least + 1}" if more else f"{least}"
+    share = ranks.exchange_seconds / ranks.step_seconds
+    sent = f", {size(ranks.bytes_per_step)} sent by a machine" if ranks.machines > 1 else ""
+    where = count(ranks.machines, "machine")
+    return [
+        ("ranks", f"{ranks.ranks:,} on {where}, {each} of {count(ranks.shards, 'shard')} each"),
+        (
+            "exchange",
+            f"{1e3 * ranks.exchange_seconds:.2f} ms of the {1e3 * ranks.step_seconds:.1f} ms of a "
+            f"step, {share:.1%}, measured{sent}",
+        ),
+        ("more ranks", ranks.more),
+    ]
 
 
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
@@ -158,6 +181,8 @@ def _thread_words(plan: "Plan") -> str:
     """Say how many cores work, and why not all that might; nothing of a GPU."""
     if plan.device != "cpu":
         return ""
+    if plan.machines:
+        return f" a machine, {count(plan.threads, 'rank')} on {count(plan.machines, 'machine')}"
     words = f", {count(plan.threads, 'thread')}"
     if plan.threads < plan.threads_allowed:
         words += f" of {plan.threads_allowed} allowed (a larger --batch-size uses more)"

@@ -4,8 +4,9 @@ A recurrent network is worth its training only if it beats what a few seconds of
 All of them learn from the training part of the model's text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from charrnn.data.labels.task import LabelledTask, Parsed
@@ -21,6 +22,7 @@ from charrnn.evaluation.labels.tagging import (
     likeliest_tag,
     unchanged,
 )
+from charrnn.parallel.team import at_once
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,13 @@ def rivals(task: LabelledTask, train: Parsed, scored: Parsed) -> tuple[Rival, ..
 
 def _of_texts(task: LabelledTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
     pairs = list(zip(cast(list[str], train.labels), train.texts, strict=True))
-    for name, opponent in (
-        ("the most frequent label", majority),
-        ("naive Bayes on 1- to 5-grams", naive_bayes),
-        ("Kneser-Ney n-grams per label", kneser_ney_per_label),
-    ):
-        labelling = opponent(pairs, scored.texts)
+    opponents = {
+        "the most frequent label": majority,
+        "naive Bayes on 1- to 5-grams": naive_bayes,
+        "Kneser-Ney n-grams per label": kneser_ney_per_label,
+    }
+    found = at_once([partial(opponent, pairs, scored.texts) for opponent in opponents.values()])
+    for name, labelling in zip(opponents, found, strict=True):
         nats = _nats(labelling, cast(list[str], scored.labels))
         yield _rival(name, task, scored, labelling.likeliest, nats)
 
@@ -82,8 +85,10 @@ def _of_texts(task: LabelledTask, train: Parsed, scored: Parsed) -> Iterator[Riv
 def _of_tags(task: TagTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
     learned = list(zip(_tokens(task, train), gold_of(train), strict=True))
     sentences = _tokens(task, scored)
-    yield _rival("the likeliest tag", task, scored, likeliest_tag(learned, sentences))
-    yield _rival("back-off windows", task, scored, backoff_tagger(learned, sentences))
+    opponents = {"the likeliest tag": likeliest_tag, "back-off windows": backoff_tagger}
+    found = at_once([partial(opponent, learned, sentences) for opponent in opponents.values()])
+    for name, predicted in zip(opponents, found, strict=True):
+        yield _rival(name, task, scored, predicted)
 
 
 def _tokens(task: TagTask, parsed: Parsed) -> list[tuple[str, ...]]:
@@ -94,11 +99,14 @@ def _tokens(task: TagTask, parsed: Parsed) -> list[tuple[str, ...]]:
 def _of_restored(task: RestoringTask, train: Parsed, scored: Parsed) -> Iterator[Rival]:
     learned = list(zip(train.texts, gold_of(train), strict=True))
     kind, texts = task.kind, scored.texts
-    yield _rival("unchanged", task, scored, unchanged(kind, texts))
+    opponents: dict[str, Callable[[], Predicted]] = {"unchanged": partial(unchanged, kind, texts)}
     if kind != "spaces":
-        forms = likeliest_form(kind, learned, texts)
-        yield _rival("the likeliest form of a word", task, scored, forms)
-    yield _rival("back-off windows", task, scored, backoff_tagger(learned, texts))
+        forms = partial(likeliest_form, kind, learned, texts)
+        opponents["the likeliest form of a word"] = forms
+    opponents["back-off windows"] = partial(backoff_tagger, learned, texts)
+    found = at_once(list(opponents.values()))
+    for name, predicted in zip(opponents, found, strict=True):
+        yield _rival(name, task, scored, predicted)
 
 
 def _rival(

@@ -1,0 +1,107 @@
+"""What a run says of the ranks that train it: what each does, and what that costs."""
+
+import statistics
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from charrnn.parallel.ranks import current
+from charrnn.trainer import Trainer
+from charrnn.training.setup import Setup
+from charrnn.training.step import ShardTrainer
+
+LARGEST_BATCH = 6144
+"""Characters of a step that a text of a million characters has use for: 256 streams of 24. On tiny
+Shakespeare, a GRU of 384 units learned as much of each character with 64 streams as with 256, and
+less with 1,024 (H100, after 4 to 64 million characters)."""
+ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class RankPlan:
+    """How the work of a run is shared out among ranks.
+
+    Attributes
+    ----------
+    ranks, machines, shards : int
+    bytes_per_step : int
+        What a machine sends to others in a step.
+    exchange_seconds, step_seconds : float
+        Of a step: all calls of rank 0 with what is sent between machines, and the whole.
+    more : str
+        Whether more ranks would help.
+    """
+
+    ranks: int
+    machines: int
+    shards: int
+    bytes_per_step: int
+    exchange_seconds: float
+    step_seconds: float
+    more: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return asdict(self)
+
+
+def told_of_ranks(setup: Setup) -> list[str]:
+    """Return notices of more ranks than there is work for."""
+    ranks, shards = current(), setup.train.shards
+    if ranks is None or ranks.size <= shards:
+        return []
+    idle = ranks.size - shards
+    return [
+        f"{ranks.size} ranks share {shards} shard{'s' if shards > 1 else ''} of "
+        f"{setup.train.batch_size} streams: {idle} of them learn from none; a larger --batch-size "
+        "has more shards, and fewer ranks are as fast"
+    ]
+
+
+def rank_plan(setup: Setup, trainer: Trainer, speed: float) -> RankPlan | None:
+    """Measure what working together costs; None where no launcher started this process.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of the run.
+    trainer : Trainer
+        Its trainer; it cannot be used after it.
+    speed : float
+        Characters a second.
+    """
+    ranks, train = current(), setup.train
+    if ranks is None or not isinstance(trainer, ShardTrainer):
+        return None
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        trainer.exchange()
+        times.append(time.perf_counter() - start)
+    return RankPlan(
+        ranks=trainer.workers,
+        machines=len(ranks.layout.machines),
+        shards=train.shards,
+        bytes_per_step=trainer.bytes_sent,
+        exchange_seconds=statistics.median(times),
+        step_seconds=train.batch_size * train.seq_len / speed,
+        more=_more(setup, trainer.workers),
+    )
+
+
+def _more(setup: Setup, ranks: int) -> str:
+    """Say whether more ranks would help."""
+    train = setup.train
+    batch, enough = train.batch_size * train.seq_len, LARGEST_BATCH * setup.train_symbols / 1e6
+    if ranks < train.shards:
+        return f"help, up to {train.shards}: one for each shard"
+    if batch >= enough:
+        return (
+            f"would not help: {train.batch_size} streams have no more than {train.shards} "
+            f"shard{'s' if train.shards > 1 else ''}, and a larger batch learns less from each "
+            "character of a text of this size"
+        )
+    return (
+        f"would not help with {train.batch_size} streams; up to {int(enough / train.seq_len):,} "
+        "are of use for a text of this size (--batch-size)"
+    )
