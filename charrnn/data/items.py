@@ -10,7 +10,6 @@ characters cost, and one long item among many short ones takes its own length an
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from heapq import heapify, heapreplace
 from typing import NamedTuple
 
@@ -130,7 +129,7 @@ class Items:
         self._end = id_of(vocabulary, end)
         self.layout = Layout.of(self.lengths, batch_size, self.seq_len)
         self.steps_per_epoch = self.layout.steps
-        self._epoch = lru_cache(maxsize=1)(self._shuffle)
+        self._shuffled: tuple[int, list[Batch]] | None = None
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -188,6 +187,12 @@ class Items:
     def _batch(self, step: int) -> Batch:
         epoch, number = divmod(step - 1, self.steps_per_epoch)
         return self._epoch(epoch)[number]
+
+    def _epoch(self, epoch: int) -> list[Batch]:
+        """Return the batches of an epoch; the last one is kept."""
+        if self._shuffled is None or self._shuffled[0] != epoch:
+            self._shuffled = epoch, self._shuffle(epoch)
+        return self._shuffled[1]
 
     def _shuffle(self, epoch: int) -> list[Batch]:
         """Return the batches of an epoch."""

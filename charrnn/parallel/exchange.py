@@ -12,6 +12,7 @@ as a ring would.
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,12 @@ class MachineSums(Sums):
         super().__init__(grads)
         self.layout, self.groups, self.parts = layout, terms_of(machines), parts
         self._received: dict[int, Array] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is the same on all ranks: they are made alike, each for itself."""
+        own = ("_ranks", "_starts", "_received")
+        kept = {name: value for name, value in self.__dict__.items() if name not in own}
+        return {**kept, "_received": {}}
 
     @property
     def is_away(self) -> bool:

@@ -6,7 +6,6 @@ Dimensions
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -139,7 +138,7 @@ class LabelledBatches:
         self.pieces = Pieces.of(examples, self.seq_len)
         self.steps_per_epoch = -(-len(self.pieces.texts) // batch_size)
         self._random_seed = random_seed
-        self._epoch = lru_cache(maxsize=1)(self._shuffle)
+        self._shuffled: tuple[int, Sequence[Numbers]] | None = None
 
     @property
     def symbols_per_step(self) -> float:
@@ -170,6 +169,12 @@ class LabelledBatches:
     def _batch(self, step: int) -> Numbers:
         epoch, number = divmod(step - 1, self.steps_per_epoch)
         return self._epoch(epoch)[number]
+
+    def _epoch(self, epoch: int) -> Sequence[Numbers]:
+        """Return the batches of an epoch; the last one is kept."""
+        if self._shuffled is None or self._shuffled[0] != epoch:
+            self._shuffled = epoch, self._shuffle(epoch)
+        return self._shuffled[1]
 
     def _shuffle(self, epoch: int) -> Sequence[Numbers]:
         rng = np.random.default_rng([self._random_seed, epoch])
