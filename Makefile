@@ -72,8 +72,10 @@ corpora: $(READY) ## Write Python's own documentation to corpora/pydoc.txt
 	$(BIN)/python -c "from pydoc_data.topics import topics; print('\n'.join(topics[t] for t in sorted(topics)))" > corpora/pydoc.txt
 	@wc -c corpora/pydoc.txt
 
-soak: $(READY) ## Kill training 200 times, train at every limit for half an hour, and on short texts
+soak: $(READY) ## Kill training 300 times, train at every limit for half an hour, and on short texts
 	$(BIN)/python -m tests.soak.crash --kills 200
+	$(BIN)/python -m tests.soak.ranks --sums
+	$(BIN)/python -m tests.soak.ranks --kills 100
 	for minutes in 0.1 1; do $(BIN)/python -m tests.soak.small --only compare --minutes $$minutes; done
 	$(BIN)/python -m tests.soak.small
 	$(BIN)/python -m tests.soak.limits --minutes 30

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,12 +21,17 @@ def _missing(module):
     return importlib.util.find_spec(module) is None
 
 
+def _has_mpiexec():
+    return Path(sys.executable).with_name("mpiexec").exists() or shutil.which("mpiexec")
+
+
 EXCUSES = {
     r"could not import '(\w+)'": _missing,
     "POSIX": lambda: os.name != "posix" or not hasattr(os, "mkfifo"),
     "Linux": lambda: sys.platform != "linux",
     "no forks here|workers are threads here": lambda: not FORKS,
     "no CUDA compiler": lambda: shutil.which("nvcc") is None,
+    "no MPI": lambda: _missing("mpi4py") or not _has_mpiexec(),
     "no node": lambda: shutil.which("node") is None,
     r"no g\+\+": lambda: shutil.which("g++") is None,
     "only root can mount": lambda: os.geteuid() != 0 or shutil.which("mount") is None,

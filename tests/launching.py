@@ -1,9 +1,11 @@
 """Programs under mpiexec, of the MPI that is installed beside this Python or on the PATH."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,3 +59,37 @@ def launched(ranks, *words, folder, **options):
         check=False,
         **options,
     )
+
+
+def processes_of(folder):
+    """Return the processes that were started in a folder and still run."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (place / "stat").read_text().rpartition(")")[2].split()[0]
+            if state != "Z" and os.readlink(place / "cwd") == str(folder):  # noqa: PTH115
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return found
+
+
+def ranks_of(folder):
+    """Return those of them that train, but for launchers."""
+    found = []
+    for number in processes_of(folder):
+        with contextlib.suppress(OSError):
+            program = os.readlink(f"/proc/{number}/exe")  # noqa: PTH115
+            if program == os.path.realpath(sys.executable):
+                found.append(number)
+    return sorted(found)
+
+
+def are_gone(folder, patience=10):
+    """Whether no process is left in a folder, after so many seconds at most."""
+    deadline = time.monotonic() + patience
+    while processes_of(folder):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -116,6 +116,6 @@ def main() -> None:
     if (launched := announced()) is None:
         app(prog_name="charrnn")
         return
-    from charrnn.cli.leading import lead_or_follow
+    from charrnn.cli.leading import join_and_run
 
-    lead_or_follow(launched, lambda: app(prog_name="charrnn"))
+    join_and_run(launched, lambda: app(prog_name="charrnn"))

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from charrnn.cli.exits import ExitCode
 from charrnn.cli.show.console import say
@@ -10,9 +11,12 @@ from charrnn.cli.signals import stop_signals
 from charrnn.errors import DeviceError
 from charrnn.parallel.launcher import Announced
 
+if TYPE_CHECKING:
+    from charrnn.parallel.ranks import Ranks
 
-def lead_or_follow(announced: Announced, command: Callable[[], None]) -> None:
-    """Run a command as rank 0, or work for rank 0 until it ends.
+
+def join_and_run(announced: Announced, command: Callable[[], None]) -> None:
+    """Join the processes that were started together and run a command as one of them.
 
     Parameters
     ----------
@@ -25,7 +29,6 @@ def lead_or_follow(announced: Announced, command: Callable[[], None]) -> None:
         for number in stop_signals():
             signal.signal(number, signal.SIG_IGN)
     from charrnn.cli.alike import check_alike
-    from charrnn.parallel import crew
     from charrnn.parallel.ranks import start
 
     try:
@@ -37,6 +40,13 @@ def lead_or_follow(announced: Announced, command: Callable[[], None]) -> None:
         if announced.number == 0:
             say(f"error: {wrong}")
         sys.exit(ExitCode.USAGE)
+    lead_or_follow(ranks, command)
+
+
+def lead_or_follow(ranks: "Ranks", command: Callable[[], None]) -> None:
+    """Run a command as rank 0, or work for rank 0 until that is over."""
+    from charrnn.parallel import crew
+
     if ranks.number > 0:
         try:
             crew.serve(ranks)

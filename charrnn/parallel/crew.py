@@ -122,7 +122,8 @@ def _answer(ranks: Ranks, workers: Sequence[Any], method: str, args: tuple[Any, 
     except CharrnnError as error:
         return None, error
     except MemoryError as error:
-        return None, MemoryError(f"on rank {ranks.number} of {gethostname()}: {error}")
+        detail = f": {error}" if str(error) else ""
+        return None, MemoryError(f"on rank {ranks.number} of {gethostname()}{detail}")
     except Exception:
         return None, RuntimeError(f"in rank {ranks.number}:\n{traceback.format_exc()}")
 

@@ -9,6 +9,7 @@ import mmap
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,13 +132,13 @@ def unpack(packed: bytes, memories: Sequence[Any]) -> Any:
 
 
 def _file_of(array: NDArray[np.generic]) -> tuple[str, int] | None:
-    """Return the file that an array maps, and where it begins there."""
+    """Return the file that an array maps, if it is still there, and where it begins in it."""
     outer: np.memmap[Any, Any] | None = None
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if isinstance(owner, np.memmap):
             outer = owner
         owner = owner.base
-    if outer is None or outer.filename is None:
+    if outer is None or outer.filename is None or not Path(outer.filename).is_file():
         return None
     return str(outer.filename), int(outer.offset) + address(array) - address(outer)

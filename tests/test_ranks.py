@@ -1,0 +1,289 @@
+"""Ranks under mpiexec: the same bits as one process, whatever their number and their machines."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from charrnn.storage.checkpoint import load
+from charrnn.storage.log import read_log
+from tests.launching import (
+    are_gone,
+    environment,
+    is_open_mpi,
+    launched,
+    mpiexec,
+    ranks_of,
+    words_of,
+)
+from tests.rank_sums import TEXT, sums
+
+pytestmark = pytest.mark.skipif(mpiexec() is None, reason="no MPI")
+
+SMALL = ["--hidden-size", 16, "--num-layers", 1, "--batch-size", 70, "--seq-len", 8]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return sums()
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def train(ranks, folder, *words, **options):
+    return launched(ranks, "-m", "charrnn", "train", *words, folder=folder, **options)
+
+
+def arrays(run):
+    last = load(run / "last.npz")
+    return {name: a.tobytes() for name, a in {**last.weights, **last.training}.items()}
+
+
+# A rank takes itself for one of the machine that is named: these share no memory.
+@pytest.mark.parametrize("machines", ["0,0", "0,0,0", "0,1,0"])
+def test_the_same_bits_as_in_one_process(alone, machines, tmp_path):
+    number = machines.count(",") + 1
+    done = launched(number, "-m", "tests.rank_sums", machines, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == alone
+
+
+@pytest.mark.parametrize("machines", ["0,0,0", "0,0,1", "0,1,2"])
+def test_every_rank_has_the_arrays_of_its_worker(machines, tmp_path):
+    done = launched(3, "-m", "tests.rank_workers", machines, "sums", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["ranks"] == [0, 1, 2, 0]
+    assert found["same"]
+    assert found["long"] == [500_001] * 4
+    assert found["written"] == ["written", "read-only", "read-only", "written"]  # rank 0's are its
+    there = [machine == "0" for machine in machines.split(",")]
+    own = [float(number + 1) if is_here else 0.0 for number, is_here in enumerate(there)]
+    assert found["shared"] == [*own, 4.0]
+
+
+def test_saved_on_3_ranks_and_resumed_on_others(corpus, tmp_path):
+    start = [corpus, *SMALL, "--steps", 4, "--dropout", 0.2, "--out", "run"]
+    done = train(3, tmp_path, *start)
+    assert done.returncode == 0, done.stderr
+    found = []
+    for number in (1, 2, 4):
+        copy = tmp_path / f"run-{number}"
+        shutil.copytree(tmp_path / "run", copy)
+        done = train(number, tmp_path, "--resume", copy, "--steps", 8)
+        assert done.returncode == 0, done.stderr
+        found.append(arrays(copy))
+    assert found[0] == found[1] == found[2]
+    assert load(copy / "last.npz").history.step == 8
+
+
+def test_rank_0_alone_speaks_and_the_run_has_its_own_text_from_stdin(corpus, tmp_path):
+    with corpus.open() as text:
+        done = train(3, tmp_path, "-", *SMALL, "--steps", 2, "--out", "run", stdin=text)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert sum(line.startswith("corpus ") for line in lines) == 1
+    assert sum(line.startswith("run: ") for line in lines) == 1
+    assert (tmp_path / "run" / "stdin.txt").exists() or list((tmp_path / "run").glob("stdin*"))
+    done = train(2, tmp_path, "--resume", "run", "--steps", 3)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_says_what_ranks_do_and_cost(corpus, tmp_path):
+    words = ["tests.ranked", "0,1,1", "train", corpus, *SMALL, "--steps", 9, "--plan"]
+    done = launched(3, "-m", *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.split("  ", 1) for line in done.stdout.splitlines() if "  " in line)
+    assert rows["ranks"].strip() == "3 on 2 machines, 1 of 3 shards each"
+    assert "sent by a machine" in rows["exchange"]
+    assert "would not help: 70 streams have no more than 3 shards" in rows["more ranks"]
+    assert "3 ranks on 2 machines" in rows["memory"]
+    done = launched(2, "-m", "charrnn", *words[2:], "--json", folder=tmp_path)
+    plan = json.loads(done.stdout)["ranks"]
+    assert (plan["ranks"], plan["machines"], plan["shards"]) == (2, 1, 3)
+    assert plan["more"] == "help, up to 3: one for each shard"
+    assert 0 < plan["exchange_seconds"] < plan["step_seconds"] * 100
+
+
+def test_more_ranks_than_shards_are_told_of(corpus, tmp_path):
+    words = [corpus, *SMALL, "--batch-size", 16, "--steps", 2, "--out", "run"]
+    done = train(3, tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert "notice: 3 ranks share 2 shards of 16 streams: 1 of them learn from none" in done.stderr
+
+
+def test_scores_and_opponents_are_those_of_one_process(corpus, tmp_path):
+    done = train(2, tmp_path, corpus, *SMALL, "--steps", 2, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    found = []
+    for number in (1, 3):
+        words = ["-m", "charrnn", "eval", "--model", "run", "--baselines", "--json"]
+        done = launched(number, *words, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        found.append({**json.loads(done.stdout), "seconds": 0})
+    assert found[0] == found[1]
+    assert len(found[0]["baselines"]) > 4
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["train", "nothing.txt"], 1, "error: nothing.txt: no such file or folder"),
+        (["train", "corpus.txt", "--device", "cuda"], 2, "error: --device cuda trains in one proc"),
+    ],
+)
+def test_an_error_is_one_line_of_rank_0(words, code, message, corpus, tmp_path):
+    done = launched(3, "-m", "charrnn", *words, folder=tmp_path)
+    assert done.returncode == code
+    said = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert len(said) == 1
+    assert said[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "message"),
+    [
+        ("known", 7, "CorpusError the text is gone: put it back"),
+        ("memory", 7, "MemoryError on rank 2 of"),
+        ("bug", 7, "KeyError: 'a bug'"),
+        ("exit", 1, "error: rank 2 on"),
+        ("kill", None, ""),
+    ],
+)
+def test_a_rank_that_fails_ends_all(kind, code, message, tmp_path):
+    done = launched(3, "-m", "tests.rank_workers", "0,0,1", "fail", kind, folder=tmp_path)
+    assert done.returncode == code if code is not None else done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ranks_with_other_options_do_not_begin(corpus, tmp_path):
+    if is_open_mpi():
+        pytest.xfail("its mpiexec wants other words between programs")
+    one = words_of(1, "-m", "charrnn", "train", corpus, "--steps", 3)
+    other = words_of(1, "-m", "charrnn", "train", corpus, "--steps", 4)[1:]
+    done = subprocess.run(
+        [*one, ":", *other],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "error: rank 1 on" in done.stderr
+    assert "other options than rank 0" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_singletons_do_not_take_themselves_for_ranks(corpus, tmp_path):
+    """An MPI that does not speak with the launcher starts every process alone."""
+    said = []
+    for number in (0, 1):
+        more = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": str(number)}
+        done = subprocess.run(
+            [*words_of(1)[-1:], "-m", "charrnn", "train", corpus, "--steps", "2"],
+            cwd=tmp_path,
+            env=environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        said.append(done.stderr)
+    assert said[0].startswith("error: the launcher started 2 processes and mpi4py has")
+    assert said[0].endswith("(it sees 1 process)\n")
+    assert said[1] == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def begun(folder, corpus, ranks=2):
+    """Start a long training; return its launcher when it has made a step."""
+    words = ["-m", "charrnn", "train", corpus, *SMALL, "--steps", 10**6, "--max-epochs", 0]
+    process = subprocess.Popen(
+        words_of(ranks, *words, "--out", "run", "--validations", 1000),
+        cwd=folder,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stderr:
+        if "step" in line and "/s" in line:
+            return process
+    raise AssertionError(f"it ended with {process.wait()}")
+
+
+SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1"] if not mpiexec() or not is_open_mpi() else ["SIGUSR1"]
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_to_the_launcher_saves_and_ends_all(name, corpus, tmp_path):
+    number = getattr(signal, name)
+    process = begun(tmp_path, corpus)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "finishing the step and saving" in said
+    assert "and saved" in said
+    assert are_gone(tmp_path)
+    assert read_log(tmp_path / "run")[-1]["reason"] == "interrupted"
+    last = load(tmp_path / "run" / "last.npz")
+    assert last.history.step == read_log(tmp_path / "run")[-1]["step"]
+
+
+@pytest.mark.parametrize("victim", ["launcher", "rank"])
+def test_no_rank_outlives_a_kill(victim, corpus, tmp_path):
+    process = begun(tmp_path, corpus, ranks=3)
+    ranks = ranks_of(tmp_path)
+    assert len(ranks) == 3
+    os.kill(process.pid if victim == "launcher" else ranks[-1], signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert are_gone(tmp_path)
+    done = train(
+        2,
+        tmp_path,
+        "--resume",
+        "run",
+        "--steps",
+        load(tmp_path / "run" / "last.npz").history.step + 2,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_plain_command_imports_no_mpi(corpus, tmp_path):
+    program = (
+        "import sys\nfrom charrnn.cli.app import app\n"
+        "try:\n    app(['train', 'corpus.txt', '--steps', '2', '--hidden-size', '8'])\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "print([name for name in sys.modules if name.startswith('mpi4py')])"
+    )
+    done = subprocess.run(
+        [*words_of(1)[-1:], "-c", program],
+        cwd=tmp_path,
+        env=environment(SLURM_JOB_ID="7", SLURM_NTASKS="4", SLURM_PROCID="0"),  # in a batch script
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("[]\n")
+
+
+def test_each_run_has_a_sum_of_its_own(alone):
+    assert len(set(alone.values())) == len(alone)
