@@ -2,11 +2,12 @@
 
     mpiexec -n 4 python -m tests.ranked 0,0,1,1 train corpus.txt
 
-The first argument names the machine of each rank.
+The first argument names the machine of each rank. Each has a kind of processor of its own.
 """
 
 import sys
 
+from charrnn.cli import alike
 from charrnn.cli.app import main
 from charrnn.parallel import ranks
 
@@ -17,7 +18,9 @@ class Placed(Real):
     """A rank on the machine that it was told."""
 
     def __init__(self, comm, machine=None):
-        super().__init__(comm, MACHINES[comm.Get_rank()])
+        machine = MACHINES[comm.Get_rank()]
+        alike._processor = lambda: f"Machine {machine}"
+        super().__init__(comm, machine)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def test_ranks_must_have_the_same():
 def test_kinds_of_processors_are_named():
     assert alike.mixed_processors([FACTS, FACTS]) == ""
     said = alike.mixed_processors([FACTS, FACTS, replace(FACTS, kind="EPYC (Haswell)")])
-    assert said.startswith("the processors differ (2 ranks on Xeon (Zen), 1 ranks on EPYC (Haswell")
+    assert said.startswith("the processors differ (2 ranks on Xeon (Zen), 1 rank on EPYC (Haswell")
     many = [replace(FACTS, kind=f"kind {number}") for number in range(6)]
     assert "and 2 more kinds" in alike.mixed_processors(many)
 

@@ -133,6 +133,16 @@ def test_scores_and_opponents_are_those_of_one_process(corpus, tmp_path):
     assert len(found[0]["baselines"]) > 4
 
 
+def test_kinds_of_processors_are_in_the_log(corpus, tmp_path):
+    words = ["tests.ranked", "0,1", "train", corpus, *SMALL, "--steps", 2, "--out", "run"]
+    done = launched(2, "-m", *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [event for event in read_log(tmp_path / "run") if event["event"] == "notice"]
+    assert "1 rank on Machine 0" in found[0]["message"]
+    assert "1 rank on Machine 1" in found[0]["message"]
+    assert done.stderr.count("the processors differ") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

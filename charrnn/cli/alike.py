@@ -82,7 +82,10 @@ def mixed_processors(facts: Sequence[Facts]) -> str:
     kinds = Counter(own.kind for own in facts)
     if len(kinds) < 2:
         return ""
-    named = [f"{number} ranks on {kind}" for kind, number in kinds.most_common(MOST_NAMED)]
+    named = [
+        f"{number} rank{'s' if number > 1 else ''} on {kind}"
+        for kind, number in kinds.most_common(MOST_NAMED)
+    ]
     more = f" and {len(kinds) - MOST_NAMED} more kinds" if len(kinds) > MOST_NAMED else ""
     return (
         f"the processors differ ({', '.join(named)}{more}): numbers differ in their last digits "

@@ -66,7 +66,7 @@ class Crew:
 
     def close(self) -> None:
         """Let the other ranks forget the workers."""
-        if not self._ranks.ended:
+        if not self._ranks.ended and not self._ranks.is_called:
             _command(self._ranks, "close", self._number)
 
     def _answers(self, own: Answer) -> list[Any]:

@@ -82,6 +82,11 @@ class Ranks:
         self.is_head = head == self.number
         self._crowded = len(self.local_ranks) > (os.cpu_count() or 1)
 
+    @property
+    def can_work(self) -> bool:
+        """Whether others wait to be called: on rank 0, but for workers that it calls itself."""
+        return self.number == 0 and not self.is_called
+
     def wait(self, requests: Sequence[Any]) -> None:
         """Wait for messages that were begun."""
         start = time.monotonic()

@@ -55,7 +55,7 @@ class Team:
         self._crew: Crew | None = None
         self._closed = False
         ranks = current()
-        if len(self._workers) > 1 and ranks is not None:
+        if len(self._workers) > 1 and ranks is not None and ranks.can_work:
             self._crew = Crew(ranks, self._workers)
         elif len(self._workers) > 1 and FORKS:
             self._fork()
@@ -163,7 +163,8 @@ def at_once(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
 
     Tasks may need much memory, so that processes of one machine do not share them out.
     """
-    if current() is None:
+    ranks = current()
+    if ranks is None or not ranks.can_work:
         return [task() for task in tasks]
     with Team(tasks) as team:
         return team.call("__call__")

@@ -63,6 +63,7 @@ def training_memory(
     ranks, each = current(), WORKER
     if ranks is not None:  # processes of their own, those of this machine
         threads, each = min(threads, len(ranks.local_ranks)), PROCESS
+        text_bytes *= 2  # the copy that the others read
     workers = min(threads, train.shards)
     vectors = 1 + len(OPTIMIZERS[train.optimizer].slots) + train.shards
     # The first save of each kind is read back.

@@ -4,9 +4,9 @@
 
 A GRU on random text of 65 symbols, Muon, dropout 0.1, weight dropout 0.05, windows of 24. Printed
 is a line for each goal: the ratio of the medians, and what is wanted. The exchange is what calls
-and messages take of a step, without waiting for the slowest rank. Where the machine has 16 cores, the
-efficiency of 16 ranks is among them. ``--goals`` exits with 1 if one is missed. Each figure is of a
-process of its own, which is warmed up first.
+and messages take of a step, without waiting for the slowest rank. Where the machine has 16 cores,
+the efficiency of 16 ranks is among them. ``--goals`` exits with 1 if one is missed. Each figure is
+of a process of its own, which is warmed up first.
 """
 
 import argparse
