@@ -245,14 +245,16 @@ def _sharing_memory(comm: Any) -> Any:
 
     local = comm.Split_type(MPI.COMM_TYPE_SHARED, comm.Get_rank())
     let_others_open()
-    mine = new_memory(1)
-    process, file = local.bcast((os.getpid(), mine.file))
-    try:
-        if local.Get_rank():
-            open_memory(process, file, 1)
-        seen = file >= 0
-    except OSError:
-        seen = False
+    token = os.urandom(16)  # in a container, another process may have the number of this one
+    mine = new_memory(len(token))
+    mine[:] = token
+    process, file, token = local.bcast((os.getpid(), mine.file, token))
+    seen = file >= 0
+    if local.Get_rank():
+        try:
+            seen = seen and open_memory(process, file, len(token))[:] == token
+        except (OSError, ValueError):
+            seen = False
     if local.allreduce(seen, MPI.LAND):
         return local
     return comm.Split(comm.Get_rank(), 0)
