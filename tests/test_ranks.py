@@ -86,6 +86,8 @@ def test_saved_on_3_ranks_and_resumed_on_others(corpus, tmp_path):
 
 
 def test_rank_0_alone_speaks_and_the_run_has_its_own_text_from_stdin(corpus, tmp_path):
+    if is_open_mpi():
+        pytest.xfail("its mpiexec passes on no end of stdin")
     with corpus.open() as text:
         done = train(3, tmp_path, "-", *SMALL, "--steps", 2, "--out", "run", stdin=text)
     assert done.returncode == 0, done.stderr
