@@ -92,7 +92,7 @@ class Run:
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
         self._saving = Saving(setup, trainer, store)
-        self._train, self._stopping = setup.train, False
+        self._train, self._begun, self._stopping = setup.train, False, False
         self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
         self.history = self._history = setup.history
@@ -122,6 +122,7 @@ class Run:
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""
+        self._begin()
         self._trainer.steps([0.0])
         clock, steps = Clock(), 0
         while clock.seconds < seconds or steps < 2:
@@ -139,10 +140,24 @@ class Run:
         self._saving.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
-        """Train to the end and yield what happens; ``samples`` asks for Sampled events too."""
+        """Train to the end and yield what happens; ``samples`` asks for Sampled events too.
+
+        Raises
+        ------
+        RuntimeError
+            If the run has begun before: its model is no longer the one that it began with.
+        """
+        self._begin()
+        return self._events(samples)
+
+    def _begin(self) -> None:
+        if self._begun:
+            raise RuntimeError("a run trains once: make another one, or resume it from its folder")
+        self._begun = True
+
+    def _events(self, samples: bool) -> Generator[Event, None, None]:
         try:
-            self._saving.begin()
-            yield from self._saving.save_last()
+            yield from self._saving.begin()
             if self._setup.moved:
                 yield self._saving.log(Notice(self._setup.moved), step=self._history.step)
             yield from self._loop(samples)
@@ -204,6 +219,7 @@ class Run:
                     ),
                     step=history.step,
                 )
+            yield from self._saving.news()
         history.seconds = clock.seconds
         yield from self._end(reason)
 
@@ -294,7 +310,8 @@ class Run:
         yield from self._saving.mix(self._counting)
         # Before it is saved: killed between the two, the run ends once more.
         self._saving.log(finished)
-        yield from self._saving.save_last()
+        yield from self._saving.news()
+        yield from self._saving.finish()
         yield finished
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
