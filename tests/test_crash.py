@@ -126,6 +126,18 @@ def test_a_kill_frees_the_lock_at_once_and_ends_the_workers(tmp_path):
     again.communicate()
 
 
+def test_a_worker_that_is_killed_ends_the_run_in_one_line(tmp_path):
+    run = tmp_path / "run"
+    process = begin(tmp_path, *new("run"))
+    wait_for_saves(run)
+    (worker,) = crash.workers_of(process.pid)
+    os.kill(worker, signal.SIGKILL)
+    code, error = end_of(process)
+    assert code == 1
+    assert "a worker process was ended from outside (out of memory?): free memory or give" in error
+    check_last(run)
+
+
 def files_of(process):
     found = []
     for file in Path(f"/proc/{process}/fd").iterdir():

@@ -14,6 +14,7 @@ import numpy as np
 
 from charrnn.errors import CheckpointError
 from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.history import as_loss
 from charrnn.storage.store import RunStore
 from charrnn.trainer import StepResult, Trainer
 from charrnn.training.clock import Clock
@@ -345,7 +346,7 @@ class Run:
         score = self._trainer.validate()
         nats = score.mean
         history.scored += round(score.characters * self._setup.symbols_per_target)
-        history.rows.append((history.step, train_nats, nats))
+        history.rows.append((history.step, train_nats, as_loss(nats)))
         best = isfinite(nats) and history.is_best(nats, score.accuracy)
         if best:
             history.best_nats, history.best_step = nats, history.step
