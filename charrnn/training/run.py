@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.errors import CheckpointError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import as_loss
-from charrnn.storage.store import RunStore
+from charrnn.storage.store import MemoryStore, RunStore
 from charrnn.trainer import StepResult, Trainer
 from charrnn.training.clock import Clock
 from charrnn.training.counting import Counting
@@ -105,6 +105,7 @@ class Run:
             threads=threads,
             workers=trainer.workers,
             resumed_at=self._history.step if resumed else None,
+            in_memory=isinstance(store, MemoryStore),
         )
 
     @property
