@@ -26,6 +26,7 @@ from charrnn.storage import checkpoint as module
 from charrnn.storage import meta as meta_module
 from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
+from charrnn.storage.counts import ARRAYS
 from charrnn.training.resume import resume
 
 DATA = Path(__file__).parent / "data"
@@ -617,6 +618,13 @@ def test_numpy_reads_them_too(last):
         checkpoint = load(last)
         for name, weight in checkpoint.weights.items():
             assert np.array_equal(arrays[f"model.{name}"], weight)
+
+
+def test_what_is_damaged_has_every_array_that_a_checkpoint_can_have(bases):
+    names = {name.removesuffix(".npy") for base in bases for name in members_of(base)}
+    beside = {name for name in names if not name.startswith(("model.", "training."))}
+    linear = {f"ngrams.{name}" for name in ("keys", "weights", "bias", "transitions")}
+    assert beside == {"meta", "kept", *linear, *(f"table.{name}" for name in ARRAYS)}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a timer of POSIX")

@@ -28,7 +28,7 @@ from charrnn.training.events import (
     Sampled,
     Validated,
 )
-from charrnn.training.glimpse import live_sample, prompts_of
+from charrnn.training.glimpse import LONGEST_TEXT, live_sample, prompts_of
 from charrnn.training.meter import Meter
 from charrnn.training.plan import plan_of
 from charrnn.training.saving import Saving
@@ -42,6 +42,7 @@ LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
 """Progress events that the log of a run keeps, at most, and characters of a sample."""
 FIRST_SAMPLE = 0.1
 """Seconds that the first sample of the log is taken to last; a run of moments has only its last."""
+PROMPTS_TRIED = 20
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
@@ -115,8 +116,10 @@ class Run:
 
     @property
     def example_prompt(self) -> str | None:
-        """A prompt of the text, where the model is prompted."""
-        return next(iter(prompts_of(self._setup, 1)), None)
+        """A prompt of the text, where the model is prompted: a short one, if one is soon found."""
+        found = prompts_of(self._setup, PROMPTS_TRIED)
+        shown = (prompt for prompt in found if len(prompt) <= LONGEST_TEXT)
+        return next(shown, min(found, key=len, default=None))
 
     def best(self) -> Checkpoint:
         """Return the best state so far, with the text; before there is one, the present one."""
