@@ -202,7 +202,7 @@ def test_a_text_that_was_learned_is_recognised(here):
         found = evaluate_checkpoint(checkpoint, [path])
         assert found.learned == pytest.approx(0.9, abs=0.01)
         assert found.held_out_nats == pytest.approx(held_out, rel=1e-9)
-        assert any(f"was trained on this text, on 90% of it: {path}" in n for n in found.notices)
+        assert any(f"was trained on this text, on 90 % of it: {path}" in n for n in found.notices)
     piped = evaluate_checkpoint(checkpoint, ["-"], stdin=io.BytesIO(TEXT.encode()))
     assert piped.held_out_nats == pytest.approx(held_out, rel=1e-9)
     grow(here)

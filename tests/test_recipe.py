@@ -164,7 +164,7 @@ def test_lines_count_by_their_mean_length():
         distinct=27,
         items=ItemFacts("line", LINE_END, 7.0, 15),
     )
-    assert by_lines.reasons["dropout"].startswith("for a text read about 12 times by")
+    assert by_lines.reasons["dropout"].startswith("for about 12 epochs by")
     running = complete(
         ModelConfig(),
         TrainConfig(epochs=12.0, batch_size=32),
@@ -190,7 +190,7 @@ def test_reasons_say_numbers_as_people_do():
     assert shared["hidden_size"] == "learns most in 60 min each"
     asked = recipe(train={"steps": 1}).reasons
     assert asked["hidden_size"] == "learns most from 1,536 characters"
-    assert asked["dropout"].startswith("for a text read about 0.0017 times by")
+    assert asked["dropout"].startswith("for about 0.0017 epochs by")
 
 
 def test_every_choice_has_its_reason():

@@ -107,6 +107,8 @@ class Checkpoint:
         What was counted of the training part of a model of text.
     counting : Mixture, optional
         How the table is mixed with the network.
+    format : int
+        Of the file that it was read from, and otherwise that of files that are written.
     """
 
     text: TextConfig
@@ -129,6 +131,7 @@ class Checkpoint:
     ngrams: NgramModel | None = None
     table: CountTable | None = None
     counting: Mixture | None = None
+    format: int = FORMAT
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
@@ -280,6 +283,11 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
             return checkpoint
     except CharrnnError as error:
         raise CheckpointError(f"{path} is no usable checkpoint: {_short(error)}") from error
+    except zipfile.BadZipFile as error:
+        raise CheckpointError(
+            f"{path} is no checkpoint of charrnn, or its end is missing: name another file or a "
+            "run; charrnn runs lists what is here"
+        ) from error
     except Exception as error:  # it is the file that is wrong, in one of countless ways
         if isinstance(error, OSError) and error.filename is not None:
             raise CheckpointError(f"{path}: {error.strerror}") from error
@@ -348,6 +356,7 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
         labels=labels,
         mixture=mixture,
         counting=mixture_of_counts(meta["table"]) if sizes else None,
+        format=meta["read"],
     )
     if not with_arrays:
         return checkpoint

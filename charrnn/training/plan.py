@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
+from charrnn.data.items import lengths_of
 from charrnn.data.labels.task import LabelledTask
 from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
@@ -27,17 +28,19 @@ class Plan:
         What is learned from, what is held out, and how much of that a validation scores.
     held_targets : int
         How much of what is held out can be scored: its characters, or its labels.
+    apart : int
+        Characters of neither, on which a mixture with counts is fitted.
     texts : (int, int), optional
-        The texts that are learned and those that are held out, where they are labelled.
+        The texts or items that are learned and those that are held out, where there are any.
     train_symbols : int
-        Symbols that are read in a pass through the training part.
+        Symbols that are read in an epoch.
     unseen : int
         Symbols, or labels, that are only held out.
     overlap, validation_share : float
         See ``Setup``.
     parameters : int
     epochs : float or None
-        How often the text will be read; None where the minutes decide that.
+        The epochs of the run; None where the minutes decide that.
     device, precision : str
         The name of what trains it, and how precisely that multiplies.
     memory_mb : float
@@ -59,6 +62,7 @@ class Plan:
     distinct: int
     train_characters: int
     held_out: int
+    apart: int
     val_scored: int
     held_targets: int
     texts: tuple[int, int] | None
@@ -96,7 +100,7 @@ def plan_of(
     setup : Setup
         What it is made of.
     per_pass : float
-        The steps that read the training part once.
+        The steps of an epoch.
     threads, workers : int
         What may be used, and what the work is enough for.
     resumed_at : int, optional
@@ -120,6 +124,7 @@ def plan_of(
         distinct=len(setup.vocabulary),
         train_characters=setup.train_characters,
         held_out=setup.held_out,
+        apart=len(setup.apart),
         val_scored=min(setup.validation.val_characters, setup.held_targets),
         held_targets=setup.held_targets,
         texts=_texts(setup),
@@ -140,8 +145,10 @@ def plan_of(
 
 
 def _texts(setup: Setup) -> tuple[int, int] | None:
-    """Return how many texts are learned and held out, where they are labelled."""
+    """Return how many texts or items are learned and held out, where there are any."""
     task, sides = setup.task, setup.sides
-    if not isinstance(task, LabelledTask):
+    if isinstance(task, LabelledTask):
+        return len(task.lengths(sides.learned)), len(task.lengths(sides.held))
+    if not task.separate:
         return None
-    return len(task.lengths(sides.learned)), len(task.lengths(sides.held))
+    return len(lengths_of(sides.learned, task.end)), len(lengths_of(sides.held, task.end))
