@@ -276,18 +276,19 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
         If the file is missing, damaged, of another format or not a checkpoint at all.
     """
     try:
-        with RegularFile(Path(path), DIRECTORY_LIMIT) as file, zipfile.ZipFile(file) as archive:
-            file.limit = file.size
-            checkpoint = _read(archive, file.size, arrays)
+        with RegularFile(Path(path), DIRECTORY_LIMIT) as file:
+            if not zipfile.is_zipfile(file):
+                raise CheckpointError(
+                    "it is another kind of file, or its end is missing; charrnn runs lists what is "
+                    "here"
+                )
+            with zipfile.ZipFile(file) as archive:
+                file.limit = file.size
+                checkpoint = _read(archive, file.size, arrays)
             checkpoint.folder = Path(path).parent
             return checkpoint
     except CharrnnError as error:
         raise CheckpointError(f"{path} is no usable checkpoint: {_short(error)}") from error
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(
-            f"{path} is no checkpoint of charrnn, or its end is missing: name another file or a "
-            "run; charrnn runs lists what is here"
-        ) from error
     except Exception as error:  # it is the file that is wrong, in one of countless ways
         if isinstance(error, OSError) and error.filename is not None:
             raise CheckpointError(f"{path}: {error.strerror}") from error

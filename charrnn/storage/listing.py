@@ -14,7 +14,6 @@ from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.storage.folder import BEST, LAST, run_directories
 from charrnn.storage.lock import is_running
 
-
 LONGER = 0x80, 0x800, 0x10000
 """The first characters of two, three and four bytes in UTF-8."""
 JAMO = 0x1160, 0x1200

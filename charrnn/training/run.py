@@ -162,7 +162,7 @@ class Run:
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
             self._timetable.reserved = self._count_overhead("counting")
-        next_sample = clock.seconds
+        next_sample = clock.seconds + SAMPLE_EVERY
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
         told, next_logged = clock.stopped, 0.0
