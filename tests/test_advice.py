@@ -107,6 +107,10 @@ def test_no_better_than_frequencies():
     assert "nothing learned" not in says([3.35] * 10, FALLING)  # a large dropout
     words = of_run([(5, 3.9, None)], **SETTINGS)
     assert "3.90 nats, above the 3.30 of how frequent" in words
+    early = [
+        (step // 20, train, val) for step, train, val in rows([3.0, 4.5, *FALLING[2:]], FALLING)
+    ]
+    assert of_run(early, **SETTINGS) == ""  # the first steps of a short run went too far
     once = [*FALLING[:4], 115.0, *FALLING[4:9]]
     assert "115.00 nats, above the 3.30" in says(once, once)  # it fell again, but was lost once
     assert "above" not in says([5.0, *FALLING[1:]], [5.0, *FALLING[1:]])  # from another text

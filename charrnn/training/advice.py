@@ -78,7 +78,9 @@ def of_run(
     if not rows or not entropy:  # a text of a single symbol leaves nothing to learn
         return ""
     # Only the first may be of weights that were learned from another text.
-    highest = max(train for _, train, _ in rows[1:] or rows)
+    # Of a short one, the first steps may overshoot: the last row tells whether that was harmful.
+    later = [row for row in rows[1:-1] if row[0] >= MIN_STEPS]
+    highest = max(train for _, train, _ in (*later, rows[-1]))
     best = min((val for *_, val in rows if val is not None), default=inf)
     fine = len(rows) == 1 and best < min(unigram, entropy)  # a mean from the first step on
     if not fine and highest > entropy + ABOVE_ENTROPY:

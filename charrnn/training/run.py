@@ -162,7 +162,7 @@ class Run:
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
             self._timetable.reserved = self._count_overhead("counting")
-        next_sample = clock.seconds + SAMPLE_EVERY
+        next_sample, seen = clock.seconds, 0  # the first is of a model that knows nothing
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
         told, next_logged = clock.stopped, 0.0
@@ -192,7 +192,8 @@ class Run:
                 self._trainer.publish()
                 yield Sampled(history.step, live_sample(self._setup))
                 spent = self._count_overhead("sample")
-                next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
+                next_sample = clock.seconds + max(SAMPLE_EVERY, seen * spent / SMALL_SHARE)
+                seen = 1
             if clock.seconds >= next_save and not reason:
                 history.seconds = clock.seconds
                 yield from self._save()

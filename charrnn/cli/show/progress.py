@@ -23,7 +23,7 @@ from charrnn.views.numbers import percent
 
 SAMPLE_CHARACTERS = 600
 SAMPLE_LINES = 8
-SAMPLES_APART, SAMPLE_GROWTH = 5.0, 1.5
+SAMPLES_APART, SAMPLE_GROWTH = 2.0, 2.0
 """Seconds until the first sample among plain lines, and by what each wait grows."""
 NUMBERS_LINES = 3
 PANEL_LINES = SAMPLE_LINES + 2
