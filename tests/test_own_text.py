@@ -129,6 +129,8 @@ def test_what_has_changed_has_one_command_too(here):
     command = f"charrnn train FILE --init-from {run}$"
     with pytest.raises(CorpusError, match=command):
         resume(run, length=LENGTH)
+    with pytest.raises(CorpusError, match=f": charrnn train corpus.txt --init-from {run}$"):
+        resume(run, corpus=["corpus.txt"], length=LENGTH)
 
 
 def test_standard_input_is_kept(here):

@@ -1,5 +1,6 @@
 """An old run made ready to go on from where it stopped."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
@@ -102,8 +103,8 @@ def resume(
             named=corpus,
             cache_dir=runs.cache_directory() if cache else None,
             advice=(
-                f"restore it as it was, or learn the new text: charrnn train FILE --init-from "
-                f"{path}"
+                "restore it as it was, or learn the new text: "
+                f"{shlex.join(['charrnn', 'train', *map(str, corpus), '--init-from', str(path)])}"
                 if corpus
                 else f"name it, as in: charrnn train --resume {path} FILE; a text that has changed "
                 f"is learned with: charrnn train FILE --init-from {path}"
