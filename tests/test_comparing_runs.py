@@ -273,3 +273,13 @@ def test_no_weights_are_read_to_compare():
         data[at] ^= 1  # its sum is wrong now
         (folder / file).write_bytes(data)
     assert compare_runs(["a", "b"]).settings == {"hidden_size": [4, 8]}
+
+
+def test_files_of_one_name_are_told_apart():
+    source = load(FORMAT_2).sources[0]
+    for age, path in enumerate(("a/input.txt", "b/input.txt", "C:\\mine\\input.txt")):
+        make_run(path[0], sources=(replace(source, path=path),), age=age)
+    rows = run().stdout.splitlines()[1:]
+    assert ["a/input.txt" in rows[0], "b/input.txt" in rows[1], "mine" in rows[2]] == [True] * 2 + [
+        False
+    ]

@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 from math import log
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import combining
 
 import numpy as np
@@ -29,7 +29,7 @@ class RunSummary:
     name, path : str
         Of its folder.
     texts : tuple of str
-        The names of its corpus files, without folders.
+        Its corpus files, by their paths from where the run was begun, if they lay there.
     model : Architecture or None
         None where the run cannot be read.
     predict : str
@@ -105,7 +105,7 @@ def summary_of(directory: Path, checkpoint: Checkpoint, modified: float) -> RunS
     return RunSummary(
         name=directory.name,
         path=str(directory),
-        texts=tuple(Path(source.path).name for source in checkpoint.sources),
+        texts=tuple(_shown(source.path) for source in checkpoint.sources),
         model=checkpoint.architecture,
         predict=checkpoint.settings.predict or "text",
         best_accuracy=history.best_accuracy,
@@ -142,6 +142,14 @@ def _bits_per_byte(checkpoint: Checkpoint) -> float | None:
             return None
         lengths[(symbols >= JAMO[0]) & (symbols < JAMO[1])] = 0
     return nats / log(2) * float(counts.sum()) / float(counts @ lengths)
+
+
+def _shown(path: str) -> str:
+    """Return a stored path, or its name where it says of a machine where that has it."""
+    for kind in (PurePosixPath(path), PureWindowsPath(path)):
+        if kind.is_absolute():
+            return kind.name
+    return path
 
 
 def _size(directory: Path) -> int:
