@@ -229,7 +229,7 @@ def _of_new_length(last: Checkpoint, train: TrainingSettings, per_pass: float) -
         for settings in (before, train)
     ]
     length = (
-        f"{train.minutes:g} minutes in all, of which {history.seconds / 60:.1f} are over"
+        f"{train.minutes:g} minutes in all, of which {history.seconds / 60:.2g} are over"
         if train.minutes
         else f"{train.steps:,} steps in all, of which {history.step:,} are made"
     )
