@@ -65,6 +65,9 @@ def test_what_counts_need_is_part_of_the_split():
     assert "to fit the mixture with counts" in rows["split"]
     learned, apart, held = numbers(rows["split"])[:3]
     assert learned + apart + held == len(LINES)
+    rows = planned("lines.txt", "--lines", "--counts", "--steps", "50")
+    assert rows["corpus"].endswith(", 200 lines")
+    assert sum(numbers(rows["split"])[:3]) == 200
 
 
 def test_one_word_for_a_pass_over_the_text():

@@ -30,8 +30,8 @@ class Plan:
         How much of what is held out can be scored: its characters, or its labels.
     apart : int
         Characters of neither, on which a mixture with counts is fitted.
-    texts : (int, int), optional
-        The texts or items that are learned and those that are held out, where there are any.
+    texts : (int, int, int), optional
+        The texts or items that are learned, held out and set apart, where there are any.
     train_symbols : int
         Symbols that are read in an epoch.
     unseen : int
@@ -65,7 +65,7 @@ class Plan:
     apart: int
     val_scored: int
     held_targets: int
-    texts: tuple[int, int] | None
+    texts: tuple[int, int, int] | None
     train_symbols: int
     unseen: int
     overlap: float
@@ -144,11 +144,14 @@ def plan_of(
     )
 
 
-def _texts(setup: Setup) -> tuple[int, int] | None:
-    """Return how many texts or items are learned and held out, where there are any."""
+def _texts(setup: Setup) -> tuple[int, int, int] | None:
+    """Return how many texts or items are learned, held out and set apart, where there are any."""
     task, sides = setup.task, setup.sides
     if isinstance(task, LabelledTask):
-        return len(task.lengths(sides.learned)), len(task.lengths(sides.held))
+        return len(task.lengths(sides.learned)), len(task.lengths(sides.held)), 0
     if not task.separate:
         return None
-    return len(lengths_of(sides.learned, task.end)), len(lengths_of(sides.held, task.end))
+    learned, held, apart = (
+        len(lengths_of(codes, task.end)) for codes in (sides.learned, sides.held, setup.apart)
+    )
+    return learned, held, apart

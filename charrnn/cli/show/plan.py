@@ -124,17 +124,18 @@ def _noun(plan: "Plan") -> str:
 
 def _split_words(plan: "Plan") -> str:
     """Say what is learned and held out, in the unit in which the corpus is counted."""
-    learned, held, noun = plan.train_characters, plan.held_out, "character"
+    counted, noun = (plan.train_characters, plan.held_out, plan.apart), "character"
     if plan.texts:
-        (learned, held), noun = plan.texts, _noun(plan)
+        counted, noun = plan.texts, _noun(plan)
+    learned, held, apart = counted
     words = f"{count(learned, noun)} to learn from, "
-    if plan.apart and not plan.texts:
-        words += f"{plan.apart:,} to fit the mixture with counts, "
+    if apart:
+        words += f"{apart:,} to fit the mixture with counts, "
     if not plan.held_out:
         return f"{words}nothing held out"
-    whole = learned + held + (0 if plan.texts else plan.apart)
+    share = percent(held / sum(counted), 0)
     where = SPLITS.get(plan.train.split_mode, "")
-    return f"{words}{held:,} ({percent(held / whole, 0)}{where}) held out for validation"
+    return f"{words}{held:,} ({share}{where}) held out for validation"
 
 
 def _predicted(plan: "Plan") -> str:
