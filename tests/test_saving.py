@@ -275,7 +275,7 @@ def test_a_run_trains_once(here):
     run = new(here / "run")
     list(run.train())
     before = (here / "run" / LAST).read_bytes()
-    with pytest.raises(RuntimeError, match="a run trains once"):
+    with pytest.raises(RunError, match="this run was trained: resume it"):
         run.train()
     assert (here / "run" / LAST).read_bytes() == before
     assert not (here / "runs").exists()
@@ -285,6 +285,6 @@ def test_a_run_whose_speed_was_measured_trains_no_more(here):
     shape, train = ModelConfig(hidden_size=8), TrainConfig(steps=4, batch_size=4, seq_len=8)
     run = prepare(["corpus.txt"], model=shape, train=train, store=MemoryStore())
     assert run.measure_speed(0.0) > 0
-    with pytest.raises(RuntimeError, match="a run trains once"):
+    with pytest.raises(RunError, match="this run was trained: resume it"):
         run.train()
     run.close()

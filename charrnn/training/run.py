@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import as_loss
 from charrnn.storage.store import MemoryStore, RunStore
@@ -93,12 +93,12 @@ class Run:
         validation_seconds: float = 0.0,
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
-        self._saving = Saving(setup, trainer, store)
-        self._train, self._begun, self._stopping = setup.train, False, False
+        self._train, self._stopping, self._begun = setup.train, False, False
         self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
+        self._saving = Saving(setup, trainer, store, self._timetable)
         self.notices = setup.notices
         self.plan = plan_of(
             setup,
@@ -145,11 +145,11 @@ class Run:
         self._saving.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
-        """Train to the end and yield what happens; ``samples`` asks for Sampled events too.
+        """Train to the end, once, and yield what happens; ``samples``: Sampled events too.
 
         Raises
         ------
-        RuntimeError
+        RunError
             If the run has begun before: its model is no longer the one that it began with.
         """
         self._begin()
@@ -157,14 +157,14 @@ class Run:
 
     def _begin(self) -> None:
         if self._begun:
-            raise RuntimeError("a run trains once: make another one, or resume it from its folder")
+            raise RunError("this run was trained: resume it, or prepare another one")
         self._begun = True
 
     def _events(self, samples: bool) -> Generator[Event, None, None]:
         try:
             yield from self._saving.begin()
             if self._setup.moved:
-                yield self._saving.log(Notice(self._setup.moved), step=self._history.step)
+                yield self._saving.log(Notice(self._setup.moved))
             yield from self._loop(samples)
         finally:
             self.close()
@@ -175,7 +175,7 @@ class Run:
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
             self._timetable.reserved = self._count_overhead("counting")
-        next_sample = clock.seconds
+        next_sample, seen = clock.seconds, 0  # the first is of a model that knows nothing
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
         told, next_logged = clock.stopped, 0.0
@@ -205,7 +205,8 @@ class Run:
                 self._trainer.publish()
                 yield Sampled(history.step, live_sample(self._setup))
                 spent = self._count_overhead("sample")
-                next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
+                next_sample = clock.seconds + max(SAMPLE_EVERY, seen * spent / SMALL_SHARE)
+                seen = 1
             if clock.seconds >= next_save and not reason:
                 history.seconds = clock.seconds
                 yield from self._saving.save_last()
@@ -214,15 +215,14 @@ class Run:
                 next_save = clock.seconds + max(
                     60 * train.save_every, 0 if often else spent / SMALL_SHARE
                 )
-            if clock.stopped - told > 1:
-                history.stopped += clock.stopped - told
+            if (stood := clock.stopped - told) > 1:
+                history.stopped += stood
                 told = clock.stopped
                 yield self._saving.log(
                     Notice(
-                        f"the run stood still for {clock.stopped:.1f} s (stopped, paused or "
+                        f"the run stood still for {stood:.1f} s (stopped, paused or "
                         "asleep): that is not counted as training time"
-                    ),
-                    step=history.step,
+                    )
                 )
             yield from self._saving.news()
         history.seconds = clock.seconds
@@ -331,8 +331,7 @@ class Run:
             Notice(
                 f"step {history.step}: the gradient is not finite; {what} and the learning rate "
                 f"halved: --learning-rate {self._train.learning_rate:g} is too high"
-            ),
-            step=history.step,
+            )
         )
         return "diverged" if history.failures >= FAILURES_ALLOWED else None
 
@@ -370,11 +369,9 @@ class Run:
             train_nats=train_nats,
             rate=rate,
             norm=norm,
-            seconds=history.seconds,
         )
 
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
-        message = verdict(self._setup, self.plan, self._timetable.per_pass)
-        if message:
-            yield self._saving.log(Notice(message), step=self._history.step)
+        if message := verdict(self._setup, self._timetable.per_pass, self.directory):
+            yield self._saving.log(Notice(message))

@@ -23,6 +23,7 @@ from charrnn.training.counting import Counting
 from charrnn.training.events import Event, Notice, Saved
 from charrnn.training.mixing import with_mixture
 from charrnn.training.setup import Setup
+from charrnn.training.timetable import Timetable
 
 RUN, BEST_STATE = "the run", "the best state"
 
@@ -38,10 +39,15 @@ class Saving:
         Trains its model.
     store : RunStore
         Keeps both states and the log.
+    timetable : Timetable
+        Says where in the run an event of the log was.
     """
 
-    def __init__(self, setup: Setup, trainer: Trainer, store: RunStore) -> None:
+    def __init__(
+        self, setup: Setup, trainer: Trainer, store: RunStore, timetable: Timetable
+    ) -> None:
         self._setup, self._trainer, self._store = setup, trainer, store
+        self._timetable = timetable
         self._waiting: Checkpoint | None = None  # the best state, while it cannot be written
         self._lines: list[dict[str, Any]] = []  # of the log, in the same way
         self._failures: dict[str, int] = {}
@@ -60,8 +66,8 @@ class Saving:
         yield self._save()
 
     def log(self, event: Event, **more: float) -> Event:
-        """Add an event to the log, with more values, and return it."""
-        self._lines.append({**event.to_json(), **more})
+        """Add an event to the log, with its place and more values, and return it."""
+        self._lines.append({**event.to_json(), **self._timetable.place(), **more})
         self._attempt("the log", self._write_lines)
         return event
 
@@ -131,7 +137,7 @@ class Saving:
         mixed, message = found
         self._keep_best(mixed)
         if message:
-            yield self.log(Notice(message), step=history.step)
+            yield self.log(Notice(message))
 
     def close(self) -> None:
         """Let others have the run."""
@@ -184,10 +190,9 @@ class Saving:
         return True
 
     def _tell(self, message: str) -> None:
-        step = self._setup.history.step
-        notice = Notice(f"step {step:,}: {message}")
+        notice = Notice(f"step {self._setup.history.step:,}: {message}")
         self._news.append(notice)
-        self._lines.append({**notice.to_json(), "step": step})
+        self._lines.append({**notice.to_json(), **self._timetable.place()})
 
     def _whereabouts(self, error: WriteError) -> str:
         """Say where the work of a run is that cannot be saved in its folder, and what to do."""
