@@ -27,7 +27,7 @@ from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
 from charrnn.storage.own_text import portable
-from charrnn.storage.store import FolderStore, RunStore
+from charrnn.storage.store import FolderStore, MemoryStore, RunStore
 from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.devices import decide
@@ -120,7 +120,7 @@ def prepare(
     if content is not None and store is None:  # kept as what comes from standard input is
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
-    store = store or FolderStore(out)
+    store = store or FolderStore(out, typed=paths[0] if paths else "text")
     return ready(
         corpus,
         text,
@@ -241,8 +241,15 @@ def ready(
     notices = [*corpus.notices, *notices, *recipe.notices]
     reasons = {**recipe.reasons, **({"device": why} if why else {})}
     if chosen.gpu is None:
-        size = text_bytes(corpus, sides, train=recipe.train)
-        check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
+        size = text_bytes(corpus, sides, model=recipe.model, train=recipe.train)
+        check_memory(
+            recipe.model,
+            recipe.train,
+            len(vocabulary),
+            threads,
+            text_bytes=size,
+            in_memory=isinstance(store, MemoryStore),
+        )
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
     if start is not None and not task.labels:
@@ -253,7 +260,7 @@ def ready(
     network.initialise(np.random.default_rng(recipe.train.random_seed), counts)
     if start is not None:
         take_over(start, network, vocabulary, task)
-    shared, found = compare_sides(task, sides, recipe.train, start, cache_dir)
+    shared, unlike, found = compare_sides(task, sides, recipe.train, start, cache_dir)
     setup = Setup(
         text=text,
         train=recipe.train,
@@ -269,6 +276,7 @@ def ready(
         apart=apart,
         sources=_stored_sources(corpus, recipe.train),
         overlap=shared,
+        unlike=unlike,
         same_shape=start is not None,
         device=chosen,
         reasons=reasons,

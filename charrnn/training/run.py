@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint
-from charrnn.storage.store import RunStore
+from charrnn.storage.history import as_loss
+from charrnn.storage.store import MemoryStore, RunStore
 from charrnn.trainer import StepResult, Trainer
 from charrnn.training.clock import Clock
 from charrnn.training.counting import Counting
@@ -27,7 +28,7 @@ from charrnn.training.events import (
     Sampled,
     Validated,
 )
-from charrnn.training.glimpse import live_sample, prompts_of
+from charrnn.training.glimpse import LONGEST_TEXT, live_sample, prompts_of
 from charrnn.training.launched import RankPlan, rank_plan
 from charrnn.training.meter import Meter
 from charrnn.training.plan import plan_of
@@ -42,6 +43,7 @@ LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
 """Progress events that the log of a run keeps, at most, and characters of a sample."""
 FIRST_SAMPLE = 0.1
 """Seconds that the first sample of the log is taken to last; a run of moments has only its last."""
+PROMPTS_TRIED = 20
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
@@ -92,12 +94,12 @@ class Run:
         validation_seconds: float = 0.0,
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
-        self._saving = Saving(setup, trainer, store)
-        self._train, self._stopping = setup.train, False
+        self._train, self._stopping, self._begun = setup.train, False, False
         self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
+        self._saving = Saving(setup, trainer, store, self._timetable)
         self.notices = setup.notices
         self.plan = plan_of(
             setup,
@@ -105,6 +107,7 @@ class Run:
             threads=threads,
             workers=trainer.workers,
             resumed_at=self._history.step if resumed else None,
+            in_memory=isinstance(store, MemoryStore),
         )
 
     @property
@@ -114,8 +117,10 @@ class Run:
 
     @property
     def example_prompt(self) -> str | None:
-        """A prompt of the text, where the model is prompted."""
-        return next(iter(prompts_of(self._setup, 1)), None)
+        """A prompt of the text, where the model is prompted: a short one, if one is soon found."""
+        found = prompts_of(self._setup, PROMPTS_TRIED)
+        shown = (prompt for prompt in found if len(prompt) <= LONGEST_TEXT)
+        return next(shown, min(found, key=len, default=None))
 
     def best(self) -> Checkpoint:
         """Return the best state so far, with the text; before there is one, the present one."""
@@ -123,6 +128,7 @@ class Run:
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""
+        self._begin()
         self._trainer.steps([0.0])
         clock, steps = Clock(), 0
         while clock.seconds < seconds or steps < 2:
@@ -144,12 +150,26 @@ class Run:
         self._saving.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
-        """Train to the end and yield what happens; ``samples`` asks for Sampled events too."""
+        """Train to the end, once, and yield what happens; ``samples``: Sampled events too.
+
+        Raises
+        ------
+        RunError
+            If the run has begun before: its model is no longer the one that it began with.
+        """
+        self._begin()
+        return self._events(samples)
+
+    def _begin(self) -> None:
+        if self._begun:
+            raise RunError("this run was trained: resume it, or prepare another one")
+        self._begun = True
+
+    def _events(self, samples: bool) -> Generator[Event, None, None]:
         try:
-            self._saving.begin()
-            yield from self._saving.save_last()
+            yield from self._saving.begin()
             for message in filter(None, (self._setup.moved, *self._setup.logged)):
-                yield self._saving.log(Notice(message), step=self._history.step)
+                yield self._saving.log(Notice(message))
             yield from self._loop(samples)
         finally:
             self.close()
@@ -160,7 +180,7 @@ class Run:
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
             self._timetable.reserved = self._count_overhead("counting")
-        next_sample = clock.seconds
+        next_sample, seen = clock.seconds, 0  # the first is of a model that knows nothing
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
         told, next_logged = clock.stopped, 0.0
@@ -190,7 +210,8 @@ class Run:
                 self._trainer.publish()
                 yield Sampled(history.step, live_sample(self._setup))
                 spent = self._count_overhead("sample")
-                next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
+                next_sample = clock.seconds + max(SAMPLE_EVERY, seen * spent / SMALL_SHARE)
+                seen = 1
             if clock.seconds >= next_save and not reason:
                 history.seconds = clock.seconds
                 yield from self._saving.save_last()
@@ -199,16 +220,16 @@ class Run:
                 next_save = clock.seconds + max(
                     60 * train.save_every, 0 if often else spent / SMALL_SHARE
                 )
-            if clock.stopped - told > 1:
-                history.stopped += clock.stopped - told
+            if (stood := clock.stopped - told) > 1:
+                history.stopped += stood
                 told = clock.stopped
                 yield self._saving.log(
                     Notice(
-                        f"the run stood still for {clock.stopped:.1f} s (stopped, paused or "
+                        f"the run stood still for {stood:.1f} s (stopped, paused or "
                         "asleep): that is not counted as training time"
-                    ),
-                    step=history.step,
+                    )
                 )
+            yield from self._saving.news()
         history.seconds = clock.seconds
         yield from self._end(reason)
 
@@ -299,7 +320,8 @@ class Run:
         yield from self._saving.mix(self._counting)
         # Before it is saved: killed between the two, the run ends once more.
         self._saving.log(finished)
-        yield from self._saving.save_last()
+        yield from self._saving.news()
+        yield from self._saving.finish()
         yield finished
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
@@ -314,8 +336,7 @@ class Run:
             Notice(
                 f"step {history.step}: the gradient is not finite; {what} and the learning rate "
                 f"halved: --learning-rate {self._train.learning_rate:g} is too high"
-            ),
-            step=history.step,
+            )
         )
         return "diverged" if history.failures >= FAILURES_ALLOWED else None
 
@@ -333,7 +354,7 @@ class Run:
         score = self._trainer.validate()
         nats = score.mean
         history.scored += round(score.characters * self._setup.symbols_per_target)
-        history.rows.append((history.step, train_nats, nats))
+        history.rows.append((history.step, train_nats, as_loss(nats)))
         best = isfinite(nats) and history.is_best(nats, score.accuracy)
         if best:
             history.best_nats, history.best_step = nats, history.step
@@ -353,11 +374,9 @@ class Run:
             train_nats=train_nats,
             rate=rate,
             norm=norm,
-            seconds=history.seconds,
         )
 
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
-        message = verdict(self._setup, self.plan, self._timetable.per_pass)
-        if message:
-            yield self._saving.log(Notice(message), step=self._history.step)
+        if message := verdict(self._setup, self._timetable.per_pass, self.directory):
+            yield self._saving.log(Notice(message))
