@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.api.labels import evaluation_of_labels
-from charrnn.api.settings import given, pick
-from charrnn.config import DeviceConfig, EvalConfig, TextConfig
+from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, pick
 from charrnn.errors import ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.evaluation.labels.evaluate import LabelEvaluation

@@ -9,8 +9,15 @@ from charrnn.api.drawing import copied, drawn
 from charrnn.api.evaluating import evaluation
 from charrnn.api.labels import predictions
 from charrnn.api.scoring import ScoringModel
-from charrnn.api.settings import check_names, pick, takes
-from charrnn.config import DeviceConfig, EvalConfig, SampleConfig, TextConfig
+from charrnn.config import (
+    DeviceConfig,
+    EvalConfig,
+    SampleConfig,
+    TextConfig,
+    check_names,
+    pick,
+    takes,
+)
 from charrnn.errors import CheckpointError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText

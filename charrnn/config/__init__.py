@@ -8,6 +8,7 @@ from charrnn.config.commands import (
     SampleConfig,
 )
 from charrnn.config.fields import Settings, option_name, range_text, setting
+from charrnn.config.keywords import check_names, given, pick, takes
 from charrnn.config.model import (
     CONTEXT,
     WINDOWED,
@@ -58,8 +59,12 @@ __all__ = [
     "TrainingSettings",
     "Unit",
     "ValidationSettings",
+    "check_names",
     "codec_name",
+    "given",
     "option_name",
+    "pick",
     "range_text",
     "setting",
+    "takes",
 ]

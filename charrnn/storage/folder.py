@@ -72,6 +72,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def is_model(name: str) -> bool:
+    """Return whether a name that may be that of a file with a text stands for a model or a run."""
+    path = Path(name)
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if path.is_file():
+            return path.suffix == ".npz"
+        places = [path] if path.exists() else [RUNS / path]
+        return any((place / file).is_file() for place in places for file in (BEST, LAST))
+    return False
+
+
 def find_model(model: str | Path | None) -> Path:
     """Return the checkpoint that a name stands for.
 

@@ -307,8 +307,8 @@ def drawing_predictor(
     if config.num_samples == 1:
         if asked.is_gpu:
             raise ConfigError(
-                f"--device {asked.device} draws many samples at once: give their number, as in "
-                "-n 1000, or leave it out"
+                f"--device {asked.device} needs many samples, which a GPU draws at once, and this "
+                "draws one: give -n 1000, or leave --device out"
             )
         return model, threads or available_cores()
     return predictor(asked, model, config.num_samples, threads or available_cores())

@@ -21,7 +21,7 @@ from charrnn.data.apart import set_apart
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.task import Task
 from charrnn.data.tasks import task_for
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, CorpusError
 from charrnn.nn.model import CharModel
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint
@@ -29,6 +29,7 @@ from charrnn.storage.history import History
 from charrnn.storage.own_text import portable
 from charrnn.storage.store import FolderStore, RunStore
 from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
+from charrnn.text.choosing import for_characters
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.devices import decide
 from charrnn.training.fairness import compare_sides
@@ -116,7 +117,8 @@ def prepare(
     _check_items(text, train)
     text.check_new()
     cache_dir = runs.cache_directory() if cache else None
-    corpus, text = _read(paths, content, val, text, start, cache_dir, stdin)
+    only_text = train.predict is not None or (start is not None and start.vocabulary.unit == "char")
+    corpus, text = _read(paths, content, val, text, start, cache_dir, stdin, characters=only_text)
     if content is not None and store is None:  # kept as what comes from standard input is
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
@@ -317,16 +319,24 @@ def _read(
     start: Checkpoint | None,
     cache_dir: Path | None,
     stdin: BinaryIO | None,
+    *,
+    characters: bool,
 ) -> tuple[Corpus, TextConfig]:
-    """Read a text; for a model, in the form that it knows."""
+    """Read a text; for a model, in the form that it knows.
+
+    Errors do not advise to read bytes where it must be ``characters``.
+    """
 
     def read(config: TextConfig) -> Corpus:
         nonlocal stdin
         if content is not None:
             return Corpus.from_text(content, config)
-        corpus = read_corpus(
-            paths, held_out=val, **config.to_json(), cache_dir=cache_dir, stdin=stdin
-        )
+        try:
+            corpus = read_corpus(
+                paths, held_out=val, **config.to_json(), cache_dir=cache_dir, stdin=stdin
+            )
+        except CorpusError as error:
+            raise (for_characters(error) if characters else error) from None
         stdin = corpus.stdin or stdin
         return corpus
 

@@ -138,6 +138,7 @@ def resume(
             overlap=shared_of(task, sides, train) if last.held_out else 0.0,
             device=chosen,
             moved=_moved(before, chosen.place, why),
+            reasons={"device": why} if why else {},
             notices=notices,
         )
         store = FolderStore(path, lock)

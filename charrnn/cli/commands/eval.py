@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, given, pick, takes
+from charrnn.cli.options import MachineConfig, Model, named_model, takes
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.labels import write_evaluation
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import listing, shape
-from charrnn.config import DeviceConfig, EvalConfig, TextConfig, option_name
+from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
 
@@ -81,6 +81,7 @@ def command(
     if baselines and forms and not as_json:
         raise ConfigError(f"--baselines prints a table, and {forms[0]} one number: leave one out")
     config = pick(EvalConfig, settings)  # refuses what does not go together
+    files, model = named_model(files or [], model)
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
     if reading and not files:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charrnn.cli.options import choice
 from charrnn.cli.show.console import say, write_json, write_table
 from charrnn.cli.show.words import (
     age,
@@ -59,6 +60,8 @@ def command(
     sort: Annotated[
         Order | None,
         typer.Option(
+            parser=choice("--sort", Order),
+            metavar="|".join(ORDERS),
             help="Order of the list: newest, name, best loss, largest folder, most parameters or "
             "most steps first.  [default: age]",
             show_default=False,

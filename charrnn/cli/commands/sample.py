@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
 from math import log
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
+from charrnn.cli.options import MachineConfig, Model, choice, takes
 from charrnn.cli.show.console import is_terminal, say, write, write_json
 from charrnn.cli.show.copied import say_copied
 from charrnn.cli.show.words import listing, shortened
-from charrnn.config import DeviceConfig, SampleConfig
+from charrnn.config import DeviceConfig, SampleConfig, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.verdict import of_model
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from charrnn.evaluation.verbatim import Copied
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Vocabulary
+
+UnknownChoice = Literal["error", "skip"]
 
 
 @takes(
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
     defaults={DeviceConfig: "cpu"},
 )
 def command(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="A run's name or folder, or an .npz; the same as --model.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     seed: Annotated[
         str,
@@ -52,7 +62,16 @@ def command(
             "question.",
         ),
     ] = None,
-    unknown: Unknown = "error",
+    unknown: Annotated[
+        UnknownChoice | None,
+        typer.Option(
+            parser=choice("--unknown", UnknownChoice),
+            metavar="error|skip",
+            help="Characters of --seed or --prompt that the model does not know: an error that "
+            "names them, or left out.  [default: error]",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
@@ -90,9 +109,17 @@ def command(
     What of 100 samples is copied: charrnn sample -n 100 --copied
     Many samples on a GPU: charrnn sample -n 1000 --device cuda
     """
+    if run is not None and model is not None:
+        raise ConfigError(f"{run} and --model {model} both name the model: give one of them")
+    model = run if model is None else model
     config = pick(SampleConfig, settings)
     threads = pick(MachineConfig, settings).threads
     device = pick(DeviceConfig, settings).beside(threads)
+    if unknown is not None and not seed and not prompt:
+        raise ConfigError(
+            f"--unknown {unknown} is of the characters of --seed or --prompt, and there is neither"
+        )
+    unknown = unknown or "error"
     if seed == "-":
         seed = _read_seed()
     import numpy as np

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
-from charrnn.cli.options import MachineConfig, given, pick, takes
+from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
-from charrnn.config import TextConfig, option_name
+from charrnn.config import TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.text.sources import STDIN, show_path
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from charrnn.text import Corpus
 
 Unit = Literal["line", "word", "char", "file"]
+Strange = Literal["both", "line", "character"]
 
 
 class Wanted(NamedTuple):
@@ -75,11 +76,17 @@ def command(
     ] = False,
     top: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=10**6, help="The N strangest rows, these first."),
+        typer.Option(
+            metavar="N",
+            parser=whole_number("--top", 1, 10**6),
+            help="The N strangest rows, these first.",
+        ),
     ] = None,
     by: Annotated[
-        Literal["both", "line", "character"] | None,
+        Strange | None,
         typer.Option(
+            parser=choice("--by", Strange),
+            metavar="both|line|character",
             help="What makes a line strange for --top: that it is unlike the text as a whole, one "
             "character as in a typo, or both, in turn.  [default: both]",
             show_default=False,
@@ -118,7 +125,10 @@ def command(
     wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
-    names = [*dict.fromkeys(model or [])]
+    if not model:
+        files, first = named_model(files or [], None)
+        model = [] if first is None else [first]
+    names = [*dict.fromkeys(model)]
     _check(files or [], text or [], wanted, reading, flush=flush, several=len(names) > 1)
     from charrnn.cli.show.rows import RowWriter
     from charrnn.evaluation.lines.models import Models

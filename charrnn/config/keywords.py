@@ -1,45 +1,56 @@
-"""Settings as keywords: a function takes the fields of groups of settings by their names."""
+"""Settings as keywords: a function takes the fields of groups of settings by their names.
 
-import difflib
+The functions of the Python interface and the commands do so alike: a command's parameters are also
+the options of its command line.
+"""
+
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-import numpy as np
-
-from charrnn.config import Settings
+from charrnn.config.fields import Settings
+from charrnn.config.similar import similar
 from charrnn.errors import ConfigError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Group = TypeVar("Group", bound=Settings)
+MakeParameter = Callable[[type[Settings], Any, Any], inspect.Parameter]
+"""Makes the parameter of a field, from its group, itself and its type."""
 
 
-def takes(*groups: type[Settings], leave_out: Sequence[str] = ()) -> Callable[[Function], Function]:
+def plain_parameter(group: type[Settings], item: Any, hint: Any) -> inspect.Parameter:
+    """Return the keyword of a field, with its default."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(item.name, keyword, default=item.default, annotation=hint)
+
+
+def takes(
+    *groups: type[Settings],
+    leave_out: Sequence[str] = (),
+    parameter: MakeParameter = plain_parameter,
+) -> Callable[[Function], Function]:
     """Let the signature of a function name the settings that its ``**settings`` may have.
 
     Parameters
     ----------
     *groups : type[Settings]
-        Where they are declared.
+        Where they are declared; `pick` makes one of each out of what the function gets.
     leave_out : sequence of str
         Fields that the function does not take, or names itself.
+    parameter : callable
+        Makes the parameter of a field.
     """
 
     def decorate(function: Function) -> Function:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        made = [
-            inspect.Parameter(
-                item.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=item.default,
-                annotation=item.type,
-            )
-            for group in groups
-            for item in fields(group)  # type: ignore[arg-type]
-            if item.name not in leave_out
-        ]
+        made = []
+        for group in groups:
+            hints = get_type_hints(group)
+            for item in fields(group):  # type: ignore[arg-type]
+                if item.name not in leave_out:
+                    made.append(parameter(group, item, hints[item.name]))
         function.__signature__ = signature.replace(parameters=[*own, *made])  # type: ignore[attr-defined]
         return function
 
@@ -59,8 +70,8 @@ def check_names(function: Callable[..., Any], settings: Mapping[str, Any]) -> No
     known = [*inspect.signature(function).parameters]
     for name in settings:
         if name not in known:
-            similar = difflib.get_close_matches(name, known, 1)
-            advice = f"did you mean {similar[0]}?" if similar else "its help lists what it takes"
+            found = similar(name, known)
+            advice = f"did you mean {found[0]}?" if found else "its help lists what it takes"
             raise ConfigError(f"{function.__name__} has no setting {name!r}: {advice}")
 
 
@@ -68,7 +79,8 @@ def given(group: type[Settings], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a group that are not None; numbers of NumPy as Python's."""
     names = {item.name for item in fields(group)}  # type: ignore[arg-type]
     return {
-        name: value.item() if isinstance(value, np.generic) else value
+        # Known by its empty shape: this folder needs the standard library alone.
+        name: value.item() if getattr(value, "shape", None) == () else value
         for name, value in settings.items()
         if name in names and value is not None
     }
