@@ -20,6 +20,7 @@ from charrnn.config.model import (
 )
 from charrnn.config.text import DecodingErrors, Newlines, Normalize, TextConfig, Unit, codec_name
 from charrnn.config.training import (
+    PATIENCE,
     OptimizerName,
     Predict,
     Predicted,
@@ -33,6 +34,7 @@ from charrnn.config.training import (
 
 __all__ = [
     "CONTEXT",
+    "PATIENCE",
     "WINDOWED",
     "Architecture",
     "BenchConfig",

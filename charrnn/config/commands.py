@@ -63,6 +63,11 @@ class DeviceConfig(Settings):
                 f"--threads are of the CPU, and --device {self.device} computes on a GPU: leave "
                 "one of them out"
             )
+        if self.precision not in (None, "float32"):
+            raise ConfigError(
+                f"--threads are of the CPU, and --precision {self.precision} needs a GPU: leave "
+                "one of them out"
+            )
         return DeviceConfig(device="cpu", precision=self.precision)
 
 

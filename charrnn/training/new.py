@@ -53,6 +53,7 @@ from charrnn.training.recipe import (
 )
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
+from charrnn.training.together import check_together
 
 
 def prepare(
@@ -114,8 +115,8 @@ def prepare(
     if start is not None:
         check_start(start, train)
         text = text_like(start, text)
-    _check_items(text, train)
-    text.check_new()
+    device = device or DeviceConfig()
+    check_together(text, model, train, device, val=bool(val))
     cache_dir = runs.cache_directory() if cache else None
     only_text = train.predict is not None or (start is not None and start.vocabulary.unit == "char")
     corpus, text = _read(paths, content, val, text, start, cache_dir, stdin, characters=only_text)
@@ -292,23 +293,6 @@ def _stored_sources(corpus: Corpus, train: TrainingSettings) -> tuple[Source, ..
         else dataclasses.replace(source, path=f"{parent}/{source.path}")
         for source, parent in zip(stored, parents, strict=True)
     )
-
-
-def _check_items(text: TextConfig, train: TrainConfig) -> None:
-    """Raise ConfigError where a setting makes no sense for a text of items."""
-    if not (train.items or train.predict or train.prompted):
-        return
-    option = "--lines" if train.lines else "--items"
-    if train.predict or train.prompted:
-        option = f"--predict {train.predict}" if train.predict else "--prompted"
-    if train.predict and text.unit == "byte":
-        raise ConfigError(f"--unit byte and {option} do not go together: labels are of characters")
-    if train.reset is not None:
-        raise ConfigError(
-            f"--reset and {option} do not go together: every item begins from a zero state"
-        )
-    if text.unit == "char" and text.newlines == "keep":
-        raise ConfigError(f"--newlines keep and {option} do not go together: a line ends with LF")
 
 
 def _read(

@@ -89,6 +89,8 @@ def command(
             f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named: "
             "the run's own text is read as it was in training"
         )
+    if columns is not None and not files:
+        raise ConfigError("--columns says how to read a FILE, and none is named: leave it out")
     machine, device = pick(MachineConfig, settings), pick(DeviceConfig, settings)
     device.beside(machine.threads)  # refuses both
     from charrnn.api.loading import load
@@ -96,6 +98,14 @@ def command(
 
     trained = load(model)
     say(f"model: {trained.path}", dim=True)
+    labels = trained.checkpoint.labels
+    if columns is not None and not labels:
+        raise ConfigError("--columns needs a model of labels, and this one predicts text")
+    if labels and forms and not as_json:
+        raise ConfigError(
+            f"{forms[0]} is of models of text, and this one predicts "
+            f"{trained.checkpoint.settings.predict}: leave it out"
+        )
     evaluation = trained.evaluate(
         files or [],
         baselines=baselines,
@@ -107,14 +117,7 @@ def command(
     )
     for notice in evaluation.notices:
         say(f"notice: {notice}")
-    if columns is not None and not isinstance(evaluation, LabelEvaluation):
-        raise ConfigError("--columns needs a model of labels, and this one predicts text")
     if isinstance(evaluation, LabelEvaluation):
-        if forms and not as_json:
-            raise ConfigError(
-                f"{forms[0]} is of models of text, and this one predicts {evaluation.predict}: "
-                "leave it out"
-            )
         if as_json:
             write_json({"model": str(trained.path), **evaluation.to_json()})
         else:

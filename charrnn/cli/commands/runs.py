@@ -94,6 +94,9 @@ def command(
 
     from charrnn.storage.folder import cache_directory
 
+    if clear_cache and (sort or as_json):
+        option = "--sort" if sort else "--json"
+        raise ConfigError(f"--clear-cache lists nothing, so {option} has nothing to do: give one")
     if clear_cache:
         from charrnn.text import remove_cache
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charrnn.cli.options import MachineConfig, Model, choice, takes
-from charrnn.cli.show.console import is_terminal, say, write, write_json
+from charrnn.cli.show.console import is_muted, is_terminal, say, write, write_json
 from charrnn.cli.show.copied import say_copied
 from charrnn.cli.show.words import listing, shortened
 from charrnn.config import DeviceConfig, SampleConfig, pick
@@ -120,6 +120,10 @@ def command(
             f"--unknown {unknown} is of the characters of --seed or --prompt, and there is neither"
         )
     unknown = unknown or "error"
+    if raw and as_json:
+        raise ConfigError("--raw is of text on a terminal, and --json escapes it: leave one out")
+    if copied and is_muted() and not as_json:
+        raise ConfigError("--copied is said on stderr, where --quiet says nothing: give --json too")
     if seed == "-":
         seed = _read_seed()
     import numpy as np

@@ -129,7 +129,17 @@ def command(
         files, first = named_model(files or [], None)
         model = [] if first is None else [first]
     names = [*dict.fromkeys(model)]
-    _check(files or [], text or [], wanted, reading, flush=flush, several=len(names) > 1)
+    machine = pick(MachineConfig, settings)
+    threads = machine.threads
+    _check(
+        files or [],
+        text or [],
+        wanted,
+        reading,
+        flush=flush,
+        threads=threads,
+        several=len(names) > 1,
+    )
     from charrnn.cli.show.rows import RowWriter
     from charrnn.evaluation.lines.models import Models
     from charrnn.storage.folder import open_model
@@ -139,8 +149,8 @@ def command(
     leading = opened[0][1]
     for path, _ in opened:
         say(f"model: {path}", dim=True)
-    threads = 1 if flush else pick(MachineConfig, settings).count
-    with Models(checkpoints, context=context or "", counts=counts, threads=threads) as models:
+    count = 1 if flush else machine.count
+    with Models(checkpoints, context=context or "", counts=counts, threads=count) as models:
         if flush and not models.division.is_lines:
             raise ConfigError("--flush is for lines, and this model scores items: leave it out")
         for notice in models.notices:
@@ -188,6 +198,7 @@ def _check(
     reading: dict[str, Any],
     *,
     flush: bool,
+    threads: int | None,
     several: bool,
 ) -> None:
     """Refuse what makes no sense together."""
@@ -205,6 +216,10 @@ def _check(
         raise ConfigError("- is scored alone: leave out the other files")
     if flush and list(files) != [STDIN]:
         raise ConfigError("--flush is of what arrives: give - in place of a FILE")
+    if flush and threads is not None:
+        raise ConfigError(
+            "--flush scores lines one by one, without --threads: leave one of them out"
+        )
     if flush:
         order = "--top" if wanted.top else "--rank" if wanted.rank else ""
         if order or wanted.unit == "file":
