@@ -31,7 +31,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts to score; without one, the held-out part of the run's own corpus.",
+            help="Texts to score; without one, the held-out part of the run's own corpus. A run's "
+            "name before them is the same as --model.",
             show_default=False,
         ),
     ] = None,

@@ -30,7 +30,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts, one a line; - is stdin.",
+            help="Texts, one a line; - is stdin. A run's name before them is the same as --model.",
             show_default=False,
         ),
     ] = None,

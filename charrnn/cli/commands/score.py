@@ -53,7 +53,10 @@ def command(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE", help="Texts, a row for each line; - is stdin.", show_default=False
+            metavar="FILE",
+            help="Texts, a row for each line; - is stdin. A run's name before them is the same as "
+            "--model.",
+            show_default=False,
         ),
     ] = None,
     *,
