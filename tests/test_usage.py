@@ -17,6 +17,15 @@ def refused(*words):
     return done.stderr.removeprefix("error: ").strip()
 
 
+def failed(*words):
+    """Run a command that must fail in one line; return what follows ``error: ``."""
+    done = run(*words)
+    assert done.exit_code == 1, done.output
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("error: ").strip()
+
+
 def options_of(command):
     params = [param for param in load_command(command).params if param.param_type_name == "option"]
     return {option for param in params for option in (*param.opts, *param.secondary_opts)}
@@ -190,6 +199,16 @@ def test_a_run_where_it_cannot_be_names_the_right_option(mine, words, said):
     assert refused(*words.split()).startswith(said)
 
 
+@pytest.mark.parametrize(
+    "words", ["sample corpsu", "info corpsu", "eval --model corpsu", "train --resume corpsu"]
+)
+def test_a_misspelled_run_is_named(mine, words):
+    assert failed(*words.split()).endswith("; did you mean corpus?")
+    assert failed(*words.replace("corpsu", "x").split()).endswith(
+        "; charrnn runs lists what is here"
+    )
+
+
 # --quiet
 
 
@@ -220,15 +239,6 @@ def test_quiet_says_errors(mine):
 
 
 # What is no text
-
-
-def failed(*words):
-    """Run a command that must fail in one line; return what follows ``error: ``."""
-    done = run(*words)
-    assert done.exit_code == 1, done.output
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("error: ").strip()
 
 
 ZIPPED = b"PK\x03\x04" + bytes(26)

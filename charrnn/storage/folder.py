@@ -4,6 +4,7 @@ import contextlib
 import re
 from pathlib import Path
 
+from charrnn.config.similar import did_you_mean
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.storage.log import LOG
@@ -115,7 +116,18 @@ def find_model(model: str | Path | None) -> Path:
                 raise RunError(f"{candidate} holds no {BEST}: {advice}")
             if candidate.is_file():
                 return candidate
-    raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")
+    raise RunError(f"{model} is neither a checkpoint nor a run{_advice(str(model))}")
+
+
+def _advice(name: str) -> str:
+    """Return what to do about a name that no run has, as the rest of a sentence."""
+    near = did_you_mean(name, [directory.name for directory in run_directories()])
+    return near or "; charrnn runs lists what is here"
+
+
+def no_run(name: str | Path) -> RunError:
+    """Return the error of a name that is to be that of a run and is not."""
+    return RunError(f"{name} is no run{_advice(str(name))}")
 
 
 def open_model(model: str | Path | None = None) -> tuple[Path, Checkpoint]:

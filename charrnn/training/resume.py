@@ -88,7 +88,7 @@ def resume(
     if not path.is_dir() and (runs.RUNS / path).is_dir():
         path = runs.RUNS / path
     if not path.is_dir():
-        raise RunError(f"{directory} is no run; charrnn runs lists what is here")
+        raise runs.no_run(directory)
     lock = RunLock(path)
     try:
         last = runs.load_last(path)
