@@ -3,8 +3,8 @@
 import pytest
 from test_cli import TEXT, here, run, trained  # noqa: F401
 
-from charrnn.cli import other_names
 from charrnn.cli.app import COMMANDS, load_command
+from charrnn.config import other_names
 from charrnn.config.similar import similar
 
 

@@ -1,11 +1,12 @@
 """What is wrong with the words of a command, and what was probably meant."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli import other_names
+from charrnn.config import other_names
+from charrnn.config.other_names import ours
 from charrnn.config.similar import similar
 
 EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", re.DOTALL)
@@ -30,7 +31,7 @@ def usage_message(error: Any) -> str:
 
 def unknown_command(name: str, known: Iterable[str]) -> str:
     """Return what to say of a command that there is not."""
-    meant = _by_other_names(name, other_names.COMMANDS) or similar(name, known, TYPO)
+    meant = ours(name, other_names.COMMANDS) or similar(name, known, TYPO)
     hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
     if not meant and Path(name).exists():
         hint = f"; did you mean charrnn train {name}?"
@@ -46,7 +47,7 @@ def _meant(name: str, ctx: Any) -> str:
         str(param.metavar)
         for param in ctx.command.params
         if param.param_type_name == "argument"
-        and any(word in str(param.metavar) for word in _by_other_names(name, other_names.ARGUMENTS))
+        and any(word in str(param.metavar) for word in ours(name, other_names.ARGUMENTS))
     ]
     if forms:
         return f"; name it without an option, {ctx.command_path} {forms[0]}"
@@ -78,20 +79,9 @@ def _alike(name: str, options: list[str], *, guess: bool = True) -> list[str]:
     bare = name.lstrip("-").lower().replace("_", "-")
     if f"--{bare}" in options:
         return [f"--{bare}"]
-    elsewhere = {
-        option: names
-        for option, names in other_names.OPTIONS.items()
-        if option.split()[0] in options
-    }
-    if found := _by_other_names(bare, elsewhere):
-        return found[:3]
+    if found := ours(bare, known=options):
+        return found
     if not guess or len(bare) < 2:
         return []
     found = similar(bare, [option[2:] for option in options], TYPO)
     return [f"--{option}" for option in found]
-
-
-def _by_other_names(name: str, table: Mapping[str, str]) -> list[str]:
-    """Return what has this name elsewhere."""
-    bare = name.lstrip("-").lower().replace("_", "-")
-    return [ours for ours, names in table.items() if bare in names.split()]

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, get_type_hints
 
-from charrnn.config.fields import Settings
+from charrnn.config.fields import Settings, option_name
+from charrnn.config.other_names import ours
 from charrnn.config.similar import similar
 from charrnn.errors import ConfigError
 
@@ -70,7 +71,9 @@ def check_names(function: Callable[..., Any], settings: Mapping[str, Any]) -> No
     known = [*inspect.signature(function).parameters]
     for name in settings:
         if name not in known:
-            found = similar(name, known)
+            fields_of = {option_name(field): field for field in known}
+            found = [fields_of[option.split()[0]] for option in ours(name, known=fields_of)]
+            found = found or similar(name, known)
             advice = f"did you mean {found[0]}?" if found else "its help lists what it takes"
             raise ConfigError(f"{function.__name__} has no setting {name!r}: {advice}")
 

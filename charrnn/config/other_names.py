@@ -1,5 +1,7 @@
 """What other programs call the options of charrnn: char-rnn, torch-rnn, nanoGPT, fastText, ..."""
 
+from collections.abc import Iterable, Mapping
+
 OPTIONS = {
     "--learning-rate": "lr alpha learn-rate step-size base-lr",
     "--hidden-size": "rnn-size rnn-hidden hidden-dim hidden-units num-hidden nhid n-hidden n-embd "
@@ -104,3 +106,24 @@ COMMANDS = {
     "bench": "benchmark speed profile time",
 }
 """The same for the commands."""
+
+
+def ours(name: str, table: Mapping[str, str] = OPTIONS, known: Iterable[str] = ()) -> list[str]:
+    """Return what has a name elsewhere, at most three.
+
+    Parameters
+    ----------
+    name : str
+        With or without hyphens before it; an underscore is a hyphen.
+    table : mapping of str to str
+        One of those above.
+    known : iterable of str
+        Options, if only these are meant.
+    """
+    bare = name.lstrip("-").lower().replace("_", "-")
+    options = set(known)
+    return [
+        option
+        for option, names in table.items()
+        if bare in names.split() and (not options or option.split()[0] in options)
+    ][:3]
