@@ -288,8 +288,6 @@ REFUSED: dict[str, dict[str, str]] = {
         "--split-key": "--resume, --val",
         "--validations": "--resume",
         "--val-characters": "--resume",
-        "--patience": "--resume",
-        "--save-every": "--resume",
         "--random-seed": "--resume",
         "--device": "--threads",
         "--precision": "--threads",

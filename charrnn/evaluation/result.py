@@ -85,7 +85,11 @@ class Evaluation(Cost):
         """What the baselines say of the model, in a sentence; empty without them."""
         if not self.baselines:
             return ""
-        more: dict[str, Any] = {"shared": self.overlap or 0.0, "longer_helps": self.longer_helps}
+        more: dict[str, Any] = {
+            "shared": self.overlap or 0.0,
+            "longer_helps": self.longer_helps,
+            "adapts": self.static is not None,
+        }
         words = against(self.nats_per_char, self.baselines, **more)
         if self.static is None:
             return words

@@ -9,6 +9,7 @@ import typer
 
 from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
+from charrnn.cli.show.outputs import Outputs, Unit
 from charrnn.config import TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.text.sources import STDIN, show_path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Corpus
 
-Unit = Literal["line", "word", "char", "file"]
 Strange = Literal["both", "line", "character"]
 
 
@@ -322,7 +322,7 @@ def _write(
     writer: "RowWriter", models: "Models", scored: Iterable[list["Scored"]], wanted: Wanted
 ) -> None:
     """Write rows in the order that is asked for."""
-    outputs = _Outputs(models, wanted.unit, with_cells=writer.draws)
+    outputs = Outputs(models, wanted.unit, with_cells=writer.draws)
     if wanted.top is None and not wanted.rank:
         for block in scored:
             writer.write([output for one in block for output in outputs.of(one)])
@@ -349,53 +349,3 @@ def _write(
     for strange in strangest:
         why = strange.why if wanted.by == "both" else ""
         writer.write([output._replace(why=why) for output in outputs.of(strange.row)])
-
-
-class _Outputs:
-    """Makes of a scored row what is written of it: itself, its words or its characters.
-
-    Parameters
-    ----------
-    models : Models
-    unit : str
-        What is written.
-    with_cells : bool
-        Whether a whole row has what each of its characters costs.
-    """
-
-    def __init__(self, models: "Models", unit: Unit, *, with_cells: bool) -> None:
-        self._division, self._unit, self._with_cells = models.division, unit, with_cells
-
-    def of(self, scored: "Scored") -> Iterator["Output"]:
-        """Yield what is written of a row."""
-        from charrnn.cli.show.rows import Output
-        from charrnn.evaluation.lines.models import Figures
-        from charrnn.evaluation.lines.parts import characters, words
-
-        row, score, vocabulary = scored.row, scored.score, self._division.vocabulary
-        if self._unit in ("line", "file") or score is None:
-            cells = self._cells(scored) if self._with_cells else ()
-            yield Output(scored.text, scored.figures, row.number, row.source, cells=cells)
-            return
-        end = self._division.task.end
-        parts = characters(vocabulary, score)
-        if self._unit == "word":
-            parts = words(vocabulary, score, end)
-        for part in parts:
-            figures = (Figures(part.nats, part.symbols, part.unknown),)
-            yield Output(part.text, figures, row.number, row.source, part.column)
-
-    def _cells(self, scored: "Scored") -> list[Any]:
-        """Return the characters of a row for a heat map: the prompt costs nothing."""
-        from charrnn.evaluation.lines.parts import cells, text_of
-        from charrnn.views.heat import Cell
-
-        score, vocabulary = scored.score, self._division.vocabulary
-        if score is None:
-            return []
-        size = len(score.codes) - (
-            len(score.codes) > 0 and score.codes[-1] == self._division.task.end
-        )
-        prompt = text_of(vocabulary, score.prompt)
-        shown = cells(vocabulary, score.codes[:size], score.nats[:size], score.known[:size])
-        return [*(Cell(character, 0.0) for character in prompt), *shown]

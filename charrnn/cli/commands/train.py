@@ -13,7 +13,7 @@ import typer
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, takes
 from charrnn.cli.show.console import is_muted, is_terminal, say, write_json
-from charrnn.cli.show.words import command_line, count, duration, loss, percent, scored_unit, short
+from charrnn.cli.show.words import command_line, count, duration, loss, scored_unit, short
 from charrnn.cli.signals import StopSignals
 from charrnn.config import (
     DeviceConfig,
@@ -25,6 +25,7 @@ from charrnn.config import (
     pick,
 )
 from charrnn.errors import ConfigError
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.cli.show.progress import Display
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from charrnn.training.run import Run
 
 LENGTHS = ("epochs", "steps", "minutes")
+CHANGEABLE = ("save_every", "patience")
+"""Settings that a resumed run may have another value of: no step of it follows from them."""
 MOST_NAMED = 3
 """Files that a next step names."""
 SPEED_SECONDS = 3.0
@@ -57,8 +60,9 @@ def command(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Resume this run; --steps, --epochs or --minutes set a new total length.  "
-            "CORPUS says where its text is, if that was moved.",
+            help="Resume this run; --steps, --epochs or --minutes set a new total length, and "
+            "--save-every and --patience may change.  CORPUS says where its text is, if that was "
+            "moved.",
         ),
     ] = None,
     val: Annotated[
@@ -154,17 +158,18 @@ def _resume(
         setting
         for group in (TextConfig, ModelConfig, TrainConfig)
         for setting in given(group, settings)
-        if setting not in LENGTHS
+        if setting not in (*LENGTHS, *CHANGEABLE)
     ]
     if asked:
         raise ConfigError(
             f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
-    length = pick(TrainConfig, settings)
+    length, train = pick(TrainConfig, settings), given(TrainConfig, settings)
+    changed = {setting: train[setting] for setting in CHANGEABLE if setting in train}
     from charrnn.training.resume import resume
 
-    return resume(name, corpus=corpus, length=length, threads=threads, device=device)
+    return resume(name, corpus=corpus, length=length, threads=threads, device=device, **changed)
 
 
 def _show_plan(run: "Run", as_json: bool) -> None:
@@ -186,10 +191,11 @@ def _train(run: "Run", as_json: bool) -> None:
     live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not is_muted()
     with StopSignals(run.stop) as signals:
         try:
-            events = run.train(samples=live)
+            events = run.train(samples=True)
             next(events)  # the run has its folder now
             say(f"run     {run.directory}")
-            with (LiveDisplay if live else LineDisplay)(run.plan.train.steps or None) as display:
+            train, kind = run.plan.train, LiveDisplay if live else LineDisplay
+            with kind(train.steps or None, drawn=not train.predict) as display:
                 if run.directory is not None and isinstance(display, LiveDisplay):
                     display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
