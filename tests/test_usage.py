@@ -321,3 +321,11 @@ def test_a_run_that_is_resumed_says_why_it_is_on_the_cpu(mine):
     assert run("train", "text", *words).exit_code == 0
     said = run("train", "--resume", "run", "--steps", "4", "--device", "auto").stderr
     assert "device      CPU: as for every run of steps; --device cuda takes a GPU\n" in said
+
+
+def test_patience_is_refused_where_a_run_holds_nothing_out(mine):
+    words = ["--steps", "2", "--hidden-size", "4", "--threads", "1", "--val-fraction", "0"]
+    assert run("train", "text", *words, "--out", "run").exit_code == 0
+    said = failed("train", "--resume", "run", "--steps", "3", "--patience", "3")
+    assert said == "--patience 3 is of what is held out, and run holds nothing out: leave it out"
+    assert run("train", "--resume", "run", "--steps", "3", "--patience", "0").exit_code == 0

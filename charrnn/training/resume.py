@@ -120,6 +120,11 @@ def resume(
         per_pass = task.steps_per_pass(sides.learned, last.settings)
         if save_every is not None:
             last.settings = replace(last.settings, save_every=save_every)
+        if patience and not last.held_out:
+            raise RunError(
+                f"--patience {patience} is of what is held out, and {path} holds nothing out: "
+                "leave it out"
+            )
         if patience is not None:
             last.settings = replace(last.settings, patience=patience)
         train = _new_length(last, length, per_pass, path)
