@@ -19,7 +19,7 @@ class Placed(Real):
 
     def __init__(self, comm, machine=None):
         machine = MACHINES[comm.Get_rank()]
-        alike._processor = lambda: f"Machine {machine}"
+        alike.processor_name = lambda: f"Machine {machine}"
         super().__init__(comm, machine)
 
 

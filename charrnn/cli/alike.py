@@ -4,10 +4,7 @@ import pickle
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from platform import processor
 from socket import gethostname
 
 import numpy as np
@@ -15,6 +12,7 @@ import numpy as np
 from charrnn import __version__
 from charrnn.backend.products import blas_kernel
 from charrnn.parallel.ranks import Ranks
+from charrnn.system.machine import processor_name
 
 MOST_NAMED = 4
 """Kinds of processors that a notice names."""
@@ -54,7 +52,7 @@ class Facts:
                 "byte order": sys.byteorder,
             },
             arguments=tuple(arguments),
-            kind=f"{_processor()} ({blas_kernel()} kernels)",
+            kind=f"{processor_name()} ({blas_kernel()} kernels)",
         )
 
 
@@ -112,12 +110,3 @@ def check_alike(ranks: Ranks, arguments: Sequence[str]) -> str:
         if notice := mixed_processors(facts):
             ranks.notices.append(notice)
     return ranks.broadcast(wrong.encode()).decode()
-
-
-def _processor() -> str:
-    """Return the name of this machine's processor."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return processor() or "unknown"
