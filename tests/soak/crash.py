@@ -36,20 +36,19 @@ TAGGED = "".join(
     for word in TEXT.replace(",", "").split()
 )
 TEXTS = {"label": LABELLED, "tags": TAGGED, "prompted": ANSWERS, "": TEXT}
-COMMON = (
-    "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --validations 30 "
-    "--max-epochs 0"
-)
+COMMON = "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --max-epochs 0"
+VALIDATED = "--validations 30"
 SETTINGS = [
-    "--cell lstm --hidden-size 64 --threads 2 --optimizer adamw",
-    "--cell gru --hidden-size 48 --threads 2 --dropout 0.2 --optimizer momentum",
-    "--cell rnn --hidden-size 96 --threads 1 --schedule plateau --patience 3 --learning-rate 0.02",
+    f"{VALIDATED} --cell lstm --hidden-size 64 --threads 2 --optimizer adamw",
+    f"{VALIDATED} --cell gru --hidden-size 48 --threads 2 --dropout 0.2 --optimizer momentum",
+    f"{VALIDATED} --cell rnn --hidden-size 96 --threads 1 --schedule plateau --patience 3 "
+    "--learning-rate 0.02",
     "--cell lstm --hidden-size 32 --threads 2 --val-fraction 0 --max-grad-norm 0",
-    "--predict spaces --hidden-size 16 --members 1 --threads 2",
-    "--predict label --hidden-size 32 --members 2 --threads 2 --counts",
-    "--predict tags --hidden-size 16 --members 1 --threads 2",
-    "--prompted --hidden-size 32 --threads 2",
-    "--counts --hidden-size 32 --threads 2",
+    f"{VALIDATED} --predict spaces --hidden-size 16 --members 1 --threads 2",
+    f"{VALIDATED} --predict label --hidden-size 32 --members 2 --threads 2 --counts",
+    f"{VALIDATED} --predict tags --hidden-size 16 --members 1 --threads 2",
+    f"{VALIDATED} --prompted --hidden-size 32 --threads 2",
+    f"{VALIDATED} --counts --hidden-size 32 --threads 2",
 ]
 KILLS_PER_RUN = 8
 PATIENCE = 1.2

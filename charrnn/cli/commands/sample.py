@@ -1,21 +1,21 @@
 """``charrnn sample``: text drawn from a model."""
 
 import sys
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
 from math import log
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
-from charrnn.cli.show.console import is_terminal, say, write, write_json
+from charrnn.cli.options import MachineConfig, Model, choice, takes
+from charrnn.cli.show.console import is_muted, say, write, write_json
 from charrnn.cli.show.copied import say_copied
+from charrnn.cli.show.drawn import Output, collected, write_objects, write_samples
 from charrnn.cli.show.words import listing, shortened
-from charrnn.config import DeviceConfig, SampleConfig
+from charrnn.config import DeviceConfig, SampleConfig, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.verdict import of_model
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from charrnn.evaluation.verbatim import Copied
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Vocabulary
+
+UnknownChoice = Literal["error", "skip"]
 
 
 @takes(
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
     defaults={DeviceConfig: "cpu"},
 )
 def command(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="A run's name or folder, or an .npz; the same as --model.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     seed: Annotated[
         str,
@@ -52,7 +62,16 @@ def command(
             "question.",
         ),
     ] = None,
-    unknown: Unknown = "error",
+    unknown: Annotated[
+        UnknownChoice | None,
+        typer.Option(
+            parser=choice("--unknown", UnknownChoice),
+            metavar="error|skip",
+            help="Characters of --seed or --prompt that the model does not know: an error that "
+            "names them, or left out.  [default: error]",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
@@ -90,9 +109,21 @@ def command(
     What of 100 samples is copied: charrnn sample -n 100 --copied
     Many samples on a GPU: charrnn sample -n 1000 --device cuda
     """
+    if run is not None and model is not None:
+        raise ConfigError(f"{run} and --model {model} both name the model: give one of them")
+    model = run if model is None else model
     config = pick(SampleConfig, settings)
     threads = pick(MachineConfig, settings).threads
     device = pick(DeviceConfig, settings).beside(threads)
+    if unknown is not None and not seed and not prompt:
+        raise ConfigError(
+            f"--unknown {unknown} is of the characters of --seed or --prompt, and there is neither"
+        )
+    unknown = unknown or "error"
+    if raw and as_json:
+        raise ConfigError("--raw is of text on a terminal, and --json escapes it: leave one out")
+    if copied and is_muted() and not as_json:
+        raise ConfigError("--copied is said on stderr, where --quiet says nothing: give --json too")
     if seed == "-":
         seed = _read_seed()
     import numpy as np
@@ -150,16 +181,16 @@ def command(
     if as_json:
         logs = np.zeros(config.num_samples)
         pieces = generate(network, vocabulary, config, log_probabilities=logs, **options)
-        texts = _collected(pieces, config.num_samples)
+        texts = collected(pieces, config.num_samples)
         rows = [
             {"sample": number, "seed": seed, "text": text, "log_probability": log}
             for number, (text, log) in enumerate(zip(texts, logs.tolist(), strict=True), 1)
         ]
-        _write_objects(rows, comparing.of(texts, seeded=False) if comparing else None)
+        write_objects(rows, comparing.of(texts, seeded=False) if comparing else None)
         return
     pieces = generate(network, vocabulary, config, **options)
     joined = vocabulary.normalize == "nfd"
-    texts = _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+    texts = write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
     if comparing and (found := comparing.of(texts, seeded=False)):
         say_copied(found)
 
@@ -232,7 +263,7 @@ def _write_items(
         found = comparing.of([item.text for item in drawn], seeded=True)
         if as_json:
             rows = [{"sample": number, **asdict(item)} for number, item in enumerate(drawn, 1)]
-            _write_objects(rows, found)
+            write_objects(rows, found)
         elif found:
             say_copied(found)
     if known is not None:
@@ -267,54 +298,6 @@ def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
         say(f"notice: no prompt of the text is {shortened(prompt)!r}: {hint}")
 
 
-class Output:
-    """Writes samples, each after its seed.
-
-    Parameters
-    ----------
-    seed : str
-        The text that each begins with.
-    raw : bool
-        Whether a terminal gets control characters as they are.
-    joined : bool
-        Whether the first character drawn may complete the last one of the seed, as a final
-        consonant does a Korean syllable.
-    """
-
-    def __init__(self, seed: str, *, raw: bool, joined: bool) -> None:
-        self._raw, self._held, self._last = raw, "", "\n"
-        self._seed, self._waiting = seed, ""
-        if joined and seed:
-            seed = unicodedata.normalize("NFC", seed)
-            self._seed, self._waiting = seed[:-1], seed[-1]
-
-    def begin(self, number: int | None) -> None:
-        """Begin a sample, under a heading if it has a number."""
-        if number is not None:
-            self.end()
-            self._write(f"--- sample {number} ---\n")
-        self._write(self._seed)
-        self._held = self._waiting
-
-    def write(self, text: str) -> None:
-        """Write what was drawn next."""
-        if self._held:
-            text, self._held = unicodedata.normalize("NFC", self._held + text), ""
-        self._write(text)
-
-    def end(self, line: bool = True) -> None:
-        """Write what is left of a sample and, if ``line``, a line end where there is none."""
-        self._write(self._held)
-        self._held = ""
-        if line and not self._last.endswith("\n"):
-            self._write("\n")
-
-    def _write(self, text: str) -> None:
-        if text:
-            write(text, raw=self._raw)
-            self._last = text
-
-
 def _read_seed() -> str:
     if sys.stdin is None:
         raise ConfigError("--seed - reads the text from stdin, which is closed")
@@ -323,50 +306,6 @@ def _read_seed() -> str:
     except UnicodeDecodeError as error:
         raise CorpusError(f"stdin: byte {error.start:,} is not UTF-8: convert the seed") from None
     return text.removesuffix("\n").removesuffix("\r")
-
-
-def _collected(pieces: Iterable[tuple[int, str]], number: int) -> list[str]:
-    """Return the samples whose pieces these are."""
-    texts: list[list[str]] = [[] for _ in range(number)]
-    for i, text in pieces:
-        texts[i].append(text)
-    return ["".join(parts) for parts in texts]
-
-
-def _write_objects(rows: Sequence[dict[str, Any]], copied: "Copied | None") -> None:
-    """Write samples as JSON objects, with what was copied, and then a summary of that."""
-    if copied is None:
-        for row in rows:
-            write_json(row)
-        return
-    for row, figures in zip(rows, copied.texts, strict=True):
-        write_json({**row, "copied": figures.to_json()})
-    whole = copied.to_json()
-    write_json({"summary": {"samples": whole["all"], "held_out": whole["held_out"]}})
-
-
-def _write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Output) -> list[str]:
-    """Write the first sample as it is drawn, and then the others, which were drawn beside it.
-
-    Returns
-    -------
-    list of str
-        All of them, without the seed.
-    """
-    first: list[str] = []
-    others: list[list[str]] = [[] for _ in range(1, number)]
-    output.begin(1 if number > 1 else None)
-    for i, text in pieces:
-        if i == 0:
-            first.append(text)
-            output.write(text)
-        else:
-            others[i - 1].append(text)
-    for i, parts in enumerate(others):
-        output.begin(i + 2)
-        output.write("".join(parts))
-    output.end(line=number > 1 or is_terminal(sys.stdout))
-    return ["".join(parts) for parts in (first, *others)]
 
 
 def _known_part(vocabulary: "Vocabulary", seed: str, ids: "Ids") -> str:
