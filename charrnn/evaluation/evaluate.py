@@ -97,10 +97,18 @@ def evaluate_checkpoint(
         model = checkpoint.with_counts(network)
     _check(checkpoint, config, paths, corpus, text)
     if corpus is not None:
-        scored = given_text(checkpoint, corpus, config.unknown, cache_dir=cache_dir)
+        scored = given_text(
+            checkpoint, corpus, config.unknown, context=config.context or "", cache_dir=cache_dir
+        )
     elif paths:
         scored = named_text(
-            checkpoint, paths, config.unknown, text=text or {}, stdin=stdin, cache_dir=cache_dir
+            checkpoint,
+            paths,
+            config.unknown,
+            text=text or {},
+            context=config.context or "",
+            stdin=stdin,
+            cache_dir=cache_dir,
         )
     else:
         scored = own_held_out_text(checkpoint, config.unknown, cache_dir)
@@ -137,6 +145,7 @@ def evaluate_checkpoint(
         unigram_nats=None if unigram is None else unigram / scored.characters,
         network_nats=None if alone is None else alone + extra,
         static_nats=None if cost.static is None else cost.static + extra,
+        per=vocabulary.noun,
         baselines=rows,
         longer_helps=not _is_trained_enough(checkpoint),
         notices=(*scored.notices, *(_left_out(checkpoint, scored, rows) if baselines else ())),
@@ -155,6 +164,11 @@ def _check(
         raise ConfigError(
             "this model was trained on items: each is scored from a zero state, and no option "
             "changes that"
+        )
+    if config.context and corpus is None and not paths:
+        raise ConfigError(
+            "--context is what a text that is named follows on, and the held-out part follows on "
+            "its training part: name a FILE, or leave it out"
         )
     if corpus is not None and (paths or text):
         raise ConfigError(
@@ -228,6 +242,7 @@ def _opponents(
         whole=None if text.prompted else text.counted,
         size=(text.characters, text.num_bytes(vocabulary)),
         only_read=_only_read(checkpoint, text),
+        before=vocabulary.symbols[text.before],
         adapting=_may_adapt(checkpoint, text),
     )
 

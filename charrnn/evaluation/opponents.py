@@ -34,6 +34,7 @@ def opponents(
     whole: Codes | None = None,
     size: tuple[int, int] | None = None,
     only_read: NDArray[np.bool_] | None = None,
+    before: Codes | None = None,
     adapting: bool = False,
 ) -> tuple[Opponent, ...]:
     """Score a text with every opponent, the best first.
@@ -55,6 +56,8 @@ def opponents(
     only_read : (m,) bool array, optional
         Which symbols are context alone: the counting opponents read and do not score them, which
         compressors cannot do.
+    before : (b,) int array, optional
+        What precedes the text and costs nothing; not where ``only_read`` is given.
     adapting : bool
         Whether counts that grow with the text are among them: they take about a second for every
         10,000 characters and for every 300,000 of the training part.
@@ -70,6 +73,11 @@ def opponents(
     scored_bytes = text_bytes(whole, vocabulary)
     characters, num_bytes = size or (len(whole), len(scored_bytes))
     predicted = ids if only_read is None else ids[~only_read]
+    context = b""
+    if before is not None and len(before):
+        ids = np.concatenate([vocabulary.encode(before), ids])
+        only_read = np.arange(len(ids)) < len(before)
+        context = text_bytes(before, vocabulary)
     ngram, ngram_nats = best_ngram(train_ids, ids, V, only_read=only_read)
     counting: list[tuple[OpponentKind, str, float]] = [
         ("uniform", "uniform", uniform(V, len(predicted))),
@@ -77,11 +85,12 @@ def opponents(
         ("ngram", ngram, ngram_nats),
     ]
     if adapting:
-        nats = float(adapting_nats(train, ids, vocabulary).sum())
+        nats = float(adapting_nats(train, ids, vocabulary)[len(ids) - len(scored) :].sum())
         counting.append(("adapting", "counts that adapt", nats))
     compressed = {}
-    if only_read is None:
-        compressed = compressed_nats_given(text_bytes(train, vocabulary), scored_bytes)
+    if len(predicted) == len(scored):
+        learned = text_bytes(train, vocabulary) + context
+        compressed = compressed_nats_given(learned, scored_bytes)
     found = [
         *(
             Opponent(nats + unknown_nats, characters, num_bytes, name, kind)

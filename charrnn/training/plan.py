@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
+from charrnn.config.words import with_noun
 from charrnn.data.labels.task import LabelledTask
 from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
@@ -46,6 +47,8 @@ class Plan:
         The workers of the run, and how many there might be.
     resumed_at : int or None
         The step from which it is resumed.
+    noun : str
+        What one of the characters is, as the model reads them: "byte" or "jamo", for example.
     reasons : dict of str to str
         Why each setting that was left out was chosen.
     """
@@ -74,6 +77,7 @@ class Plan:
     threads: int
     threads_allowed: int
     resumed_at: int | None
+    noun: str
     reasons: dict[str, str]
 
     def value(self, setting: str) -> Any:
@@ -103,6 +107,7 @@ def plan_of(
         The step from which it is resumed.
     """
     device, precision = setup.device.place
+    noun = setup.vocabulary.noun
     megabytes = setup.device.megabytes
     if setup.device.gpu is None:
         size = text_bytes(setup.corpus, setup.sides, train=setup.train)
@@ -135,7 +140,8 @@ def plan_of(
         threads=workers,
         threads_allowed=threads,
         resumed_at=resumed_at,
-        reasons=setup.reasons,
+        noun=noun,
+        reasons={name: with_noun(why, noun) for name, why in setup.reasons.items()},
     )
 
 

@@ -1,5 +1,6 @@
 """What came of a run, from what it has measured."""
 
+from charrnn.config.words import with_noun
 from charrnn.evaluation.ngrams import entropy_of, unigram_of_counts
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.training.advice import of_labels, of_run
@@ -31,7 +32,7 @@ def verdict(setup: Setup, plan: Plan, per_pass: float) -> str:
         )
     usual = not setup.reasons or "learning_rate" in setup.reasons
     enough = train.max_epochs if setup.held_out else 0.0
-    return of_run(
+    words = of_run(
         history.rows,
         entropy=entropy_of(task.counts(setup.sides.learned, setup.vocabulary)),
         dropout=plan.model.dropout,
@@ -43,3 +44,4 @@ def verdict(setup: Setup, plan: Plan, per_pass: float) -> str:
         shared=setup.overlap,
         capped=MAX_EPOCHS <= enough <= history.step / per_pass,
     )
+    return with_noun(words, setup.vocabulary.noun)

@@ -130,7 +130,8 @@ def command(
         check_seed(checkpoint, seed)
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
-    if useless := of_model(checkpoint.history.best_nats, uniform=log(len(vocabulary))):
+    best, uniform = checkpoint.history.best_nats, log(len(vocabulary))
+    if useless := of_model(best, uniform=uniform, noun=vocabulary.noun):
         say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)

@@ -137,7 +137,9 @@ def command(
             say(f"notice: {notice}")
         noun = models.division.noun if wanted.unit == "line" else wanted.unit
         source = _Source(leading, files or [], text or [], reading, flush=flush)
-        writer = RowWriter(models.names, noun, files=source.several, as_json=as_json)
+        # Several models are compared per character of the text as it is written.
+        symbol = "character" if len(names) > 1 else leading.vocabulary.noun
+        writer = RowWriter(models.names, noun, symbol=symbol, files=source.several, as_json=as_json)
         if wanted.unit == "file":
             scored: Iterable[list[Scored]] = ([one] for one in models.files(source.corpus))
         else:

@@ -16,6 +16,7 @@ from charrnn.cli.show.console import is_terminal, say, write_json
 from charrnn.cli.show.words import command_line, count, duration, loss, percent, scored_unit, short
 from charrnn.cli.signals import StopSignals
 from charrnn.config import DeviceConfig, ModelConfig, TextConfig, TrainConfig, option_name
+from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -168,13 +169,15 @@ def _train(run: "Run", as_json: bool) -> None:
     from charrnn.storage.log import read_log
 
     say_plan(run)
+    steps = run.plan.train.steps
     live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
     with StopSignals(run.stop) as signals:
         try:
             events = run.train(samples=live)
             next(events)  # the run has its folder now
             say(f"run     {run.directory}")
-            with (LiveDisplay if live else LineDisplay)(run.plan.train.steps or None) as display:
+            shown = (LiveDisplay if live else LineDisplay)(steps or None, run.plan.noun)
+            with shown as display:
                 if run.directory is not None and isinstance(display, LiveDisplay):
                     display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
@@ -229,7 +232,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         _say_of_kept_texts(run)
         _say_resume(run)
         return
-    unit = scored_unit(train.predict)
+    unit = scored_unit(train.predict, run.plan.noun)
     why = "no longer improving" if finished.reason == "no longer improving" else "done"
     say(f"{why}: {steps} in {time}")
     if finished.best_nats is None:
@@ -239,12 +242,12 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         if finished.val_characters < finished.held_out:
             sample = (
                 f", within {short(finished.best_interval)} nats (95 %), on "
-                f"{finished.val_characters:,} of {finished.held_out:,} {unit}s held out"
+                f"{finished.val_characters:,} of {finished.held_out:,} {plural(unit)} held out"
             )
         right = ""
         if finished.best_accuracy is not None:
             by = " by the network alone" if train.ngrams or train.counts else ""
-            right = f", {percent(finished.best_accuracy)} of the {unit}s right{by}"
+            right = f", {percent(finished.best_accuracy)} of the {plural(unit)} right{by}"
         say(f"best validation loss: {loss(finished.best_nats)} per {unit}{sample}{right}")
     _say_of_kept_texts(run)
     say(f"run: {run.directory}")

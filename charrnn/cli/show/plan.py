@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.show.console import say, write, write_table
 from charrnn.cli.show.words import clock, count, long_shape, minutes, scored_unit
+from charrnn.config.words import plural
 
 if TYPE_CHECKING:
     from charrnn.training.plan import Plan
@@ -39,7 +40,7 @@ def say_plan(run: "Run") -> None:
 def write_plan(run: "Run", speed: float) -> None:
     """Print the plan, the speed, the time and the reasons on stdout, the notices on stderr."""
     plan = run.plan
-    rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} characters a second, measured")]
+    rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} {plural(plan.noun)} a second, measured")]
     rows.append(("time", _time_words(plan, speed)))
     write_table((), rows)
     if plan.reasons:
@@ -65,9 +66,9 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     model, train = plan.model, plan.train
     share = plan.held_out / plan.characters if plan.characters else 0
     where = SPLITS.get(train.split_mode, "")
-    learned, held_out = count(plan.train_characters, "character"), "nothing held out"
+    learned, held_out = count(plan.train_characters, plan.noun), "nothing held out"
     if plan.held_out:
-        amount = count(plan.held_out, "character")
+        amount = count(plan.held_out, plan.noun)
         if plan.texts:
             amount, share = count(plan.texts[1], "text"), plan.texts[1] / sum(plan.texts)
         held_out = f"{amount} ({share:.0%}{where}) held out for validation"
@@ -76,14 +77,14 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
     encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""
     batch = (
-        f"{count(train.batch_size, 'item')}, {count(train.seq_len, 'character')} at a time"
+        f"{count(train.batch_size, 'item')}, {count(train.seq_len, plan.noun)} at a time"
         if train.items
-        else f"{count(train.batch_size, 'stream')} x {count(train.seq_len, 'character')}"
+        else f"{count(train.batch_size, 'stream')} x {count(train.seq_len, plan.noun)}"
     )
     return [
         (
             "corpus",
-            f"{_names(plan.sources)}: {count(plan.characters, 'character')}, "
+            f"{_names(plan.sources)}: {count(plan.characters, plan.noun)}, "
             f"{plan.distinct:,} symbols",
         ),
         *([("predicts", _predicted(plan))] if train.predict else []),
@@ -134,10 +135,10 @@ def _mixed_words(plan: "Plan") -> str:
 
 def _validation_words(plan: "Plan") -> str:
     """Say how often and on how much a run validates, and what is not new in that."""
-    unit = scored_unit(plan.train.predict)
-    scored = f"{plan.val_scored:,} of the {plan.held_targets:,} {unit}s held out"
+    units = plural(scored_unit(plan.train.predict, plan.noun))
+    scored = f"{plan.val_scored:,} of the {plan.held_targets:,} {units} held out"
     if plan.val_scored == plan.held_targets:
-        scored = f"all {plan.held_targets:,} {unit}s held out"
+        scored = f"all {plan.held_targets:,} {units} held out"
     share = f", about {plan.validation_share:.1%} of the run" if plan.validation_share else ""
     words = (
         f"{count(plan.validation.validations, 'time')} and after early passes, on {scored}{share}"

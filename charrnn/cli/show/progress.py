@@ -18,6 +18,7 @@ from charrnn.cli.show.console import make_console, say
 from charrnn.cli.show.losses import Curve, draw_losses, shows_braille
 from charrnn.cli.show.text import visible, visible_line
 from charrnn.cli.show.words import clock, loss, percent
+from charrnn.config.words import plural
 from charrnn.training.events import Event, Notice, Progress, Sampled, Validated
 
 SAMPLE_CHARACTERS = 600
@@ -41,12 +42,14 @@ class Display(ABC):
     ----------
     steps : int, optional
         Of the whole run, where its length is not a time.
+    noun : str
+        What a character is called, as the model reads them.
     """
 
     seconds_between: ClassVar[float]
 
-    def __init__(self, steps: int | None) -> None:
-        self._steps = steps
+    def __init__(self, steps: int | None, noun: str = "character") -> None:
+        self._steps, self._nouns = steps, plural(noun)
         self._next = 0.0
         self._progress: Progress | None = None
         self._validated: Validated | None = None
@@ -104,7 +107,7 @@ class LineDisplay(Display):
             f"train {loss(progress.nats)}",
             f"val {_validated(self._validated)}" if self._validated else "",
             f"grad {progress.grad_norm:.2f}",
-            f"{progress.chars_per_second:,.0f} chars/s",
+            f"{progress.chars_per_second:,.0f} {self._nouns.replace('character', 'char')}/s",
             f"{clock(progress.seconds_left)} left",
         ]
         say("  ".join(part for part in parts if part))
@@ -119,8 +122,8 @@ class LiveDisplay(Display):
 
     seconds_between = 0.1
 
-    def __init__(self, steps: int | None) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int | None, noun: str = "character") -> None:
+        super().__init__(steps, noun)
         self._live = Live(console=make_console(stderr=True), auto_refresh=False)
         self._training, self._scores, self._accuracies = Curve(), Curve(), Curve()
         self._size = self._live.console.size
@@ -235,7 +238,7 @@ class LiveDisplay(Display):
             (
                 "validation",
                 _validated(scored) + before if scored is not None else "-",
-                f"{progress.chars_per_second:,.0f} characters a second, "
+                f"{progress.chars_per_second:,.0f} {self._nouns} a second, "
                 f"{progress.overhead:.0%} overhead",
             ),
         ]
