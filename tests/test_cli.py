@@ -404,11 +404,11 @@ def test_several_samples_come_one_after_another(here):
 
 
 def test_a_final_consonant_completes_the_seed():
-    from charrnn.cli.commands.sample import Output
+    from charrnn.cli.show.drawn import Output
 
     written = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charrnn.cli.commands.sample.write", lambda text, raw: written.append(text))
+        patch.setattr("charrnn.cli.show.drawn.write", lambda text, raw: written.append(text))
         output = Output("한가", raw=False, joined=True)
         output.begin(None)
         output.write("\u11a8다")

@@ -238,9 +238,9 @@ class Vocabulary:
         decoder = self.decoder()
         return decoder.decode(ids) + decoder.flush()
 
-    def decoder(self) -> StreamDecoder:
+    def decoder(self, *, raw: bool = False) -> StreamDecoder:
         """Return a decoder for ids that arrive a few at a time."""
-        return StreamDecoder(self)
+        return StreamDecoder(self, raw=raw)
 
     def to_json(self) -> dict[str, Any]:
         """Return the vocabulary as a dict of JSON types; `from_json` is its inverse."""

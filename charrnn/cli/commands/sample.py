@@ -1,10 +1,9 @@
 """``charrnn sample``: text drawn from a model."""
 
 import sys
-import unicodedata
-from collections.abc import Iterable, Sequence
+from base64 import b64encode
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from difflib import get_close_matches
 from math import log
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
-from charrnn.cli.show.console import is_terminal, say, write, write_json
+from charrnn.cli.show.console import say, write, write_json
 from charrnn.cli.show.copied import say_copied
+from charrnn.cli.show.drawn import Output, collected, write_objects, write_samples
 from charrnn.cli.show.words import listing, shortened
 from charrnn.config import DeviceConfig, SampleConfig
 from charrnn.errors import ConfigError, CorpusError
@@ -44,6 +44,10 @@ def command(
             show_default=False,
         ),
     ] = "",
+    seed_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file of it, without its last line end."),
+    ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(
@@ -55,13 +59,19 @@ def command(
     unknown: Unknown = "error",
     model: Model = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
+        bool,
+        typer.Option(
+            "--raw",
+            help="Write what was drawn as it is: control characters to a terminal, and bytes that "
+            "are no UTF-8.",
+        ),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="One JSON object for each sample, one a line, with its log-probability.",
+            help="One JSON object for each sample, one a line, with its log-probability; bytes "
+            "also in base64.",
         ),
     ] = False,
     copied: Annotated[
@@ -93,8 +103,12 @@ def command(
     config = pick(SampleConfig, settings)
     threads = pick(MachineConfig, settings).threads
     device = pick(DeviceConfig, settings).beside(threads)
+    if seed and seed_file is not None:
+        raise ConfigError("--seed and --seed-file both say what to begin with: give one of them")
     if seed == "-":
         seed = _read_seed()
+    if seed_file is not None:
+        seed = _seed_of(seed_file)
     import numpy as np
 
     from charrnn.sampling.drawing import encode_seed, generate
@@ -102,6 +116,7 @@ def command(
     from charrnn.sampling.stopping import check_rules
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
+    from charrnn.text.stream import as_text, raw_bytes
     from charrnn.training.devices import drawing_predictor
 
     path, checkpoint = open_model(model)
@@ -142,6 +157,7 @@ def command(
     if config.counts:
         network = checkpoint.with_counts(network)
     comparing = _Comparing(checkpoint, seed) if copied else None
+    is_bytes = vocabulary.unit == "byte"
     if task.separate:
         options.update(prompt=before, model=network)
         _write_items(
@@ -150,17 +166,22 @@ def command(
         return
     if as_json:
         logs = np.zeros(config.num_samples)
-        pieces = generate(network, vocabulary, config, log_probabilities=logs, **options)
-        texts = _collected(pieces, config.num_samples)
+        options.update(log_probabilities=logs, raw=is_bytes)
+        drawn = collected(generate(network, vocabulary, config, **options), config.num_samples)
+        texts = [as_text(text) for text in drawn] if is_bytes else drawn
         rows = [
             {"sample": number, "seed": seed, "text": text, "log_probability": log}
             for number, (text, log) in enumerate(zip(texts, logs.tolist(), strict=True), 1)
         ]
-        _write_objects(rows, comparing.of(texts, seeded=False) if comparing else None)
+        if is_bytes:
+            data = [b64encode(raw_bytes(text)).decode() for text in drawn]
+            rows = [{**row, "base64": some} for row, some in zip(rows, data, strict=True)]
+        write_objects(rows, comparing.of(texts, seeded=False) if comparing else None)
         return
-    pieces = generate(network, vocabulary, config, **options)
+    pieces = generate(network, vocabulary, config, raw=raw and is_bytes, **options)
     joined = vocabulary.normalize == "nfd"
-    texts = _write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+    texts = write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+    texts = [as_text(text) for text in texts] if is_bytes else texts
     if comparing and (found := comparing.of(texts, seeded=False)):
         say_copied(found)
 
@@ -209,6 +230,7 @@ def _write_items(
     """Write items as they stand in a text that is divided so, and say which of them are new."""
     from charrnn.sampling.items import known_items, sample_items, separator
     from charrnn.storage.folder import cache_directory
+    from charrnn.text.stream import unread
 
     known = None
     try:
@@ -224,16 +246,17 @@ def _write_items(
         drawn.append(item)
         if not as_json:
             mark = separator(checkpoint.settings.items, number)
-            write(f"{mark}{item.text}\n", raw=raw)
+            text = item.text if item.data is None or not raw else unread(item.data)
+            write(f"{mark}{text}\n", raw=raw)
         elif comparing is None:
-            write_json({"sample": number + 1, **asdict(item)})
+            write_json({"sample": number + 1, **item.to_json()})
     new, cut = sum(item.new is True for item in drawn), sum(item.cut for item in drawn)
     old = [item.text for item in drawn if item.new is False]
     if comparing is not None:
         found = comparing.of([item.text for item in drawn], seeded=True)
         if as_json:
-            rows = [{"sample": number, **asdict(item)} for number, item in enumerate(drawn, 1)]
-            _write_objects(rows, found)
+            rows = [{"sample": number, **item.to_json()} for number, item in enumerate(drawn, 1)]
+            write_objects(rows, found)
         elif found:
             say_copied(found)
     if known is not None:
@@ -267,54 +290,6 @@ def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
         say(f"notice: no prompt of the text is {shortened(prompt)!r}: {hint}")
 
 
-class Output:
-    """Writes samples, each after its seed.
-
-    Parameters
-    ----------
-    seed : str
-        The text that each begins with.
-    raw : bool
-        Whether a terminal gets control characters as they are.
-    joined : bool
-        Whether the first character drawn may complete the last one of the seed, as a final
-        consonant does a Korean syllable.
-    """
-
-    def __init__(self, seed: str, *, raw: bool, joined: bool) -> None:
-        self._raw, self._held, self._last = raw, "", "\n"
-        self._seed, self._waiting = seed, ""
-        if joined and seed:
-            seed = unicodedata.normalize("NFC", seed)
-            self._seed, self._waiting = seed[:-1], seed[-1]
-
-    def begin(self, number: int | None) -> None:
-        """Begin a sample, under a heading if it has a number."""
-        if number is not None:
-            self.end()
-            self._write(f"--- sample {number} ---\n")
-        self._write(self._seed)
-        self._held = self._waiting
-
-    def write(self, text: str) -> None:
-        """Write what was drawn next."""
-        if self._held:
-            text, self._held = unicodedata.normalize("NFC", self._held + text), ""
-        self._write(text)
-
-    def end(self, line: bool = True) -> None:
-        """Write what is left of a sample and, if ``line``, a line end where there is none."""
-        self._write(self._held)
-        self._held = ""
-        if line and not self._last.endswith("\n"):
-            self._write("\n")
-
-    def _write(self, text: str) -> None:
-        if text:
-            write(text, raw=self._raw)
-            self._last = text
-
-
 def _read_seed() -> str:
     if sys.stdin is None:
         raise ConfigError("--seed - reads the text from stdin, which is closed")
@@ -325,48 +300,13 @@ def _read_seed() -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _collected(pieces: Iterable[tuple[int, str]], number: int) -> list[str]:
-    """Return the samples whose pieces these are."""
-    texts: list[list[str]] = [[] for _ in range(number)]
-    for i, text in pieces:
-        texts[i].append(text)
-    return ["".join(parts) for parts in texts]
+def _seed_of(path: str) -> str:
+    from charrnn.text import read_corpus
 
-
-def _write_objects(rows: Sequence[dict[str, Any]], copied: "Copied | None") -> None:
-    """Write samples as JSON objects, with what was copied, and then a summary of that."""
-    if copied is None:
-        for row in rows:
-            write_json(row)
-        return
-    for row, figures in zip(rows, copied.texts, strict=True):
-        write_json({**row, "copied": figures.to_json()})
-    whole = copied.to_json()
-    write_json({"summary": {"samples": whole["all"], "held_out": whole["held_out"]}})
-
-
-def _write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Output) -> list[str]:
-    """Write the first sample as it is drawn, and then the others, which were drawn beside it.
-
-    Returns
-    -------
-    list of str
-        All of them, without the seed.
-    """
-    first: list[str] = []
-    others: list[list[str]] = [[] for _ in range(1, number)]
-    output.begin(1 if number > 1 else None)
-    for i, text in pieces:
-        if i == 0:
-            first.append(text)
-            output.write(text)
-        else:
-            others[i - 1].append(text)
-    for i, parts in enumerate(others):
-        output.begin(i + 2)
-        output.write("".join(parts))
-    output.end(line=number > 1 or is_terminal(sys.stdout))
-    return ["".join(parts) for parts in (first, *others)]
+    corpus = read_corpus([path])
+    for notice in corpus.notices:
+        say(f"notice: {notice}")
+    return corpus.text().removesuffix("\n")
 
 
 def _known_part(vocabulary: "Vocabulary", seed: str, ids: "Ids") -> str:

@@ -28,7 +28,7 @@ def write(text: str, *, raw: bool = False) -> None:
     """Write text from a model or a file to stdout at once, without a line end.
 
     On a terminal whatever it might obey is escaped, unless ``raw``; elsewhere it is UTF-8 bytes
-    as they are.
+    as they are. ``raw`` text may have bytes that are no UTF-8, from a raw ``StreamDecoder``.
     """
     stream = sys.stdout
     if stream is None:
@@ -39,7 +39,8 @@ def write(text: str, *, raw: bool = False) -> None:
         stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
     else:
         stream.flush()
-        stream.buffer.write(text.encode("utf-8", "surrogatepass"))
+        errors = "surrogateescape" if raw else "surrogatepass"
+        stream.buffer.write(text.encode("utf-8", errors))
     stream.flush()
 
 
