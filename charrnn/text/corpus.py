@@ -15,6 +15,7 @@ from charrnn.text.decoding import Findings
 from charrnn.text.files import no_text_in
 from charrnn.text.held_out import find_sides, held_out_codes
 from charrnn.text.inputs import Input, spool
+from charrnn.text.pipes import without_pipe
 from charrnn.text.reading import read_file
 from charrnn.text.sources import MEMORY, STDIN, Source, fingerprint, show_path
 
@@ -129,7 +130,7 @@ def read_corpus(
     ----------
     paths : sequence of str or Path
         Files; folders, of which hidden files and what is no text are left out; patterns with
-        `*`, `?`, `[...]` and `**`; "-" for standard input.
+        `*`, `?`, `[...]` and `**`; "-" for standard input, or one pipe.
     held_out : sequence of str or Path
         The same, for what is to be held out: it comes after the rest. No file, and no content,
         may be on both sides.
@@ -165,6 +166,7 @@ def read_corpus(
         encoding=encoding, errors=errors, newlines=newlines, normalize=normalize, unit=unit
     )
     findings = Findings()
+    (paths, held_out), stdin = without_pipe([paths, held_out], stdin)
     learned, held = find_sides(paths, held_out, options.encoding, findings)
     found = [*learned, *held]
     kept = spool(stdin) if STDIN in found else None
