@@ -17,6 +17,7 @@ from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus, Vocabulary, fitting_corpus, fitting_text, read_corpus
 from charrnn.text.choosing import for_characters
 from charrnn.text.codes import LINE_END, Codes
+from charrnn.text.columns import is_table
 from charrnn.text.vocabulary import Ids
 
 Unknown = Literal["error", "skip", "score"]
@@ -160,7 +161,10 @@ def read_named(
     stdin: BinaryIO | None = None,
     cache_dir: Path | None = None,
 ) -> Corpus:
-    """Read files in the form that a model knows; see ``read_for``."""
+    """Read files in the form that a model knows; see ``read_for``.
+
+    Of files with columns that is the one that the model learned, where nothing else is said.
+    """
 
     def read(reading: TextConfig) -> Corpus:
         nonlocal stdin
@@ -168,6 +172,8 @@ def read_named(
         stdin = corpus.stdin or stdin
         return corpus
 
+    if checkpoint.text.column and all(is_table(str(path)) for path in paths):
+        text = {"column": checkpoint.text.column, **text}
     return read_for(checkpoint, read, text)
 
 
@@ -316,11 +322,12 @@ def held_out_text(checkpoint: Checkpoint, own: Corpus, unknown: Unknown) -> Scor
 def read_like(own: TextConfig, given: Mapping[str, Any]) -> TextConfig:
     """Return how to read a text to score: as the corpus of the model, where nothing else is said.
 
-    But a file that is not UTF-8 is read as what it fits, even if those of the corpus all were.
+    But a file that is not UTF-8 is read as what it fits, even if those of the corpus all were; and
+    a column is read only where that is asked for, as most texts have none.
     """
     plain = own.encoding == "utf-8" and own.errors == "strict"
     encoding = "auto" if plain else own.encoding
-    return replace(own, **{"encoding": encoding, **given})
+    return replace(own, **{"encoding": encoding, "column": None, **given})
 
 
 def _has_other_line_ends(codes: Codes, vocabulary: Vocabulary) -> bool:

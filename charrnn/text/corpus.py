@@ -43,6 +43,8 @@ class Corpus:
         Bytes of the files, decompressed but not decoded.
     unit : "char" or "byte"
     normalize : "none", "nfc", "nfd" or "nfkc"
+    column : str, optional
+        That of its files which it is.
     held_out : int
         How many codes at the end come from files that were named to be held out. A corpus that
         is found again does not know it: it is part of the split, which a checkpoint keeps.
@@ -58,6 +60,7 @@ class Corpus:
     file_bytes: int
     unit: Unit = "char"
     normalize: Normalize = "none"
+    column: str | None = None
     held_out: int = 0
     stdin: BinaryIO | None = None
 
@@ -117,6 +120,7 @@ def read_corpus(
     newlines: Newlines = "auto",
     normalize: Normalize = "none",
     unit: Unit = "char",
+    column: str | None = None,
     cache_dir: str | Path | None = None,
     stdin: BinaryIO | None = None,
 ) -> Corpus:
@@ -147,6 +151,9 @@ def read_corpus(
         Unicode normal form that the text is brought into.
     unit : "char" or "byte"
         "byte" takes the bytes as they are: `encoding` and `errors` do not matter.
+    column : str, optional
+        Of CSV and TSV files, the column that is the text, by its name or its number from 1: see
+        ``cells_of``.
     cache_dir : Path, optional
         Where codes of more than `cache.MEMORY_LIMIT` bytes go, to be mapped and, while options
         and content stay the same, used again.
@@ -163,7 +170,12 @@ def read_corpus(
         If an option is unknown.
     """
     options = TextConfig(
-        encoding=encoding, errors=errors, newlines=newlines, normalize=normalize, unit=unit
+        encoding=encoding,
+        errors=errors,
+        newlines=newlines,
+        normalize=normalize,
+        unit=unit,
+        column=column,
     )
     findings = Findings()
     (paths, held_out), stdin = without_pipe([paths, held_out], stdin)
@@ -235,6 +247,7 @@ def read_inputs(
         file_bytes=file_bytes,
         unit=options.unit,
         normalize=options.normalize,
+        column=options.column,
     )
 
 
@@ -283,5 +296,6 @@ def _read_cache(inputs: Sequence[Input], options: TextConfig, folder: Path) -> C
             file_bytes=header.file_bytes,
             unit=options.unit,
             normalize=options.normalize,
+            column=options.column,
         )
     return None

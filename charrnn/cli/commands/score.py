@@ -197,6 +197,8 @@ def _check(
         raise ConfigError("- is scored alone: leave out the other files")
     if flush and list(files) != [STDIN]:
         raise ConfigError("--flush is of what arrives: give - in place of a FILE")
+    if flush and "column" in reading:
+        raise ConfigError("--column is of files, and --flush of lines that arrive: leave one out")
     if flush:
         order = "--top" if wanted.top else "--rank" if wanted.rank else ""
         if order or wanted.unit == "file":
@@ -274,7 +276,7 @@ class _Source:
                         f"--text {text!r:.60} is not UTF-8: give it in a file"
                     ) from None
             yield division.of_texts(self._texts, self._checkpoint.text.newlines)
-        elif list(self._files) == [STDIN] and division.is_lines:
+        elif list(self._files) == [STDIN] and division.is_lines and not self._reading.get("column"):
             if sys.stdin is None or sys.stdin.closed:
                 raise CorpusError("standard input (-) is closed: name a file")
             options = read_like(self._checkpoint.text, self._reading)
