@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,6 +111,24 @@ def test_scores_speak_of_what_the_model_reads():
         row = json.loads(run("score", "new.txt", "--json", "--model", name).stdout)
         assert row["per"] == name
         assert row["text"] == "값이 간다"
+
+
+@pytest.mark.parametrize("words", [("new.txt",), ("--per-file", "new.txt"), ("--text", "값")])
+def test_a_text_of_which_a_model_knows_nothing_is_told_of(folder, words):
+    Path("en.txt").write_text("plain\n" * 40)
+    if not Path("runs/en").exists():
+        list(charrnn.train("en.txt", out="runs/en", **SMALL))
+    said = run("score", *words, "--model", "en").stderr
+    assert said.count("the model knows none of the characters of this text") == 1
+    both = run("score", *words, "--model", "en", "--model", "jamo").stderr
+    assert "en knows none" in both
+    assert "jamo knows none" not in both
+    assert "knows none" not in run("score", "--text", "plain Ж", "--model", "en").stderr
+
+
+def test_notices_of_short_texts_speak_of_bytes():
+    told = charrnn.train(text="ab" * 12, unit="byte", **SMALL).notices
+    assert any("bytes are too few to hold out: all 24 are" in notice for notice in told)
 
 
 def test_json_keeps_characters_readable():

@@ -112,8 +112,8 @@ class Model(ScoringModel):
         device : str, optional
             As for `evaluate`: what draws many samples.
         **settings
-            The other fields of `SampleConfig`: ``length`` in characters (500), of an item at the
-            most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
+            The other fields of `SampleConfig`: ``length`` in characters as people see them (500),
+            of an item at the most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
             it, or several, the first of which does; ``allow``, the characters that may be drawn,
             in one text; ``random_seed``, with which the text is the same every time.
 
@@ -263,14 +263,17 @@ class Model(ScoringModel):
             ``"cpu"`` (as if left out), ``"cuda"``, ``"cuda:N"`` or ``"auto"``, a GPU where one can
             be used: its figures differ in the last digits.
         **settings
-            The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
-            ``adapt``, ...; and of `TextConfig`, how to read files where not as the model's own:
-            ``encoding``, ``errors``, ...
+            The fields of `EvalConfig`, how to score: ``unknown``, ``context``, ``exact``,
+            ``cold_windows``, ``adapt``, ...; and of `TextConfig`, how to read files where not as
+            the model's own: ``encoding``, ``errors``, ``column``, ...
 
         Returns
         -------
         Evaluation or LabelEvaluation
-            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts.
+            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts; a
+            character is what the model reads, as ``per`` says, a byte or a jamo perhaps. The text
+            follows on a line end, as samples do, or on ``context``; the held-out part follows on
+            nothing, and its first character is charged as uniform.
 
         Raises
         ------

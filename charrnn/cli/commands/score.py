@@ -147,6 +147,8 @@ def command(
         _write(writer, models, scored, wanted)
         writer.end()
         source.say_notices()
+        for notice in models.strangers:
+            say(f"notice: {notice}")
 
 
 def _wanted(
