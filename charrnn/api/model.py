@@ -113,9 +113,9 @@ class Model(ScoringModel):
             As for `evaluate`: what draws many samples.
         **settings
             The other fields of `SampleConfig`: ``length`` in characters as people see them (500),
-            of an item at the most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
-            it, or several, the first of which does; ``allow``, the characters that may be drawn,
-            in one text; ``random_seed``, with which the text is the same every time.
+            of an item at the most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``,
+            a text that ends it, or several, the first of which does; ``allow``, the characters that
+            may be drawn, in one text; ``random_seed``, with which the text is the same every time.
 
         Returns
         -------
