@@ -88,6 +88,12 @@ def test_what_a_context_has_that_is_unknown_is_left_out_and_said(models):
     assert any("left out of the context: '§' (U+00A7)" in notice for notice in found.notices)
 
 
+def test_labels_have_no_context():
+    model = trained("a\tx1\nb\ty2\n" * 60, predict="label")
+    with pytest.raises(ConfigError, match="this model predicts label: leave it out"):
+        model.evaluate(text="a\tx1\n", context="x")
+
+
 def test_items_have_no_context():
     model = trained("one\ntwo\nthree\nfour\nfive\nsix\n" * 10, lines=True)
     with pytest.raises(ConfigError, match="--context is what running text follows on"):

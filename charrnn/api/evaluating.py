@@ -27,6 +27,7 @@ def evaluation(
     paths: str | Path | Sequence[str | Path],
     text: str | bytes | None,
     *,
+    context: str,
     baselines: bool,
     columns: str | None,
     threads: int | None,
@@ -63,6 +64,11 @@ def evaluation(
     if not adapts:
         cores = threads or available_cores()
         network, threads = predictor(device, network, PIECES_PER_SHARD, cores)
+    if checkpoint.labels and context:
+        raise ConfigError(
+            "--context is what a text follows on, and this model predicts "
+            f"{checkpoint.settings.predict}: leave it out"
+        )
     if checkpoint.labels:
         return evaluation_of_labels(
             checkpoint,
@@ -83,6 +89,7 @@ def evaluation(
         corpus=corpus,
         text=reading if corpus is None else None,
         config=pick(EvalConfig, settings),
+        context=context,
         baselines=baselines,
         threads=threads or available_cores(),
         cache_dir=cache_dir,

@@ -235,6 +235,7 @@ class Model(ScoringModel):
         paths: str | Path | Sequence[str | Path] = (),
         *,
         text: str | bytes | None = None,
+        context: str = "",
         baselines: bool = False,
         columns: str | None = None,
         threads: int | None = None,
@@ -253,6 +254,10 @@ class Model(ScoringModel):
             text that the model was trained on, which is looked for where it was.
         text : str or bytes, optional
             The text itself; bytes for a model of bytes alone.
+        context : str
+            What precedes the text, which the model reads and which costs nothing; without it, what
+            `sample` begins with. The held-out part follows on nothing: its first character is
+            charged as uniform.
         baselines : bool
             Whether to compare with n-grams and compressors that know the same training text.
         columns : str, optional
@@ -263,17 +268,15 @@ class Model(ScoringModel):
             ``"cpu"`` (as if left out), ``"cuda"``, ``"cuda:N"`` or ``"auto"``, a GPU where one can
             be used: its figures differ in the last digits.
         **settings
-            The fields of `EvalConfig`, how to score: ``unknown``, ``context``, ``exact``,
-            ``cold_windows``, ``adapt``, ...; and of `TextConfig`, how to read files where not as
+            The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
+            ``adapt``, ...; and of `TextConfig`, how to read files where not as
             the model's own: ``encoding``, ``errors``, ``column``, ...
 
         Returns
         -------
         Evaluation or LabelEvaluation
             ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts; a
-            character is what the model reads, as ``per`` says, a byte or a jamo perhaps. The text
-            follows on a line end, as samples do, or on ``context``; the held-out part follows on
-            nothing, and its first character is charged as uniform.
+            character is what the model reads, as ``per`` says, a byte or a jamo perhaps.
 
         Raises
         ------
@@ -299,6 +302,7 @@ class Model(ScoringModel):
             self.network,
             paths,
             text,
+            context=context,
             baselines=baselines,
             columns=columns,
             threads=threads,

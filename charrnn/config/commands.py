@@ -111,11 +111,6 @@ class EvalConfig(Settings):
         "Characters that the model does not know: an error, left out, or charged the share of "
         "new symbols in its training text.",
     )
-    context: str | None = setting(
-        None,
-        "What the model reads before a FILE, which costs nothing.",
-        auto="a line end, as in sample",
-    )
     exact: bool = setting(
         False, "Score in one stream, not in parallel ones that are warmed up before."
     )

@@ -50,6 +50,7 @@ def evaluate_checkpoint(
     corpus: Corpus | None = None,
     text: Mapping[str, Any] | None = None,
     config: EvalConfig | None = None,
+    context: str = "",
     baselines: bool = False,
     threads: int = 1,
     stdin: BinaryIO | None = None,
@@ -73,6 +74,9 @@ def evaluate_checkpoint(
         Fields of ``TextConfig``: how to read ``paths``, where not as the corpus was read.
     config : EvalConfig, optional
         How to score it.
+    context : str
+        What precedes a text that is named or given; it costs nothing. Without it, the text follows
+        on what ``sample`` begins with.
     baselines : bool
         Whether the opponents score it too; they learn from what the model learned from.
     threads : int
@@ -96,9 +100,14 @@ def evaluate_checkpoint(
     if config.counts:
         model = checkpoint.with_counts(network)
     _check(checkpoint, config, paths, corpus, text)
+    if context and corpus is None and not paths:
+        raise ConfigError(
+            "--context is what a text that is named follows on, and the held-out part follows on "
+            "its training part: name a FILE, or leave it out"
+        )
     if corpus is not None:
         scored = given_text(
-            checkpoint, corpus, config.unknown, context=config.context or "", cache_dir=cache_dir
+            checkpoint, corpus, config.unknown, context=context, cache_dir=cache_dir
         )
     elif paths:
         scored = named_text(
@@ -106,7 +115,7 @@ def evaluate_checkpoint(
             paths,
             config.unknown,
             text=text or {},
-            context=config.context or "",
+            context=context,
             stdin=stdin,
             cache_dir=cache_dir,
         )
@@ -164,11 +173,6 @@ def _check(
         raise ConfigError(
             "this model was trained on items: each is scored from a zero state, and no option "
             "changes that"
-        )
-    if config.context and corpus is None and not paths:
-        raise ConfigError(
-            "--context is what a text that is named follows on, and the held-out part follows on "
-            "its training part: name a FILE, or leave it out"
         )
     if corpus is not None and (paths or text):
         raise ConfigError(

@@ -40,6 +40,15 @@ def command(
         ),
     ] = None,
     *,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What the model reads before a FILE, which costs nothing.  [default: a line end, "
+            "as in sample]",
+            show_default=False,
+        ),
+    ] = None,
     perplexity: Annotated[
         bool, typer.Option("--perplexity", help="Print the perplexity alone.")
     ] = False,
@@ -102,6 +111,7 @@ def command(
     evaluation = trained.evaluate(
         files or [],
         baselines=baselines,
+        context=context or "",
         columns=columns,
         threads=machine.threads,
         device=device.device,
