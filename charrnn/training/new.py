@@ -246,7 +246,7 @@ def ready(
         size = text_bytes(corpus, sides, train=recipe.train)
         check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
     if len(vocabulary) == 1:
-        notices.append("the text has a single distinct symbol: there is nothing to predict")
+        notices.append("the text has a single distinct character: there is nothing to predict")
     if start is not None and not task.labels:
         # A model of format 1 has met all of its symbols; how often, nobody knows.
         known = start.counts if start.counts is not None else np.full(len(start.vocabulary), 2)
