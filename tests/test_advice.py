@@ -1,6 +1,6 @@
 """Advice at the end of a run: overfitting, underfitting, and the one option to try."""
 
-from charrnn.training.advice import of_run
+from charrnn.training.advice import of_labels, of_run
 
 SETTINGS = {
     "entropy": 3.3,
@@ -45,12 +45,38 @@ def test_overfitting():
 
 def test_underfitting():
     words = says(FALLING, [x + 0.1 for x in FALLING])
-    assert words.startswith("underfitting: ")
-    assert "from 2.100 nats half-way to 1.600 (training 1.500)" in words
+    assert words.startswith("not finished: ")
+    assert "from 2.100 nats half-way to 1.600, with a training loss of 1.500 (measured" in words
     assert words.endswith("Try --minutes 5")
-    assert says([x - 0.5 for x in FALLING], FALLING).startswith("not done: ")
+    assert says([x - 0.5 for x in FALLING], FALLING).startswith("not finished: ")
     assert says(FALLING, FALLING, minutes=None, steps=1000).endswith("Try --steps 2000")
     assert says(FALLING, FALLING, minutes=None).endswith("Try --steps 2000")
+
+
+def test_a_run_goes_on_rather_than_begin_again():
+    words = says(FALLING, FALLING, run="my book")
+    assert words.endswith("Try charrnn train --resume 'my book' --minutes 5")
+    words = says(FALLING, FALLING, run="book", minutes=None, steps=1000)
+    assert words.endswith("Try charrnn train --resume book --steps 2000")
+    words = of_labels(0.8, most_frequent=0.5, at_end=True, steps=10, run="book")
+    assert words.startswith("not finished: ")
+    assert words.endswith("Try charrnn train --resume book --steps 20")
+
+
+def test_that_the_training_loss_has_dropout_is_said_once():
+    for train, val in ((FALLING, FALLING), (FALLING, RISING), (FLAT, FLAT), (FALLING, FLAT)):
+        assert says(train, val).count("measured with dropout") == 1
+        assert "dropout)" not in says(train, val, dropout=0.0)
+
+
+def test_an_end_that_is_unlike_the_rest_is_no_overfitting():
+    for unigram in (9.0, 1.0):
+        words = says(FALLING, RISING, unigram=unigram, unlike=True, other_split="hashed")
+        assert "Try" not in words
+        assert words.endswith(
+            "But the held-out end is unlike the rest: --split-mode hashed holds out parts from all "
+            "over the text"
+        )
 
 
 def test_at_the_limit_of_its_size():
@@ -66,13 +92,14 @@ def test_no_better_than_frequencies():
     assert says(flat, flat).endswith("Try --minutes 5")
     assert says(flat, flat, learning_rate=1e-7).endswith("Try without --learning-rate 1e-07")
     assert "nothing learned" in says(flat, [None] * 10)
-    words = says(FALLING, [3.31] * 10, unigram=3.3)
+    words = says(FALLING, [3.31] * 10, unigram=3.3, other_split="strided")
     assert words.startswith("useless: the best validation loss, 3.310 nats, is not below the 3.300")
     assert (
         "The training loss fell to 1.500, so it memorized its training part. Try --dropout 0.3"
         in words
     )
     assert words.endswith("--split-mode strided")
+    assert "--split-mode" not in says(FALLING, [3.31] * 10, unigram=3.3)  # by hash: all over it
     words = says(FALLING, [3.31] * 10, unigram=3.3, dropout=0.5)
     assert "Try --hidden-size 64" in words
     words = of_run([(5, 3.29, 3.4)], **SETTINGS, unigram=3.35)  # however short the run
@@ -80,6 +107,10 @@ def test_no_better_than_frequencies():
     assert "nothing learned" not in says([3.35] * 10, FALLING)  # a large dropout
     words = of_run([(5, 3.9, None)], **SETTINGS)
     assert "3.90 nats, above the 3.30 of how frequent" in words
+    early = [
+        (step // 20, train, val) for step, train, val in rows([3.0, 4.5, *FALLING[2:]], FALLING)
+    ]
+    assert of_run(early, **SETTINGS) == ""  # the first steps of a short run went too far
     once = [*FALLING[:4], 115.0, *FALLING[4:9]]
     assert "115.00 nats, above the 3.30" in says(once, once)  # it fell again, but was lost once
     assert "above" not in says([5.0, *FALLING[1:]], [5.0, *FALLING[1:]])  # from another text
@@ -94,7 +125,7 @@ def test_a_run_of_enough_epochs_asks_for_more_text():
 
 
 def test_copies_take_the_place_of_advice():
-    assert says(FALLING, FALLING, shared=0.94).startswith("94% of the held-out text is also")
+    assert says(FALLING, FALLING, shared=0.94).startswith("94 % of the held-out text is also")
     assert "held-out" not in says(FALLING, FALLING, shared=0.3)
 
 

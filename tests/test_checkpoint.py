@@ -423,16 +423,16 @@ META = {
     "no end": (lambda meta: meta["train"].update(steps=0), "leave open"),
 }
 WHOLE = {
-    "empty": (lambda data: b"", "not a zip"),
-    "a text": (lambda data: b"hello\n" * 1000, "not a zip"),
-    "a pickle": (lambda data: b"\x80\4cos\nsystem\n(S'false'\ntR.", "not a zip"),
+    "empty": (lambda data: b"", "another kind of file, or its end"),
+    "a text": (lambda data: b"hello\n" * 1000, "another kind of file, or its end"),
+    "a pickle": (lambda data: b"\x80\4cos\nsystem\n(S'false'\ntR.", "another kind of file"),
     "a zip of nothing": (lambda data: fuzz.join([]), "no charrnn model"),
-    "cut in the middle": (lambda data: data[: len(data) // 2], "not a zip"),
-    "its last byte missing": (lambda data: data[:-1], "zip"),
-    "its first byte missing": (lambda data: data[1:], "zip|argument"),
+    "cut in the middle": (lambda data: data[: len(data) // 2], "its end is missing"),
+    "its last byte missing": (lambda data: data[:-1], "its end is missing"),
+    "its first byte missing": (lambda data: data[1:], "zip|argument|another kind"),
     "a long list of members": (
         lambda data: data[:-10] + struct.pack("<LLH", 2**31, 0, 0),
-        "zip|Bad|more",
+        "zip|Bad|more|another kind",
     ),
 }
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -302,7 +303,12 @@ def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch
         assert "notice: a character costs this model" in done.stderr
     assert "a lower --learning-rate" in run("eval").stderr
     run("train", "corpus.txt", *TINY, "--steps", "200")
-    assert "not like its training text" in run("eval", "other.txt").stderr
+    scored = run("eval", "other.txt").stderr
+    assert "not like its training text" in scored
+    newest = "runs/corpus-2, the newest of 2 runs, was taken; it was trained on corpus.txt: --model"
+    assert newest in scored
+    assert "newest of" not in run("eval", "other.txt", "--model", "corpus-2").stderr
+    assert "newest of" not in run("eval", "corpus.txt").stderr + run("eval").stderr
     for command in (("sample",), ("eval",)):
         assert "costs this model" not in run(*command).stderr
     assert "a lower --dynamic-rate" in run("eval", "--dynamic", "--dynamic-rate", "1000").stderr
@@ -465,6 +471,10 @@ def test_info(here):
     text = run("info").stdout
     assert "corpus.txt" in text
     assert "16" in text
+    assert re.search(r"^format +6 \(charrnn [\d.]+ reads 1 to 6\)$", text, re.M)
+    old = Path(__file__).parent / "data" / "format-1.npz"
+    assert re.search(r"^format +1 ", run("info", str(old)).stdout, re.M)
+    assert json.loads(run("info", str(old), "--json").stdout)["format"] == 1
     assert "\\n" in text  # the line end among the symbols, shown safely
     assert "validation loss" in text
     assert run("info", "corpus").stdout == text
@@ -572,4 +582,4 @@ def test_the_plan_says_what_validation_takes(tmp_path, monkeypatch):
     plan = json.loads(run(*words, "--json").stdout)
     assert 0 < plan["validation_share"] <= 0.05
     assert f"on all {plan['held_out']:,} characters held out" in shown
-    assert f"about {plan['validation_share']:.1%} of the run" in shown
+    assert f"about {100 * plan['validation_share']:.1f} % of the run" in shown

@@ -38,6 +38,18 @@ def test_a_stop_counts_as_a_lap_of_the_usual_length(hands):
     assert clock.stopped == pytest.approx(299.9)
 
 
+def test_a_long_lap_in_which_the_process_computed_is_no_stop(hands, monkeypatch):
+    computed = 50.0
+    monkeypatch.setattr(clocks.time, "process_time", lambda: computed)
+    clock = Clock()
+    for length, busy in ((0.1, 0.1), (0.1, 0.1), (12.0, 11.0), (12.0, 0.2)):
+        hands.now += length
+        computed += busy
+        clock.lap("step")
+    assert clock.seconds == pytest.approx(0.2 + 12.0 + 0.1)
+    assert clock.stopped == pytest.approx(11.9)
+
+
 def test_kinds_of_laps_have_their_own_usual_length(hands):
     clock = Clock()
     for _ in range(3):

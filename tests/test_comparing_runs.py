@@ -2,17 +2,22 @@
 
 import json
 import os
+import unicodedata
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from charrnn.cli.app import app
+from charrnn.cli.commands import runs
 from charrnn.config import Architecture
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.comparing import compare_runs
+from charrnn.text import Vocabulary
 
 FORMAT_2 = Path(__file__).parent / "data" / "format-2.npz"
 
@@ -79,6 +84,54 @@ def test_the_list_names_the_texts():
     assert one.split()[:4] == ["one", "gru", "1x4", "tea.txt"]
     assert "\\x1b[31m.txt, two.txt and 1 more" in three
     assert json.loads(run("--json").stdout)[0]["texts"] == ["tea.txt"]
+
+
+def test_the_list_has_the_time_and_bits_per_byte():
+    # Characters of 1, 2, 3 and 4 bytes: 2.25 on average, as one of them is frequent.
+    symbols = {**load(FORMAT_2).vocabulary.to_json(), "symbols": [97, 0xE9, 0xAC00, 0x1F600]}
+    texts = {"vocabulary": Vocabulary.from_json(symbols), "counts": np.array([4, 2, 1, 1])}
+    history = {"best_nats": 2.25 * log(2), "seconds": 3725.0}
+    make_run("a", history=history, **texts)
+    (entry,) = json.loads(run("--json").stdout)
+    mean = (4 + 2 * 2 + 3 + 4) / 8
+    assert entry["best_bits_per_byte"] == pytest.approx(2.25 / mean)
+    heading, row = run().stdout.splitlines()
+    assert heading.split()[5:9] == ["time", "best", "bits/byte", "size"]
+    assert f"1:02:05  1.560 nats      {2.25 / mean:.3f}" in row
+    unknown = {"best_nats": None}
+    make_run("b", history=unknown, age=1, **texts)
+    make_run("c", history=history, age=2, counts=None)
+    assert [entry["best_bits_per_byte"] for entry in json.loads(run("--json").stdout)[1:]] == [
+        None,
+        None,
+    ]
+
+
+def test_the_bytes_of_jamo_are_those_of_their_syllables():
+    jamo = [ord(symbol) for symbol in unicodedata.normalize("NFD", "\uac01")]
+    symbols = {**load(FORMAT_2).vocabulary.to_json(), "symbols": jamo, "normalize": "nfd"}
+    texts = {"vocabulary": Vocabulary.from_json(symbols), "counts": np.array([1, 1, 1])}
+    make_run("a", history={"best_nats": log(2)}, **texts)
+    (entry,) = json.loads(run("--json").stdout)
+    assert entry["best_bits_per_byte"] == pytest.approx(1.0)  # three jamo in three bytes
+    accents = {**symbols, "symbols": [97, 0x301]}
+    texts = {"vocabulary": Vocabulary.from_json(accents), "counts": np.array([1, 1])}
+    make_run("b", history={"best_nats": log(2)}, age=1, **texts)
+    assert json.loads(run("--json").stdout)[1]["best_bits_per_byte"] is None
+
+
+def test_a_narrow_terminal_has_the_names_and_what_came_of_them(monkeypatch):
+    make_run("a-run-with-a-long-name", history={"best_nats": 1.5, "seconds": 60.0})
+    columns = {"run": ["a" * 20], "parameters": ["1"], "size": ["1 kB"], "best": ["1.5 nats"]}
+    runs._fit(columns, 46)
+    assert list(columns) == ["run", "size", "best"]
+    runs._fit(columns, 10)
+    assert list(columns) == ["run", "best"]
+    monkeypatch.setattr(runs, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    heading = run().stdout.splitlines()[0].split()
+    assert {"run", "text", "best", "age", "state"} <= set(heading)
+    assert not {"parameters", "size"} & set(heading)
 
 
 def test_the_list_says_what_is_predicted_where_that_is_not_text():
@@ -220,3 +273,13 @@ def test_no_weights_are_read_to_compare():
         data[at] ^= 1  # its sum is wrong now
         (folder / file).write_bytes(data)
     assert compare_runs(["a", "b"]).settings == {"hidden_size": [4, 8]}
+
+
+def test_files_of_one_name_are_told_apart():
+    source = load(FORMAT_2).sources[0]
+    for age, path in enumerate(("a/input.txt", "b/input.txt", "C:\\mine\\input.txt")):
+        make_run(path[0], sources=(replace(source, path=path),), age=age)
+    rows = run().stdout.splitlines()[1:]
+    assert ["a/input.txt" in rows[0], "b/input.txt" in rows[1], "mine" in rows[2]] == [True] * 2 + [
+        False
+    ]

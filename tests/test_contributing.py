@@ -41,14 +41,17 @@ class TimeUGRNN(Recurrent):
     gates = 2
 
     def _allocate(self, T, N):
-        H, K = self.hidden_size, self.W.shape[1]
-        self.product = product_of(2 * H, K, N)
-        self.z = self._new(T, 2 * H, N)  # [u; n] of each step
-
-    def _forward(self, W):
         H = self.hidden_size
-        for t, z in enumerate(self.z):
-            self.product(W, self.xh[t], out=z)
+        self.product = product_of(2 * H, H, N)
+        self.z = self._new(T, 2 * H, N)  # [u; n] of each step
+        self.Wh_h = self._new(2 * H, N)
+
+    def _forward(self, Wh, products):
+        H = self.hidden_size
+        for t, product in enumerate(products):
+            product(Wh, self.h[t], out=self.Wh_h)
+            z = self.z[t]
+            z += self.Wh_h
             u, n = z[:H], z[H:]
             sigmoid_(u)
             np.tanh(n, out=n)

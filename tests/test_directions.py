@@ -137,7 +137,7 @@ def test_each_direction_is_a_model_of_its_own(kind, head):
 def hidden(model, ids):
     """The output (T, H) of the lowest layer of a model for one text."""
     model.forward(ids[:, np.newaxis], model.zero_state(1))
-    return model.layers[0].h[1:, :, 0].copy()
+    return model.layers[0].output[:, :, 0].copy()
 
 
 def test_a_reversal_undoes_itself_and_leaves_what_is_behind_the_end():

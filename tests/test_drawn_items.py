@@ -145,7 +145,7 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     tiny = ["--steps", "20", "--hidden-size", "8", "--threads", "1"]
     result = run("train", "names.txt", "--lines", *tiny)
     assert result.exit_code == 0, result.output
-    assert "items to learn from, each a line" in result.stderr
+    assert "lines to learn from, " in result.stderr
     result = run("sample", "-n", "20", "--random-seed", "1")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("\n") == 20

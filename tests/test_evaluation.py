@@ -344,7 +344,7 @@ def test_the_text_that_was_learned_is_known_in_memory_too(folder):
     checkpoint = load(folder / "char" / "best.npz")
     found = evaluate_checkpoint(checkpoint, corpus=Corpus.from_text(TEXT))
     assert found.learned == pytest.approx(0.9, abs=0.01)
-    assert found.notices == ("the model was trained on this text, on 90% of it: text in memory",)
+    assert found.notices == ("the model was trained on this text, on 90 % of it: text in memory",)
     assert found.held_out_nats == pytest.approx(evaluate_checkpoint(checkpoint).nats_per_char)
 
 

@@ -150,6 +150,7 @@ def test_columns_of_conllu_under_another_name_ask_for_its_name(tmp_path):
         (names(120).replace("\n", "\n\n"), "pairs"),
         ("".join(f"question {n}\tanswer {n}\n" for n in range(20)), "pairs"),
         (names(9), "plain"),
+        ("\tif indented:\n    \treturn by tabs\n" * 20, "plain"),
         ("", "plain"),
         ("\n\n \n", "plain"),
     ],

@@ -54,9 +54,9 @@ def test_an_array_that_does_not_matter_is_caught():
 
 def test_what_backward_leaves_unfilled_is_caught():
     class Forgetful(TimeGRU):
-        def _weight_gradients(self, xh):
+        def _weight_gradients(self, carried):
             kept = self.db_n.copy()
-            dz = super()._weight_gradients(xh)
+            dz = super()._weight_gradients(carried)
             self.db_n[...] = kept
             return dz
 

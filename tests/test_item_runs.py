@@ -19,6 +19,7 @@ from charrnn.storage.checkpoint import load
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import read_corpus
 from charrnn.text.codes import to_text
+from charrnn.training.items import division_words
 from charrnn.training.resume import resume
 
 POEM_TEXT = "\n\n".join(POEMS) + "\n"
@@ -359,7 +360,7 @@ def test_a_mark_on_lines_of_its_own_is_kept(here):
     assert load("start/best.npz").settings.items == "\n%\n"
     again = new("again", "fortunes", items="%", val_fraction=None, init_from=start)
     assert again._setup.train.val_fraction == 0.2
-    assert any("what stands between lines of '%'" in notice for notice in again.notices)
+    assert division_words(again.plan.train.items) == "what stands between lines of '%'"
     again.close()
     Path("one").write_text("only 50% of a fortune")  # no line has the mark alone
     found = evaluate_checkpoint(load("start/best.npz"), ["one"])

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from charrnn.cli.show import progress
 from charrnn.cli.show.losses import MOST_POINTS, Curve, draw_losses, shows_braille
-from charrnn.cli.show.progress import LiveDisplay
+from charrnn.cli.show.progress import LineDisplay, LiveDisplay
 from charrnn.training.events import Progress, Sampled, Validated
 
 
@@ -186,6 +186,54 @@ def test_a_small_one_shows_none(terminal, width, height):
 def test_long_lines_of_a_sample_do_not_push_the_display_beyond_the_terminal(terminal):
     lines, _ = terminal(80, 24, [*a_run(), Sampled(9, "word " * 300)])
     assert len(lines) < 24
+
+
+def test_the_numbers_fit_80_columns_whatever_they_are(terminal):
+    huge = Progress(
+        123_456, 10**6, 99.994, 0.9999, 12.345, 1234.56, 1.2e-05, 2_345_678.9, 5e5, 99.0, 0.0004
+    )
+    labelled = Validated(123_000, 1.25, False, 0.9996)
+    scored = [*a_run(), Validated(100, 1.5, True, 0.8), labelled, huge]
+    for events in (scored, [*a_run(), Validated(9, 1.5, True), Validated(99, 12.0, False), huge]):
+        lines, _ = terminal(80, 30, events)
+        assert all(len(line) <= 80 for line in lines)
+        rows = [row_of(lines, word) for word in ("epoch", "training  ", "validation  ")]
+        assert rows == [rows[0], rows[0] + 1, rows[0] + 2]
+    assert " 99 %  step 123,456" in lines[rows[0]]  # 100 % is the end alone
+    lines, _ = terminal(140, 30, scored)
+    row = lines[row_of(lines, "validation  ")]
+    assert "99.9 % right  (best 80.0 %)" in row
+    assert "2,345,679 characters a second, <1 % overhead" in row
+
+
+def test_a_panel_says_that_its_samples_differ_by_the_model_alone(terminal):
+    lines, display = terminal(80, 30, a_run())
+    assert row_of(lines, "sample at step 600, always by the same random numbers") is not None
+    display._is_drawn = False  # the labels of texts
+    assert display._title(Sampled(5, "x")) == "sample at step 5"
+
+
+def test_lines_show_a_sample_now_and_then(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    display = LineDisplay(None)
+    shown = []
+    for second in range(200):
+        now = float(second)
+        display.show(Sampled(second, f"a\x1b\nb {second}\n" + "c\n" * 20))
+        if "sample" in (said := capsys.readouterr().err):
+            shown.append(second)
+    assert shown == [2, 6, 14, 30, 62, 126]  # the first samples are of a model that knows nothing
+    assert said == ""
+    now = 1000.0
+    display.show(Sampled(7, "a\x1b\nb\n" + "c\n" * 20))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == [
+        "sample at step 7, always by the same random numbers:",
+        "    a\\x1b",
+        "    b",
+    ]
+    assert len(lines) == 1 + progress.SAMPLE_LINES
 
 
 def test_in_the_locale_c_the_curve_is_ascii(terminal):

@@ -85,11 +85,11 @@ def test_dropout_is_between_the_layers_and_below_the_head(kind):
     masks = [dropout.mask for dropout in model.members[""].body.dropouts]
     assert [mask.shape for mask in masks] == [(40, 2), (40, 2)]
     assert (masks[0] != masks[1]).any()
-    y = model.layers[0].h[1:] * masks[0]
+    y = model.layers[0].output * masks[0]
     if kind["cell"] == "bag":
         y[1:] += y[:-1].copy()
         y[2:] += model.layers[0].h[1:-2] * masks[0]  # of the last 3 steps
-    np.testing.assert_allclose(model.layers[1].xh[:-1, :40], y, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(model.layers[1].input.x1[:, :40], y, rtol=1e-14, atol=1e-15)
 
 
 @EACH_KIND
@@ -403,7 +403,7 @@ def test_the_nonlinearity_is_passed_on():
     for model, some_are_zero in ((relu, True), (tanh, False)):
         model.forward(ids, model.zero_state(3))
         for layer in model.layers:
-            assert (layer.h[1:] == 0).any() == some_are_zero
+            assert (layer.output == 0).any() == some_are_zero
 
 
 @pytest.mark.parametrize("embedding_size", [0, 3])

@@ -10,6 +10,7 @@ from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.errors import ConfigError
 from charrnn.storage.checkpoint import load
 from charrnn.training.new import prepare
+from charrnn.training.resume import resume
 
 NAMES = [
     "".join(random.Random(n).choices("aeioubdfglmnrst", k=4 + n % 5)).capitalize()
@@ -208,3 +209,15 @@ def test_a_split_key_needs_lines(here):
     for settings in ({}, {"lines": True, "split_mode": "contiguous"}):
         with pytest.raises(ConfigError, match="--split-key needs --items"):
             new("names.txt", split_key=3, **settings)
+
+
+def test_a_run_knows_whether_the_end_of_its_text_is_unlike_the_rest(here):
+    prose = " ".join(NAMES) + "\n"
+    code = "".join(f"for (int i{n} = {n * 37}; i{n} < {n}; i{n}++) " + "{};\n" for n in range(28))
+    for name, text, unlike in (("like.txt", prose, False), ("unlike.txt", prose + code, True)):
+        run = new(write(here, name, text), out=here / name[:-4])
+        assert run._setup.unlike is unlike
+        list(run.train())
+        again = resume(here / name[:-4], length=TrainConfig(steps=4))
+        assert again._setup.unlike is unlike
+        again.close()

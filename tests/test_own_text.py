@@ -113,10 +113,24 @@ def test_what_has_grown_is_told(here):
     checkpoint = load(here / "runs" / "run" / "best.npz")
     corpus, notices = find_own_text(checkpoint)
     assert corpus.text() == TEXT
-    assert ["corpus.txt has grown" in notice for notice in notices] == [True]
+    (notice,) = notices
+    assert notice.startswith("corpus.txt has grown since this run was trained: only its first")
+    assert notice.endswith(
+        f"to learn all of it: charrnn train corpus.txt --init-from {checkpoint.folder}"
+    )
     run = resume(here / "runs" / "run", length=LENGTH)
     assert any("has grown" in notice for notice in run.notices)
     run.close()
+
+
+def test_what_has_changed_has_one_command_too(here):
+    run = train()
+    (here / "corpus.txt").write_text(TEXT.upper())
+    command = f"charrnn train FILE --init-from {run}$"
+    with pytest.raises(CorpusError, match=command):
+        resume(run, length=LENGTH)
+    with pytest.raises(CorpusError, match=f": charrnn train corpus.txt --init-from {run}$"):
+        resume(run, corpus=["corpus.txt"], length=LENGTH)
 
 
 def test_standard_input_is_kept(here):
@@ -202,7 +216,7 @@ def test_a_text_that_was_learned_is_recognised(here):
         found = evaluate_checkpoint(checkpoint, [path])
         assert found.learned == pytest.approx(0.9, abs=0.01)
         assert found.held_out_nats == pytest.approx(held_out, rel=1e-9)
-        assert any(f"was trained on this text, on 90% of it: {path}" in n for n in found.notices)
+        assert any(f"was trained on this text, on 90 % of it: {path}" in n for n in found.notices)
     piped = evaluate_checkpoint(checkpoint, ["-"], stdin=io.BytesIO(TEXT.encode()))
     assert piped.held_out_nats == pytest.approx(held_out, rel=1e-9)
     grow(here)

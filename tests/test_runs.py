@@ -50,7 +50,12 @@ def make_run(directory, *files):
         ("-", "stdin"),
         ("한국어 책.txt", "한국어-책"),
         ("...", "run"),
-        (".hidden", "run"),
+        (".hidden", "hidden"),
+        ("v1.2-notes.txt", "v1.2-notes"),
+        ("v1.2", "v1.2"),
+        ("books/*.txt", "books"),
+        ("data/input.TXT.XZ", "input"),
+        ("x" * 300, "x" * 60),
         ("a\x1b[31mb\n.txt", "a-31mb"),
         ("../../etc", "etc"),
         ("--out", "out"),
@@ -58,6 +63,20 @@ def make_run(directory, *files):
 )
 def test_names_are_safe(source, name):
     assert runs.run_name(source) == name
+
+
+def test_a_folder_gives_its_name(here):
+    (here / "my.texts").mkdir()
+    assert runs.run_name("my.texts/") == runs.run_name(here / "my.texts") == "my.texts"
+    assert runs.run_name(".") == runs.run_name("*.txt") == here.name
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("b/input.txt", "b-input"), ("input.txt", "input"), ("../input.txt", "input"), ("-", "stdin")],
+)
+def test_a_name_with_its_folder_where_that_was_typed(typed, name):
+    assert runs.run_name(typed, with_folder=True) == name
 
 
 def test_each_run_has_its_own_directory(here):
@@ -110,8 +129,18 @@ def test_finding_a_model(here):
     assert runs.find_model("tea") == best
     assert runs.find_model("runs/tea/last.npz") == Path("runs/tea/last.npz")
     assert runs.find_model(run) == run / runs.BEST
-    make_run(here / "runs" / "new", runs.LAST)
+    new = make_run(here / "runs" / "new", runs.LAST)
     assert runs.find_model(None) == best
+    other = load(new / runs.LAST)
+    other.sources = (replace(other.sources[0], sha256="0" * 64),)
+    save(new / runs.LAST, other)
+    # What was made of another text is not what was asked for.
+    with pytest.raises(RunError, match=r"^runs/new is the newest run and has no best.* --resume"):
+        runs.find_model(None)
+    lock = RunLock(new)
+    with pytest.raises(RunError, match="wait for its first save, or name a model, as in --model r"):
+        runs.find_model(None)
+    lock.release()
     with pytest.raises(RunError, match=r"holds no best\.npz: give runs/new/last\.npz"):
         runs.find_model("new")
     (here / "empty").mkdir()

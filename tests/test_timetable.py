@@ -207,3 +207,18 @@ def test_a_chunk_ends_where_a_validation_will_be_due(here):
     run = new(here / "run", train=train_config(minutes=1, validations=60))
     assert len(run._timetable.rates(0.999, 0.0001, 500)) == 10
     run.close()
+
+
+def test_a_run_of_minutes_validates_early_however_long_its_text_is(here):
+    run = new(here / "run", train=train_config(minutes=10, validations=None, val_characters=40))
+    timetable, history = run._timetable, run.history
+    history.next_pass, timetable.validation_seconds = 1e9, 0.5
+    due = [second for second in range(600) if timetable.is_validation_due(second / 600, 1, second)]
+    assert due[0] == 12
+    timetable.validation_seconds = 5.0  # as soon as its share of the time allows one
+    due = [second for second in range(600) if timetable.is_validation_due(second / 600, 1, second)]
+    assert due[0] == 100
+    history.rows.append((1, 2.0, 2.0))
+    history.validations = 20
+    assert not timetable.is_validation_due(0.5, 1, 300.0)
+    run.close()

@@ -739,7 +739,7 @@ def test_a_best_state_that_is_lost_is_told_and_replaced(here, damage):
     best = load(here / "run" / "best.npz")
     assert best.history.best_nats == load(here / "run" / "last.npz").history.best_nats > lost
     again = resume(here / "run", length=TrainConfig(steps=22))
-    assert again.notices == []
+    assert not any("best state" in notice for notice in again.notices)
     again.close()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from charrnn.evaluation.cost import Opponent
-from charrnn.evaluation.verdict import NOTABLE_OVERLAP, against, of_model
+from charrnn.evaluation.verdict import NOTABLE_OVERLAP, against, is_foreign, of_model
 
 
 def test_a_model_that_knows_nothing():
@@ -50,6 +50,20 @@ def test_what_adapts_is_told_apart():
     assert against(1.6, others).startswith("the Kneser-Ney 7-gram predicts this text better")
 
 
+def test_what_adapts_already_is_not_advised_to():
+    for others in ([opponent("adapting", 1.3, "counts that adapt"), NGRAM, XZ], [XZ]):
+        words = against(1.8, others, adapts=True)
+        assert "nats less" in words
+        assert "--adapt" not in words
+        assert words + ": see --adapt" == against(1.8, others)
+
+
+def test_a_text_that_has_nothing_to_do_with_that_of_the_model():
+    assert is_foreign(3.0, uniform=4.0, unknown=0.6)
+    assert is_foreign(3.7, uniform=4.0, unknown=0.0)
+    assert not is_foreign(3.0, uniform=4.0, unknown=0.1)
+
+
 def test_against_character_frequencies():
     others = [opponent("unigram", 3.0), UNIFORM]
     assert "ahead of the unigram" in against(2.9, others)
@@ -66,4 +80,4 @@ def test_a_name_decides_nothing(name):
 def test_why_an_ngram_is_better():
     assert "more text would help most" in against(1.6, [NGRAM], longer_helps=False)
     words = against(1.6, [NGRAM], shared=NOTABLE_OVERLAP, longer_helps=False)
-    assert words.endswith("20% of it is in the training text, which an n-gram has in full")
+    assert words.endswith("20 % of it is in the training text, which an n-gram has in full")

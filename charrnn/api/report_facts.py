@@ -6,6 +6,7 @@ from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
+from charrnn.views.numbers import percent
 
 
 def title_of(checkpoint: Checkpoint) -> str:
@@ -52,12 +53,12 @@ def facts_of(
         facts.append((f"perplexity per {per}", f"{evaluation.perplexity:.2f}"))
     elif isinstance(evaluation, LabelEvaluation):
         name, value = evaluation.main
-        facts.append((f"held-out {name}", f"{100 * value:.1f} %"))
+        facts.append((f"held-out {name}", percent(value)))
     if history.best_nats is not None:
         within = f" \u00b1 {history.best_interval:.3f}" if history.best_interval else ""
         best = f"{history.best_nats:.3f}{within} nats per {per}, step {history.best_step:,}"
         if history.best_accuracy is not None:
-            best += f", {100 * history.best_accuracy:.1f} % right"
+            best += f", {percent(history.best_accuracy)} right"
         both = len(checkpoint.mixture) > 1 or checkpoint.table is not None
         alone = " of the network alone" if both else ""
         facts.append((f"best validation{alone}", best))

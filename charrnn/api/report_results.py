@@ -5,6 +5,7 @@ from math import log
 from charrnn.evaluation.cost import Cost
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
+from charrnn.views.numbers import percent
 from charrnn.views.report.content import Confusions, Results, Table
 
 MOST_LABELS = 60
@@ -76,18 +77,18 @@ def named(label: str) -> str:
 def _figures(evaluation: LabelEvaluation) -> Table:
     labels, restored = evaluation.labels, evaluation.restored
     within = f"within {100 * labels.interval:.1f} points (95 %)"
-    rows = [("accuracy", f"{_percent(labels.accuracy)}, {within}")]
+    rows = [("accuracy", f"{percent(labels.accuracy)}, {within}")]
     if restored is None:
-        rows.append(("macro-F1", _percent(labels.macro_f1)))
+        rows.append(("macro-F1", percent(labels.macro_f1)))
     else:
         rows += [
-            ("characters right", _percent(restored.characters.accuracy)),
-            ("F1 of what was restored", _percent(restored.removed.f1)),
-            ("words right", _percent(restored.words.accuracy)),
-            ("lines right", _percent(restored.lines.accuracy)),
+            ("characters right", percent(restored.characters.accuracy)),
+            ("F1 of what was restored", percent(restored.removed.f1)),
+            ("words right", percent(restored.words.accuracy)),
+            ("lines right", percent(restored.lines.accuracy)),
         ]
     if evaluation.entities is not None:
-        rows.insert(0, ("F1 of entities", _percent(evaluation.entities.f1)))
+        rows.insert(0, ("F1 of entities", percent(evaluation.entities.f1)))
     if evaluation.nats is not None:
         rows.append(
             ("nats per label", f"{evaluation.nats:.4f} ({evaluation.uniform_nats:.4f} if all were "
@@ -109,7 +110,7 @@ def _rivals(evaluation: LabelEvaluation, model: str) -> Table:
         "Opponents",
         ("", *([name] if other else []), "accuracy", "macro-F1"),
         [
-            (row[0], *([_percent(row[1])] if other else []), _percent(row[2]), _percent(row[3]))
+            (row[0], *([percent(row[1])] if other else []), percent(row[2]), percent(row[3]))
             for row in found
         ],
         frozenset(range(1, 3 + other)),
@@ -121,7 +122,7 @@ def _rivals(evaluation: LabelEvaluation, model: str) -> Table:
 def _entities(evaluation: LabelEvaluation) -> Table:
     assert evaluation.entities is not None
     rows = [
-        (kind, f"{found.gold:,}", *map(_percent, (found.precision, found.recall, found.f1)))
+        (kind, f"{found.gold:,}", *map(percent, (found.precision, found.recall, found.f1)))
         for kind, found in evaluation.entities.kinds.items()
     ]
     headings = ("entity", "count", "precision", "recall", "F1")
@@ -133,8 +134,8 @@ def _rows(evaluation: LabelEvaluation) -> Table:
         (
             named(row.label),
             f"{row.count:,}",
-            *map(_percent, (row.precision, row.recall, row.f1)),
-            ", ".join(f"{named(label)} {_percent(share)}" for label, share in row.confused),
+            *map(percent, (row.precision, row.recall, row.f1)),
+            ", ".join(f"{named(label)} {percent(share)}" for label, share in row.confused),
         )
         for row in evaluation.labels.rows
     ]
@@ -143,11 +144,6 @@ def _rows(evaluation: LabelEvaluation) -> Table:
     caption = f"And {left:,} more labels." if left > 0 else ""
     right = frozenset(range(1, 5))
     return Table("Labels", headings, rows[:MOST_LABELS], right, caption=caption)
-
-
-def _percent(share: float) -> str:
-    """Return a share as ``84.2 %``; no share below 1 as 100.0 %."""
-    return f"{min(100 * share, 100.0 if share == 1 else 99.9):.1f} %"
 
 
 def _sentence(words: str) -> str:

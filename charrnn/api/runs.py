@@ -305,6 +305,8 @@ def resume(
     epochs: float | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    save_every: float | None = None,
+    patience: int | None = None,
     threads: int | None = None,
     device: str | None = None,
     precision: Precision | None = None,
@@ -320,6 +322,8 @@ def resume(
         Where its text is, if that was moved.
     epochs, steps, minutes : float, int, float, optional
         A new length of the whole run: one of them.
+    save_every, patience : float, int, optional
+        As in `TrainConfig`; as before, if left out.
     threads, samples
         As for `train`. The number of threads has no effect on the result.
     device, precision
@@ -343,12 +347,19 @@ def resume(
     [62]
     """
     length = TrainConfig(epochs=epochs, steps=steps, minutes=minutes)
+    changed: dict[str, Any] = {
+        name: value
+        for name, value in (("save_every", save_every), ("patience", patience))
+        if value is not None
+    }
+    TrainConfig(**changed)  # refuses what is out of range
     resumed = resume_run(
         run,
         corpus=_listed(corpus),
         length=length,
         threads=threads or available_cores(),
         device=DeviceConfig(device=device, precision=precision).beside(threads),
+        **changed,
     )
     return TrainingRun(resumed, samples=samples)
 

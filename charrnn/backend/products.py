@@ -40,6 +40,15 @@ def product_of(M: int, K: int, N: int) -> Product:
     return np.matmul if rows == M else BlockedProduct(M, K, N, rows)
 
 
+def each(product: Product, W: Array, x: Array, *, out: Array) -> None:
+    """Fill ``out`` (T, M, N) with the products of W and each of x (T, K, N)."""
+    if product is np.matmul:
+        np.matmul(W, x, out=out)
+        return
+    for x_t, z in zip(x, out, strict=True):
+        product(W, x_t, out=z)
+
+
 class BlockedProduct:
     """A product that takes ``rows`` rows of the weights at a time."""
 
@@ -57,7 +66,7 @@ class BlockedProduct:
 
 def rows_per_block(M: int, K: int, N: int) -> int:
     """Return the rows of a block of (M, K) weights that multiply (K, N) columns; M if uncut."""
-    limit = SMALL_PRODUCT_LIMIT // (K * N)
+    limit = SMALL_PRODUCT_LIMIT // max(1, K * N)
     if blas_kernel() not in SMALL_PRODUCT_KERNELS or limit >= M:
         return M
     rows = next((rows for rows in range(limit, 0, -1) if M % rows == 0), M)

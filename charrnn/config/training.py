@@ -22,7 +22,7 @@ class TrainConfig(Settings):
     """How a run goes."""
 
     epochs: float | None = setting(
-        None, "Length of the run in passes over the training part.", above=0, high=1e9
+        None, "Length of the run in epochs, each a pass over the training part.", above=0, high=1e9
     )
     steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
     minutes: float | None = setting(
@@ -30,7 +30,7 @@ class TrainConfig(Settings):
     )
     max_epochs: float | None = setting(
         None,
-        "End after this many passes, however long the run was to be; 0 for no such end.",
+        "End after this many epochs, however long the run was to be; 0 for no such end.",
         low=0,
         high=1e9,
         auto="100, or 600 where nothing is held out",
@@ -139,7 +139,7 @@ class TrainConfig(Settings):
         "How often the held-out part is scored, evenly over the run.",
         low=1,
         high=10**6,
-        auto="up to 20 in 3 % of the time, and some after the first passes",
+        auto="up to 20 in 3 % of the time, and some in the first epochs",
     )
     val_characters: int | None = setting(
         None,

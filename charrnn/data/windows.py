@@ -39,6 +39,24 @@ class Window(NamedTuple):
     carried: bool = True
     lengths: npt.NDArray[np.int64] | None = None
 
+    def trimmed(self) -> "Window":
+        """Return the window without the last steps that count for nothing in any stream.
+
+        Where the state is carried, all of them count.
+        """
+        if self.carried or not self.ids.size:
+            return self
+        if self.lengths is not None:
+            T = int(self.lengths.max())
+        elif self.scored is not None:
+            T = 1 + int(np.flatnonzero(self.scored.any(axis=1)).max(initial=0))
+        else:
+            return self
+        if len(self.targets) == 1:  # one of each stream
+            return self._replace(ids=self.ids[:T])
+        scored = None if self.scored is None else self.scored[:T]
+        return self._replace(ids=self.ids[:T], targets=self.targets[:T], scored=scored)
+
 
 class Batches(Protocol):
     """Where training takes its windows from; steps count from 1.

@@ -11,6 +11,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus, Source, trained_on
 from charrnn.text.sources import show_path
+from charrnn.views.numbers import percent
 
 QUICKLY_READ = 2**26
 """Bytes of a corpus that is read to tell how much of another text is in it."""
@@ -59,7 +60,7 @@ def provenance_of(
     elif own is not None and _is_same(checkpoint, corpus):
         learned = 1 - checkpoint.held_out / max(1, checkpoint.characters)
         names = listed_names(corpus.sources)
-        notices = [f"the model was trained on this text, on {learned:.0%} of it: {names}"]
+        notices = [f"the model was trained on this text, on {percent(learned, 0)} of it: {names}"]
     else:
         learned, notices = 0.0, _of_one_corpus(checkpoint, corpus, paths)
     return Provenance(learned, tuple(notices), own)

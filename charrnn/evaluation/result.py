@@ -92,6 +92,7 @@ class Evaluation(Cost):
         more: dict[str, Any] = {
             "shared": self.overlap or 0.0,
             "longer_helps": self.longer_helps,
+            "adapts": self.static is not None,
             "noun": self.per,
         }
         words = against(self.nats_per_char, self.baselines, **more)

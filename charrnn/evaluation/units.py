@@ -109,7 +109,7 @@ def outputs(model: CharModel, ids: Ids, lengths: NDArray[np.int64] | None = None
     body = next(iter(model.members.values())).body
     state = np.zeros((*body.state_shape, ids.shape[1]), model.dtype)
     body.forward(ids, state, lengths=lengths)
-    return np.concatenate([level.layers[0].h[1:] for level in body.levels], axis=1)
+    return np.concatenate([level.layers[0].output for level in body.levels], axis=1)
 
 
 def correlations(model: CharModel, pieces: Sequence[Piece]) -> Floats:

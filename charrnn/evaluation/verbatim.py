@@ -14,6 +14,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
+from charrnn.views.numbers import percent
 from charrnn.views.tables import table
 
 SHOWN = 60
@@ -219,4 +220,4 @@ def _items(held: Codes, end: int, count: int) -> list[Codes]:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return "-" if share is None else percent(share)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from charrnn.evaluation.cost import Opponent
+from charrnn.views.numbers import percent
 
 MAX_EPOCHS = 100.0
 """Epochs after which no further one lowers the loss of what is held out."""
 NOTABLE_OVERLAP = 0.2
 """Share of a text that is learned from too, from which on its loss is in part one of
 remembering."""
+MOSTLY_UNKNOWN, NEAR_UNIFORM = 0.5, 0.9
+"""Share of unknown characters, and of the loss of guessing, beyond which a text is foreign."""
 
 
 def of_model(
@@ -39,6 +42,19 @@ def of_model(
     return ""
 
 
+def is_foreign(nats: float, *, uniform: float, unknown: float) -> bool:
+    """Return whether a text has nothing to do with what a model was trained on.
+
+    Parameters
+    ----------
+    nats, uniform : float
+        What a character of it costs the model, and guessing.
+    unknown : float
+        Share of its characters that the model does not know.
+    """
+    return unknown > MOSTLY_UNKNOWN or nats > NEAR_UNIFORM * uniform
+
+
 def against(
     nats: float,
     opponents: Sequence[Opponent],
@@ -46,6 +62,7 @@ def against(
     shared: float = 0.0,
     longer_helps: bool = True,
     noun: str = "character",
+    adapts: bool = False,
 ) -> str:
     """Say whether a model is worth more than counting.
 
@@ -61,19 +78,28 @@ def against(
         Whether the model could still gain from more training.
     noun : str
         As of ``of_model``.
+    adapts : bool
+        Whether it was asked for that anything learns from the text, so that it is no advice.
 
     Returns
     -------
     str
         A sentence or two: which opponent is the best, who wins, and what to do if not the model.
     """
-    best = opponents[0]
+    best, see = opponents[0], "" if adapts else ": see --adapt"
     if best.kind == "adapting" and best.nats_per_char <= nats and len(opponents) > 1:
-        words = against(nats, opponents[1:], shared=shared, longer_helps=longer_helps, noun=noun)
+        words = against(
+            nats,
+            opponents[1:],
+            shared=shared,
+            longer_helps=longer_helps,
+            noun=noun,
+            adapts=adapts,
+        )
         margin = nats - best.nats_per_char
         return (
             f"{words}; but {best.name}, which learn from this text as they read, need "
-            f"{margin:.4f} nats less: see --adapt"
+            f"{margin:.4f} nats less{see}"
         )
     name = best.name if best.kind == "compressor" else f"the {best.name}"
     margin = abs(best.nats_per_char - nats)
@@ -90,10 +116,10 @@ def against(
     if best.kind == "compressor":
         return (
             f"{name} needs {margin:.4f} nats less: this text repeats itself or the training text, "
-            "and compressors copy what they have read: see --adapt"
+            f"and compressors copy what they have read{see}"
         )
     if shared >= NOTABLE_OVERLAP:
-        why = f"{shared:.0%} of it is in the training text, which an n-gram has in full"
+        why = f"{percent(shared, 0)} of it is in the training text, which an n-gram has in full"
     elif longer_helps:
         why = "train longer, or a larger model"
     else:

@@ -14,6 +14,7 @@ from charrnn.config import Architecture
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.recurrent import Recurrent
 from charrnn.nn.directions import Level, Reversal
+from charrnn.nn.inputs import Symbols
 from charrnn.nn.layers import Layer
 from charrnn.nn.layers.dropout import Dropout
 from charrnn.nn.layers.encoders import Embedding, Encoder, OneHot
@@ -117,7 +118,7 @@ class Body:
         state : (L, S, R, N) array
             The state after the window.
         """
-        y = self.encoder.forward(ids, self.layers[0].W.dtype)
+        y: Array | Symbols = self.encoder.forward(ids)
         turn = self._turn(lengths, ids)
         after = np.zeros(state.shape, state.dtype)
         for own, level, dropout in self._parts:
@@ -125,9 +126,12 @@ class Body:
             for mine, new in zip(own, states, strict=True):
                 after[mine] = new
             y = dropout.forward(y, rng)
+        assert not isinstance(y, Symbols)
         return y, after
 
-    def backward(self, dy: Array, dstate: Array | None = None) -> Array:
+    def backward(
+        self, dy: Array, dstate: Array | None = None, *, state_gradient: bool = True
+    ) -> Array:
         """Fill the gradients of the weights from those of the last ``forward``'s results.
 
         Parameters
@@ -137,11 +141,13 @@ class Body:
         dstate : (L, S, R, N) array, optional
             The gradient of the state after the window. Without it, backpropagation is truncated
             at the end of the window.
+        state_gradient : bool
+            Whether to compute the gradient of the state before the window.
 
         Returns
         -------
         dstate : (L, S, R, N) array
-            The gradient of the state before the window.
+            The gradient of the state before the window, zeros if it is not computed.
 
         Raises
         ------
@@ -159,9 +165,11 @@ class Body:
                 dropout.backward(dx),
                 [dstate[mine] for mine in own],
                 input_gradient=learns_input or level is not self.levels[0],
+                state_gradient=state_gradient,
             )
             for mine, new in zip(own, states, strict=True):
-                before[mine] = new
+                if new is not None:
+                    before[mine] = new
         self.encoder.backward(dx)
         return before
 

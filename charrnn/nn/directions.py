@@ -7,12 +7,16 @@ Dimensions
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array
 from charrnn.nn.cells.recurrent import Recurrent
+from charrnn.nn.inputs import Symbols
+
+Number = TypeVar("Number", bound=np.number)
 
 
 class Reversal:
@@ -34,7 +38,7 @@ class Reversal:
             (slice(start, stop), int(lengths[start])) for start, stop in pairwise(borders)
         ]
 
-    def __call__(self, a: Array) -> Array:
+    def __call__(self, a: NDArray[Number]) -> NDArray[Number]:
         """Return a copy of ``a (T, F, N)`` turned around."""
         turned = np.empty(a.shape, a.dtype)
         for columns, length in self._runs:
@@ -66,7 +70,7 @@ class Level:
 
     def forward(
         self,
-        x: Array,
+        x: Array | Symbols,
         states: Sequence[Array],
         rng: np.random.Generator | None,
         turn: Reversal | None,
@@ -75,7 +79,7 @@ class Level:
 
         Parameters
         ----------
-        x : (T, D, N) array
+        x : (T, D, N) array or Symbols
             The input of each step.
         states : sequence of arrays
             The state of each layer before the window; of the second one, before it reads the end.
@@ -91,18 +95,24 @@ class Level:
         states : list of arrays
             The state of each layer after it has read the window.
         """
-        self.turn = turn
+        self.turn, self.reads_symbols = turn, isinstance(x, Symbols)
         first = self.layers[0]
         y, after = first.forward(x, states[0], rng)
         if len(self.layers) == 1:
             return y, [after]
         assert turn is not None
-        y_back, after_back = self.layers[1].forward(turn(x), states[1], rng)
+        x_back = x.with_ids(turn(x.ids[:, np.newaxis])[:, 0]) if isinstance(x, Symbols) else turn(x)
+        y_back, after_back = self.layers[1].forward(x_back, states[1], rng)
         return np.concatenate([y, turn(y_back)], axis=1), [after, after_back]
 
     def backward(
-        self, dy: Array, dstates: Sequence[Array], *, input_gradient: bool
-    ) -> tuple[Array | None, list[Array]]:
+        self,
+        dy: Array,
+        dstates: Sequence[Array],
+        *,
+        input_gradient: bool,
+        state_gradient: bool = True,
+    ) -> tuple[Array | None, list[Array | None]]:
         """Fill the gradients of the weights from those of the last ``forward``'s results.
 
         Parameters
@@ -111,30 +121,27 @@ class Level:
             The gradient of each step's output.
         dstates : sequence of arrays
             The gradient of the state of each layer after the window.
-        input_gradient : bool
-            Whether to compute ``dx``.
+        input_gradient, state_gradient : bool
+            Whether to compute ``dx``, and the gradient of the states before the window.
 
         Returns
         -------
         dx : (T, D, N) array or None
-            The gradient of the input.
-        dstates : list of arrays
+            The gradient of the input; of symbols, that of their vectors (V, D).
+        dstates : list of arrays or None
             The gradient of the state of each layer before the window.
         """
+        wanted = {"input_gradient": input_gradient, "state_gradient": state_gradient}
         first = self.layers[0]
         if len(self.layers) == 1:
-            dx, before = first.backward(dy, dstates[0], input_gradient=input_gradient)
+            dx, before = first.backward(dy, dstates[0], **wanted)
             return dx, [before]
         assert self.turn is not None
         H = first.hidden_size
         dy_back = self.turn(dy[:, H:])  # a copy: the first layer may write where dy is
-        dx, before = first.backward(
-            np.ascontiguousarray(dy[:, :H]), dstates[0], input_gradient=input_gradient
-        )
+        dx, before = first.backward(np.ascontiguousarray(dy[:, :H]), dstates[0], **wanted)
         total = None if dx is None else dx.copy()  # the layers share their workspace
-        dx, before_back = self.layers[1].backward(
-            dy_back, dstates[1], input_gradient=input_gradient
-        )
+        dx, before_back = self.layers[1].backward(dy_back, dstates[1], **wanted)
         if total is not None and dx is not None:
-            total += self.turn(dx)
+            total += dx if self.reads_symbols else self.turn(dx)
         return total, [before, before_back]

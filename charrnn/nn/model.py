@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.backend.arrays import Array, Ids, Workspace
-from charrnn.backend.products import for_one_column
 from charrnn.config import Architecture
 from charrnn.nn.body import Body
 from charrnn.nn.cells.recurrent import Recurrent
@@ -48,9 +47,12 @@ class Member(NamedTuple):
         y, after = self.body.forward(ids, state, rng, lengths)
         return self.head.forward(y, lengths), after
 
-    def backward(self, dlogits: Array, dstate: Array | None = None) -> Array:
+    def backward(
+        self, dlogits: Array, dstate: Array | None = None, *, state_gradient: bool = True
+    ) -> Array:
         """Return the gradient of the state before the window; see ``CharModel.backward``."""
-        return self.body.backward(self.head.backward(dlogits), dstate)
+        dy = self.head.backward(dlogits)
+        return self.body.backward(dy, dstate, state_gradient=state_gradient)
 
 
 class CharModel:
@@ -191,7 +193,7 @@ class CharModel:
         """
         replica = self.replica()
         for layer in replica.layers:
-            layer.W = for_one_column(layer.W)
+            layer.for_one_stream()
         return replica
 
     def gradients(self) -> Parameters:
@@ -306,7 +308,7 @@ class CharModel:
                 nats *= scored.reshape(-1)
                 dlogits *= scored.reshape(-1)
             dlogits *= 1 / predictions
-            member.backward(dlogits)
+            member.backward(dlogits, state_gradient=False)
             total += float(nats.sum(dtype=np.float64))
             states.append(after)
         return total / len(states), np.concatenate(states)

@@ -107,6 +107,8 @@ class Checkpoint:
         What was counted of the training part of a model of text.
     counting : Mixture, optional
         How the table is mixed with the network.
+    format : int
+        Of the file that it was read from, and otherwise that of files that are written.
     """
 
     text: TextConfig
@@ -129,6 +131,7 @@ class Checkpoint:
     ngrams: NgramModel | None = None
     table: CountTable | None = None
     counting: Mixture | None = None
+    format: int = FORMAT
 
     def model(self) -> CharModel:
         """Return the model with these weights."""
@@ -273,9 +276,15 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
         If the file is missing, damaged, of another format or not a checkpoint at all.
     """
     try:
-        with RegularFile(Path(path), DIRECTORY_LIMIT) as file, zipfile.ZipFile(file) as archive:
-            file.limit = file.size
-            checkpoint = _read(archive, file.size, arrays)
+        with RegularFile(Path(path), DIRECTORY_LIMIT) as file:
+            if not zipfile.is_zipfile(file):
+                raise CheckpointError(
+                    "it is another kind of file, or its end is missing; charrnn runs lists what is "
+                    "here"
+                )
+            with zipfile.ZipFile(file) as archive:
+                file.limit = file.size
+                checkpoint = _read(archive, file.size, arrays)
             checkpoint.folder = Path(path).parent
             return checkpoint
     except CharrnnError as error:
@@ -348,6 +357,7 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
         labels=labels,
         mixture=mixture,
         counting=mixture_of_counts(meta["table"]) if sizes else None,
+        format=meta["read"],
     )
     if not with_arrays:
         return checkpoint

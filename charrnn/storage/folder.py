@@ -6,10 +6,14 @@ from pathlib import Path
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.storage.lock import is_running
 from charrnn.storage.log import LOG
+from charrnn.text.sources import fingerprint
 
 RUNS = Path("runs")
 BEST, LAST = "best.npz", "last.npz"
+LONGEST_NAME = 60
+"""Characters of the name of a file that are taken over."""
 
 
 def cache_directory() -> Path:
@@ -17,10 +21,36 @@ def cache_directory() -> Path:
     return RUNS / ".cache"
 
 
-def run_name(first_source: str) -> str:
-    """Return the name of a run on a corpus: the file's name without its endings."""
-    stem = Path(first_source).name.split(".")[0] if first_source != "-" else "stdin"
-    return re.sub(r"[^\w-]+", "-", stem).strip("-") or "run"
+def run_name(typed: str | Path, *, with_folder: bool = False) -> str:
+    """Return the name of a run on a corpus that a user has named.
+
+    Parameters
+    ----------
+    typed : str
+        A file, of which the name without its endings is taken, or a folder; of a pattern, its
+        folder is.
+    with_folder : bool
+        Whether the name of the folder stands before that of the file, if it was named.
+    """
+    if str(typed) == "-":
+        return "stdin"
+    path = Path(typed)
+    if re.search(r"[*?]", path.name):
+        path = path.parent
+    if path.name in ("", ".."):
+        path = path.resolve()
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if path.is_dir():
+            return _safe(path.name) or "run"
+    stem = re.sub(r"\.(gz|bz2|xz)$", "", path.name, flags=re.IGNORECASE)
+    stem = _safe(re.sub(r"(?<!^)\.[^\W\d_]\w{0,9}$", "", stem))
+    folder = _safe(path.parent.name) if with_folder else ""
+    return "-".join(part for part in (folder, stem) if part) or "run"
+
+
+def _safe(name: str) -> str:
+    """Return what of a name may name a folder anywhere."""
+    return re.sub(r"[^\w.-]+", "-", name)[:LONGEST_NAME].strip(".-")
 
 
 def new_run_directory(name: str, out: Path | None = None) -> Path:
@@ -83,16 +113,11 @@ def find_model(model: str | Path | None) -> Path:
     Raises
     ------
     RunError
-        If there is no such thing.
+        If there is no such thing, or the newest run has no model yet and that before it is of
+        another text.
     """
     if model is None:
-        for directory in run_directories():
-            if (directory / BEST).exists():
-                return directory / BEST
-        raise RunError(
-            "there is no trained model under ./runs: train one with charrnn train FILE, "
-            "or name one with --model"
-        )
+        return _newest_model()
     path = Path(model)
     with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         for candidate in (path, RUNS / path):
@@ -105,6 +130,38 @@ def find_model(model: str | Path | None) -> Path:
             if candidate.is_file():
                 return candidate
     raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")
+
+
+def _newest_model() -> Path:
+    """Return the best state of the newest run that has one."""
+    empty: list[Path] = []
+    for directory in run_directories():
+        if not (directory / BEST).exists():
+            empty.append(directory)
+            continue
+        if empty and _text_of(empty[0] / LAST) not in (None, _text_of(directory / BEST)):
+            first = (
+                "wait for its first save"
+                if is_running(empty[0])
+                else f"go on with charrnn train --resume {empty[0]}"
+            )
+            raise RunError(
+                f"{empty[0]} is the newest run and has no {BEST} yet, and {directory} is of "
+                f"another text: {first}, or name a model, as in --model {directory}"
+            )
+        return directory / BEST
+    raise RunError(
+        "there is no trained model under ./runs: train one with charrnn train FILE, "
+        "or name one with --model"
+    )
+
+
+def _text_of(file: Path) -> str | None:
+    """Return what identifies the text of a state; None where that cannot be read."""
+    try:
+        return fingerprint(load(file, arrays=False).sources)
+    except CheckpointError:
+        return None
 
 
 def open_model(model: str | Path | None = None) -> tuple[Path, Checkpoint]:

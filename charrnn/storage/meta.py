@@ -38,7 +38,7 @@ def read_meta(
             f"its format is {number!r:.40} and this charrnn reads 1 to {FORMAT}: "
             "use a newer charrnn"
         )
-    return upgraded(meta)
+    return {**upgraded(meta), "read": number}
 
 
 def counts_from(data: Any, symbols: int) -> NDArray[np.int64] | None:

@@ -6,6 +6,7 @@ that came from standard input in ``stdin.gz``.
 """
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,21 @@ from charrnn.errors import CharrnnError, CorpusError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.sources import PATH_LIMIT
 from charrnn.system.files import RegularFile, write_whole
-from charrnn.text import Corpus, Source, locate, portable_name, read_located
+from charrnn.text import Corpus, Located, Source, locate, portable_name, read_located
 from charrnn.text.sources import show_path
 
+MOST_NAMED = 3
+"""Files that a command names."""
 SOURCES, STDIN = "sources.json", "stdin.gz"
 SOURCES_LIMIT = 2**22
 """Bytes of a list of sources, which may come from anyone."""
+
+
+def _retraining(located: Sequence[Located], folder: Path) -> str:
+    """Return the command that trains the model of a run on its text as that is now."""
+    files = [show_path(found.path) for found in located if found.source.is_file]
+    named = shlex.join(files) if len(files) <= MOST_NAMED else "FILES"
+    return f"charrnn train {named} --init-from {shlex.quote(str(folder))}"
 
 
 def write_sources(folder: Path, sources: Sequence[Source]) -> None:
@@ -27,6 +37,16 @@ def write_sources(folder: Path, sources: Sequence[Source]) -> None:
     places = {source.sha256: source.path for source in sources if source.is_file}
     text = json.dumps(places, indent=1) + "\n"
     write_whole(folder / SOURCES, lambda file: file.write(text.encode("ascii")))
+
+
+def holds_text(folder: Path, sources: Sequence[Source]) -> bool:
+    """Return whether a run was made of one of some files, or of one that lay there."""
+    places = _read_sources(folder)
+    return any(
+        source.sha256 in places or source.path in places.values()
+        for source in sources
+        if source.is_file
+    )
 
 
 def portable(sources: Sequence[Source]) -> tuple[Source, ...]:
@@ -94,7 +114,8 @@ def find_own_text(
     )
     notices = [
         f"{show_path(found.path)} has grown since this run was trained: only its first "
-        f"{found.source.size:,} bytes, which are the same, belong to the run"
+        f"{found.source.size:,} bytes, which are the same, belong to the run; to learn all of it: "
+        f"{_retraining(located, folder)}"
         for found in located
         if found.grown
     ]

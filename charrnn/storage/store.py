@@ -10,10 +10,10 @@ import numpy as np
 from charrnn.backend.arrays import Array
 from charrnn.errors import RunError
 from charrnn.storage.checkpoint import Checkpoint, load, save
-from charrnn.storage.folder import BEST, LAST, load_last, new_run_directory, run_name
+from charrnn.storage.folder import BEST, LAST, RUNS, load_last, new_run_directory, run_name
 from charrnn.storage.lock import RunLock
 from charrnn.storage.log import append_log, read_log, write_log
-from charrnn.storage.own_text import STDIN, write_sources
+from charrnn.storage.own_text import STDIN, holds_text, write_sources
 from charrnn.text import Corpus, keep_stdin
 
 
@@ -64,17 +64,21 @@ class FolderStore:
         of an old run, with its lock.
     lock : RunLock, optional
         Holds the folder of an old run.
+    typed : str
+        The first file or folder that the user has named, after which a new run is.
     """
 
-    def __init__(self, directory: Path | None, lock: RunLock | None = None) -> None:
+    def __init__(
+        self, directory: Path | None, lock: RunLock | None = None, *, typed: str | Path = ""
+    ) -> None:
         self.directory = directory if lock else None
-        self._out, self._lock = directory, lock
+        self._out, self._lock, self._typed = directory, lock, typed
         self._verified: set[str] = set()
 
     def begin(self, corpus: Corpus, step: int) -> None:
         """Make or take up the folder; what a crash left in the log after the last save is cut."""
         if self._lock is None:
-            self.directory = new_run_directory(run_name(corpus.sources[0].path), self._out)
+            self.directory = new_run_directory(self._name(corpus), self._out)
             self._lock = RunLock(self.directory)
             write_log(self.directory, [])
             keep_stdin(corpus, self.directory / STDIN)
@@ -82,6 +86,14 @@ class FolderStore:
             events = read_log(self._folder)
             write_log(self._folder, [event for event in events if event.get("step", 0) <= step])
         write_sources(self._folder, corpus.sources)
+
+    def _name(self, corpus: Corpus) -> str:
+        """Return the name of a new run; where one of another text has it, with its folder."""
+        typed = self._typed or corpus.sources[0].path
+        name = run_name(typed)
+        if (RUNS / name).exists() and not holds_text(RUNS / name, corpus.sources):
+            return run_name(typed, with_folder=True)
+        return name
 
     def log(self, entry: dict[str, Any]) -> None:
         """Append a line to ``log.jsonl``."""

@@ -1,7 +1,10 @@
 """What came of a run, in words, and the one option to try next."""
 
+import shlex
 from collections.abc import Sequence
 from math import inf, isfinite
+
+from charrnn.views.numbers import percent
 
 Row = tuple[int, float, float | None]
 """A validation: its step, and the mean training and the validation loss, in nats."""
@@ -34,6 +37,9 @@ def of_run(
     unigram: float = inf,
     shared: float = 0.0,
     capped: bool = False,
+    run: str = "",
+    other_split: str = "",
+    unlike: bool = False,
 ) -> str:
     """Say what the two losses of a run mean, and the one option to try next.
 
@@ -57,6 +63,12 @@ def of_run(
         Share of the held-out text that is also in the training part.
     capped : bool, optional
         Whether the run ended because more epochs lower no validation loss.
+    run : str, optional
+        By which name the run can go on.
+    other_split : str, optional
+        The split that holds out parts from all over the text, where its end was held out.
+    unlike : bool, optional
+        Whether that end is known to be unlike the rest.
 
     Returns
     -------
@@ -66,7 +78,9 @@ def of_run(
     if not rows or not entropy:  # a text of a single symbol leaves nothing to learn
         return ""
     # Only the first may be of weights that were learned from another text.
-    highest = max(train for _, train, _ in rows[1:] or rows)
+    # Of a short one, the first steps may overshoot: the last row tells whether that was harmful.
+    later = [row for row in rows[1:-1] if row[0] >= MIN_STEPS]
+    highest = max(train for _, train, _ in (*later, rows[-1]))
     best = min((val for *_, val in rows if val is not None), default=inf)
     fine = len(rows) == 1 and best < min(unigram, entropy)  # a mean from the first step on
     if not fine and highest > entropy + ABOVE_ENTROPY:
@@ -76,12 +90,8 @@ def of_run(
         )
     if not all(isfinite(loss) for _, *losses in rows for loss in losses if loss is not None):
         return ""
-    longer, shorter = (
-        f"--minutes {factor * minutes:g}"
-        if minutes
-        else f"--steps {max(1, int(factor * (steps or rows[-1][0])))}"
-        for factor in (2, 0.5)
-    )
+    steps = steps or rows[-1][0]
+    longer, shorter = longer_run(run, minutes, steps), _length(0.5, minutes, steps)
     scored = [(step, train, val) for step, train, val in rows if val is not None]
     more_text = "More text of this kind would help most"
     if dropout < MOST_DROPOUT:
@@ -90,6 +100,13 @@ def of_run(
         firmer = f"Try --hidden-size {max(1, hidden_size // 2)}"
     else:
         firmer = f"Try {shorter}"
+    if unlike:
+        firmer = (
+            "But the held-out end is unlike the rest: "
+            f"--split-mode {other_split} holds out parts from all over the text"
+        )
+    elsewhere = f"; if the end of the text is unlike the rest, --split-mode {other_split}"
+    measured = " (measured with dropout)" if dropout else ""
     lowest = min(train for _, train, _ in rows)
     if scored and best >= unigram:
         learned = rows[-1][1] < entropy - LEARNED
@@ -98,7 +115,7 @@ def of_run(
             "of how frequent each character is. "
             + (
                 f"The training loss fell to {rows[-1][1]:.3f}, so it memorized its training part. "
-                f"{firmer}; if the end of the text is unlike the rest, --split-mode strided"
+                f"{firmer}{elsewhere if other_split and not unlike else ''}"
                 if learned
                 else f"Try {longer}, or another --learning-rate"
             )
@@ -107,8 +124,9 @@ def of_run(
         return ""
     if shared >= MOSTLY_OVERLAP:
         return (
-            f"{shared:.0%} of the held-out text is also in the training part, so these losses tell "
-            "how well the model remembers, not what it makes of new text: remove the copies"
+            f"{percent(shared, 0)} of the held-out text is also in the training part, so these "
+            "losses tell how well the model remembers, not what it makes of new text: remove the "
+            "copies"
         )
     if min(lowest, best) > entropy - LEARNED:
         other = longer if learning_rate is None else f"without --learning-rate {learning_rate:g}"
@@ -123,35 +141,34 @@ def of_run(
     if capped:
         return (
             f"as good as this text allows: after so many epochs the training loss is {train:.3f} "
-            f"nats, and more time would not lower the best validation loss, {best:.3f}. {more_text}"
+            f"nats{measured}, and more time would not lower the best validation loss, {best:.3f}. "
+            f"{more_text}"
         )
     if val > best * (1 + RISE) and train < train_at_best:
         return (
             f"overfitting: since step {best_step:,} the validation loss rose from {best:.3f} to "
-            f"{val:.3f} nats while the training loss fell to {train:.3f}. {firmer}"
+            f"{val:.3f} nats while the training loss fell to {train:.3f}{measured}. {firmer}"
         )
     _, train_before, val_before = scored[len(scored) // 2 - 1]
     if val < val_before * (1 - RISE):
-        # Far above the training loss it is no sign of a model too small or too little trained.
-        begins = "not done" if val > train * (1 + GAP) else "underfitting"
         return (
-            f"{begins}: the validation loss was still falling, from {val_before:.3f} nats "
-            f"half-way to {val:.3f} (training {train:.3f}). Try {longer}"
+            f"not finished: the validation loss was still falling, from {val_before:.3f} nats "
+            f"half-way to {val:.3f}, with a training loss of {train:.3f}{measured}. Try {longer}"
         )
     if train < train_before * (1 - RISE):
         return (
             f"overfitting begins: over the last half the training loss fell from "
-            f"{train_before:.3f} to {train:.3f} nats, but the validation loss stayed at {val:.3f}. "
-            f"{firmer}"
+            f"{train_before:.3f} to {train:.3f} nats{measured}, but the validation loss stayed at "
+            f"{val:.3f}. {firmer}"
         )
     if val > train * (1 + GAP):
         return (
             f"overfitting: neither loss falls any more, and that of validation, {val:.3f} nats, is "
-            f"far above that of training, {train:.3f}. {firmer}"
+            f"far above that of training, {train:.3f}{measured}. {firmer}"
         )
     return (
-        f"at its limit: training and validation loss ({train:.3f} and {val:.3f} nats) are close "
-        "and no longer fall. "
+        f"at its limit: the training loss, {train:.3f} nats{measured}, and the validation loss, "
+        f"{val:.3f}, are close and no longer fall. "
         + (f"Try --hidden-size {2 * hidden_size}" if hidden_size else "Try without --init-from")
     )
 
@@ -163,6 +180,7 @@ def of_labels(
     at_end: bool,
     minutes: float | None = None,
     steps: int | None = None,
+    run: str = "",
 ) -> str:
     """Say what a run of labels has learned, and the one option to try next.
 
@@ -176,6 +194,8 @@ def of_labels(
         Whether the last state is the best.
     minutes, steps : number, optional
         How long the run was to be.
+    run : str, optional
+        By which name the run can go on.
 
     Returns
     -------
@@ -184,12 +204,25 @@ def of_labels(
     """
     if accuracy is None:
         return ""
-    longer = f"--minutes {2 * minutes:g}" if minutes else f"--steps {2 * (steps or 1)}"
+    longer = longer_run(run, minutes, steps or 1)
     if accuracy <= most_frequent:
         return (
-            f"useless: {accuracy:.1%} of the held-out labels are right, and {most_frequent:.1%} "
-            f"are the most frequent one. Try {longer}, or more text"
+            f"useless: {percent(accuracy)} of the held-out labels are right, and "
+            f"{percent(most_frequent)} are the most frequent one. Try {longer}, or more text"
         )
     if at_end and accuracy < 1:
-        return f"the last state is the best one. Try {longer}"
+        return f"not finished: the last state is the best one. Try {longer}"
     return ""
+
+
+def longer_run(run: str, minutes: float | None, steps: int) -> str:
+    """Return what makes a run twice as long: the command that goes on with it, or an option."""
+    length = _length(2, minutes, steps)
+    return f"{shlex.join(['charrnn', 'train', '--resume', run])} {length}" if run else length
+
+
+def _length(factor: float, minutes: float | None, steps: int) -> str:
+    """Return the option for a run that is so many times as long."""
+    if minutes:
+        return f"--minutes {factor * minutes:g}"
+    return f"--steps {max(1, int(factor * steps))}"

@@ -17,6 +17,7 @@ from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
 from charrnn.training.validation import EVEN_SHARE, FORWARD, choose, next_pass, scoring_cost
+from charrnn.views.numbers import percent
 
 
 def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
@@ -56,7 +57,7 @@ def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
         times=asked.validations,
         characters=asked.val_characters,
     )
-    why = f"for about {EVEN_SHARE:.0%} of the run, where that is enough"
+    why = f"for about {percent(EVEN_SHARE, 0)} of the run, where that is enough"
     for name in ("validations", "val_characters"):
         if getattr(asked, name) is None:
             setup.reasons[name] = why

@@ -8,6 +8,8 @@ LEAST = 1.0
 """Seconds below which a lap is never taken for an interruption."""
 FACTOR = 10
 """How many times the usual length of its kind makes a lap one."""
+BUSY = 0.5
+"""Share of a lap in which this process computed, from which on it was not stopped."""
 REMEMBERED = 31
 
 
@@ -16,7 +18,8 @@ class Clock:
 
     A process that is stopped (Ctrl-Z), a container that is paused and a machine that sleeps learn
     nothing meanwhile. All of them show as a single lap that is many times as long, for
-    its work, as the ones of its kind before it: of such a lap, the usual length is counted.
+    its work, as the ones of its kind before it: of such a lap, the usual length is counted. Where
+    the process itself computed for most of it, it was no stop: so are kernels compiled for a GPU.
 
     Parameters
     ----------
@@ -34,11 +37,11 @@ class Clock:
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds, self.stopped = seconds, 0.0
         self._usual: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
-        self._last = time.perf_counter()
+        self.restart()
 
     def restart(self) -> None:
         """Leave out what passed since the last lap."""
-        self._last = time.perf_counter()
+        self._last, self._computed = time.perf_counter(), time.process_time()
 
     def usual(self, kind: str) -> float:
         """Return the seconds that the last laps of a kind took for their work; 0 before one."""
@@ -55,12 +58,13 @@ class Clock:
         work : float
             How much of that was done: laps of one kind may differ a thousandfold.
         """
-        now = time.perf_counter()
-        spent, self._last = now - self._last, now
+        last, computed = self._last, self._computed
+        self.restart()
+        spent, busy = self._last - last, self._computed - computed
         before = self._usual[kind]
         if spent > LEAST and before:
             usual = work * self.usual(kind)
-            if spent > FACTOR * usual:
+            if spent > FACTOR * usual and busy < BUSY * spent:
                 self.stopped += spent - usual
                 spent = usual
         before.append(spent / work)

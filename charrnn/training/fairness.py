@@ -13,6 +13,7 @@ from charrnn.evaluation.verdict import NOTABLE_OVERLAP
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text.codes import LINE_END, Codes
+from charrnn.views.numbers import percent
 
 NOTABLE_SEEN = 0.01
 """Share of the held-out text from which on a model to start from knows too much of it."""
@@ -25,30 +26,49 @@ def shared_of(task: Task, sides: Sides, train: TrainingSettings) -> float:
     return task.overlap(sides.learned, sides.held)
 
 
+def are_unlike(sides: Sides, train: TrainingSettings, shared: float) -> bool:
+    """Return whether the end of the text is held out, and unlike the rest."""
+    if train.split_mode != "contiguous" or shared >= NOTABLE_OVERLAP:
+        return False
+    return end_is_unlike(sides.learned, sides.held)
+
+
 def compare_sides(
     task: Task,
     sides: Sides,
     train: TrainingSettings,
     start: Checkpoint | None,
     cache_dir: Path | None,
-) -> tuple[float, list[str]]:
-    """Return the share of the held-out text that is also learned from, and what to say of it."""
+) -> tuple[float, bool, list[str]]:
+    """Compare what is held out with what is learned from.
+
+    Returns
+    -------
+    shared : float
+        The share of the held-out text that is also learned from.
+    unlike : bool
+        Whether it is the end of the text, and unlike the rest.
+    notices : list of str
+        What the user should be told of it.
+    """
     if not len(sides.held):
-        return 0.0, []
+        return 0.0, False, []
     shared, notices = shared_of(task, sides, train), []
+    unlike = are_unlike(sides, train, shared)
     if shared >= NOTABLE_OVERLAP:
         notices.append(
-            f"{shared:.0%} of the held-out text is also in the training part, word for word, so "
-            "its loss tells in part how well the model remembers: remove copies, if there are any"
+            f"{percent(shared, 0)} of the held-out text is also in the training part, word for "
+            "word, so its loss tells in part how well the model remembers: remove copies, if there "
+            "are any"
         )
-    elif train.split_mode == "contiguous" and end_is_unlike(sides.learned, sides.held):
+    elif unlike:
         notices.append(
             "the end of the text, which is held out, is unlike the rest: --split-mode "
             f"{task.other_split} holds out parts from all over it instead"
         )
     if start is not None:
         notices += _seen_by(start, task, sides, cache_dir)
-    return shared, notices
+    return shared, unlike, notices
 
 
 def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None) -> list[str]:
@@ -64,7 +84,7 @@ def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None
     if known < NOTABLE_SEEN:
         return []
     return [
-        f"the model of --init-from was trained on {known:.0%} of the text that is held out "
+        f"the model of --init-from was trained on {percent(known, 0)} of the text that is held out "
         "here: the validation loss is too low"
     ]
 

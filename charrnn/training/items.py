@@ -68,11 +68,10 @@ def with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelFa
 def recipe_of_items(
     recipe: Recipe, learned: Codes, held: Codes, task: Task, epochs: float | None
 ) -> Recipe:
-    """Count the items that are learned from, and what epochs of them are in steps."""
-    train, count = recipe.train, len(lengths_of(learned, task.end))
-    notice = f"{count:,} items to learn from, {_division_words(task.items)}"
+    """Count what epochs of the items are in steps, and say what is special of these."""
+    train, notice = recipe.train, ""
     if isinstance(task, PromptedItems):
-        notice += f", each after a prompt that ends with {task.border_name}"
+        notice = f"each item is learned after its prompt, which ends with {task.border_name}"
     notices = list(recipe.notices)
     if isinstance(task, LabelledTask):
         notices += _labels_apart(task, learned, held)
@@ -123,12 +122,9 @@ def _long_texts(task: LabelledTask, learned: Codes, seq_len: int) -> str:
     return f"{long:,} {texts} more than {seq_len:,} characters (--seq-len): {what}"
 
 
-def _division_words(items: str) -> str:
-    words = {
-        "line": "each a line",
-        "blank-line": "what stands between blank lines",
-        "file": "each a file",
-    }
+def division_words(items: str) -> str:
+    """Return what an item is, of items that are neither lines nor files."""
+    words = {"blank-line": "what stands between blank lines"}
     lines = "lines of " if is_line(items) else ""
     return words.get(items, f"what stands between {lines}{_shown(items)}")
 

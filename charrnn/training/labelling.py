@@ -123,7 +123,7 @@ def label_shape(
     )
     readings = budget.readings(shape)[0] / (1 if budget.asked else SLOWER)
     dropout = round(min(MOST_DROPOUT, DROPOUT * log2(max(1, readings / UNHARMED))), 2)
-    why = f"for texts that are read about {number(readings)} times"
+    why = f"for about {number(readings)} epochs"
     dropout = choices.of("dropout", model.dropout, dropout, why)
     weights = 0.0 if shape.context else round(WEIGHT_DROPOUT * dropout, 2)
     return dataclasses.replace(

@@ -7,6 +7,7 @@ from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.evaluation.labels.mixture import fitted, fitted_chain, learned_ngrams
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.training.setup import Setup
+from charrnn.views.numbers import percent
 
 
 def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, str] | None:
@@ -50,7 +51,7 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
     state = replace(plain, mixture=mixture.weights, kept=kept, ngrams=mixture.ngrams)
     name, value, alone = mixture.figure, mixture.value, mixture.alone
     message = (
-        f"mixed with n-grams of the training texts, {name} on what is held out is {value:.1%}, by "
-        f"the network alone {alone:.1%}; the weights are fitted there"
+        f"mixed with n-grams of the training texts, {name} on what is held out is "
+        f"{percent(value)}, by the network alone {percent(alone)}; the weights are fitted there"
     )
     return state, message if kept is not None or mixture.ngrams is not None else ""

@@ -121,7 +121,7 @@ def prepare(
     if content is not None and store is None:  # kept as what comes from standard input is
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
-    store = store or FolderStore(out)
+    store = store or FolderStore(out, typed=paths[0] if paths else "text")
     return ready(
         corpus,
         text,
@@ -255,7 +255,7 @@ def ready(
     network.initialise(np.random.default_rng(recipe.train.random_seed), counts)
     if start is not None:
         take_over(start, network, vocabulary, task)
-    shared, found = compare_sides(task, sides, recipe.train, start, cache_dir)
+    shared, unlike, found = compare_sides(task, sides, recipe.train, start, cache_dir)
     setup = Setup(
         text=text,
         train=recipe.train,
@@ -271,6 +271,7 @@ def ready(
         apart=apart,
         sources=_stored_sources(corpus, recipe.train),
         overlap=shared,
+        unlike=unlike,
         same_shape=start is not None,
         device=chosen,
         reasons=reasons,

@@ -7,6 +7,7 @@ import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
 from charrnn.config.words import with_noun
+from charrnn.data.items import lengths_of
 from charrnn.data.labels.task import LabelledTask
 from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
@@ -28,17 +29,19 @@ class Plan:
         What is learned from, what is held out, and how much of that a validation scores.
     held_targets : int
         How much of what is held out can be scored: its characters, or its labels.
-    texts : (int, int), optional
-        The texts that are learned and those that are held out, where they are labelled.
+    apart : int
+        Characters of neither, on which a mixture with counts is fitted.
+    texts : (int, int, int), optional
+        The texts or items that are learned, held out and set apart, where there are any.
     train_symbols : int
-        Symbols that are read in a pass through the training part.
+        Symbols that are read in an epoch.
     unseen : int
         Symbols, or labels, that are only held out.
     overlap, validation_share : float
         See ``Setup``.
     parameters : int
     epochs : float or None
-        How often the text will be read; None where the minutes decide that.
+        The epochs of the run; None where the minutes decide that.
     device, precision : str
         The name of what trains it, and how precisely that multiplies.
     memory_mb : float
@@ -62,9 +65,10 @@ class Plan:
     distinct: int
     train_characters: int
     held_out: int
+    apart: int
     val_scored: int
     held_targets: int
-    texts: tuple[int, int] | None
+    texts: tuple[int, int, int] | None
     train_symbols: int
     unseen: int
     overlap: float
@@ -100,7 +104,7 @@ def plan_of(
     setup : Setup
         What it is made of.
     per_pass : float
-        The steps that read the training part once.
+        The steps of an epoch.
     threads, workers : int
         What may be used, and what the work is enough for.
     resumed_at : int, optional
@@ -125,6 +129,7 @@ def plan_of(
         distinct=len(setup.vocabulary),
         train_characters=setup.train_characters,
         held_out=setup.held_out,
+        apart=len(setup.apart),
         val_scored=min(setup.validation.val_characters, setup.held_targets),
         held_targets=setup.held_targets,
         texts=_texts(setup),
@@ -145,9 +150,14 @@ def plan_of(
     )
 
 
-def _texts(setup: Setup) -> tuple[int, int] | None:
-    """Return how many texts are learned and held out, where they are labelled."""
+def _texts(setup: Setup) -> tuple[int, int, int] | None:
+    """Return how many texts or items are learned, held out and set apart, where there are any."""
     task, sides = setup.task, setup.sides
-    if not isinstance(task, LabelledTask):
+    if isinstance(task, LabelledTask):
+        return len(task.lengths(sides.learned)), len(task.lengths(sides.held)), 0
+    if not task.separate:
         return None
-    return len(task.lengths(sides.learned)), len(task.lengths(sides.held))
+    learned, held, apart = (
+        len(lengths_of(codes, task.end)) for codes in (sides.learned, sides.held, setup.apart)
+    )
+    return learned, held, apart

@@ -215,7 +215,7 @@ def complete(
 
 
 def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
-    """Return after how many readings a run ends."""
+    """Return after how many epochs a run ends."""
     if not held_out:
         return choices.of(
             "max_epochs",
@@ -224,7 +224,7 @@ def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
             "nothing is held out: the text is memorized by then",
         )
     return choices.of(
-        "max_epochs", train.max_epochs, MAX_EPOCHS, "more readings lower no validation loss"
+        "max_epochs", train.max_epochs, MAX_EPOCHS, "more epochs lower no validation loss"
     )
 
 
@@ -327,7 +327,7 @@ def _optimised(
         wanted *= min(1, epochs / DECAY_READINGS) * min(1, DECAY_LENGTH / budget.length)
         if wanted > decay:
             decay = round(min(wanted, MOST_DECAY), 3)
-            why = f"for {number(epochs)} readings by {number(share)} weights a character"
+            why = f"for {number(epochs)} epochs by {number(share)} weights a character"
     else:
         rate *= 256 / max(model.hidden_size, 256) * (0.5 if model.cell == "rnn" else 1)
     return (
@@ -364,7 +364,7 @@ def _timed(
         passes = steps * budget.per_step / budget.length
         if passes > max_epochs:
             choices.notices.append(
-                f"{steps:,} steps would read the text {number(passes)} times: the run ends "
-                f"after {max_epochs:g} (--max-epochs); --max-epochs 0 reads on"
+                f"{steps:,} steps would be {number(passes)} epochs: the run ends after "
+                f"{max_epochs:g} (--max-epochs); --max-epochs 0 goes on"
             )
     return steps, minutes

@@ -1,7 +1,8 @@
 """An old run made ready to go on from where it stopped."""
 
-import dataclasses
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from charrnn.data.apart import set_apart
 from charrnn.errors import CheckpointError, RunError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
+from charrnn.optimizers import learning_rate_factor
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.storage.history import CPU, History, Place
@@ -19,7 +21,7 @@ from charrnn.storage.own_text import find_own_text, portable
 from charrnn.storage.store import FolderStore
 from charrnn.training.assembly import assemble
 from charrnn.training.devices import Work, choose, shown
-from charrnn.training.fairness import shared_of
+from charrnn.training.fairness import are_unlike, shared_of
 from charrnn.training.length import done_after
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.run import Run
@@ -56,6 +58,8 @@ def resume(
     *,
     corpus: Sequence[str | Path] = (),
     length: TrainConfig | None = None,
+    save_every: float | None = None,
+    patience: int | None = None,
     threads: int = 1,
     device: DeviceConfig | None = None,
     cache: bool = True,
@@ -70,6 +74,8 @@ def resume(
         Files or folders with its text, where that was moved.
     length : TrainConfig, optional
         A new length, if one of its ``epochs``, ``steps`` and ``minutes`` is set.
+    save_every, patience : float, int, optional
+        As in `TrainConfig`; as before, if left out.
     threads : int
         As for ``prepare``; it need not be what it was.
     device : DeviceConfig, optional
@@ -97,10 +103,11 @@ def resume(
             named=corpus,
             cache_dir=runs.cache_directory() if cache else None,
             advice=(
-                f"restore it as it was, or train the new text with --init-from {path}"
+                "restore it as it was, or learn the new text: "
+                f"{shlex.join(['charrnn', 'train', *map(str, corpus), '--init-from', str(path)])}"
                 if corpus
                 else f"name it, as in: charrnn train --resume {path} FILE; a text that has changed "
-                f"is trained with --init-from {path}"
+                f"is learned with: charrnn train FILE --init-from {path}"
             ),
         )
         task, sides = last.task, last.sides(own)
@@ -111,7 +118,12 @@ def resume(
         if last.settings.counts and not task.labels:
             sides, apart = set_apart(sides, task)
         per_pass = task.steps_per_pass(sides.learned, last.settings)
+        if save_every is not None:
+            last.settings = replace(last.settings, save_every=save_every)
+        if patience is not None:
+            last.settings = replace(last.settings, patience=patience)
         train = _new_length(last, length, per_pass, path)
+        notices += _of_new_length(last, train, per_pass)
         notices += _check_best(path, last.history)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
@@ -140,6 +152,7 @@ def resume(
             moved=_moved(before, chosen.place, why),
             notices=notices,
         )
+        setup.unlike = bool(last.held_out) and are_unlike(sides, train, setup.overlap)
         store = FolderStore(path, lock)
         return assemble(setup, store, threads=threads, training=last.training)
     except BaseException:
@@ -170,6 +183,9 @@ def _new_length(
     """
     train, history = last.settings, last.history
     if length is None or not (length.steps or length.minutes or length.epochs):
+        patient = train.patience == 0 or history.without_improvement < train.patience
+        if history.finished == "no longer improving" and patient:
+            history.finished = ""
         if history.finished:
             raise RunError(
                 f"{path} is finished ({history.finished}): "
@@ -177,14 +193,14 @@ def _new_length(
             )
         return train
     steps = max(1, ceil(length.epochs * per_pass)) if length.epochs else length.steps
-    train = dataclasses.replace(train, steps=steps or 0, minutes=length.minutes or 0.0)
+    train = replace(train, steps=steps or 0, minutes=length.minutes or 0.0)
     if done_after(train, per_pass, history.step, history.seconds) >= 1:
         passes = history.step / per_pass
         if train.max_epochs and passes >= train.max_epochs:
             why = ", and more lower no validation loss" if train.max_epochs >= MAX_EPOCHS else ""
             raise RunError(
-                f"{path} has read its text {passes:.0f} times{why}: to read on, train a new run "
-                f"with --init-from {path} --max-epochs 0"
+                f"{path} has had {passes:.0f} epochs{why}: to go on, train a new run with "
+                f"--init-from {path} --max-epochs 0"
             )
         raise RunError(
             f"{path} is already at step {history.step:,}, after "
@@ -195,3 +211,29 @@ def _new_length(
     history.without_improvement = 0
     history.finished = ""
     return train
+
+
+def _of_new_length(last: Checkpoint, train: TrainingSettings, per_pass: float) -> list[str]:
+    """Say how far a run has come of a new length, and where its learning rate jumps to."""
+    before, history = last.settings, last.history
+    if (before.minutes, before.steps) == (train.minutes, train.steps):
+        return []
+    rates = [
+        settings.learning_rate
+        * history.rate_factor
+        * learning_rate_factor(
+            settings.schedule,
+            done_after(settings, per_pass, history.step, history.seconds),
+            settings.warmup,
+        )
+        for settings in (before, train)
+    ]
+    length = (
+        f"{train.minutes:g} minutes in all, of which {history.seconds / 60:.2g} are over"
+        if train.minutes
+        else f"{train.steps:,} steps in all, of which {history.step:,} are made"
+    )
+    moves = "rises" if rates[1] > rates[0] else "falls"
+    if f"{rates[0]:.2g}" == f"{rates[1]:.2g}":
+        return [length]
+    return [f"{length}: the learning rate {moves} from {rates[0]:.2g} to {rates[1]:.2g} at once"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.store import RunStore
 from charrnn.trainer import StepResult, Trainer
@@ -93,7 +93,7 @@ class Run:
         validation_seconds: float = 0.0,
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
-        self._train, self._stopping = setup.train, False
+        self._train, self._stopping, self._begun = setup.train, False, False
         self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
         self._counting: Counting | None = None
         self.history = self._history = setup.history
@@ -143,12 +143,15 @@ class Run:
         self._store.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
-        """Train to the end and yield what happens; ``samples`` asks for Sampled events too."""
+        """Train to the end, once, and yield what happens; ``samples``: Sampled events too."""
+        if self._begun:
+            raise RunError("this run was trained: resume it, or prepare another one")
+        self._begun = True
         try:
             self._store.begin(self._setup.corpus, self._history.step)
             yield from self._save()
             if self._setup.moved:
-                yield self._log(Notice(self._setup.moved), step=self._history.step)
+                yield self._log(Notice(self._setup.moved))
             yield from self._loop(samples)
         finally:
             self.close()
@@ -159,7 +162,7 @@ class Run:
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
             self._timetable.reserved = self._count_overhead("counting")
-        next_sample = clock.seconds
+        next_sample, seen = clock.seconds, 0  # the first is of a model that knows nothing
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
         told, next_logged = clock.stopped, 0.0
@@ -189,7 +192,8 @@ class Run:
                 self._trainer.publish()
                 yield Sampled(history.step, live_sample(self._setup))
                 spent = self._count_overhead("sample")
-                next_sample = clock.seconds + max(SAMPLE_EVERY, spent / SMALL_SHARE)
+                next_sample = clock.seconds + max(SAMPLE_EVERY, seen * spent / SMALL_SHARE)
+                seen = 1
             if clock.seconds >= next_save and not reason:
                 history.seconds = clock.seconds
                 yield from self._save()
@@ -198,15 +202,14 @@ class Run:
                 next_save = clock.seconds + max(
                     60 * train.save_every, 0 if often else spent / SMALL_SHARE
                 )
-            if clock.stopped - told > 1:
-                history.stopped += clock.stopped - told
+            if (stood := clock.stopped - told) > 1:
+                history.stopped += stood
                 told = clock.stopped
                 yield self._log(
                     Notice(
-                        f"the run stood still for {clock.stopped:.1f} s (stopped, paused or "
+                        f"the run stood still for {stood:.1f} s (stopped, paused or "
                         "asleep): that is not counted as training time"
-                    ),
-                    step=history.step,
+                    )
                 )
         history.seconds = clock.seconds
         yield from self._end(reason)
@@ -319,7 +322,7 @@ class Run:
         mixed, message = found
         self._store.save_best(mixed)
         if message:
-            yield self._log(Notice(message), step=self._history.step)
+            yield self._log(Notice(message))
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
         """Halve the learning rate after a step that was undone; return why to give up, if so."""
@@ -336,8 +339,7 @@ class Run:
             Notice(
                 f"step {history.step}: the gradient is not finite; {what} and the learning rate "
                 f"halved: --learning-rate {self._train.learning_rate:g} is too high"
-            ),
-            step=history.step,
+            )
         )
         return "diverged" if history.failures >= FAILURES_ALLOWED else None
 
@@ -375,14 +377,12 @@ class Run:
             train_nats=train_nats,
             rate=rate,
             norm=norm,
-            seconds=history.seconds,
         )
 
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
-        message = verdict(self._setup, self.plan, self._timetable.per_pass)
-        if message:
-            yield self._log(Notice(message), step=self._history.step)
+        if message := verdict(self._setup, self._timetable.per_pass, self.directory):
+            yield self._log(Notice(message))
 
     def _save(self) -> Iterator[Event]:
         self._trainer.publish()
@@ -396,5 +396,5 @@ class Run:
         self._store.save_best(self._setup.checkpoint(None))
 
     def _log(self, event: Event, **more: float) -> Event:
-        self._store.log({**event.to_json(), **more})
+        self._store.log({**event.to_json(), **self._timetable.place(), **more})
         return event

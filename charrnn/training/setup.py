@@ -56,6 +56,8 @@ class Setup:
         Of the run that the even validations take, about; 0 where that is not known.
     overlap : float
         Share of the held-out text that the training part has too.
+    unlike : bool
+        Whether the end of the text, which is held out, is unlike the rest.
     same_shape : bool
         Whether the shape is that of a model from which the run starts.
     reasons : dict of str to str
@@ -81,6 +83,7 @@ class Setup:
     moved: str = ""
     validation_share: float = 0.0
     overlap: float = 0.0
+    unlike: bool = False
     same_shape: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)

@@ -100,7 +100,7 @@ def regularized(
     """Choose what is dropped."""
     epochs, share = budget.readings(shape)
     doublings = budget.doublings(shape)
-    why = f"for a text read about {number(epochs)} times "
+    why = f"for about {number(epochs)} epochs "
     if not budget.asked:
         where = "a GPU" if budget.gpu else f"{budget.cores} core{'s' * (budget.cores > 1)}"
         why += f"(usual on {where}) "

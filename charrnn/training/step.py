@@ -87,7 +87,7 @@ class Worker:
             # Numbered by step and shard, a generator needs no state to resume from.
             bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
             rng = np.random.Generator(bits)
-            window = self.batches.window(step, shard.columns)
+            window = self.batches.window(step, shard.columns).trimmed()
             N = window.ids.shape[1]
             if not N:  # a batch of fewer items than shards
                 shard.grads.vector[...] = 0

@@ -13,6 +13,9 @@ LONGEST_CHUNK = 0.1
 trainer may last longer, while kernels are compiled: the ones after them do not."""
 
 
+FIRST = 0.02
+"""Share of a run of minutes after which its first validation is due, however long its text is."""
+
 MOST_RESERVED = 0.5
 """Of the minutes of a run, what is kept for its end at the most."""
 
@@ -43,6 +46,12 @@ class Timetable:
         self.symbols_per_step = setup.train_symbols / self.per_pass
         self.validation_seconds = validation_seconds
         self.reserved = 0.0
+
+    def place(self) -> dict[str, float]:
+        """Return how far the run has come, in steps, seconds and characters that were read."""
+        step = self._history.step
+        characters = round(step * self.symbols_per_step)
+        return {"step": step, "seconds": self._history.seconds, "characters": characters}
 
     def done(self, step: float, seconds: float) -> float:
         """Return how much of the run is over after so many steps and seconds, from 0 to 1."""
@@ -90,7 +99,8 @@ class Timetable:
         due = int(done * self._validations) > history.validations
         if history.next_pass is None:  # as often as was asked for, whatever it costs
             return due
-        due = due or step / self.per_pass >= history.next_pass
+        first = not history.rows and done >= FIRST and self._train.minutes > 0
+        due = due or first or step / self.per_pass >= history.next_pass
         if not due or self._scorer is None:
             return due
         if self._train.minutes:

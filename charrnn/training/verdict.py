@@ -1,26 +1,29 @@
 """What came of a run, from what it has measured."""
 
+from pathlib import Path
+
 from charrnn.config.words import with_noun
 from charrnn.evaluation.ngrams import entropy_of, unigram_of_counts
 from charrnn.evaluation.verdict import MAX_EPOCHS
+from charrnn.storage.folder import RUNS
 from charrnn.training.advice import of_labels, of_run
-from charrnn.training.plan import Plan
 from charrnn.training.setup import Setup
 
 
-def verdict(setup: Setup, plan: Plan, per_pass: float) -> str:
+def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
     """Say in words what came of a run; empty where there is nothing to say.
 
     Parameters
     ----------
     setup : Setup
         What the run is made of, with its history.
-    plan : Plan
-        What it was to do.
     per_pass : float
-        The steps that read the training part once.
+        The steps of an epoch.
+    directory : Path or None
+        The folder of the run; None where it is in memory.
     """
     history, train, task = setup.history, setup.train, setup.task
+    model, run = setup.architecture, _named(directory)
     held = task.counts(setup.sides.held, setup.vocabulary)
     if task.labels:
         return of_labels(
@@ -29,19 +32,30 @@ def verdict(setup: Setup, plan: Plan, per_pass: float) -> str:
             at_end=history.best_step == history.step,
             minutes=train.minutes or None,
             steps=train.steps or None,
+            run=run,
         )
     usual = not setup.reasons or "learning_rate" in setup.reasons
     enough = train.max_epochs if setup.held_out else 0.0
     words = of_run(
         history.rows,
         entropy=entropy_of(task.counts(setup.sides.learned, setup.vocabulary)),
-        dropout=plan.model.dropout,
-        hidden_size=None if setup.same_shape else plan.model.hidden_size,
+        dropout=model.dropout,
+        hidden_size=None if setup.same_shape else model.hidden_size,
         learning_rate=None if usual else train.learning_rate,
         steps=train.steps or None,
         minutes=train.minutes or None,
         unigram=unigram_of_counts(setup.counts, held) / max(1, int(held.sum())),
         shared=setup.overlap,
         capped=MAX_EPOCHS <= enough <= history.step / per_pass,
+        run=run,
+        other_split=task.other_split if train.split_mode == "contiguous" else "",
+        unlike=setup.unlike,
     )
     return with_noun(words, setup.vocabulary.noun)
+
+
+def _named(directory: Path | None) -> str:
+    """Return by which name a run can go on: its log says nothing of folders elsewhere."""
+    if directory is None:
+        return ""
+    return directory.name if directory.parent == RUNS else "RUN"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.options import MachineConfig, Model, given, pick, takes
+from charrnn.cli.show.choice import say_if_foreign
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.labels import write_evaluation
 from charrnn.cli.show.text import visible_line
@@ -13,6 +14,7 @@ from charrnn.config import DeviceConfig, EvalConfig, TextConfig, option_name
 from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.evaluation.cost import Cost
@@ -136,6 +138,8 @@ def command(
         return
     _say_of_its_text(evaluation)
     _say_if_useless(evaluation, bool(files))
+    if files and model is None:
+        say_if_foreign(evaluation, trained)
     if as_json:
         write_json({"model": str(trained.path), **evaluation.to_json()})
     elif perplexity:
@@ -160,8 +164,8 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
         )
     elif evaluation.overlap is not None and evaluation.overlap >= NOTABLE_OVERLAP:
         say(
-            f"notice: {evaluation.overlap:.0%} of this text is also in the training part, word "
-            "for word, so its loss tells in part how well the model remembers"
+            f"notice: {percent(evaluation.overlap, 0)} of this text is also in the training part, "
+            "word for word, so its loss tells in part how well the model remembers"
         )
 
 
@@ -198,7 +202,7 @@ def _write(evaluation: "Evaluation") -> None:
     if evaluation.unseen:
         unseen += f", {evaluation.unseen_nats:,.1f} of all {evaluation.total_nats:,.1f} nats"
     if evaluation.overlap is not None:
-        also = f"{evaluation.overlap:.1%} of this text, word for word"
+        also = f"{percent(evaluation.overlap)} of this text, word for word"
     rows = [
         (f"nats per {noun}", f"{evaluation.nats_per_char:.4f}"),
         *gain,

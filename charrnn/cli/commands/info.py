@@ -15,12 +15,12 @@ from charrnn.cli.show.words import (
     listing,
     long_shape,
     loss,
-    percent,
     scored_unit,
     shortened,
     size,
     sparkline,
 )
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,7 @@ def command(
 def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
     return {
         "path": str(path),
+        "format": checkpoint.format,
         "parameters": checkpoint.num_parameters,
         "arrays": {name: list(array.shape) for name, array in checkpoint.weights.items()},
         "model": checkpoint.architecture.to_json(),
@@ -77,6 +78,9 @@ def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
 
 
 def _write(path: "Path", checkpoint: "Checkpoint") -> None:
+    from charrnn import __version__
+    from charrnn.storage.formats import FORMAT
+
     model, history = checkpoint.architecture, checkpoint.history
     noun = checkpoint.vocabulary.noun
     held_out = count(checkpoint.held_out, noun)
@@ -84,6 +88,7 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
         (),
         [
             ("file", f"{path}, {size(path.stat().st_size)}"),
+            ("format", f"{checkpoint.format} (charrnn {__version__} reads 1 to {FORMAT})"),
             ("model", long_shape(model)),
             ("parameters", f"{checkpoint.num_parameters:,}"),
             ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),

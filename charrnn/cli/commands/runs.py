@@ -1,19 +1,20 @@
 """``charrnn runs``: the runs under ./runs, or how some of them differ."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charrnn.cli.show.console import say, write_json, write_table
+from charrnn.cli.show.console import is_terminal, say, write_json, write_table
 from charrnn.cli.show.words import (
     age,
     clock,
     listing,
     loss,
-    percent,
     scored_unit,
     shape,
     short,
@@ -21,6 +22,7 @@ from charrnn.cli.show.words import (
     size,
 )
 from charrnn.errors import ConfigError
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.storage.comparing import Comparison
@@ -41,7 +43,11 @@ ORDERS: dict[Order, Callable[["RunSummary"], Any]] = {
     "steps": lambda run: -run.step,
 }
 """What the list is sorted by, the first of it first."""
-NUMBERS = "parameters", "steps", "best", "size", "age"
+NUMBERS = "parameters", "steps", "time", "best", "bits/byte", "size", "age"
+LEAST_TELLING = "parameters", "size", "steps", "model", "bits/byte", "time", "predicts"
+"""Columns that a narrow terminal does without, in this order; --json has all of it."""
+BETWEEN = 3
+"""Columns of a terminal between two columns of a table."""
 TEXTS_NAMED = 2
 NAME_LENGTH = 32
 
@@ -130,19 +136,36 @@ def _write_list(found: list["RunSummary"]) -> None:
         "predicts": [run.predict for run in found],
         "parameters": [f"{run.num_parameters:,}" for run in found],
         "steps": [f"{run.step:,}" for run in found],
+        "time": [clock(run.seconds) for run in found],
         "best": [_best(run) for run in found],
+        "bits/byte": [_per_byte(run) for run in found],
         "size": [size(run.size_bytes) for run in found],
         "age": [age(now - run.modified) for run in found],
         "state": [run.state for run in found],
     }
     if all(run.predict in ("text", "") for run in found):
         del columns["predicts"]
+    if is_terminal(sys.stdout):
+        _fit(columns, get_terminal_size().columns)
     right = [number for number, name in enumerate(columns) if name in NUMBERS]
     write_table(tuple(columns), zip(*columns.values(), strict=True), right=right)
 
 
+def _fit(columns: dict[str, list[str]], width: int) -> None:
+    """Leave out what says least, as long as a terminal is too narrow for what there is."""
+    from rich.cells import cell_len
+
+    for name in LEAST_TELLING:
+        widest = {head: max(map(cell_len, [head, *cells])) for head, cells in columns.items()}
+        if sum(widest.values()) + BETWEEN * len(columns) <= width:
+            return
+        columns.pop(name, None)
+
+
 def _texts(run: "RunSummary") -> str:
-    names = [shortened(name, NAME_LENGTH) for name in run.texts]
+    from charrnn.text.sources import show_path
+
+    names = [shortened(show_path(name), NAME_LENGTH) for name in run.texts]
     return listing(names, TEXTS_NAMED)
 
 
@@ -151,6 +174,10 @@ def _best(run: "RunSummary") -> str:
     if run.best_accuracy is not None:
         return f"{percent(run.best_accuracy)} right"
     return "-" if run.best_nats is None else f"{short(run.best_nats)} nats"
+
+
+def _per_byte(run: "RunSummary") -> str:
+    return "-" if run.best_bits_per_byte is None else short(run.best_bits_per_byte)
 
 
 def _compare(names: list[str], as_json: bool) -> None:
@@ -190,7 +217,7 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
     ]
     if found.unlike:
         return rows
-    unit = scored_unit("" if runs[0].predict == "text" else runs[0].predict)
+    unit = scored_unit(runs[0].predict, runs[0].per)
     rows.append([f"training loss per {unit}", *(loss(run.train_nats) for run in runs)])
     if any(run.best_nats is not None for run in runs):
         rows.append([f"best validation loss per {unit}", *map(_scored, runs)])

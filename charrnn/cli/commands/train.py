@@ -13,11 +13,12 @@ import typer
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, given, pick, takes
 from charrnn.cli.show.console import is_terminal, say, write_json
-from charrnn.cli.show.words import command_line, count, duration, loss, percent, scored_unit, short
+from charrnn.cli.show.words import command_line, count, duration, loss, scored_unit, short
 from charrnn.cli.signals import StopSignals
 from charrnn.config import DeviceConfig, ModelConfig, TextConfig, TrainConfig, option_name
 from charrnn.config.words import plural
 from charrnn.errors import ConfigError
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.cli.show.progress import Display
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from charrnn.training.run import Run
 
 LENGTHS = ("epochs", "steps", "minutes")
+CHANGEABLE = ("save_every", "patience")
+"""Settings that a resumed run may have another value of: no step of it follows from them."""
 MOST_NAMED = 3
 """Files that a next step names."""
 SPEED_SECONDS = 3.0
@@ -50,8 +53,9 @@ def command(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Resume this run; --steps, --epochs or --minutes set a new total length.  "
-            "CORPUS says where its text is, if that was moved.",
+            help="Resume this run; --steps, --epochs or --minutes set a new total length, and "
+            "--save-every and --patience may change.  CORPUS says where its text is, if that was "
+            "moved.",
         ),
     ] = None,
     val: Annotated[
@@ -140,17 +144,18 @@ def _resume(
         setting
         for group in (TextConfig, ModelConfig, TrainConfig)
         for setting in given(group, settings)
-        if setting not in LENGTHS
+        if setting not in (*LENGTHS, *CHANGEABLE)
     ]
     if asked:
         raise ConfigError(
             f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
-    length = pick(TrainConfig, settings)
+    length, train = pick(TrainConfig, settings), given(TrainConfig, settings)
+    changed = {setting: train[setting] for setting in CHANGEABLE if setting in train}
     from charrnn.training.resume import resume
 
-    return resume(name, corpus=corpus, length=length, threads=threads, device=device)
+    return resume(name, corpus=corpus, length=length, threads=threads, device=device, **changed)
 
 
 def _show_plan(run: "Run", as_json: bool) -> None:
@@ -169,14 +174,14 @@ def _train(run: "Run", as_json: bool) -> None:
     from charrnn.storage.log import read_log
 
     say_plan(run)
-    steps = run.plan.train.steps
     live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
     with StopSignals(run.stop) as signals:
         try:
-            events = run.train(samples=live)
+            events = run.train(samples=True)
             next(events)  # the run has its folder now
             say(f"run     {run.directory}")
-            shown = (LiveDisplay if live else LineDisplay)(steps or None, run.plan.noun)
+            train, kind = run.plan.train, LiveDisplay if live else LineDisplay
+            shown = kind(train.steps or None, run.plan.noun, drawn=not train.predict)
             with shown as display:
                 if run.directory is not None and isinstance(display, LiveDisplay):
                     display.recall(read_log(run.directory))

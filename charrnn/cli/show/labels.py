@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.show.console import write, write_table
 from charrnn.cli.show.text import visible_line
-from charrnn.cli.show.words import listing, percent
+from charrnn.cli.show.words import listing
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.evaluation.labels.evaluate import LabelEvaluation

@@ -1,20 +1,28 @@
 """What a run is about to do, in a few lines for people or as JSON."""
 
+import sys
 from math import inf
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from charrnn.cli.show.console import say, write, write_table
+from charrnn.cli.show.console import is_terminal, say, write, write_table
 from charrnn.cli.show.words import clock, count, long_shape, minutes, scored_unit
 from charrnn.config.words import plural
+from charrnn.text.sources import show_path
+from charrnn.training.items import division_words
+from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.training.plan import Plan
     from charrnn.training.run import Run
 
 
+LEAST_WIDTH = 20
+"""Columns of a line of the plan on a terminal, however narrow that is."""
 SPLITS = {
     "strided": ", the end of every stream",
-    "hashed": ", items by their hash",
+    "hashed": ", by their hash",
     "files": ", in files of their own",
 }
 
@@ -31,8 +39,11 @@ def say_plan(run: "Run") -> None:
     """Print the plan and the notices on stderr."""
     rows = plan_rows(run.plan)
     width = max(len(name) for name, _ in rows)
+    columns = get_terminal_size().columns if is_terminal(sys.stderr) else 0
     for name, value in rows:
-        say(f"{name.ljust(width)}  {value}")
+        lines = wrap(value, max(LEAST_WIDTH, columns - width - 3)) if columns else [value]
+        for label, line in zip([name, *[""] * len(lines)], lines, strict=False):
+            say(f"{label.ljust(width)}  {line}")
     for notice in run.notices:
         say(f"notice: {notice}")
 
@@ -64,16 +75,6 @@ def plan_json(run: "Run", speed: float) -> dict[str, Any]:
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     """Return what will be done as pairs of a name and a value."""
     model, train = plan.model, plan.train
-    share = plan.held_out / plan.characters if plan.characters else 0
-    where = SPLITS.get(train.split_mode, "")
-    learned, held_out = count(plan.train_characters, plan.noun), "nothing held out"
-    if plan.held_out:
-        amount = count(plan.held_out, plan.noun)
-        if plan.texts:
-            amount, share = count(plan.texts[1], "text"), plan.texts[1] / sum(plan.texts)
-        held_out = f"{amount} ({share:.0%}{where}) held out for validation"
-    if plan.texts:
-        learned = count(plan.texts[0], "text")
     weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
     encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""
     batch = (
@@ -85,11 +86,11 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         (
             "corpus",
             f"{_names(plan.sources)}: {count(plan.characters, plan.noun)}, "
-            f"{plan.distinct:,} symbols",
+            f"{count(plan.distinct, 'symbol')}{_division(plan)}",
         ),
         *([("predicts", _predicted(plan))] if train.predict else []),
         *([("mixed with", mixed)] if (mixed := _mixed_words(plan)) else []),
-        ("split", f"{learned} to learn from, {held_out}"),
+        ("split", _split_words(plan)),
         (
             "model",
             f"{long_shape(model)}{encoder}, dropout {model.dropout:g}{weights}: "
@@ -104,6 +105,38 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
         ("device", _device_words(plan)),
         ("memory", f"about {plan.memory_mb:,.0f} MB{_thread_words(plan)}"),
     ]
+
+
+def _division(plan: "Plan") -> str:
+    """Say how many texts or items a corpus has, and what these are."""
+    if plan.texts is None:
+        return ""
+    items, noun = plan.train.items, _noun(plan)
+    what = f" ({division_words(items)})" if noun == "item" else ""
+    return f", {count(sum(plan.texts), noun)}{what}"
+
+
+def _noun(plan: "Plan") -> str:
+    """Return what a corpus is divided into."""
+    if plan.train.predict:
+        return "text"
+    return plan.train.items if plan.train.items in ("line", "file") else "item"
+
+
+def _split_words(plan: "Plan") -> str:
+    """Say what is learned and held out, in the unit in which the corpus is counted."""
+    counted, noun = (plan.train_characters, plan.held_out, plan.apart), plan.noun
+    if plan.texts:
+        counted, noun = plan.texts, _noun(plan)
+    learned, held, apart = counted
+    words = f"{count(learned, noun)} to learn from, "
+    if apart:
+        words += f"{apart:,} to fit the mixture with counts, "
+    if not plan.held_out:
+        return f"{words}nothing held out"
+    share = percent(held / sum(counted), 0)
+    where = SPLITS.get(plan.train.split_mode, "")
+    return f"{words}{held:,} ({share}{where}) held out for validation"
 
 
 def _predicted(plan: "Plan") -> str:
@@ -139,12 +172,11 @@ def _validation_words(plan: "Plan") -> str:
     scored = f"{plan.val_scored:,} of the {plan.held_targets:,} {units} held out"
     if plan.val_scored == plan.held_targets:
         scored = f"all {plan.held_targets:,} {units} held out"
-    share = f", about {plan.validation_share:.1%} of the run" if plan.validation_share else ""
-    words = (
-        f"{count(plan.validation.validations, 'time')} and after early passes, on {scored}{share}"
-    )
+    share = plan.validation_share
+    cost = f", about {percent(share)} of the run" if share else ""
+    words = f"{count(plan.validation.validations, 'time')} and in early epochs, on {scored}{cost}"
     if plan.overlap:
-        words += f"; {plan.overlap:.1%} of these are in the training part too"
+        words += f"; {percent(plan.overlap)} of these are in the training part too"
     return words
 
 
@@ -166,7 +198,7 @@ def _thread_words(plan: "Plan") -> str:
 
 
 def _names(sources: Any) -> str:
-    names = [str(source) for source in sources]
+    names = [show_path(source) for source in sources]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
@@ -174,9 +206,9 @@ def _names(sources: Any) -> str:
 def _length_words(plan: "Plan") -> str:
     onwards = "" if plan.resumed_at is None else f", resuming from step {plan.resumed_at:,}"
     if plan.train.steps:
-        epochs = f", {plan.epochs:.3g} times through the text" if plan.epochs else ""
+        epochs = f", {_epochs(plan.epochs)}" if plan.epochs else ""
         return f"{count(plan.train.steps, 'step')}{epochs}{onwards}"
-    most = f", or {plan.train.max_epochs:g} times through the text" if plan.train.max_epochs else ""
+    most = f", or {_epochs(plan.train.max_epochs)}" if plan.train.max_epochs else ""
     return f"{minutes(plan.train.minutes)}{most}{onwards}"
 
 
@@ -192,4 +224,8 @@ def _time_words(plan: "Plan", speed: float) -> str:
     if plan.train.steps:
         return f"about {clock(seconds)}"
     epochs = seconds * speed / max(1, plan.train_symbols)
-    return f"{clock(seconds)}, about {epochs:.3g} times through the text at that speed"
+    return f"{clock(seconds)}, about {_epochs(epochs)} at that speed"
+
+
+def _epochs(number: float) -> str:
+    return "1 epoch" if number == 1 else f"{number:.3g} epochs"

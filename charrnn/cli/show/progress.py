@@ -17,12 +17,15 @@ from rich.text import Text
 from charrnn.cli.show.console import make_console, say
 from charrnn.cli.show.losses import Curve, draw_losses, shows_braille
 from charrnn.cli.show.text import visible, visible_line
-from charrnn.cli.show.words import clock, loss, percent
+from charrnn.cli.show.words import clock, loss
 from charrnn.config.words import plural
 from charrnn.training.events import Event, Notice, Progress, Sampled, Validated
+from charrnn.views.numbers import percent
 
 SAMPLE_CHARACTERS = 600
 SAMPLE_LINES = 8
+SAMPLES_APART, SAMPLE_GROWTH = 2.0, 2.0
+"""Seconds until the first sample among plain lines, and by what each wait grows."""
 NUMBERS_LINES = 3
 PANEL_LINES = SAMPLE_LINES + 2
 BESIDE = 100
@@ -44,12 +47,14 @@ class Display(ABC):
         Of the whole run, where its length is not a time.
     noun : str
         What a character is called, as the model reads them.
+    drawn : bool
+        Whether samples are drawn at random; the labels of texts are not.
     """
 
     seconds_between: ClassVar[float]
 
-    def __init__(self, steps: int | None, noun: str = "character") -> None:
-        self._steps, self._nouns = steps, plural(noun)
+    def __init__(self, steps: int | None, noun: str = "character", *, drawn: bool = True) -> None:
+        self._steps, self._nouns, self._is_drawn = steps, plural(noun), drawn
         self._next = 0.0
         self._progress: Progress | None = None
         self._validated: Validated | None = None
@@ -79,7 +84,12 @@ class Display(ABC):
 
     def _step_words(self, progress: Progress) -> str:
         steps = f"/{self._steps:,}" if self._steps else ""
-        return f"{progress.done:4.0%}  step {progress.step:,}{steps}  epoch {progress.epoch:.2f}"
+        done = min(int(100 * progress.done), 100)  # 100 % is the end alone
+        return f"{done:3d} %  step {progress.step:,}{steps}  epoch {progress.epoch:.2f}"
+
+    def _title(self, sample: Sampled) -> str:
+        how = ", always by the same random numbers" if self._is_drawn else ""
+        return f"sample at step {sample.step:,}{how}"
 
     @abstractmethod
     def _note(self, message: str) -> None: ...
@@ -89,10 +99,27 @@ class Display(ABC):
 
 
 class LineDisplay(Display):
-    """A line every few seconds, for logs and pipes."""
+    """A line every few seconds, for logs and pipes, and a sample now and then."""
 
     seconds_between = 5.0
     _drawn: Progress | None = None
+
+    def __init__(self, steps: int | None, noun: str = "character", *, drawn: bool = True) -> None:
+        super().__init__(steps, noun, drawn=drawn)
+        self._wait = SAMPLES_APART
+        self._next_sample = time.monotonic() + self._wait
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if isinstance(event, Sampled) and time.monotonic() >= self._next_sample:
+            self._wait *= SAMPLE_GROWTH
+            self._next_sample = time.monotonic() + self._wait
+            self._write_sample(event)
+
+    def _write_sample(self, sample: Sampled) -> None:
+        say(f"{self._title(sample)}:")
+        for line in sample.text[:SAMPLE_CHARACTERS].split("\n")[:SAMPLE_LINES]:
+            say(f"    {line}".rstrip())
 
     def _note(self, message: str) -> None:
         say(message)
@@ -122,8 +149,8 @@ class LiveDisplay(Display):
 
     seconds_between = 0.1
 
-    def __init__(self, steps: int | None, noun: str = "character") -> None:
-        super().__init__(steps, noun)
+    def __init__(self, steps: int | None, noun: str = "character", *, drawn: bool = True) -> None:
+        super().__init__(steps, noun, drawn=drawn)
         self._live = Live(console=make_console(stderr=True), auto_refresh=False)
         self._training, self._scores, self._accuracies = Curve(), Curve(), Curve()
         self._size = self._live.console.size
@@ -164,9 +191,9 @@ class LiveDisplay(Display):
 
     def _draw(self) -> None:
         parts: list[RenderableType] = []
-        if self._progress is not None:
-            parts += [self._bar(self._progress), self._numbers(self._progress)]
         width, height = size = self._live.console.size
+        if self._progress is not None:
+            parts += [self._bar(self._progress), self._numbers(self._progress, width)]
         if size != self._size:
             # Some terminals have folded the lines of before, and no one knows where they lie now.
             self._live.console.clear()
@@ -205,7 +232,7 @@ class LiveDisplay(Display):
         lines = Text(text, overflow="fold").wrap(self._live.console, max(1, width - 4))
         return Panel(
             Text("\n").join(lines[:SAMPLE_LINES]),
-            title=Text(f"sample at step {self._sample.step:,}"),
+            title=Text(self._title(self._sample)),
             title_align="left",
             box=box.ROUNDED,
             border_style="dim",
@@ -225,26 +252,29 @@ class LiveDisplay(Display):
         )
         return row
 
-    def _numbers(self, progress: Progress) -> RenderableType:
+    def _numbers(self, progress: Progress, width: int) -> RenderableType:
+        """Return the losses, with as much beside them as there is room for."""
         scored, best = self._validated, self._best
-        before = f"  (best {best.nats:.3f})" if best is not None and best is not scored else ""
-        rows = [
-            (
-                "training",
-                loss(progress.nats),
-                f"gradient norm {progress.grad_norm:.2f}, "
-                f"learning rate {progress.learning_rate:.2g}",
-            ),
-            (
-                "validation",
-                _validated(scored) + before if scored is not None else "-",
-                f"{progress.chars_per_second:,.0f} {self._nouns} a second, "
-                f"{progress.overhead:.0%} overhead",
-            ),
+        before = f"  (best {_short(best)})" if best is not None and best is not scored else ""
+        values = [
+            ("training", loss(progress.nats)),
+            ("validation", _validated(scored) + before if scored is not None else "-"),
         ]
+        speed = f"{progress.chars_per_second:,.0f} {self._nouns} a second"
+        sides = [
+            (
+                f"gradient norm {progress.grad_norm:.2f}, learning rate "
+                f"{progress.learning_rate:.2g}",
+                f"gradient norm {progress.grad_norm:.2f}",
+            ),
+            (f"{speed}, {percent(progress.overhead, 0)} overhead", speed),
+        ]
+        left = width - len("validation") - max(len(value) for _, value in values) - 4
         table = Table.grid(padding=(0, 2))
-        for name, value, side in rows:
-            table.add_row(Text(name), Text(value, style="bold"), Text(side, style="dim"))
+        for (name, value), forms in zip(values, sides, strict=True):
+            side = next((form for form in forms if len(form) <= left), "")
+            cells = Text(name), Text(value, style="bold"), Text(side, style="dim")
+            table.add_row(*cells)
         return table
 
 
@@ -252,3 +282,8 @@ def _validated(scored: Validated) -> str:
     """Return the loss of a validation and, of labels, how many are right."""
     right = "" if scored.accuracy is None else f" {percent(scored.accuracy)} right"
     return loss(scored.nats) + right
+
+
+def _short(scored: Validated) -> str:
+    """Return what makes a validation the best: the labels that are right, or else the loss."""
+    return f"{scored.nats:.3f}" if scored.accuracy is None else percent(scored.accuracy)

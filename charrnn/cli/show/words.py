@@ -37,12 +37,6 @@ def listing(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
-def percent(share: float) -> str:
-    """Return a share as ``84.2 %``; no share below 1 as 100.0 %."""
-    shown = f"{100 * share:.1f}"
-    return "99.9 %" if shown == "100.0" and share < 1 else f"{shown} %"
-
-
 def shortened(text: str, most: int = 40) -> str:
     """Return a text on one line, and of a long one so many characters."""
     line = " ".join(text.split())

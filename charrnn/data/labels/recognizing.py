@@ -44,7 +44,7 @@ def form_of(files: Sequence[tuple[str, str]]) -> Form:
         return "conllu"
     if 2 <= len(blocks) <= len(lines) / 2 and _are_tagged(lines):
         return "conll"
-    pairs = [line.partition("\t") for line in lines if "\t" in line]
+    pairs = [line.partition("\t") for line in lines if "\t" in line.lstrip("\t ")]  # no indent
     if 2 * len(pairs) <= len(lines):
         return "plain"
     labels, texts = ({pair[side] for pair in pairs} for side in (0, 2))

@@ -17,6 +17,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.folder import cache_directory
 from charrnn.text.codes import to_text
 from charrnn.text.sources import show_path
+from charrnn.views.numbers import percent
 
 PROMPTS_LISTED = 8_000
 """Bytes that the known prompts may take; of longer lists a page has none."""
@@ -74,7 +75,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
         "Training": f"{history.step:,} steps in {_minutes(history.seconds)}",
     }
     if history.best_accuracy is not None:
-        facts["Right of what was held out"] = f"{100 * history.best_accuracy:.1f} %"
+        facts["Right of what was held out"] = percent(history.best_accuracy)
     elif history.best_nats is not None:
         facts["Held-out loss"] = (
             f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per "

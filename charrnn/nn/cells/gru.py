@@ -1,25 +1,23 @@
 """The gated recurrent unit.
 
 Dimensions
-    T steps of the window, N parallel streams, D input features, H hidden units, K = D + 1 + H;
+    T steps of the window, N parallel streams, D input features, H hidden units;
     B steps whose gradient factors are computed together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from charrnn.backend.arrays import Array, steps_in_cache, swap_time
-from charrnn.backend.products import product_of
+from charrnn.backend.products import Product, product_of
 from charrnn.nn.cells.recurrent import Recurrent, sigmoid_
 
 
 class Step(NamedTuple):
     """Views of one step's part of the buffers."""
 
-    xh: Array  # (K, N), [x; 1; h_prev]
-    x1: Array  # (D+1, N), [x; 1]
     h_prev: Array  # (H, N)
     ru: Array  # (2H, N), [r; u]
     r: Array  # (H, N)
@@ -58,9 +56,7 @@ class TimeGRU(Recurrent):
     The factors to the right of the stars need no recurrence: they are computed for several steps
     together.
 
-    ``xh[t] (K, N)`` is ``[x[t]; 1; h[t-1]]``, so that its product with ``W = [Wx b Wh]`` (3H, K)
-    includes the bias. ``h (T+1, H, N)`` is a view of its last rows and begins with the state before
-    the window: the output of step t is ``h[t+1]``.
+    ``h (T+1, H, N)`` begins with the state before the window: the output of step t is ``h[t+1]``.
     """
 
     gates = 3
@@ -77,17 +73,15 @@ class TimeGRU(Recurrent):
         self.b_n[...] = 0
 
     def _allocate(self, T: int, N: int) -> None:
-        H, D, K = self.hidden_size, self.input_size, self.W.shape[1]
-        self.product_ru = product_of(2 * H, K, N)
-        self.product_nh = product_of(H, H, N)
-        self.product_n = product_of(H, D + 1, N)
+        H = self.hidden_size
+        self.product = product_of(3 * H, H, N)
         self.run = self._new(T, 3, H, N)  # r, u and n of each step
+        self.z = self.run.reshape(T, 3 * H, N)
+        self.Wh_h = self._new(3 * H, N)
         self.nh = self._new(T, H, N)
         self.tmp = self._new(H, N)
         self.steps = [
             Step(
-                xh=self.xh[t],
-                x1=self.xh[t, : D + 1],
                 h_prev=self.h[t],
                 ru=run[:2].reshape(2 * H, N),
                 r=run[0],
@@ -99,17 +93,14 @@ class TimeGRU(Recurrent):
             for t, run in enumerate(self.run)
         ]
 
-    def _forward(self, W: Array) -> None:
-        H, D = self.hidden_size, self.input_size
-        W_ru, W_nh, W_n = W[: 2 * H], W[2 * H :, D + 1 :], W[2 * H :, : D + 1]
-        product_ru, product_nh, product_n = self.product_ru, self.product_nh, self.product_n
-        b_n, tmp = self.b_n[:, np.newaxis], self.tmp
-        for s in self.steps:
-            product_ru(W_ru, s.xh, out=s.ru)
+    def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
+        Wh_h, b_n, tmp = self.Wh_h, self.b_n[:, np.newaxis], self.tmp
+        of_ru, of_n = Wh_h[: 2 * self.hidden_size], Wh_h[2 * self.hidden_size :]
+        for s, product in zip(self.steps, products, strict=False):
+            product(Wh, s.h_prev, out=Wh_h)
+            np.add(s.ru, of_ru, out=s.ru)
             sigmoid_(s.ru)
-            product_nh(W_nh, s.h_prev, out=s.nh)
-            np.add(s.nh, b_n, out=s.nh)
-            product_n(W_n, s.x1, out=s.n)
+            np.add(of_n, b_n, out=s.nh)
             np.multiply(s.r, s.nh, out=tmp)
             np.add(s.n, tmp, out=s.n)
             np.tanh(s.n, out=s.n)
@@ -155,19 +146,17 @@ class TimeGRU(Recurrent):
                 s = self.steps_back[t - start]
                 np.add(dh, dy[t], out=dh)
                 np.multiply(dh, s.dz, out=s.dz)
-                np.multiply(dh, self.steps[t].u, out=dh)
-                self.product_back(Wh_T, s.dz_h, out=tmp)
-                np.add(dh, tmp, out=dh)
+                if t or self.state_gradient:
+                    np.multiply(dh, self.steps[t].u, out=dh)
+                    self.product_back(Wh_T, s.dz_h, out=tmp)
+                    np.add(dh, tmp, out=dh)
             dz = self.factors[: block.stop - start].reshape(-1, 4 * H, N)
             swap_time(dz, self.dz[:, block])
 
-    def _weight_gradients(self, xh: Array) -> Array:
-        H, D = self.hidden_size, self.input_size
-        dz: Array = self.dz.reshape(4 * H, -1)
-        dz_ru, dz_nh, dz_n = dz[: 2 * H], dz[2 * H : 3 * H], dz[3 * H :]
-        np.matmul(dz_ru, xh.T, out=self.dW[: 2 * H])
-        np.matmul(dz_n, xh[: D + 1].T, out=self.dW[2 * H :, : D + 1])
-        np.matmul(dz_nh, xh[D + 1 :].T, out=self.dW[2 * H :, D + 1 :])
+    def _weight_gradients(self, carried: Array) -> Array:
+        H = self.hidden_size
+        dz = super()._weight_gradients(carried)
+        dz_nh, dz_n = self.dz[2 * H : 3 * H].reshape(H, -1), self.dz[3 * H :].reshape(H, -1)
         np.sum(dz_nh, axis=1, out=self.db_n)
         dz_nh[...] = dz_n  # Wx is in r, u and n
-        return dz[: 3 * H]
+        return dz

@@ -1,28 +1,30 @@
 """Long short-term memory.
 
 Dimensions
-    T steps of the window, N parallel streams, D input features, H hidden units, K = D + 1 + H;
+    T steps of the window, N parallel streams, D input features, H hidden units;
     B steps whose gradient factors are computed together.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from charrnn.backend.arrays import Array, steps_in_cache, swap_time
-from charrnn.backend.products import product_of
-from charrnn.nn.cells.recurrent import HALF, Recurrent
+from charrnn.backend.products import Product, product_of
+from charrnn.nn.cells.recurrent import Recurrent, sigmoid_
 
 
 class Step(NamedTuple):
     """Views of one step's part of the buffers."""
 
-    xh: Array  # (K, N), [x; 1; h_prev]
-    z: Array  # (4H, N), W @ xh, which [o; i; f; g] replace
+    h_prev: Array  # (H, N)
+    z: Array  # (4H, N), which [o; i; f; g] replace
     oif: Array  # (3H, N), [o; i; f]
     i_f: Array  # (2H, N), [i; f]
     g_c_prev: Array  # (2H, N), [g; c_prev], which [i; f] multiply
     o: Array  # (H, N)
+    g: Array  # (H, N)
     f: Array  # (H, N)
     c: Array  # (H, N)
     h: Array  # (H, N)
@@ -62,9 +64,8 @@ class TimeLSTM(Recurrent):
     The factors to the right of the stars need no recurrence: they are computed for several steps
     together. The bias of the forget gate starts at 1 (Jozefowicz et al. 2015).
 
-    ``xh[t] (K, N)`` is ``[x[t]; 1; h[t-1]]``, so that its product with ``W = [Wx b Wh]`` (4H, K)
-    includes the bias. ``h (T+1, H, N)`` is a view of its last rows and begins with the state before
-    the window: the output of step t is ``h[t+1]`` and its memory ``c[t+1]``.
+    ``h (T+1, H, N)`` begins with the state before the window: the output of step t is ``h[t+1]``
+    and its memory ``c[t+1]``.
     """
 
     gates = 4
@@ -75,20 +76,23 @@ class TimeLSTM(Recurrent):
         self.b[2 * self.hidden_size : 3 * self.hidden_size] = 1
 
     def _allocate(self, T: int, N: int) -> None:
-        H, K = self.hidden_size, self.W.shape[1]
-        self.product = product_of(4 * H, K, N)
+        H = self.hidden_size
+        self.product = product_of(4 * H, H, N)
+        self.Wh_h = self._new(4 * H, N)
         # o, i, f, g and c_prev of each step, which writes its c as c_prev of the next.
         self.cells = self._new(T + 1, 5, H, N)
         self.c: Array = self.cells[:, 4]  # (T + 1, H, N)
+        self.z = self.cells.reshape(T + 1, 5 * H, N)[:-1, : 4 * H]
         self.ig_fc = self._new(2 * H, N)  # [i * g; f * c_prev]
         self.steps = [
             Step(
-                xh=self.xh[t],
+                h_prev=self.h[t],
                 z=cell[:4].reshape(4 * H, N),
                 oif=cell[:3].reshape(3 * H, N),
                 i_f=cell[1:3].reshape(2 * H, N),
                 g_c_prev=cell[3:].reshape(2 * H, N),
                 o=cell[0],
+                g=cell[3],
                 f=cell[2],
                 c=self.c[t + 1],
                 h=self.h[t + 1],
@@ -96,17 +100,15 @@ class TimeLSTM(Recurrent):
             for t, cell in enumerate(self.cells[:-1])
         ]
 
-    def _forward(self, W: Array) -> None:
-        product, ig_fc, H = self.product, self.ig_fc, self.hidden_size
+    def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
+        Wh_h, ig_fc, H = self.Wh_h, self.ig_fc, self.hidden_size
         ig, fc = ig_fc[:H], ig_fc[H:]
         tanh_c = ig  # free by then
-        for s in self.steps:
-            product(W, s.xh, out=s.z)
-            # sigmoid(z) = (1 + tanh(z / 2)) / 2, so that one tanh serves all four gates.
-            np.multiply(s.oif, HALF, out=s.oif)
-            np.tanh(s.z, out=s.z)
-            np.multiply(s.oif, HALF, out=s.oif)
-            np.add(s.oif, HALF, out=s.oif)
+        for s, product in zip(self.steps, products, strict=False):
+            product(Wh, s.h_prev, out=Wh_h)
+            np.add(s.z, Wh_h, out=s.z)
+            sigmoid_(s.oif)
+            np.tanh(s.g, out=s.g)
             np.multiply(s.i_f, s.g_c_prev, out=ig_fc)
             np.add(ig, fc, out=s.c)
             np.tanh(s.c, out=tanh_c)
@@ -162,6 +164,7 @@ class TimeLSTM(Recurrent):
                 np.multiply(dh, s.dz_o, out=s.dz_o)
                 np.multiply(dc, s.dz_ifg, out=s.dz_ifg)
                 np.multiply(dc, self.steps[t].f, out=dc)
-                self.product_back(Wh_T, s.dz, out=dh)
+                if t or self.state_gradient:
+                    self.product_back(Wh_T, s.dz, out=dh)
             dz = self.factors[: block.stop - start, :4].reshape(-1, 4 * H, N)
             swap_time(dz, self.dz[:, block])

@@ -10,12 +10,15 @@ recurrent layer works for these, and the two can be compared on equal terms. In 
 inputs are the outputs of the layer below, and L layers see L * (C - 1) + 1 steps.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from charrnn.backend.arrays import Array, Workspace, swap_time
-from charrnn.backend.products import product_of
+from charrnn.backend.products import Product, product_of
 from charrnn.config import Architecture
 from charrnn.nn.cells.recurrent import Recurrent
+from charrnn.nn.inputs import Features
 
 
 class TimeWindow(Recurrent):
@@ -30,13 +33,13 @@ class TimeWindow(Recurrent):
         dz      = dh * (1 - h[t]^2)
         dx[t-k] = dx[t-k] + W_k^T dz          (k = 0 ... C-1)
 
-    ``xh[t] (K, N)`` is ``[x[t]; 1; x[t-C+1]; ...; x[t-1]]`` and ``W`` (H, K) is
-    ``[W_0 b W_{C-1} ... W_1]``: ``Wh`` (H, R) reads the state ``past (T+1, R, N)``, which is the
-    last R rows of ``xh``. The output of step t is ``h[t+1]``.
+    ``W`` (H, K) is ``[W_0 b W_{C-1} ... W_1]``: ``Wh`` (H, R) reads ``past (T+1, R, N)``, the
+    inputs ``[x[t-C+1]; ...; x[t-1]]`` before each step. The output of step t is ``h[t+1]``.
     """
 
     gates = 1
     states = ("past",)
+    reads_symbols = False
 
     def __init__(
         self, input_size: int, architecture: Architecture, workspace: Workspace | None = None
@@ -58,19 +61,26 @@ class TimeWindow(Recurrent):
         self.b[...] = 0
 
     def _allocate(self, T: int, N: int) -> None:
-        self.past: Array = self.h  # the rows below the 1
-        self.h = np.zeros((T + 1, self.hidden_size, N), self.W.dtype)
-        H, K = self.W.shape
-        self.product = product_of(H, K, N)
+        H, R = self.hidden_size, self.carried_size
+        self.product = product_of(H, R, N)
+        self.z = self.h[1:]  # a step's output takes the place of its input
+        self.past: Array = self._new(T + 1, R, N)
+        self.Wh_past = self._new(H, N)
 
-    def _forward(self, W: Array) -> None:
-        D, product = self.input_size, self.product
-        for xh, h, following in zip(self.xh[:-1], self.h[1:], self.past[1:], strict=True):
-            product(W, xh, out=h)
+    def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
+        D, Wh_past, features = self.input_size, self.Wh_past, self._read_features()
+        for t, product in enumerate(products):
+            h, past, following = self.z[t], self.past[t], self.past[t + 1]
+            if len(past):
+                product(Wh, past, out=Wh_past)
+                np.add(h, Wh_past, out=h)
+                following[:-D] = past[D:]
+                following[-D:] = features.x1[t, :D]
             np.tanh(h, out=h)
-            if len(following):
-                following[:-D] = xh[D + 1 + D :]
-                following[-D:] = xh[:D]
+
+    def _read_features(self) -> Features:
+        assert isinstance(self.input, Features), "a window carries the features that it reads"
+        return self.input
 
     def _allocate_backward(self, T: int, N: int) -> None:
         self.factors = self._workspace("factors", T, self.hidden_size, N)
@@ -82,7 +92,7 @@ class TimeWindow(Recurrent):
         return self.Wh_T[first : first + self.input_size]
 
     def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
-        h, factors, self.Wh_T = self.h[1:], self.factors, Wh_T
+        h, factors, self.Wh_T = self.output, self.factors, Wh_T
         np.multiply(h, h, out=factors)
         np.subtract(1, factors, out=factors)
         np.multiply(factors, dy, out=factors)
@@ -98,15 +108,16 @@ class TimeWindow(Recurrent):
             dx = self._transposed(lag) @ self.dz[:, :steps].reshape(H, -1)
             inputs[first : first + steps] += dx.reshape(D, steps, N).swapaxes(0, 1)
 
-    def _input_gradient(self, dz_x: Array, out: Array) -> Array:
-        super()._input_gradient(dz_x, out)
+    def _input_gradient(self, features: Features, dz_x: Array) -> Array:
+        dx = super()._input_gradient(features, dz_x)
         (T, N), D, C = self.window, self.input_size, self.context
         for lag in range(1, min(C, T)):
-            out[:, : (T - lag) * N] += self._transposed(lag) @ dz_x[:, lag * N :]
+            of_lag = self._transposed(lag) @ dz_x[:, lag * N :]
+            dx[: T - lag] += of_lag.reshape(D, T - lag, N).swapaxes(0, 1)
         last = min(C - 1, T)
         if last:
-            out.reshape(D, T, N)[:, -last:] += self.dlast[-last:].swapaxes(0, 1)
-        return out
+            dx[-last:] += self.dlast[-last:]
+        return dx
 
 
 class TimeBag(TimeWindow):
@@ -118,9 +129,8 @@ class TimeBag(TimeWindow):
 
     and backward as in ``TimeWindow``, with W in the place of each W_k.
 
-    ``xh[t] (D+1, N)`` is ``[sum of x[t-k]; 1]``, and ``W`` (H, D+1) is ``[Wx b]``: ``Wh`` has no
-    column. ``inputs (C-1+T, D, N)`` are the window's inputs behind those before it, so that
-    ``past[t]``, the C - 1 inputs before step t, is a view of them.
+    ``W`` (H, D+1) is ``[Wx b]``: ``Wh`` has no column. ``inputs (C-1+T, D, N)`` are the window's
+    inputs behind those before it: ``past[t]``, the C - 1 inputs before step t, is a view of them.
     """
 
     def __init__(
@@ -142,14 +152,14 @@ class TimeBag(TimeWindow):
             self.inputs, (T + 1, (C - 1) * D, N), self.inputs.strides
         )
 
-    def _forward(self, W: Array) -> None:
-        T, D, first = len(self.xh) - 1, self.input_size, self.context - 1
-        x = self.xh[:-1, :D]
-        self.inputs[first:] = x
+    def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
+        features = self._read_features()
+        (T, _), D, first = self.window, self.input_size, self.context - 1
+        x = features.x1[:, :D]
+        self.inputs[first : first + T] = x
         for lag in range(1, self.context):
             np.add(x, self.inputs[first - lag : first - lag + T], out=x)
-        for xh, h in zip(self.xh[:-1], self.h[1:], strict=True):
-            self.product(W, xh, out=h)
+        for h, _ in zip(self.output, products, strict=True):
             np.tanh(h, out=h)
 
     def _transposed(self, lag: int) -> Array:

@@ -1,4 +1,4 @@
-"""Encoders turn ids into the input of the first recurrent layer.
+"""Encoders say how the lowest recurrent layer reads the symbols.
 
 Dimensions
     T steps of the window, N parallel streams, V vocabulary size, D features.
@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from charrnn.backend.arrays import Array, Ids
+from charrnn.nn.inputs import Symbols
 from charrnn.nn.layers import Layer
 
 
@@ -18,20 +19,18 @@ class Encoder(Layer, Protocol):
 
     output_size: int
 
-    def forward(self, ids: Ids, dtype: np.dtype[np.floating]) -> Array:
-        """Return x (T, D, N) for ids (T, N)."""
+    def forward(self, ids: Ids) -> Symbols:
+        """Return the symbols (T, N) as a layer reads them."""
 
-    def backward(self, dx: Array | None) -> None:
-        """Fill the gradient of the weights, if there are any, from dx (T, D, N)."""
+    def backward(self, dvectors: Array | None) -> None:
+        """Fill the gradient of the weights, if there are any, from that of the vectors (V, D)."""
 
 
 class OneHot:
-    """Turns each id into a column with a single 1."""
+    """Each symbol is a column with a single 1."""
 
     def __init__(self, vocab_size: int) -> None:
         self.output_size = vocab_size
-        self.window = (0, 0)
-        self.steps = self.streams = np.empty((0, 0), np.intp)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return no shapes: there is nothing to learn."""
@@ -43,22 +42,16 @@ class OneHot:
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw nothing."""
 
-    def forward(self, ids: Ids, dtype: np.dtype[np.floating]) -> Array:
-        """Return x (T, V, N) for ids (T, N)."""
-        T, N = ids.shape
-        if self.window != (T, N):
-            self.window = T, N
-            self.steps, self.streams = np.ogrid[:T, :N]
-        x = np.zeros((T, self.output_size, N), dtype)
-        x[self.steps, ids, self.streams] = 1
-        return x
+    def forward(self, ids: Ids) -> Symbols:
+        """Return the symbols (T, N) as one-hot columns."""
+        return Symbols(ids, self.output_size)
 
-    def backward(self, dx: Array | None) -> None:
+    def backward(self, dvectors: Array | None) -> None:
         """Do nothing: no weight lies below."""
 
 
 class Embedding:
-    """Turns each id into a learned vector: the choice where a one-hot column would be long."""
+    """Each symbol is a learned vector: the choice where a one-hot column would be long."""
 
     def __init__(self, vocab_size: int, embedding_size: int) -> None:
         self.vocab_size = vocab_size
@@ -76,19 +69,11 @@ class Embedding:
         """Draw the vectors from the standard normal distribution, as PyTorch does."""
         self.E[...] = rng.standard_normal(self.E.shape)
 
-    def forward(self, ids: Ids, dtype: np.dtype[np.floating]) -> Array:
-        """Return x (T, D, N) for ids (T, N)."""
-        self.ids = ids
-        return self.E[ids].transpose(0, 2, 1)
+    def forward(self, ids: Ids) -> Symbols:
+        """Return the symbols (T, N) with their vectors."""
+        return Symbols(ids, self.vocab_size, self.E)
 
-    def backward(self, dx: Array | None) -> None:
-        """Sum the gradients dx (T, D, N) of each id's occurrences into ``dE``."""
-        assert dx is not None
-        ids = self.ids.reshape(-1)
-        columns = dx.transpose(0, 2, 1).reshape(len(ids), -1)
-        # Sorted, the occurrences of an id are one run to be summed: far faster than add.at.
-        order = np.argsort(ids, kind="stable")
-        ids = ids[order]
-        starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
-        self.dE[...] = 0
-        self.dE[ids[starts]] = np.add.reduceat(columns[order], starts, axis=0)
+    def backward(self, dvectors: Array | None) -> None:
+        """Fill ``dE`` with the gradient (V, D) of the vectors."""
+        assert dvectors is not None
+        self.dE[...] = dvectors

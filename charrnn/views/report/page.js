@@ -16,7 +16,8 @@ function named(text) {
 
 function percent(share) {
   const value = 100 * share;
-  const digits = value >= 99.95 ? "100" : value >= 9.95 ? value.toFixed(1) : value.toPrecision(2);
+  if (value >= 100) return "100\u00a0%";
+  const digits = value >= 9.95 ? Math.min(value, 99.9).toFixed(1) : value.toPrecision(2);
   return digits + "\u00a0%";
 }
 

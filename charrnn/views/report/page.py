@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 
+from charrnn.views.numbers import percent
 from charrnn.views.report.charts import COLOURS, charts, line_of
 from charrnn.views.report.content import Results, RunContent, Table
 from charrnn.views.report.parts import (
@@ -203,7 +204,7 @@ def _compared(runs: Sequence[RunContent]) -> str:
             f"{run.best.validation:.4f}",
             _nats(run.score),
             *([_nats(run.with_counts)] if counted else []),
-            *([f"{100 * (run.best.accuracy or 0):.1f} %"] if labelled else []),
+            *([percent(run.best.accuracy or 0)] if labelled else []),
             f"{run.best.step:,}",
         )
         for run in sorted(judged, key=order)

@@ -26,7 +26,8 @@ function visible(text) {
 const visibleLine = (text) => text.split(" ").map(visible).join(" ");
 
 function percent(share) {
-  return share >= 0.9995 ? "100 %" : share < 0.0005 ? "0 %" : `${(100 * share).toFixed(1)} %`;
+  if (share > 0 && share < 0.0005) return "<0.1 %";
+  return share >= 1 ? "100 %" : `${Math.min(100 * share, 99.9).toFixed(1)} %`;
 }
 
 /** Return a bar: a name, a length, a percentage. */

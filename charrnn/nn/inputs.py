@@ -1,0 +1,150 @@
+"""What a layer reads: features of every step, or symbols, of which there are only so many.
+
+Dimensions
+    T steps of the window, N parallel streams, D input features, V vocabulary size, R rows of the
+    weights: H for each gate.
+
+What the input gives to the gates, ``Wx x + b``, needs no recurrence: it is computed for all steps
+before the first. Symbols have one share each, a column of a table, and a step takes the columns of
+its symbols. ``W1`` (R, D + 1) is ``[Wx b]``.
+"""
+
+import numpy as np
+
+from charrnn.backend.arrays import Array, Ids, Workspace, swap_time
+from charrnn.backend.products import Product, each
+
+ONE_HOT_PRODUCT = 128
+"""V up to which a product with one-hot columns sums by symbol faster than sorting does."""
+
+
+class Symbols:
+    """Symbols, each a one-hot column or a learned vector.
+
+    Parameters
+    ----------
+    ids : (T, N) int array
+    size : int
+        V.
+    vectors : (V, D) array, optional
+        The vector of each symbol. Without them D is V.
+    """
+
+    def __init__(self, ids: Ids, size: int, vectors: Array | None = None) -> None:
+        self.ids: Ids = ids.astype(np.intp)
+        self.size, self.vectors = size, vectors
+        self.window: tuple[int, int] = ids.shape[0], ids.shape[1]
+
+    @property
+    def has_short_table(self) -> bool:
+        """Whether a table of all symbols is less work than the symbols of the window."""
+        return self.vectors is None or self.size <= self.ids.size
+
+    def features(self, dtype: np.dtype[np.floating]) -> Array:
+        """Return the vector of each symbol (T, D, N)."""
+        if self.vectors is not None:
+            return self.vectors[self.ids].transpose(0, 2, 1)
+        T, N = self.window
+        x = np.zeros((T, self.size, N), dtype)
+        steps, streams = np.ogrid[:T, :N]
+        x[steps, self.ids, streams] = 1
+        return x
+
+    def with_ids(self, ids: Ids) -> "Symbols":
+        """Return other symbols (T, N), read the same way."""
+        return Symbols(ids, self.size, self.vectors)
+
+    def sums(self, columns: Array, workspace: Workspace) -> Array:
+        """Return the sum (R, V) of the columns (R, T*N) of each symbol."""
+        ids = self.ids.reshape(-1)
+        if self.size <= ONE_HOT_PRODUCT:
+            one_hot = workspace.array("columns", (len(ids), self.size), columns.dtype)
+            one_hot[...] = 0
+            one_hot[np.arange(len(ids)), ids] = 1
+            return columns @ one_hot
+        sums = np.zeros((len(columns), self.size), columns.dtype)
+        # Sorted, the columns of a symbol are one run to be summed: far faster than add.at.
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+        starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+        sums[:, ids[starts]] = np.add.reduceat(columns.take(order, axis=1), starts, axis=1)
+        return sums
+
+
+class Features:
+    """Features of every step, the output of a layer below or the vectors of symbols.
+
+    Parameters
+    ----------
+    x : (T, D, N) array or Symbols
+    own : Workspace
+        Buffers that keep ``[x; 1]`` until ``backward``.
+    dtype : dtype
+    """
+
+    def __init__(self, x: Array | Symbols, own: Workspace, dtype: np.dtype[np.floating]) -> None:
+        self.symbols = x if isinstance(x, Symbols) else None
+        x = x.features(dtype) if isinstance(x, Symbols) else x
+        T, D, N = x.shape
+        self.window = T, N
+        self.x1 = own.array("x1", (T, D + 1, N), dtype)
+        self.x1[:, :D] = x
+        self.x1[:, D] = 1
+
+    def project(self, W1: Array, product: Product, steps: slice, out: Array) -> None:
+        """Fill ``out`` (t, R, N) with ``Wx x + b`` of some steps."""
+        each(product, W1, self.x1[steps], out=out)
+
+    def weight_gradient(self, dz: Array, out: Array, workspace: Workspace) -> None:
+        """Fill ``out`` (R, D + 1) from the gradient dz (R, T*N) of ``Wx x + b``."""
+        T, K, N = self.x1.shape
+        columns = swap_time(self.x1, workspace.array("columns", (K, T, N), dz.dtype))
+        np.matmul(dz, columns.reshape(K, T * N).T, out=out)
+
+    def gradient(self, Wx: Array, dz: Array, workspace: Workspace) -> Array:
+        """Return dx (T, D, N), which the next ``gradient`` with this workspace overwrites."""
+        (T, N), D = self.window, Wx.shape[1]
+        dx = np.matmul(Wx.T, dz, out=workspace.array("columns", (D, T * N), dz.dtype))
+        return swap_time(dx.reshape(D, T, N), workspace.array("dx", (T, D, N), dz.dtype))
+
+    def source_gradient(self, dx: Array, workspace: Workspace) -> Array:
+        """Return dx (T, D, N), or of symbols the gradient (V, D) of their vectors."""
+        if self.symbols is None:
+            return dx
+        return self.symbols.sums(swap_time(dx).reshape(dx.shape[1], -1), workspace).T
+
+
+class Columns:
+    """Symbols as columns of a table, which has what each of them gives to the gates.
+
+    Parameters
+    ----------
+    symbols : Symbols
+    """
+
+    def __init__(self, symbols: Symbols) -> None:
+        self.symbols, self.window = symbols, symbols.window
+
+    def table(self, W1: Array) -> Array:
+        """Return ``Wx x + b`` of each symbol (R, V)."""
+        Wx, vectors = W1[:, :-1], self.symbols.vectors
+        return (Wx if vectors is None else Wx @ vectors.T) + W1[:, -1:]
+
+    def project(self, table: Array, steps: slice, out: Array) -> None:
+        """Fill ``out`` (t, R, N) with ``Wx x + b`` of some steps."""
+        for ids, z in zip(self.symbols.ids[steps], out, strict=True):
+            np.take(table, ids, axis=1, out=z, mode="clip")
+
+    def weight_gradient(self, dz: Array, out: Array, workspace: Workspace) -> None:
+        """Fill ``out`` (R, D + 1) from the gradient dz (R, T*N) of ``Wx x + b``."""
+        vectors = self.symbols.vectors
+        self.dtable = self.symbols.sums(dz, workspace)
+        np.sum(self.dtable, axis=1, out=out[:, -1])
+        if vectors is None:
+            out[:, :-1] = self.dtable
+        else:
+            np.matmul(self.dtable, vectors, out=out[:, :-1])
+
+    def gradient(self, Wx: Array) -> Array:
+        """Return the gradient (V, D) of the vectors, after ``weight_gradient``."""
+        return self.dtable.T @ Wx
