@@ -102,6 +102,18 @@ def test_training_and_info_speak_of_what_the_model_reads(name, noun, tmp_path):
     assert re.search(rf"best validation +[\d.]+ nats [\d.]+ bits per {name}", shown)
 
 
+def test_runs_on_other_symbols_of_one_text_are_compared_in_bits_per_byte():
+    found = run("runs", "byte", "jamo")
+    assert "bits per byte are compared" in found.stderr
+    assert re.search(
+        r"^best validation, bits per byte +[\d.]+ +[\d.]+$", found.stdout, re.MULTILINE
+    )
+    assert "loss per" not in found.stdout
+    alone = run("runs", "byte", "byte/best.npz")
+    assert "bits per byte" not in alone.stderr
+    assert "best validation loss per byte" in alone.stdout
+
+
 def test_scores_speak_of_what_the_model_reads():
     for name in ("byte", "jamo"):
         model = charrnn.load(name)
