@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,7 @@ from charrnn.optimizers import OPTIMIZERS
 from charrnn.parallel.sharding import deal, shard_columns, shard_count
 from charrnn.parallel.team import Team
 from charrnn.sampling.drawing import Drawer, DrawingWorker, begin
-from charrnn.system.machine import available_cores
+from charrnn.system.machine import available_cores, processor_name
 from charrnn.text import Vocabulary
 from charrnn.training import engine
 from charrnn.training.step import ShardTrainer
@@ -42,6 +42,8 @@ TEXT_LENGTH = 200_000
 DRAWN_AT_ONCE = 200
 PEAK_SIZE = 2048
 WARM_UP_ROUNDS = 3
+TOLD_EVERY = 2.0
+"""Seconds between two messages of how far a measurement is."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Benchmark:
     ``gflops`` belongs to the median; ``peak_gflops`` is what ``threads`` workers reach in large
     matrix products; ``peak_memory_mb`` counts memory that workers share once, and is None where
     the system does not tell. Of a GPU, ``blas_kernel`` is its name, ``precision`` that of its
-    products, and the memory is its own.
+    products, and the memory is its own. What was ``interrupted`` has fewer rounds, and no peak.
     """
 
     job: Job
@@ -65,17 +67,40 @@ class Benchmark:
     best: int
     rounds: int
     gflops: float
-    peak_gflops: float
-    share_of_peak: float
+    peak_gflops: float | None
+    share_of_peak: float | None
     peak_memory_mb: float | None
     parameters: int
+    processor: str
+    cores: int
     blas_kernel: str
     precision: Precision
     numpy: str
+    interrupted: bool
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON types."""
         return asdict(self)
+
+
+@dataclass
+class Watch:
+    """Hears what is being measured, and may end it.
+
+    Attributes
+    ----------
+    told : callable
+        Gets each message.
+    stopped : bool
+        Whether to measure no more: what there is so far is the result.
+    """
+
+    told: Callable[[str], None] = lambda message: None
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Let the round end that is being timed, and begin no other."""
+        self.stopped = True
 
 
 def benchmark(
@@ -90,6 +115,7 @@ def benchmark(
     peak_seconds: float = 1.0,
     gpu: "Gpu | None" = None,
     precision: Precision = "float32",
+    watch: Watch | None = None,
 ) -> Benchmark:
     """Measure one setting.
 
@@ -116,22 +142,37 @@ def benchmark(
         What computes, in place of the CPU; it has no threads.
     precision : {"float32", "tf32", "bf16"}
         Of what it multiplies.
+    watch : Watch, optional
+        Hears how far it is, and may end it.
     """
-    setting: _Setting = _Setting(job, model, batch_size, seq_len, vocab_size)
+    watch = watch or Watch()
+    setting: _Setting = _Setting(job, model, batch_size, seq_len, vocab_size, watch)
     if gpu is not None:
-        setting = _GpuSetting(job, model, batch_size, seq_len, vocab_size, gpu, precision)
+        setting = _GpuSetting(
+            job, model, batch_size, seq_len, vocab_size, watch, gpu=gpu, precision=precision
+        )
         threads = 1
     cores = available_cores()
+    quick: dict[int, Rates] = {}
     if threads is None:
-        quick = {
-            count: median(setting.rates(count, min(1.0, seconds / 3))[0]) for count in {1, cores}
-        }
-        threads = max(quick, key=lambda count: quick[count])
+        for count in sorted({1, cores}):
+            if not watch.stopped:
+                watch.told(f"trying {count} of {cores} threads")
+                quick[count] = setting.rates(count, min(1.0, seconds / 3))
+        threads = max(quick, key=lambda count: median(quick[count][0]))
         gc.collect()  # the parts of a trainer refer to each other: its memory must not count
-    # More than the cores would only wait; few streams have work for fewer.
-    rates, memory, threads = setting.rates(min(threads, cores), seconds)
+    if watch.stopped and quick:
+        rates, memory, threads = quick[threads]
+    else:
+        watch.told(f"timing for {seconds:g} s")
+        # More than the cores would only wait; few streams have work for fewer.
+        rates, memory, threads = setting.rates(min(threads, cores), seconds)
+    interrupted = watch.stopped
     rate = median(rates)
-    peak = setting.peak(threads, peak_seconds)
+    peak = None
+    if not interrupted:
+        watch.told("timing large products, to compare with")
+        peak = setting.peak(threads, peak_seconds)
     gflops = rate * setting.flops_per_character() / 1e9
     return Benchmark(
         job=job,
@@ -144,13 +185,16 @@ def benchmark(
         best=round(max(rates)),
         rounds=len(rates),
         gflops=round(gflops, 1),
-        peak_gflops=round(peak, 1),
-        share_of_peak=round(gflops / peak, 3),
+        peak_gflops=None if peak is None else round(peak, 1),
+        share_of_peak=None if peak is None else round(gflops / peak, 3),
         peak_memory_mb=None if memory is None else round(memory / 1e6, 1),
         parameters=setting.model().num_parameters,
+        processor=processor_name(),
+        cores=cores,
         blas_kernel=blas_kernel() if gpu is None else gpu.name,
         precision=precision,
         numpy=np.__version__,
+        interrupted=interrupted,
     )
 
 
@@ -161,6 +205,7 @@ class _Setting:
     batch_size: int
     seq_len: int
     vocab_size: int
+    watch: Watch = field(default_factory=Watch)
 
     def model(self) -> CharModel:
         model = CharModel(self.config, self.vocab_size, zeros=shared_zeros)
@@ -209,7 +254,7 @@ class _Setting:
         )
         try:
             characters = self.batch_size * self.seq_len
-            rates = _time(lambda: characters * len(trainer.steps([0.002])), seconds)
+            rates = _time(lambda: characters * len(trainer.steps([0.002])), seconds, self.watch)
             return rates, team_memory(trainer.team), trainer.team.size
         finally:
             trainer.close()
@@ -224,7 +269,7 @@ class _Setting:
             for mine in deal(range(len(columns)), threads)
         ]
         with Team(workers) as team:
-            rates = _time(lambda: _drawn(team.call("draw", DRAWN_AT_ONCE)), seconds)
+            rates = _time(lambda: _drawn(team.call("draw", DRAWN_AT_ONCE)), seconds, self.watch)
             return rates, team_memory(team), team.size
 
 
@@ -232,8 +277,8 @@ class _Setting:
 class _GpuSetting(_Setting):
     """The same on a GPU: a round is as many steps as it is best asked for at once."""
 
-    gpu: "Gpu"
-    precision: Precision
+    gpu: "Gpu" = field(kw_only=True)
+    precision: Precision = field(kw_only=True)
 
     def peak(self, threads: int, seconds: float) -> float:
         return engine.peak_gflops(self.gpu, self.precision, seconds)
@@ -254,7 +299,11 @@ class _GpuSetting(_Setting):
         )
         try:
             characters = self.batch_size * self.seq_len
-            rates = _time(lambda: characters * len(trainer.steps([0.002] * trainer.chunk)), seconds)
+            rates = _time(
+                lambda: characters * len(trainer.steps([0.002] * trainer.chunk)),
+                seconds,
+                self.watch,
+            )
             return rates, self._memory(), 1
         finally:
             trainer.close()
@@ -263,7 +312,7 @@ class _GpuSetting(_Setting):
         model = engine.gpu_model(self.model(), self.gpu, self.precision)
         begun = begin(model, np.zeros(1, np.uint8))
         drawer = Drawer(model, SampleConfig(), begun, range(self.batch_size), 0)
-        rates = _time(lambda: drawer.draw(DRAWN_AT_ONCE).size, seconds)
+        rates = _time(lambda: drawer.draw(DRAWN_AT_ONCE).size, seconds, self.watch)
         return rates, self._memory(), 1
 
     def _memory(self) -> float | None:
@@ -276,16 +325,22 @@ def _drawn(results: list[list[NDArray[np.intp]]]) -> int:
     return sum(ids.size for worker in results for ids in worker)
 
 
-def _time(work: Callable[[], int], seconds: float) -> list[float]:
+def _time(work: Callable[[], int], seconds: float, watch: Watch | None = None) -> list[float]:
     """Return the characters a second of each round; one of work returns how many there were."""
+    watch = watch or Watch()
     for _ in range(WARM_UP_ROUNDS):
-        work()
+        if not watch.stopped:
+            work()
     rates: list[float] = []
-    stop = time.perf_counter() + seconds
-    while time.perf_counter() < stop or not rates:
+    begun = told = time.perf_counter()
+    while not rates or (time.perf_counter() < begun + seconds and not watch.stopped):
         start = time.perf_counter()
         characters = work()
-        rates.append(characters / (time.perf_counter() - start))
+        now = time.perf_counter()
+        rates.append(characters / (now - start))
+        if now - told >= TOLD_EVERY:
+            told = now
+            watch.told(f"{now - begun:.0f} of {seconds:g} s: {median(rates):,.0f} characters/s")
     return rates
 
 

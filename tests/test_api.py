@@ -90,6 +90,8 @@ def test_the_settings_of_a_sample_are_used(model):
     [
         ({"temprature": 1}, ConfigError, "sample has no setting 'temprature': did you mean temper"),
         ({"zzz": 1}, ConfigError, "sample has no setting 'zzz': its help lists what it takes"),
+        ({"temp": 1}, ConfigError, "sample has no setting 'temp': did you mean temperature?"),
+        ({"nucleus_p": 1}, ConfigError, "no setting 'nucleus_p': did you mean top_p?"),
         ({"temperature": -1}, ConfigError, "out of range"),
         ({"length": "9"}, ConfigError, "not of type int"),
         ({"num_samples": 0}, ConfigError, "out of range"),

@@ -3,14 +3,19 @@
 import importlib.util
 import json
 import re
+import signal
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from charrnn import benchmark as module
-from charrnn.benchmark import _Multiplier, _Setting, benchmark
+from charrnn.backend.products import blas_kernel
+from charrnn.benchmark import Watch, _Multiplier, _Setting, benchmark
 from charrnn.cli.app import app
 from charrnn.config import Architecture
+from charrnn.system import machine
+from charrnn.system.machine import available_cores, processor_name
 
 MODEL = Architecture(cell="lstm", num_layers=2, hidden_size=16, dropout=0.0)
 MEMORY_IS_KNOWN = importlib.util.find_spec("resource") is not None
@@ -144,3 +149,78 @@ def test_the_command_times_a_window_as_it_is_trained(cell, monkeypatch):
     assert done.exit_code == 0, done.output
     assert f"train {cell} 2x4" in done.output
     assert (asked[0].context, asked[0].embedding_size) == (8, 32)
+
+
+def test_the_figures_name_what_they_are_of(monkeypatch, tmp_path):
+    monkeypatch.setattr(_Multiplier, "gflops", lambda *_: 40.0)
+    arguments = ["bench", "--hidden-size", "4", "--seconds", "0.01", "--threads", "1", "--json"]
+    said = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert said["processor"] == processor_name()
+    assert said["cores"] == available_cores()
+    assert said["blas_kernel"] == blas_kernel()
+    assert said["numpy"] == np.__version__
+    assert said["interrupted"] is False
+
+
+def test_the_name_of_the_processor(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    assert processor_name()  # of a system without the file
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: AMD EPYC: 7B13\n")
+    assert processor_name() == "AMD EPYC: 7B13"
+
+
+def test_what_is_being_measured_is_told(ticks):
+    told = []
+    durations = iter([0.0] * module.WARM_UP_ROUNDS + [1.5, 1.5, 1.5, 1.5])
+
+    def work():
+        ticks[0] += next(durations)
+        return 300
+
+    assert module._time(work, seconds=6.0, watch=Watch(told.append)) == [200.0] * 4
+    assert told == ["3 of 6 s: 200 characters/s", "6 of 6 s: 200 characters/s"]
+
+
+def test_what_was_timed_before_an_interrupt_is_kept(ticks):
+    watch, done = Watch(), []
+
+    def work():
+        ticks[0] += 1.0
+        done.append(1)
+        if len(done) == module.WARM_UP_ROUNDS + 2:
+            watch.stop()
+        return 400
+
+    assert module._time(work, seconds=1e9, watch=watch) == [400.0, 400.0]
+    assert module._time(work, seconds=1e9, watch=watch) == [400.0]  # one, whatever happens
+
+
+@pytest.mark.parametrize(("when", "rounds"), [("1 of 2", 1), ("2 of 2", 2), ("timing for", 3)])
+def test_an_interrupted_measurement_has_no_peak(monkeypatch, when, rounds):
+    def rates(self, threads, seconds):
+        return [1.0] * (rounds if seconds == 9.0 else threads), 1.0, threads
+
+    monkeypatch.setattr(_Setting, "rates", rates)
+    monkeypatch.setattr(module, "available_cores", lambda: 2)
+    watch = Watch()
+    watch.told = lambda message: watch.stop() if when in message else None
+    result = benchmark("train", MODEL, **SIZES, threads=None, seconds=9.0, watch=watch)
+    assert result.interrupted
+    assert (result.peak_gflops, result.share_of_peak) == (None, None)
+    assert result.rounds == (rounds if "timing" in when else result.threads)
+
+
+def test_ctrl_c_ends_the_command_with_its_figures(monkeypatch):
+    def measured(job, model, *, watch, **settings):
+        signal.raise_signal(signal.SIGINT)
+        assert watch.stopped
+        return benchmark(job, model, **{**settings, "seconds": 0.0}, watch=watch)
+
+    monkeypatch.setattr(module, "benchmark", measured)
+    words = ["bench", "--hidden-size", "4", "--batch-size", "2", "--seq-len", "3", "--threads", "1"]
+    for more in ([], ["--json"]):
+        done = CliRunner().invoke(app, [*words, *more])
+        assert done.exit_code == 130
+        assert "notice: interrupted: the figures are of what was timed before" in done.stderr
+        assert "large product" not in done.stdout
+        assert "characters/s" in done.stdout or json.loads(done.stdout)["interrupted"] is True

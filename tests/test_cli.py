@@ -79,7 +79,7 @@ def test_every_setting_is_in_the_help(command):
     text = run(command, "--help").stdout
     for group in SETTINGS[command]:
         for item in fields(group):
-            assert re.search(rf"{option_name(item.name)}\b", text), item.name
+            assert re.search(rf"--(no-)?{option_name(item.name)[2:]}\b", text), item.name
             first_words = item.metadata["help"].split()[:2]
             assert " ".join(first_words) in " ".join(text.split())
 
@@ -115,7 +115,7 @@ def test_nothing_and_a_typo():
     assert "Usage" in run().output
     result = run("trian")
     assert result.exit_code == 2
-    assert "'train'" in result.stderr
+    assert "did you mean train?" in result.stderr
 
 
 def test_version():
@@ -177,7 +177,7 @@ def test_numbers_out_of_range_end_with_2_and_name_the_range(
         (["train", "--resume", "y", "--steps", "0"], "at least 1"),
         (["sample", "--unknown", "perhaps"], "skip"),
         (["sample", "--seed"], "--seed"),
-        (["sample", "stray"], "stray"),
+        (["bench", "stray"], "stray"),
         (["eval", "--nats", "--perplexity"], "--nats"),
         (["eval", "--json", "--bits-per-char"], "--json"),
         (["eval", "--newlines", "lf"], "FILE"),
@@ -207,8 +207,8 @@ def test_usage_errors_end_with_2(arguments, said, tmp_path, monkeypatch):
         (["predict"], "charrnn predict new.txt"),
         (["eval", "--columns"], "--columns"),
         (["eval", "--json=3"], "--json"),
-        (["sample", "stray"], "(stray): see charrnn sample --help"),
-        (["trian"], "'train'?: see charrnn --help"),
+        (["bench", "stray"], "stray: see charrnn bench --help"),
+        (["trian"], "train?: see charrnn --help"),
         (["--frobnicate"], "--frobnicate: see charrnn --help"),
         (["predict", "--x\x1b[31m"], "--x"),
     ],

@@ -23,7 +23,7 @@ from charrnn.training.resume import resume
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux shows them")
 
-SETTINGS = "--cell gru --hidden-size 64 --threads 2 --dropout 0.2"
+SETTINGS = "--validations 30 --cell gru --hidden-size 64 --threads 2 --dropout 0.2"
 ENDLESS = 10**6
 
 

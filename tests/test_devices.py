@@ -291,7 +291,7 @@ REFUSED = {
         ["train", "corpus.txt", "--precision", "bf16", "--threads", "2"],
         ["bench", "--precision", "bf16"],
     ],
-    "as in -n 1000": [["sample", "--device", "cuda"]],
+    "give -n 1000": [["sample", "--device", "cuda"]],
     "give --batch-size": [["bench", "--job", "sample", "--device", "cuda"]],
     "--dynamic learns on the CPU": [["eval", "--dynamic", "--device", "cuda"]],
     "--adapt learns on the CPU": [["eval", "--adapt", "counts", "--device", "cuda"]],

@@ -126,7 +126,7 @@ def test_novel_items_are_new_and_distinct(folder, monkeypatch):
 @pytest.mark.parametrize("text", [TextConfig(normalize="nfd"), TextConfig(unit="byte")])
 def test_items_are_known_as_they_are_written(tmp_path, text):
     (tmp_path / "ko.txt").write_text("한국\n각막\n" * 30)
-    more = {"steps": 150, "val_fraction": 0, "learning_rate": 0.02}
+    more = {"steps": 150, "val_fraction": 0, "validations": None, "learning_rate": 0.02}
     trained(tmp_path / "run", tmp_path / "ko.txt", text=text, **more)
     checkpoint = load(tmp_path / "run" / "best.npz")
     known = known_items(checkpoint)

@@ -199,7 +199,7 @@ def test_a_file_is_replaced_only_when_asked_for(here):
     [
         ([], "give a run and the FILE to write"),
         (["a", "b", "c.html"], "give a run and the FILE to write"),
-        (["small"], "small ends in neither .html nor .safetensors"),
+        (["small.txt"], "small.txt ends in neither .html nor .safetensors"),
         (["none", "a.html"], "none is neither a checkpoint nor a run"),
         (["nowhere/a.html"], "there is no folder nowhere"),
         (["folder.html"], "folder.html is a folder"),

@@ -104,7 +104,7 @@ def test_symbols_that_are_rare_are_read_as_unknown(tmp_path):
     path.write_text(
         names() + "open\tq\u00fcx\nclosed\tq\u00fcxi\nopen\tq\u4e00a\n", encoding="utf-8"
     )
-    run = new(tmp_path / "run", path, predict="label", val_fraction=0.0)
+    run = new(tmp_path / "run", path, predict="label", val_fraction=0.0, validations=None)
     vocabulary = run._setup.vocabulary
     run.close()
     known = "".join(map(chr, vocabulary.symbols))

@@ -165,12 +165,19 @@ def test_every_blas_is_told_to_use_one_thread(monkeypatch):
     assert os.environ["OMP_NUM_THREADS"] == "3"  # what the user says holds
 
 
+MACOS = {
+    "user_api": "blas",
+    "architecture": "Haswell",
+    "filepath": str(Path(np.__file__).parent / ".dylibs" / "libopenblas.dylib"),
+}
+
+
 @pytest.mark.parametrize(
     ("libraries", "name"),
     [
         ([], "unknown"),  # Accelerate
         ([{"user_api": "openmp", "num_threads": 2}], "unknown"),
-        ([{"user_api": "openmp"}, {"user_api": "blas", "architecture": "Haswell"}], "Haswell"),
+        ([{"user_api": "openmp"}, MACOS], "Haswell"),
     ],
 )
 def test_the_kernel_is_that_of_the_blas_that_tells(monkeypatch, libraries, name):

@@ -1,5 +1,7 @@
 """Products of weights with a few columns: how they are cut, and that they are right."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -71,12 +73,39 @@ def test_weights_for_one_column_are_a_copy_of_the_same_numbers():
     assert not np.shares_memory(copy, W)
 
 
-def test_the_kernel_is_one_that_threadpoolctl_names(monkeypatch):
-    for found, name in (
-        ([{"architecture": "Zen"}, {"architecture": "Haswell"}], "Zen"),
-        ([], "unknown"),
-    ):
-        monkeypatch.setattr(products, "threadpool_info", lambda found=found: found)
-        products.blas_kernel.cache_clear()
-        assert products.blas_kernel() == name
+NUMPY = Path(np.__file__).parent
+OWN = {"user_api": "blas", "filepath": str(NUMPY.parent / "numpy.libs" / "libscipy_openblas.so")}
+MKL = {"user_api": "blas", "internal_api": "mkl", "filepath": "/opt/torch/libmkl_rt.so"}
+OPENBLAS = {"user_api": "blas", "internal_api": "openblas", "filepath": "/usr/lib/libopenblas.so"}
+OPENMP = {"user_api": "openmp", "internal_api": "openmp", "architecture": "none"}
+
+
+@pytest.mark.parametrize(
+    ("loaded", "built", "kernel"),
+    [
+        ([OWN | {"architecture": "Zen"}], "", "Zen"),
+        ([OWN | {"architecture": "Zen"}, OPENBLAS | {"architecture": "Haswell"}], "", "Zen"),
+        # Another package has loaded its own before.
+        ([OPENBLAS | {"architecture": "Haswell"}, OWN | {"architecture": "Zen"}], "", "Zen"),
+        ([MKL | {"architecture": None}, OWN | {"architecture": "SkylakeX"}], "mkl", "SkylakeX"),
+        ([OPENMP, OWN | {"architecture": "Zen"}], "", "Zen"),
+        # NumPy has none of its own.
+        ([MKL, OPENBLAS | {"architecture": "Haswell"}], "openblas64", "Haswell"),
+        ([OPENBLAS | {"architecture": "Haswell"}], "blas", "Haswell"),
+        ([OPENBLAS | {"architecture": "Haswell"}], "accelerate", "unknown"),
+        ([MKL | {"architecture": None}], "mkl-sdl", "unknown"),
+        ([], "openblas", "unknown"),
+    ],
+)
+def test_the_kernel_is_that_of_the_library_that_numpy_uses(monkeypatch, loaded, built, kernel):
+    monkeypatch.setattr(products, "threadpool_info", lambda: loaded)
+    monkeypatch.setattr(products, "_built_with", lambda: built)
     products.blas_kernel.cache_clear()
+    assert products.blas_kernel() == kernel
+    products.blas_kernel.cache_clear()
+
+
+def test_what_numpy_was_built_with_is_known():
+    assert products._built_with()
+    assert products._is_beside_numpy(OWN["filepath"])
+    assert not products._is_beside_numpy(OPENBLAS["filepath"])

@@ -9,9 +9,7 @@ from cells import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scores import score_ids
-from typer.testing import CliRunner
 
-from charrnn.cli.app import app
 from charrnn.config import Architecture, EvalConfig, ModelConfig, TrainConfig
 from charrnn.data import splits
 from charrnn.data.dividing import as_items
@@ -111,15 +109,6 @@ def test_a_strided_run_goes_on(strided):
 def test_lines_are_held_out_from_the_end():
     with pytest.raises(ConfigError, match="--split-mode"):
         TrainConfig(lines=True, split_mode="strided")
-
-
-def test_nothing_held_out_in_strides(tmp_path):
-    (tmp_path / "text.txt").write_text(TEXT)
-    words = ["--split-mode", "strided", "--val-fraction", "0", "--steps", "2"]
-    paths = [str(tmp_path / "text.txt"), "--out", str(tmp_path / "run")]
-    found = CliRunner().invoke(app, ["train", *paths, *words], prog_name="charrnn")
-    assert found.exit_code == 0, found.output
-    assert load(tmp_path / "run" / "best.npz").held_out == 0
 
 
 def test_tails_of_unseen_characters_alone_are_scored(tmp_path):

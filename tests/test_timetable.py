@@ -44,7 +44,7 @@ LENGTHS = {
     "early": {"steps": 60, "validations": None, "val_characters": 40},
     "patience": {"steps": 60, "validations": 30, "patience": 3, "learning_rate": 0.4},
     "plateau": {"steps": 30, "schedule": "plateau", "validations": 10, "learning_rate": 0.4},
-    "nothing held out": {"steps": 23, "val_fraction": 0.0},
+    "nothing held out": {"steps": 23, "val_fraction": 0.0, "validations": None},
 }
 
 

@@ -183,7 +183,7 @@ def test_a_run_can_be_stopped_at_any_step(here):
 
 
 def test_a_run_without_held_out_text_goes_on_too(here):
-    settings = {"train": train_config(val_fraction=0.0, steps=6)}
+    settings = {"train": train_config(val_fraction=0.0, validations=None, steps=6)}
     go(new(here / "straight", **settings))
     go(new(here / "stopped", **settings), stop_after=3)
     go(resume(here / "stopped"))
@@ -777,7 +777,7 @@ def test_a_resumed_run_says_from_where(here):
 
 def test_a_run_of_lines_begins_at_the_frequencies_in_its_lines(here):
     (here / "lines.txt").write_text("ab\n\n\n\nabb\n\n\n" * 60)
-    settings = train_config(lines=True, seq_len=None, val_fraction=0.0)
+    settings = train_config(lines=True, seq_len=None, val_fraction=0.0, validations=None)
     run = new(here / "run", corpus="lines.txt", train=settings)
     bias = run._setup.model.members[""].head.b
     a, b, end = (bias[run._setup.vocabulary.encode_text(c)[0]] for c in "ab\n")

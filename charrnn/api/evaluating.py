@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.api.labels import evaluation_of_labels
-from charrnn.api.settings import given, pick
-from charrnn.config import DeviceConfig, EvalConfig, TextConfig
+from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, pick
 from charrnn.errors import ConfigError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
@@ -44,6 +43,8 @@ def evaluation(
     """
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
+    config = pick(EvalConfig, settings)
+    _check_threads(config, threads)
     device = device.beside(threads)
     adapts = "--adapt" if settings.get("adapt") else "--dynamic" if settings.get("dynamic") else ""
     if device.is_gpu and adapts:
@@ -64,10 +65,14 @@ def evaluation(
     if not adapts:
         cores = threads or available_cores()
         network, threads = predictor(device, network, PIECES_PER_SHARD, cores)
-    if checkpoint.labels and context:
+    predict = checkpoint.settings.predict
+    if predict and context:
         raise ConfigError(
-            "--context is what a text follows on, and this model predicts "
-            f"{checkpoint.settings.predict}: leave it out"
+            f"--context is what a text follows on, and this model predicts {predict}: leave it out"
+        )
+    if predict in ("label", "tags") and reading.get("column"):
+        raise ConfigError(
+            f"--column is the text alone, and this model predicts {predict}: --columns names both"
         )
     if checkpoint.labels:
         return evaluation_of_labels(
@@ -88,9 +93,24 @@ def evaluation(
         model=network,
         corpus=corpus,
         text=reading if corpus is None else None,
-        config=pick(EvalConfig, settings),
+        config=config,
         context=context,
         baselines=baselines,
         threads=threads or available_cores(),
         cache_dir=cache_dir,
     )
+
+
+def _check_threads(config: EvalConfig, threads: int | None) -> None:
+    """Refuse threads where a text is one stream.
+
+    Raises
+    ------
+    ConfigError
+        If both are asked for.
+    """
+    option = "--exact" if config.exact else "--dynamic" if config.dynamic else "--adapt"
+    if threads is not None and (config.exact or config.adapts):
+        raise ConfigError(
+            f"{option} scores in one stream, which --threads do not speed up: leave one of them out"
+        )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from charrnn.config import option_name
 from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation, evaluate_labels
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
@@ -67,7 +68,7 @@ def evaluation_of_labels(
     """
     if of_text:
         raise ConfigError(
-            f"{next(iter(of_text))} says how to score text, and this model predicts "
+            f"{option_name(next(iter(of_text)))} says how to score text, and this model predicts "
             f"{checkpoint.settings.predict}: leave it out"
         )
     if corpus is None and len(paths):

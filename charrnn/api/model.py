@@ -9,8 +9,15 @@ from charrnn.api.drawing import copied, drawn
 from charrnn.api.evaluating import evaluation
 from charrnn.api.labels import predictions
 from charrnn.api.scoring import ScoringModel
-from charrnn.api.settings import check_names, pick, takes
-from charrnn.config import DeviceConfig, EvalConfig, SampleConfig, TextConfig
+from charrnn.config import (
+    DeviceConfig,
+    EvalConfig,
+    SampleConfig,
+    TextConfig,
+    check_names,
+    pick,
+    takes,
+)
 from charrnn.errors import CheckpointError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
@@ -108,7 +115,7 @@ class Model(ScoringModel):
             From a model of items: only items that are not in its text, each of them once.
         threads : int, optional
             Processes for many samples, as many as there are cores if left out; no effect on the
-            text.
+            text. Not for one.
         device : str, optional
             As for `evaluate`: what draws many samples.
         **settings
@@ -263,7 +270,8 @@ class Model(ScoringModel):
         columns : str, optional
             Of a model of labels: those of label and text in a .csv, where not as in training.
         threads : int, optional
-            Processes, as many as there are cores if left out; no effect on the result.
+            Processes, as many as there are cores if left out; no effect on the result. Not for what
+            is read in one stream: with ``exact``, ``adapt`` or ``dynamic``.
         device : str, optional
             ``"cpu"`` (as if left out), ``"cuda"``, ``"cuda:N"`` or ``"auto"``, a GPU where one can
             be used: its figures differ in the last digits.

@@ -8,8 +8,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from charrnn.api.model import Model
-from charrnn.api.settings import check_names, pick, takes
-from charrnn.config import DeviceConfig, ModelConfig, Precision, TextConfig, TrainConfig
+from charrnn.config import (
+    DeviceConfig,
+    ModelConfig,
+    Precision,
+    TextConfig,
+    TrainConfig,
+    check_names,
+    pick,
+    takes,
+)
 from charrnn.errors import CharrnnError, ConfigError, RunError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.folder import BEST

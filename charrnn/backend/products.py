@@ -9,7 +9,8 @@ product reaches 98. Other kernels have no such path and get the matrix whole.
 """
 
 from functools import cache
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -76,9 +77,33 @@ def rows_per_block(M: int, K: int, N: int) -> int:
 
 @cache
 def blas_kernel() -> str:
-    """Return the name of the processor whose BLAS kernels are in use, such as ``"Haswell"``."""
-    names = (str(library.get("architecture", "")) for library in threadpool_info())
-    return next(filter(None, names), "unknown")
+    """Return the name of the processor whose BLAS kernels NumPy uses, such as ``"Haswell"``.
+
+    Other packages load a BLAS of their own, before or after: the kernels are those of the library
+    that lies beside NumPy, or else of the one that NumPy was built with. ``"unknown"`` where that
+    does not tell, as Accelerate.
+    """
+    loaded = [library for library in threadpool_info() if library.get("user_api") == "blas"]
+    own = [library for library in loaded if _is_beside_numpy(str(library.get("filepath", "")))]
+    if not own:
+        named = _built_with()
+        own = [one for one in loaded if str(one.get("internal_api", "?")) in named]
+        if named in ("", "blas", "cblas"):  # the interface alone: any library may be behind it
+            own = loaded
+    return str(next(filter(None, (one.get("architecture") for one in own)), "unknown"))
+
+
+def _is_beside_numpy(path: str) -> bool:
+    """Return whether a library is in the folder of NumPy or in that of its wheel's libraries."""
+    package = Path(np.__file__).parent
+    places = (package, package.with_name("numpy.libs"))
+    return any(Path(path).is_relative_to(place) for place in places)
+
+
+def _built_with() -> str:
+    """Return the name of the BLAS that NumPy was built with, such as ``"scipy-openblas"``."""
+    built: Any = np.__config__.CONFIG.get("Build Dependencies", {})
+    return str(built.get("blas", {}).get("name", "")).lower()
 
 
 def transpose(matrix: Array, out: Array) -> Array:

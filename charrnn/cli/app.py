@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from charrnn.cli.exits import one_line_errors
+from charrnn.errors import ConfigError
 
 COMMANDS = {
     "train": "Train a model on a text.",
@@ -25,6 +26,9 @@ COMMANDS = {
     "bench": "Measure how fast charrnn is on this machine, on random text.",
 }
 """Each command and the first line of its help; the file of that name has its ``command``."""
+
+SILENT = "info", "runs"
+"""Commands that say nothing beside their result: they have no --quiet."""
 
 BLAS_THREADS = (
     "OPENBLAS_NUM_THREADS",
@@ -48,6 +52,14 @@ class Commands(TyperGroup):
         with one_line_errors():
             return super().invoke(ctx)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that was asked for."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            from charrnn.cli.usage import unknown_command
+
+            raise ConfigError(unknown_command(args[0], self.commands))
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order in which one needs them."""
         return list(self.commands)
@@ -64,11 +76,12 @@ class Deferred(TyperCommand):
 @cache
 def load_command(name: str) -> Any:
     """Return the command ``name``, built from the function ``command`` in its file."""
-    from charrnn.cli.options import Command
+    from charrnn.cli.options import Command, quietly
 
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     module = importlib.import_module(f"charrnn.cli.commands.{name}")
-    alone.command(name, cls=Command)(module.command)
+    function = module.command if name in SILENT else quietly(module.command)
+    alone.command(name, cls=Command)(function)
     return typer.main.get_command(alone)
 
 

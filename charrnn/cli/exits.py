@@ -45,7 +45,9 @@ def one_line_errors() -> Iterator[None]:
     except UsageError as error:
         if "\n" in error.message:  # all of the help, where nothing was asked for
             raise
-        end(_usage_message(error), ExitCode.USAGE)
+        from charrnn.cli.usage import usage_message
+
+        end(usage_message(error), ExitCode.USAGE)
     except CharrnnError as error:
         end(str(error), ExitCode.ERROR)
     except KeyboardInterrupt:
@@ -63,19 +65,10 @@ def one_line_errors() -> Iterator[None]:
 def end(message: str, code: ExitCode) -> NoReturn:
     """Print ``error: message`` on stderr and leave with ``code``."""
     try:
-        say(f"error: {message}")
+        say(f"error: {message}", error=True)
     finally:
         _drop_output()
         raise typer.Exit(code) from None
-
-
-def _usage_message(error: Any) -> str:
-    """Return what is wrong with the words of a command, and where they are explained."""
-    said = error.format_message().rstrip(".")
-    if likely := getattr(error, "possibilities", None):  # typer 0.26 shows them as a tuple
-        said = f"{error.message}; did you mean {' or '.join(sorted(likely))}?"
-    where = "" if error.ctx is None else f": see {error.ctx.command_path} --help"
-    return f"{said[:1].lower()}{said[1:]}{where}"
 
 
 def _os_message(error: OSError) -> str:

@@ -7,18 +7,23 @@ a command can tell what was asked for from what was left out.
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
 from typer.core import TyperCommand
 
+from charrnn.cli.exits import UsageError
+from charrnn.cli.show.console import muted
 from charrnn.config import Settings, option_name, range_text, setting
+from charrnn.config import takes as takes_settings
+from charrnn.config.fields import NO_RANGE, checked
 from charrnn.errors import ConfigError
 from charrnn.system.machine import available_cores
 
 Function = TypeVar("Function", bound=Callable[..., None])
-Group = TypeVar("Group", bound=Settings)
 
 LARGEST = 2**63 - 1
 PANELS = {
@@ -29,9 +34,6 @@ PANELS = {
     "EvalConfig": "Scoring",
     "DeviceConfig": "Device",
 }
-UNKNOWN_HELP = "Characters that the model does not know: an error that names them, or left out."
-
-Unknown = Annotated[Literal["error", "skip"], typer.Option(help=UNKNOWN_HELP)]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -66,6 +68,18 @@ class Command(TyperCommand):
     Typer's own grouped help draws with rich, whose import takes as long as all the rest.
     """
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Take in the words of a command; errors say which command and which word."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            error.ctx = error.ctx or ctx
+            letter = getattr(error, "option_name", "")
+            if len(letter) == 2:  # -rnn_size, which is read as -r
+                error.option_name = next((word for word in words if word[:2] == letter), letter)
+            raise
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the groups, and last the options that have none."""
         panels: dict[str, list[tuple[str, str]]] = {}
@@ -78,6 +92,7 @@ class Command(TyperCommand):
                 panels.setdefault("Arguments", []).append((str(param.metavar), record[1]))
             else:
                 panel = getattr(param, "rich_help_panel", None)
+                record = record[0].removeprefix(" / "), record[1]
                 (panels.setdefault(panel, []) if panel else last).append(record)
         for title, records in [*panels.items(), ("Options", last)]:
             with formatter.section(title):
@@ -94,7 +109,7 @@ def takes(
     Parameters
     ----------
     *groups : type[Settings]
-        The settings; `pick` makes one of each out of what the command gets.
+        The settings.
     leave_out : sequence of str
         Fields without an option.
     defaults : mapping of type[Settings] or str to str
@@ -102,39 +117,64 @@ def takes(
         the settings.
     """
 
-    def decorate(function: Function) -> Function:
-        signature = inspect.signature(function, eval_str=True)
-        own = [
-            parameter
-            for parameter in signature.parameters.values()
-            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-        ]
-        made = [
-            _parameter(group, item, hint, defaults.get(item.name, defaults.get(group)))
-            for group in groups
-            for item, hint in _hinted_fields(group)
-            if item.name not in leave_out
-        ]
-        function.__signature__ = signature.replace(parameters=[*own, *made])  # type: ignore[attr-defined]
-        return function
+    def option(group: type[Settings], item: Any, hint: Any) -> inspect.Parameter:
+        return _parameter(group, item, hint, defaults.get(item.name, defaults.get(group)))
 
-    return decorate
+    return takes_settings(*groups, leave_out=leave_out, parameter=option)
 
 
-def given(group: type[Settings], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of ``group`` that were given on the command line, with their values."""
-    names = (item.name for item in fields(group))  # type: ignore[arg-type]
-    return {name: settings[name] for name in names if settings.get(name) is not None}
+def quietly(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --quiet, with which it says nothing but errors."""
+
+    @wraps(function)
+    def command(*args: Any, quiet: bool, **options: Any) -> None:
+        with muted() if quiet else nullcontext():
+            function(*args, **options)
+
+    signature = inspect.signature(function, eval_str=True)
+    option = typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
+    own = inspect.Parameter(
+        "quiet",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[bool, option],
+    )
+    parameters = [*signature.parameters.values(), own]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command
 
 
-def pick(group: type[Group], settings: Mapping[str, Any]) -> Group:
-    """Make the settings of ``group`` from what a command got; ConfigError if one does not fit."""
-    return group(**given(group, settings))
+def named_model(names: list[str], model: str | None) -> tuple[list[str], str | None]:
+    """Return the files that were named, and the model, which may stand before them.
+
+    A command that takes files also takes a run there, as other commands do, where no file has
+    that name.
+    """
+    from charrnn.storage.folder import is_model
+
+    if model is None and names and is_model(names[0]):
+        return names[1:], names[0]
+    return names, model
 
 
-def _hinted_fields(group: type[Settings]) -> list[tuple[Any, Any]]:
-    hints = get_type_hints(group)
-    return [(item, hints[item.name]) for item in fields(group)]  # type: ignore[arg-type]
+def choice(name: str, kind: Any) -> Callable[[str], str]:
+    """Return a reader of one of the words of a Literal."""
+
+    def parse(text: str) -> str:
+        return str(checked(name, NO_RANGE, kind, text))
+
+    return parse
+
+
+def whole_number(name: str, low: int, high: int | None = None) -> Callable[[str], int]:
+    """Return a reader of a whole number in a range."""
+    metadata = {**NO_RANGE, "low": low, "high": high}
+    read = number_parser(int, name, range_text(metadata))
+
+    def parse(text: str) -> int:
+        return int(checked(name, metadata, int, read(text)))
+
+    return parse
 
 
 def _parameter(
@@ -145,13 +185,13 @@ def _parameter(
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     form = "|".join(map(str, choices)) or item.metadata["form"]
     default = default_text or item.metadata["auto"]
-    if not default and item.default is not None:
+    if not default and item.default is not None and kind is not bool:
         default = item.default
     notes = [wanted, f"default: {default}" if default != "" else ""]
     notes = [note for note in notes if note]
     short = [item.metadata["short"]] if item.metadata["short"] else []
     option = typer.Option(
-        f"{name}/--no-{name[2:]}" if kind is bool else name,
+        f" /--no-{name[2:]}" if item.default is True else name,  # as it is without is no option
         *short,
         help=item.metadata["help"] + (f"  [{'; '.join(notes)}]" if notes else ""),
         metavar=None if kind is bool else form or _metavar(kind),

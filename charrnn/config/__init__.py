@@ -8,6 +8,7 @@ from charrnn.config.commands import (
     SampleConfig,
 )
 from charrnn.config.fields import Settings, option_name, range_text, setting
+from charrnn.config.keywords import check_names, given, pick, takes
 from charrnn.config.model import (
     CONTEXT,
     WINDOWED,
@@ -19,6 +20,7 @@ from charrnn.config.model import (
 )
 from charrnn.config.text import DecodingErrors, Newlines, Normalize, TextConfig, Unit, codec_name
 from charrnn.config.training import (
+    PATIENCE,
     OptimizerName,
     Predict,
     Predicted,
@@ -32,6 +34,7 @@ from charrnn.config.training import (
 
 __all__ = [
     "CONTEXT",
+    "PATIENCE",
     "WINDOWED",
     "Architecture",
     "BenchConfig",
@@ -58,8 +61,12 @@ __all__ = [
     "TrainingSettings",
     "Unit",
     "ValidationSettings",
+    "check_names",
     "codec_name",
+    "given",
     "option_name",
+    "pick",
     "range_text",
     "setting",
+    "takes",
 ]

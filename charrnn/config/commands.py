@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from charrnn.config.fields import Settings, option_name, setting
+from charrnn.config.similar import did_you_mean
 from charrnn.errors import ConfigError
 
 Precision = Literal["float32", "tf32", "bf16"]
@@ -30,7 +31,7 @@ class DeviceConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.device is not None and not re.fullmatch("auto|cpu|cuda(:[0-9]{1,3})?", self.device):
-            raise ConfigError(f"--device {self.device!r:.40} is none of auto, cpu, cuda, cuda:N")
+            raise ConfigError(_no_device(self.device))
         if self.device == "cpu" and self.precision not in (None, "float32"):
             raise ConfigError(
                 f"--precision {self.precision} needs a GPU, and the CPU computes in float32: give "
@@ -62,7 +63,24 @@ class DeviceConfig(Settings):
                 f"--threads are of the CPU, and --device {self.device} computes on a GPU: leave "
                 "one of them out"
             )
+        if self.precision not in (None, "float32"):
+            raise ConfigError(
+                f"--threads are of the CPU, and --precision {self.precision} needs a GPU: leave "
+                "one of them out"
+            )
         return DeviceConfig(device="cpu", precision=self.precision)
+
+
+def _no_device(name: str) -> str:
+    """Return what is wrong with the name of a device."""
+    hint = did_you_mean(name, ("auto", "cpu", "cuda"))
+    if re.fullmatch("cuda:[0-9]+", name):
+        hint = "; GPUs have the numbers 0 to 999: nvidia-smi lists those that there are"
+    elif name.lower().startswith(("gpu", "nvidia")):
+        hint = "; did you mean cuda?"
+    elif name.lower() in ("mps", "metal", "rocm", "xpu", "tpu"):
+        hint = "; only GPUs of NVIDIA are used, and other machines have cpu"
+    return f"--device {name!r:.40} is none of auto, cpu, cuda, cuda:N{hint}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +200,6 @@ class BenchConfig(Settings):
     batch_size: int | None = setting(
         None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
     )
-    seq_len: int = setting(50, "Window of a training step.", low=1, high=65536)
+    seq_len: int | None = setting(None, "Window of a training step.", low=1, high=65536, auto="50")
     vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=50_000)
     seconds: float = setting(3.0, "How long to time.", above=0, high=3600)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, field, fields
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
+from charrnn.config.similar import did_you_mean
 from charrnn.errors import ConfigError
 
 NO_RANGE = dict.fromkeys(("low", "high", "above", "below"))
@@ -74,10 +75,10 @@ class Settings:
         hints = get_type_hints(type(self))
         for item in fields(self):  # type: ignore[arg-type]
             value = getattr(self, item.name)
-            checked = _checked(
+            accepted = checked(
                 option_name(item.name), self._metadata(item), hints[item.name], value
             )
-            object.__setattr__(self, item.name, checked)
+            object.__setattr__(self, item.name, accepted)
 
     @classmethod
     def _metadata(cls, item: Any) -> Mapping[str, Any]:
@@ -136,15 +137,29 @@ class Decided(Settings):
         return cls(**{**given, **chosen})
 
 
-def _checked(name: str, metadata: Mapping[str, Any], hint: Any, value: Any) -> Any:
-    """Return ``value`` if it is of the field's type and in its range; raise ConfigError if not."""
+def checked(name: str, metadata: Mapping[str, Any], hint: Any, value: Any) -> Any:
+    """Return a value if it is of the type of a hint and in a range; raise ConfigError if not.
+
+    Parameters
+    ----------
+    name : str
+        The option, as the error names it.
+    metadata : mapping
+        The range, as ``setting`` declares it.
+    hint : type
+        Also a Literal, or a union with None.
+    value : object
+        An int does for a float.
+    """
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if value is None and type(None) in options:
         return value
     kind = next(option for option in options if option is not type(None))
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise ConfigError(f"{name} {value!r} is none of {', '.join(map(str, get_args(kind)))}")
+            choices = [str(choice) for choice in get_args(kind)]
+            hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+            raise ConfigError(f"{name} {value!r:.40} is none of {', '.join(choices)}{hint}")
         return value
     if tuple[str, ...] in options and isinstance(value, list | tuple):
         if not all(isinstance(text, str) for text in value):

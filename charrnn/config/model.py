@@ -79,7 +79,7 @@ class ModelConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.nonlinearity == "relu" and self.cell != "rnn":
+        if self.nonlinearity is not None and self.cell != "rnn":
             raise ConfigError(f"--nonlinearity {self.nonlinearity} needs --cell rnn")
         _check_window(self)
 

@@ -58,13 +58,20 @@ class TextConfig(Settings):
         Raises
         ------
         ConfigError
-            If line ends are to be changed in a text of bytes.
+            If bytes are to be decoded, or their line ends changed.
         """
         if self.unit == "byte" and self.newlines == "lf":
             raise ConfigError(
                 "--newlines lf and --unit byte do not go together, bytes are never changed: "
                 "leave out one of them"
             )
+        for name, usual in (("encoding", "auto"), ("errors", "strict")):
+            value = getattr(self, name)
+            if self.unit == "byte" and value != usual:
+                raise ConfigError(
+                    f"--{name} {value} and --unit byte do not go together, bytes are not decoded: "
+                    "leave out one of them"
+                )
 
 
 _NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}

@@ -16,6 +16,9 @@ Predicted = Literal["", "label", "tags", "spaces", "case", "marks", "accents"]
 Restored = Literal["spaces", "case", "marks", "accents"]
 """What a model can restore: its labels are made from plain text."""
 
+PATIENCE = 10
+"""Validations without a better one after which a run ends, if nothing else is said."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Settings):
@@ -148,8 +151,12 @@ class TrainConfig(Settings):
         high=10**12,
         auto="all, or what that time is enough for",
     )
-    patience: int = setting(
-        10, "Stop after this many validations without a better one; 0 never.", low=0, high=10**6
+    patience: int | None = setting(
+        None,
+        "Stop after this many validations without a better one; 0 never.",
+        low=0,
+        high=10**6,
+        auto=f"{PATIENCE}",
     )
     save_every: float = setting(
         1.0,
@@ -174,7 +181,8 @@ class TrainConfig(Settings):
                 raise ConfigError(f"--lines and --items {self.items} are two divisions: give one")
             object.__setattr__(self, "items", "line")
         if self.items and self.split_mode == "strided":
-            raise ConfigError("--split-mode strided cuts through items: leave it out")
+            option = "--lines" if self.lines else "--items"
+            raise ConfigError(f"--split-mode strided cuts through {option}: leave one of them out")
         self._check_labels()
         if self.split_mode == "hashed" and not (self.items or self.predict or self.prompted):
             raise ConfigError("--split-mode hashed holds out whole items: it needs --items")
@@ -209,11 +217,18 @@ class TrainConfig(Settings):
                 f"--reset and {option} do not go together: every text begins from a zero state"
             )
         if self.prompted and self.items not in (None, "line", "blank-line"):
-            raise ConfigError("--prompted needs --items line or blank-line")
+            raise ConfigError(
+                f"--prompted needs --items line or blank-line, and not --items {self.items}"
+            )
         if self.predict == "tags" and self.items not in (None, "blank-line"):
-            raise ConfigError("--predict tags reads sentences between empty lines: omit --items")
+            option = "--lines" if self.lines else "--items"
+            raise ConfigError(
+                f"--predict tags reads sentences between empty lines: leave out {option}"
+            )
         if self.predict == "label" and self.items not in (None, "line", "file"):
-            raise ConfigError("--predict label needs --items line or file")
+            raise ConfigError(
+                f"--predict label needs --items line or file, and not --items {self.items}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

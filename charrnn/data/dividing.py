@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from charrnn.config import Unit
+from charrnn.config.similar import did_you_mean
 from charrnn.errors import ConfigError
 from charrnn.text import Corpus
 from charrnn.text.codes import LINE_END, Codes, to_codes, to_text
@@ -57,8 +58,8 @@ def division_of(corpus: Corpus, items: str) -> str:
         counts[1] += len(of_line.findall(text))
     if not counts[0]:
         raise ConfigError(
-            f"--items {items!r:.40} is not in the text: give the mark that stands between the "
-            "items as it is written there, or line, blank-line or file"
+            f"--items {items!r:.40} is not in the text{did_you_mean(items, SEPARATORS)}: give the "
+            "mark that stands between the items as it is written there, or line, blank-line or file"
         )
     return line if 2 * counts[1] >= counts[0] else mark
 

@@ -4,6 +4,7 @@ import contextlib
 import re
 from pathlib import Path
 
+from charrnn.config.similar import did_you_mean
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.storage.lock import is_running
@@ -102,6 +103,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def is_model(name: str) -> bool:
+    """Return whether a name that may be that of a file with a text stands for a model or a run."""
+    path = Path(name)
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if path.is_file():
+            return path.suffix == ".npz"
+        places = [path] if path.exists() else [RUNS / path]
+        return any((place / file).is_file() for place in places for file in (BEST, LAST))
+    return False
+
+
 def find_model(model: str | Path | None) -> Path:
     """Return the checkpoint that a name stands for.
 
@@ -129,7 +141,18 @@ def find_model(model: str | Path | None) -> Path:
                 raise RunError(f"{candidate} holds no {BEST}: {advice}")
             if candidate.is_file():
                 return candidate
-    raise RunError(f"{model} is neither a checkpoint nor a run; charrnn runs lists what is here")
+    raise RunError(f"{model} is neither a checkpoint nor a run{_advice(str(model))}")
+
+
+def _advice(name: str) -> str:
+    """Return what to do about a name that no run has, as the rest of a sentence."""
+    near = did_you_mean(name, [directory.name for directory in run_directories()])
+    return near or "; charrnn runs lists what is here"
+
+
+def no_run(name: str | Path) -> RunError:
+    """Return the error of a name that is to be that of a run and is not."""
+    return RunError(f"{name} is no run{_advice(str(name))}")
 
 
 def _newest_model() -> Path:

@@ -11,7 +11,7 @@ from charrnn.text.choosing import first_codec
 from charrnn.text.codes import LINE_END, Codes
 from charrnn.text.decoding import Findings, Misfit, TextDecoder
 from charrnn.text.files import CHUNK, no_text_in
-from charrnn.text.guessing import binary_kind
+from charrnn.text.guessing import binary_message
 from charrnn.text.sources import STDIN, show_path
 from charrnn.text.unpacking import compression
 
@@ -97,8 +97,7 @@ class ArrivingLines:
             )
         if self._options.unit == "byte":
             return TextDecoder(name, "", self._options, self._findings)
-        kind = binary_kind(head)
-        if kind is not None:
-            raise CorpusError(f"{name} holds {kind}, not text: take the text out of it first")
+        if problem := binary_message(name, head):
+            raise CorpusError(problem)
         codec, _ = first_codec(name, head, self._options, self._findings)
         return TextDecoder(name, codec, self._options, self._findings)

@@ -1,8 +1,12 @@
 """The files that a user names, one by one, by folder or by pattern."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from glob import glob, has_magic
+from itertools import islice
 from pathlib import Path
 
 from charrnn.errors import CorpusError
@@ -12,6 +16,9 @@ from charrnn.text.guessing import binary_kind, looks_binary
 from charrnn.text.sources import STDIN, absolute, show_path
 from charrnn.text.unpacking import Content
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+MOST_COMPARED = 10_000
+"""Names in a folder among which one is looked for that was misspelled."""
 RUN_FILES = {"lock", "log.jsonl"}
 """What marks a folder that ``train`` has written."""
 
@@ -33,14 +40,14 @@ def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -
             files += _texts_among(
                 _walk(path, findings), f"folder {show_path(path)}", encoding, findings
             )
-        elif not exists and "\0" not in path and has_magic(path):
+        elif not exists and "\0" not in path and has_magic(path) and not _ADDRESS.match(path):
             # Path.glob takes no absolute patterns
             matches = sorted(glob(path, recursive=True))  # noqa: PTH207
             if not matches:
                 raise CorpusError(f"pattern {show_path(path)} matches nothing: check the pattern")
             files += _texts_among(matches, f"pattern {show_path(path)}", encoding, findings)
         elif not exists:
-            raise CorpusError(f"{show_path(path)}: no such file or folder: check the name")
+            raise CorpusError(f"{show_path(path)}: no such file or folder: {_advice(path)}")
         else:
             files.append(absolute(path))
     if not files:
@@ -82,3 +89,15 @@ def _texts_among(paths: Iterable[str], where: str, encoding: str, findings: Find
         others = f" ({left_out} other files left out)" if left_out else ""
         raise CorpusError(f"{where} holds no text{others}: name a text file")
     return texts
+
+
+def _advice(path: str) -> str:
+    """Return what to do about a name that no file has."""
+    if _ADDRESS.match(path):
+        return f"an address is not read; download it first, as in curl -L -o text.txt '{path}'"
+    place = Path(path)
+    with suppress(OSError, ValueError):
+        names = [found.name for found in islice(place.parent.iterdir(), MOST_COMPARED)]
+        if near := get_close_matches(place.name, names, 1, 0.75):
+            return f"did you mean {show_path(str(place.with_name(near[0])))}?"
+    return "check the name"

@@ -37,15 +37,32 @@ _STRANGE = re.compile("[\x80-\U0010ffff]")
 _INNER_SYMBOL = re.compile("(?<=[a-z])[\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7](?=[a-z])")
 _FREQUENT_HAN = frozenset("的一是不了在人有我他这這中大来來上国國个個到说說们們为為")
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\b\x1b") + b"\x7f"
+_TAKE_OUT = "take the text out of it first"
+_PANDOC = f"{_TAKE_OUT}, as with pandoc FILE -t plain -o text.txt"
+_UNPACK = "unpack it first, and name what is in it"
+_NO_TEXT = "name a file of text"
+_ZIP = b"PK\x03\x04"
+_ZIPPED = (
+    (b"mimetypeapplication/epub+zip", "an EPUB book", _PANDOC),
+    (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file", _PANDOC),
+    (b"[Content_Types].xml", "an Office document (.docx, .xlsx or .pptx)", _PANDOC),
+)
+"""What the first file in a zip archive says of it; its name begins at byte 30."""
 _SIGNATURES = (
-    (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a zip archive (perhaps .docx, .odt or .epub)"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"\x1f\x8b\x08", "a gzip archive inside another"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"\x7fELF", "a program"),
+    (b"%PDF-", "a PDF", f"{_TAKE_OUT}, as with pdftotext FILE text.txt"),
+    (_ZIP, "a zip archive", _UNPACK),
+    (b"\xd0\xcf\x11\xe0", "an old Office document (.doc or .xls)", _TAKE_OUT),
+    (b"{\\rtf", "a document in Rich Text Format", _PANDOC),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (b"Rar!", "a RAR archive", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", _UNPACK),
+    (b"\x1f\x8b\x08", "a gzip archive inside another", _UNPACK),
+    (b"\x89PNG", "a picture", _NO_TEXT),
+    (b"\xff\xd8\xff", "a picture", _NO_TEXT),
+    (b"GIF8", "a picture", _NO_TEXT),
+    (b"RIFF", "a picture, sound or film", _NO_TEXT),
+    (b"SQLite format 3", "a database", _TAKE_OUT),
+    (b"\x7fELF", "a program", _NO_TEXT),
 )
 _TYPOGRAPHY = frozenset("‘’“”–—…•«»¿¡°§€£")  # noqa: RUF001
 
@@ -81,9 +98,24 @@ def wide_pattern(head: bytes) -> str | None:
 
 def binary_kind(head: bytes) -> str | None:
     """Name the kind of a well-known file that is not text, from its first 300 bytes."""
+    found = _binary(head)
+    return None if found is None else found[0]
+
+
+def binary_message(name: str, head: bytes) -> str | None:
+    """Return what to say of a file that is not text, and what to do; None for any other file."""
+    found = _binary(head)
+    return None if found is None else f"{name} holds {found[0]}, not text: {found[1]}"
+
+
+def _binary(head: bytes) -> tuple[str, str] | None:
     if head[257:262] == b"ustar":
-        return "a tar archive"
-    return next((kind for start, kind in _SIGNATURES if head.startswith(start)), None)
+        return "a tar archive", _UNPACK
+    signatures: tuple[tuple[bytes, str, str], ...] = _SIGNATURES
+    if head.startswith(_ZIP):
+        signatures = tuple((_ZIP + head[4:30] + name, kind, do) for name, kind, do in _ZIPPED)
+        signatures += _SIGNATURES
+    return next(((kind, do) for start, kind, do in signatures if head.startswith(start)), None)
 
 
 def looks_binary(head: bytes) -> bool:

@@ -14,7 +14,7 @@ from charrnn.text.choosing import Utf8Watch, explain, first_codec, next_codec
 from charrnn.text.codes import LINE_END, Codes, utf8_length
 from charrnn.text.columns import cells_of
 from charrnn.text.decoding import Findings, Misfit, TextDecoder
-from charrnn.text.guessing import binary_kind
+from charrnn.text.guessing import binary_message
 from charrnn.text.inputs import Input
 from charrnn.text.sources import Source
 from charrnn.text.surveying import Survey, survey
@@ -109,11 +109,9 @@ class _Reading:
         with self._file.open() as raw:
             content = Content(raw, findings)
             head = content.read(files.HEAD)
-            kind = binary_kind(head)
-            if kind is not None and options.unit == "char":
-                raise CorpusError(
-                    f"{raw.name} holds {kind}, not text: take the text out of it first"
-                )
+            problem = binary_message(raw.name, head) if options.unit == "char" else None
+            if problem:
+                raise CorpusError(problem)
             strict = False
             self._is_sure = True
             if options.unit == "byte":

@@ -302,13 +302,19 @@ def drawing_predictor(
     Raises
     ------
     ConfigError
-        If a GPU is asked for and there is a single sample, which has nothing to compute at once.
+        If a GPU or threads are asked for and there is a single sample, which has nothing to compute
+        at once.
     """
     if config.num_samples == 1:
+        if threads is not None:
+            raise ConfigError(
+                "--threads share out many samples, and this draws one: give their number, as in "
+                "-n 100, or leave --threads out"
+            )
         if asked.is_gpu:
             raise ConfigError(
-                f"--device {asked.device} draws many samples at once: give their number, as in "
-                "-n 1000, or leave it out"
+                f"--device {asked.device} needs many samples, which a GPU draws at once, and this "
+                "draws one: give -n 1000, or leave --device out"
             )
-        return model, threads or available_cores()
+        return model, 1
     return predictor(asked, model, config.num_samples, threads or available_cores())

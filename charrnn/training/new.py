@@ -22,7 +22,7 @@ from charrnn.data.apart import set_apart
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.task import Task
 from charrnn.data.tasks import task_for
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, CorpusError
 from charrnn.nn.model import CharModel
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint
@@ -30,6 +30,7 @@ from charrnn.storage.history import History
 from charrnn.storage.own_text import portable
 from charrnn.storage.store import FolderStore, RunStore
 from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
+from charrnn.text.choosing import for_characters
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.devices import decide
 from charrnn.training.fairness import compare_sides
@@ -53,6 +54,7 @@ from charrnn.training.recipe import (
 )
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
+from charrnn.training.together import check_together
 
 
 def prepare(
@@ -114,10 +116,11 @@ def prepare(
     if start is not None:
         check_start(start, train)
         text = text_like(start, text)
-    _check_items(text, train)
-    text.check_new()
+    device = device or DeviceConfig()
+    check_together(text, model, train, device, val=bool(val))
     cache_dir = runs.cache_directory() if cache else None
-    corpus, text = _read(paths, content, val, text, start, cache_dir, stdin)
+    only_text = train.predict is not None or (start is not None and start.vocabulary.unit == "char")
+    corpus, text = _read(paths, content, val, text, start, cache_dir, stdin, characters=only_text)
     if content is not None and store is None:  # kept as what comes from standard input is
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
@@ -295,28 +298,6 @@ def _stored_sources(corpus: Corpus, train: TrainingSettings) -> tuple[Source, ..
     )
 
 
-def _check_items(text: TextConfig, train: TrainConfig) -> None:
-    """Raise ConfigError where a setting makes no sense for a text of items."""
-    if not (train.items or train.predict or train.prompted):
-        return
-    option = "--lines" if train.lines else "--items"
-    if train.predict or train.prompted:
-        option = f"--predict {train.predict}" if train.predict else "--prompted"
-    if train.predict in ("label", "tags") and text.column:
-        raise ConfigError(
-            f"--column takes one column as the text, and {option} learns one from another: name "
-            "both, --columns LABEL,TEXT"
-        )
-    if train.predict and text.unit == "byte":
-        raise ConfigError(f"--unit byte and {option} do not go together: labels are of characters")
-    if train.reset is not None:
-        raise ConfigError(
-            f"--reset and {option} do not go together: every item begins from a zero state"
-        )
-    if text.unit == "char" and text.newlines == "keep":
-        raise ConfigError(f"--newlines keep and {option} do not go together: a line ends with LF")
-
-
 def _read(
     paths: Sequence[str | Path],
     content: str | bytes | None,
@@ -325,16 +306,24 @@ def _read(
     start: Checkpoint | None,
     cache_dir: Path | None,
     stdin: BinaryIO | None,
+    *,
+    characters: bool,
 ) -> tuple[Corpus, TextConfig]:
-    """Read a text; for a model, in the form that it knows."""
+    """Read a text; for a model, in the form that it knows.
+
+    Errors do not advise to read bytes where it must be ``characters``.
+    """
 
     def read(config: TextConfig) -> Corpus:
         nonlocal stdin
         if content is not None:
             return Corpus.from_text(content, config)
-        corpus = read_corpus(
-            paths, held_out=val, **config.to_json(), cache_dir=cache_dir, stdin=stdin
-        )
+        try:
+            corpus = read_corpus(
+                paths, held_out=val, **config.to_json(), cache_dir=cache_dir, stdin=stdin
+            )
+        except CorpusError as error:
+            raise (for_characters(error) if characters else error) from None
         stdin = corpus.stdin or stdin
         return corpus
 

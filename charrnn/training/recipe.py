@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from charrnn.config import (
+    PATIENCE,
     Architecture,
     ModelConfig,
     SplitMode,
@@ -131,10 +132,6 @@ def complete(
     gpu : bool
         Whether a GPU trains a run of minutes, as one of an H100's speed.
     """
-    if model.directions == 2 and not labels:
-        raise ConfigError(
-            "--directions 2 reads what follows, which is predicted: it needs --predict"
-        )
     timed = train.steps is None and train.epochs is None
     gpu = gpu and timed
     cores = cores if timed and not gpu else USUAL_CORES
@@ -194,6 +191,7 @@ def complete(
         weight_decay=decay,
         val_fraction=fraction,
         split_mode=mode,
+        patience=choices.of("patience", train.patience, PATIENCE, "the usual one"),
         split_key=train.split_key or 0,
         items=items.division if items else "",
         item_end=items.end if items else LINE_END,

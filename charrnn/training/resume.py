@@ -94,7 +94,7 @@ def resume(
     if not path.is_dir() and (runs.RUNS / path).is_dir():
         path = runs.RUNS / path
     if not path.is_dir():
-        raise RunError(f"{directory} is no run; charrnn runs lists what is here")
+        raise runs.no_run(directory)
     lock = RunLock(path)
     try:
         last = runs.load_last(path)
@@ -120,6 +120,11 @@ def resume(
         per_pass = task.steps_per_pass(sides.learned, last.settings)
         if save_every is not None:
             last.settings = replace(last.settings, save_every=save_every)
+        if patience and not last.held_out:
+            raise RunError(
+                f"--patience {patience} is of what is held out, and {path} holds nothing out: "
+                "leave it out"
+            )
         if patience is not None:
             last.settings = replace(last.settings, patience=patience)
         train = _new_length(last, length, per_pass, path)
@@ -150,6 +155,7 @@ def resume(
             overlap=shared_of(task, sides, train) if last.held_out else 0.0,
             device=chosen,
             moved=_moved(before, chosen.place, why),
+            reasons={"device": why} if why else {},
             notices=notices,
         )
         setup.unlike = bool(last.held_out) and are_unlike(sides, train, setup.overlap)

@@ -28,17 +28,16 @@ from charrnn.storage.log import LOG, read_log
 PLACE = Path(__file__).parents[2]
 TEXT = "".join(f"{i} bottles of beer on the wall, {i * i} bottles of beer\n" for i in range(200))
 LABELLED = "".join(f"{'odd' if i % 2 else 'even'}\t{i * i} bottles of beer\n" for i in range(400))
-COMMON = (
-    "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --validations 30 "
-    "--max-epochs 0"
-)
+COMMON = "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --max-epochs 0"
+VALIDATED = "--validations 30"
 SETTINGS = [
-    "--cell lstm --hidden-size 64 --threads 2 --optimizer adamw",
-    "--cell gru --hidden-size 48 --threads 2 --dropout 0.2 --optimizer momentum",
-    "--cell rnn --hidden-size 96 --threads 1 --schedule plateau --patience 3 --learning-rate 0.02",
+    f"{VALIDATED} --cell lstm --hidden-size 64 --threads 2 --optimizer adamw",
+    f"{VALIDATED} --cell gru --hidden-size 48 --threads 2 --dropout 0.2 --optimizer momentum",
+    f"{VALIDATED} --cell rnn --hidden-size 96 --threads 1 --schedule plateau --patience 3 "
+    "--learning-rate 0.02",
     "--cell lstm --hidden-size 32 --threads 2 --val-fraction 0 --max-grad-norm 0",
-    "--predict spaces --hidden-size 16 --members 1 --threads 2",
-    "--predict label --hidden-size 32 --members 2 --threads 2 --counts",
+    f"{VALIDATED} --predict spaces --hidden-size 16 --members 1 --threads 2",
+    f"{VALIDATED} --predict label --hidden-size 32 --members 2 --threads 2 --counts",
 ]
 KILLS_PER_RUN = 8
 PATIENCE = 1.2

@@ -1,12 +1,13 @@
 """``charrnn bench``: how fast charrnn is on this machine."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, pick, takes
-from charrnn.cli.show.console import write_json, write_table
-from charrnn.cli.show.words import shape
+from charrnn.cli.options import MachineConfig, takes
+from charrnn.cli.show.console import say, write_json, write_table
+from charrnn.cli.show.words import count, shape
+from charrnn.cli.signals import StopSignals
 from charrnn.config import (
     CONTEXT,
     WINDOWED,
@@ -14,8 +15,16 @@ from charrnn.config import (
     BenchConfig,
     DeviceConfig,
     ModelConfig,
+    option_name,
+    pick,
 )
 from charrnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charrnn.benchmark import Benchmark
+
+SEQ_LEN = 50
+"""The window of a training step, if nothing else is said."""
 
 
 @takes(
@@ -36,7 +45,7 @@ def command(
     sampling, unless the options say otherwise. Paste the table into an issue about speed.
     On a GPU: charrnn bench --device cuda --precision bf16 --batch-size 256
     """
-    from charrnn.benchmark import benchmark
+    from charrnn.benchmark import Watch, benchmark
     from charrnn.training.devices import timed
     from charrnn.training.shaping import WINDOW_EMBEDDING
 
@@ -55,35 +64,78 @@ def command(
         num_layers=model.num_layers or 2,
         hidden_size=model.hidden_size or 128,
     )
+    _check_job(model, config)
     device = pick(DeviceConfig, settings).beside(machine.threads)
     gpu = timed(device, network)
     if gpu is not None and config.job == "sample" and (config.batch_size or 1) == 1:
         raise ConfigError("--job sample on a GPU draws many samples at once: give --batch-size")
-    result = benchmark(
-        config.job,
-        network,
-        batch_size=config.batch_size or (64 if config.job == "train" else 1),
-        seq_len=config.seq_len,
-        vocab_size=config.vocab_size,
-        threads=machine.threads,
-        seconds=config.seconds,
-        gpu=gpu,
-        precision="float32" if gpu is None else device.precision or "tf32",
-    )
+    watch = Watch(lambda message: say(message, dim=True))
+    with StopSignals(watch.stop) as signals:
+        result = benchmark(
+            config.job,
+            network,
+            batch_size=config.batch_size or (64 if config.job == "train" else 1),
+            seq_len=config.seq_len or SEQ_LEN,
+            vocab_size=config.vocab_size,
+            threads=machine.threads,
+            seconds=config.seconds,
+            gpu=gpu,
+            precision="float32" if gpu is None else device.precision or "tf32",
+            watch=watch,
+        )
+    if signals.received is not None:
+        say("notice: interrupted: the figures are of what was timed before")
     if as_json:
         write_json(result.to_json())
+    else:
+        _write(result, None if gpu is None else gpu.name, chosen=machine.threads is not None)
+    if signals.received is not None:
+        raise typer.Exit(128 + signals.received)
+
+
+def _check_job(model: ModelConfig, config: BenchConfig) -> None:
+    """Refuse what only training has, where it is not timed.
+
+    Raises
+    ------
+    ConfigError
+        If there is such an option.
+    """
+    if config.job == "train":
         return
+    of_training = {
+        "seq_len": config.seq_len,
+        "dropout": model.dropout,
+        "weight_dropout": model.weight_dropout,
+    }
+    for name, value in of_training.items():
+        if value is not None:
+            raise ConfigError(
+                f"{option_name(name)} is of training, and --job {config.job} does not train: "
+                "leave one of them out"
+            )
+
+
+def _write(result: "Benchmark", gpu: str | None, *, chosen: bool) -> None:
+    """Write a table; ``chosen`` says that the user chose the number of threads."""
     memory = result.peak_memory_mb
     write_table(
         (),
         [
-            ("job", f"{config.job} {shape(result.model)}, {result.parameters:,} parameters"),
+            ("job", f"{result.job} {shape(result.model)}, {result.parameters:,} parameters"),
             ("streams", f"{result.batch_size}"),
-            ("window", f"{result.seq_len} characters" if config.job == "train" else "1 character"),
+            ("window", f"{result.seq_len} characters" if result.job == "train" else "1 character"),
+            ("processor", f"{result.processor}, {count(result.cores, 'core')}"),
             *(
-                [("threads", f"{result.threads}" + ("" if machine.threads else ", the best here"))]
+                [
+                    (
+                        "threads",
+                        f"{result.threads}"
+                        + ("" if chosen or result.interrupted else ", the best here"),
+                    )
+                ]
                 if gpu is None
-                else [("GPU", f"{gpu.name}, {result.precision}")]
+                else [("GPU", f"{gpu}, {result.precision}")]
             ),
             (
                 "characters/s",
@@ -91,7 +143,9 @@ def command(
             ),
             (
                 "GFLOP/s",
-                f"{result.gflops:,.1f}, {result.share_of_peak:.0%} of the "
+                f"{result.gflops:,.1f}"
+                if result.share_of_peak is None
+                else f"{result.gflops:,.1f}, {result.share_of_peak:.0%} of the "
                 f"{result.peak_gflops:,.0f} of a large product",
             ),
             ("memory", "unknown" if memory is None else f"{memory:,.0f} MB"),

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, given, pick, takes
+from charrnn.cli.options import MachineConfig, Model, named_model, takes
 from charrnn.cli.show.choice import say_if_foreign
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.labels import write_evaluation
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import count, listing, shape
-from charrnn.config import DeviceConfig, EvalConfig, TextConfig, option_name
+from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, option_name, pick
 from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
@@ -37,7 +37,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts to score; without one, the held-out part of the run's own corpus.",
+            help="Texts to score; without one, the held-out part of the run's own corpus. A run's "
+            "name before them is the same as --model.",
             show_default=False,
         ),
     ] = None,
@@ -96,6 +97,7 @@ def command(
     if baselines and forms and not as_json:
         raise ConfigError(f"--baselines prints a table, and {forms[0]} one number: leave one out")
     config = pick(EvalConfig, settings)  # refuses what does not go together
+    files, model = named_model(files or [], model)
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
     if reading and not files:
@@ -103,6 +105,8 @@ def command(
             f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named: "
             "the run's own text is read as it was in training"
         )
+    if columns is not None and not files:
+        raise ConfigError("--columns says how to read a FILE, and none is named: leave it out")
     machine, device = pick(MachineConfig, settings), pick(DeviceConfig, settings)
     device.beside(machine.threads)  # refuses both
     from charrnn.api.loading import load
@@ -110,6 +114,14 @@ def command(
 
     trained = load(model)
     say(f"model: {trained.path}", dim=True)
+    labels = trained.checkpoint.labels
+    if columns is not None and not labels:
+        raise ConfigError("--columns needs a model of labels, and this one predicts text")
+    if labels and forms and not as_json:
+        raise ConfigError(
+            f"{forms[0]} is of models of text, and this one predicts "
+            f"{trained.checkpoint.settings.predict}: leave it out"
+        )
     evaluation = trained.evaluate(
         files or [],
         baselines=baselines,
@@ -122,14 +134,7 @@ def command(
     )
     for notice in evaluation.notices:
         say(f"notice: {notice}")
-    if columns is not None and not isinstance(evaluation, LabelEvaluation):
-        raise ConfigError("--columns needs a model of labels, and this one predicts text")
     if isinstance(evaluation, LabelEvaluation):
-        if forms and not as_json:
-            raise ConfigError(
-                f"{forms[0]} is of models of text, and this one predicts {evaluation.predict}: "
-                "leave it out"
-            )
         if as_json:
             write_json({"model": str(trained.path), **evaluation.to_json()})
         else:

@@ -38,10 +38,14 @@ def command(
         )
     from pathlib import Path
 
-    from charrnn.exports import check_target, export, left_out
-    from charrnn.storage.folder import open_model
+    from charrnn.exports import FORMATS, check_target, export, left_out
+    from charrnn.storage.folder import is_model, open_model
 
     path = Path(names[-1])
+    if path.suffix not in FORMATS and is_model(names[-1]):
+        raise ConfigError(
+            f"name the file to write behind the run: charrnn export {names[-1]} model.html"
+        )
     check_target(path, overwrite=overwrite)
     found, checkpoint = open_model(names[0] if len(names) == 2 else None)
     say(f"model: {found}", dim=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli.options import whole_number
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import count
@@ -46,6 +47,7 @@ def command(
         int | None,
         typer.Option(
             metavar="N",
+            parser=whole_number("--hidden-size", 1, LARGEST),
             help=f"Hidden units of untrained cells.  [at least 1 and at most {LARGEST}; default: "
             f"{HIDDEN_SIZE}]",
             show_default=False,
@@ -72,11 +74,6 @@ def command(
         raise ConfigError("--hidden-size is that of untrained cells: leave it out, or the models")
     if text is not None and not models:
         raise ConfigError("--text is what a trained model reads: name a run too")
-    if hidden_size is not None and not 1 <= hidden_size <= LARGEST:
-        raise ConfigError(
-            f"--hidden-size {hidden_size} is out of range: it must be at least 1 and at most "
-            f"{LARGEST}"
-        )
     path = None if output is None else Path(output)
     if path is not None and path.suffix not in (".svg", ".html"):
         raise ConfigError(f"--output {output} ends in neither .svg nor .html: give one of them")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, given, number_parser, pick, takes
+from charrnn.cli.options import MachineConfig, Model, named_model, takes, whole_number
 from charrnn.cli.show.console import is_terminal, say, write, write_json
-from charrnn.config import TextConfig, option_name
+from charrnn.config import TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.text.sources import STDIN
 
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 
 AT_ONCE, AT_ONCE_WITH_COUNTS = 4096, 65536
 """Texts that are labelled together; n-grams are counted again for each time."""
-TOP_RANGE = "at least 1"
 
 
 @takes(
-    TextConfig, MachineConfig, leave_out=("unit", "normalize"), defaults={TextConfig: "the run's"}
+    TextConfig,
+    MachineConfig,
+    leave_out=("unit", "normalize", "column"),
+    defaults={TextConfig: "the run's"},
 )
 def command(
     files: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts, one a line; - is stdin.",
+            help="Texts, one a line; - is stdin. A run's name before them is the same as --model.",
             show_default=False,
         ),
     ] = None,
@@ -44,8 +46,8 @@ def command(
         int | None,
         typer.Option(
             metavar="K",
-            parser=number_parser(int, "--top", TOP_RANGE),
-            help=f"The K likeliest labels, each with its probability.  [{TOP_RANGE}]",
+            parser=whole_number("--top", 1),
+            help="The K likeliest labels, each with its probability.  [at least 1]",
         ),
     ] = None,
     conll: Annotated[
@@ -78,8 +80,7 @@ def command(
     """
     reading = given(TextConfig, settings)
     threads = pick(MachineConfig, settings).count
-    if top is not None and top < 1:
-        raise ConfigError(f"--top {top} is out of range: it must be {TOP_RANGE}")
+    files, model = named_model(files or [], model)
     if not files and not text:
         raise ConfigError("give a FILE, - for stdin, or --text TEXT: charrnn predict new.txt")
     if reading and not files:

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from charrnn.cli.options import MachineConfig, pick, takes
+from charrnn.cli.options import MachineConfig, takes
 from charrnn.cli.show.console import say, write
 from charrnn.cli.show.words import duration, size
+from charrnn.config import pick
 
 
 @takes(MachineConfig)
@@ -44,9 +45,10 @@ def command(
     baselines: Annotated[
         bool,
         typer.Option(
-            "--baselines/--no-baselines",
-            help="Measure the n-gram and the other opponents too, which learn from the training "
+            " /--no-baselines",
+            help="Leave out the n-gram and the other opponents, which learn from the training "
             "text.",
+            show_default=False,
         ),
     ] = True,
     **settings: Any,

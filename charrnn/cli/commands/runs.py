@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charrnn.cli.options import choice
 from charrnn.cli.show.console import is_terminal, say, write_json, write_table
 from charrnn.cli.show.words import (
     age,
@@ -65,6 +66,8 @@ def command(
     sort: Annotated[
         Order | None,
         typer.Option(
+            parser=choice("--sort", Order),
+            metavar="|".join(ORDERS),
             help="Order of the list: newest, name, best loss, largest folder, most parameters or "
             "most steps first.  [default: age]",
             show_default=False,
@@ -97,6 +100,9 @@ def command(
 
     from charrnn.storage.folder import cache_directory
 
+    if clear_cache and (sort or as_json):
+        option = "--sort" if sort else "--json"
+        raise ConfigError(f"--clear-cache lists nothing, so {option} has nothing to do: give one")
     if clear_cache:
         from charrnn.text import remove_cache
 

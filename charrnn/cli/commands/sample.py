@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from math import log
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charrnn.cli.options import MachineConfig, Model, Unknown, pick, takes
-from charrnn.cli.show.console import say, write, write_json
+from charrnn.cli.options import MachineConfig, Model, choice, takes
+from charrnn.cli.show.console import is_muted, say, write, write_json
 from charrnn.cli.show.copied import say_copied
 from charrnn.cli.show.drawn import Output, collected, write_objects, write_samples
 from charrnn.cli.show.words import listing, shortened
-from charrnn.config import DeviceConfig, SampleConfig
+from charrnn.config import DeviceConfig, SampleConfig, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.verdict import of_model
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from charrnn.evaluation.verbatim import Copied
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Vocabulary
+
+UnknownChoice = Literal["error", "skip"]
 
 
 @takes(
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
     defaults={DeviceConfig: "cpu"},
 )
 def command(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="A run's name or folder, or an .npz; the same as --model.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     seed: Annotated[
         str,
@@ -56,7 +66,16 @@ def command(
             "question.",
         ),
     ] = None,
-    unknown: Unknown = "error",
+    unknown: Annotated[
+        UnknownChoice | None,
+        typer.Option(
+            parser=choice("--unknown", UnknownChoice),
+            metavar="error|skip",
+            help="Characters of --seed or --prompt that the model does not know: an error that "
+            "names them, or left out.  [default: error]",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     raw: Annotated[
         bool,
@@ -100,11 +119,26 @@ def command(
     What of 100 samples is copied: charrnn sample -n 100 --copied
     Many samples on a GPU: charrnn sample -n 1000 --device cuda
     """
+    if run is not None and model is not None:
+        raise ConfigError(f"{run} and --model {model} both name the model: give one of them")
+    model = run if model is None else model
     config = pick(SampleConfig, settings)
     threads = pick(MachineConfig, settings).threads
     device = pick(DeviceConfig, settings).beside(threads)
     if seed and seed_file is not None:
         raise ConfigError("--seed and --seed-file both say what to begin with: give one of them")
+    if unknown is not None and not (seed or seed_file or prompt):
+        raise ConfigError(
+            f"--unknown {unknown} is of the characters of --seed or --prompt, and there is neither"
+        )
+    unknown = unknown or "error"
+    if raw and as_json:
+        raise ConfigError(
+            "--raw writes what was drawn as it is, and --json escapes it, with bytes in base64: "
+            "leave one out"
+        )
+    if copied and is_muted() and not as_json:
+        raise ConfigError("--copied is said on stderr, where --quiet says nothing: give --json too")
     if seed == "-":
         seed = _read_seed()
     if seed_file is not None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
-from charrnn.cli.options import MachineConfig, given, pick, takes
+from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
-from charrnn.config import TextConfig, option_name
+from charrnn.cli.show.outputs import Outputs, Unit
+from charrnn.config import TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.text.sources import STDIN, show_path
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Corpus
 
-Unit = Literal["line", "word", "char", "file"]
+Strange = Literal["both", "line", "character"]
 
 
 class Wanted(NamedTuple):
@@ -52,7 +53,10 @@ def command(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE", help="Texts, a row for each line; - is stdin.", show_default=False
+            metavar="FILE",
+            help="Texts, a row for each line; - is stdin. A run's name before them is the same as "
+            "--model.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -75,11 +79,17 @@ def command(
     ] = False,
     top: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=10**6, help="The N strangest rows, these first."),
+        typer.Option(
+            metavar="N",
+            parser=whole_number("--top", 1, 10**6),
+            help="The N strangest rows, these first.",
+        ),
     ] = None,
     by: Annotated[
-        Literal["both", "line", "character"] | None,
+        Strange | None,
         typer.Option(
+            parser=choice("--by", Strange),
+            metavar="both|line|character",
             help="What makes a line strange for --top: that it is unlike the text as a whole, one "
             "character as in a typo, or both, in turn.  [default: both]",
             show_default=False,
@@ -118,8 +128,21 @@ def command(
     wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)
     reading = given(TextConfig, settings)
     TextConfig(**reading)  # refuses what is unknown before anything is read
-    names = [*dict.fromkeys(model or [])]
-    _check(files or [], text or [], wanted, reading, flush=flush, several=len(names) > 1)
+    if not model:
+        files, first = named_model(files or [], None)
+        model = [] if first is None else [first]
+    names = [*dict.fromkeys(model)]
+    machine = pick(MachineConfig, settings)
+    threads = machine.threads
+    _check(
+        files or [],
+        text or [],
+        wanted,
+        reading,
+        flush=flush,
+        threads=threads,
+        several=len(names) > 1,
+    )
     from charrnn.cli.show.rows import RowWriter
     from charrnn.evaluation.lines.models import Models
     from charrnn.storage.folder import open_model
@@ -129,8 +152,8 @@ def command(
     leading = opened[0][1]
     for path, _ in opened:
         say(f"model: {path}", dim=True)
-    threads = 1 if flush else pick(MachineConfig, settings).count
-    with Models(checkpoints, context=context or "", counts=counts, threads=threads) as models:
+    count = 1 if flush else machine.count
+    with Models(checkpoints, context=context or "", counts=counts, threads=count) as models:
         if flush and not models.division.is_lines:
             raise ConfigError("--flush is for lines, and this model scores items: leave it out")
         for notice in models.notices:
@@ -182,6 +205,7 @@ def _check(
     reading: dict[str, Any],
     *,
     flush: bool,
+    threads: int | None,
     several: bool,
 ) -> None:
     """Refuse what makes no sense together."""
@@ -201,6 +225,10 @@ def _check(
         raise ConfigError("--flush is of what arrives: give - in place of a FILE")
     if flush and "column" in reading:
         raise ConfigError("--column is of files, and --flush of lines that arrive: leave one out")
+    if flush and threads is not None:
+        raise ConfigError(
+            "--flush scores lines one by one, without --threads: leave one of them out"
+        )
     if flush:
         order = "--top" if wanted.top else "--rank" if wanted.rank else ""
         if order or wanted.unit == "file":
@@ -300,7 +328,7 @@ def _write(
     writer: "RowWriter", models: "Models", scored: Iterable[list["Scored"]], wanted: Wanted
 ) -> None:
     """Write rows in the order that is asked for."""
-    outputs = _Outputs(models, wanted.unit, with_cells=writer.draws)
+    outputs = Outputs(models, wanted.unit, with_cells=writer.draws)
     if wanted.top is None and not wanted.rank:
         for block in scored:
             writer.write([output for one in block for output in outputs.of(one)])
@@ -327,53 +355,3 @@ def _write(
     for strange in strangest:
         why = strange.why if wanted.by == "both" else ""
         writer.write([output._replace(why=why) for output in outputs.of(strange.row)])
-
-
-class _Outputs:
-    """Makes of a scored row what is written of it: itself, its words or its characters.
-
-    Parameters
-    ----------
-    models : Models
-    unit : str
-        What is written.
-    with_cells : bool
-        Whether a whole row has what each of its characters costs.
-    """
-
-    def __init__(self, models: "Models", unit: Unit, *, with_cells: bool) -> None:
-        self._division, self._unit, self._with_cells = models.division, unit, with_cells
-
-    def of(self, scored: "Scored") -> Iterator["Output"]:
-        """Yield what is written of a row."""
-        from charrnn.cli.show.rows import Output
-        from charrnn.evaluation.lines.models import Figures
-        from charrnn.evaluation.lines.parts import characters, words
-
-        row, score, vocabulary = scored.row, scored.score, self._division.vocabulary
-        if self._unit in ("line", "file") or score is None:
-            cells = self._cells(scored) if self._with_cells else ()
-            yield Output(scored.text, scored.figures, row.number, row.source, cells=cells)
-            return
-        end = self._division.task.end
-        parts = characters(vocabulary, score)
-        if self._unit == "word":
-            parts = words(vocabulary, score, end)
-        for part in parts:
-            figures = (Figures(part.nats, part.symbols, part.unknown),)
-            yield Output(part.text, figures, row.number, row.source, part.column)
-
-    def _cells(self, scored: "Scored") -> list[Any]:
-        """Return the characters of a row for a heat map: the prompt costs nothing."""
-        from charrnn.evaluation.lines.parts import cells, text_of
-        from charrnn.views.heat import Cell
-
-        score, vocabulary = scored.score, self._division.vocabulary
-        if score is None:
-            return []
-        size = len(score.codes) - (
-            len(score.codes) > 0 and score.codes[-1] == self._division.task.end
-        )
-        prompt = text_of(vocabulary, score.prompt)
-        shown = cells(vocabulary, score.codes[:size], score.nats[:size], score.known[:size])
-        return [*(Cell(character, 0.0) for character in prompt), *shown]

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli.exits import ExitCode, end, mute
-from charrnn.cli.options import MachineConfig, given, pick, takes
-from charrnn.cli.show.console import is_terminal, say, write_json
+from charrnn.cli.options import MachineConfig, takes
+from charrnn.cli.show.console import is_muted, is_terminal, say, write_json
 from charrnn.cli.show.words import command_line, count, duration, loss, scored_unit, short
 from charrnn.cli.signals import StopSignals
-from charrnn.config import DeviceConfig, ModelConfig, TextConfig, TrainConfig, option_name
+from charrnn.config import (
+    DeviceConfig,
+    ModelConfig,
+    TextConfig,
+    TrainConfig,
+    given,
+    option_name,
+    pick,
+)
 from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 from charrnn.views.numbers import percent
@@ -113,6 +121,13 @@ def _prepare(
 ) -> "Run":
     text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
     train = pick(TrainConfig, settings)
+    from charrnn.storage.folder import is_model
+
+    for name in filter(is_model, corpus):
+        raise ConfigError(
+            f"{name} is a model and no text: --resume {name} continues it, and CORPUS --init-from "
+            f"{name} starts another from it"
+        )
     from charrnn.training.new import prepare
 
     return prepare(
@@ -174,7 +189,7 @@ def _train(run: "Run", as_json: bool) -> None:
     from charrnn.storage.log import read_log
 
     say_plan(run)
-    live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+    live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not is_muted()
     with StopSignals(run.stop) as signals:
         try:
             events = run.train(samples=True)

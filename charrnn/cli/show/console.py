@@ -3,7 +3,9 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -19,8 +21,28 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def say(message: str, *, dim: bool = False) -> None:
+_muted = ContextVar("muted", default=False)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Let `say` say nothing but errors."""
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)
+
+
+def is_muted() -> bool:
+    """Whether nothing but errors is said."""
+    return _muted.get()
+
+
+def say(message: str, *, dim: bool = False, error: bool = False) -> None:
     """Print a message of one line on stderr."""
+    if is_muted() and not error:
+        return
     typer.secho(visible_line(message), dim=dim or None, err=True)
 
 

@@ -1,0 +1,87 @@
+"""What is wrong with the words of a command, and what was probably meant."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import other_names
+from charrnn.config.other_names import ours
+from charrnn.config.similar import similar
+
+EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", re.DOTALL)
+TYPO = 0.75
+"""How like an option a word is that is a misspelling of it."""
+
+
+def usage_message(error: Any) -> str:
+    """Return what a usage error says: what is wrong, and where the words are explained."""
+    ctx, name = error.ctx, getattr(error, "option_name", "")
+    where = "" if ctx is None else f": see {ctx.command_path} --help"
+    if type(error).__name__ == "NoSuchOption":
+        return f"no such option: {name}{_meant(name, ctx)}{where}"
+    if type(error).__name__ == "BadOptionUsage":
+        problem = "needs a value" if "requires" in error.message else "takes no value"
+        return f"{name} {problem}{where}"
+    said = error.format_message().rstrip(".")
+    if stray := EXTRA.fullmatch(said):
+        return f"unexpected argument: {stray[1]}{where}"
+    return f"{said[:1].lower()}{said[1:]}{where}"
+
+
+def unknown_command(name: str, known: Iterable[str]) -> str:
+    """Return what to say of a command that there is not."""
+    meant = ours(name, other_names.COMMANDS) or similar(name, known, TYPO)
+    hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
+    if not meant and Path(name).exists():
+        hint = f"; did you mean charrnn train {name}?"
+    return f"no such command: {name}{hint}: see charrnn --help"
+
+
+def _meant(name: str, ctx: Any) -> str:
+    """Return what may be meant by an unknown option, as the rest of a sentence."""
+    own = _options(ctx.command)
+    if found := _alike(name, own):
+        return f"; did you mean {' or '.join(found)}?"
+    forms = [
+        str(param.metavar)
+        for param in ctx.command.params
+        if param.param_type_name == "argument"
+        and any(word in str(param.metavar) for word in ours(name, other_names.ARGUMENTS))
+    ]
+    if forms:
+        return f"; name it without an option, {ctx.command_path} {forms[0]}"
+    from charrnn.cli.app import COMMANDS, load_command
+
+    for command in COMMANDS:
+        if found := _alike(name, _options(load_command(command)), guess=False):
+            return f"; charrnn {command} has {found[0]}"
+    return ""
+
+
+def _options(command: Any) -> list[str]:
+    """Return the long options of a command."""
+    options = [
+        option
+        for param in command.params
+        if param.param_type_name == "option"
+        for option in (*param.opts, *param.secondary_opts)
+    ]
+    return [option for option in [*options, "--help"] if option.startswith("--")]
+
+
+def _alike(name: str, options: list[str], *, guess: bool = True) -> list[str]:
+    """Return the options that a name means, at most three.
+
+    The name is one of them written in another way, or what other programs call it, or else, as a
+    ``guess``, it begins or is spelled like them.
+    """
+    bare = name.lstrip("-").lower().replace("_", "-")
+    if f"--{bare}" in options:
+        return [f"--{bare}"]
+    if found := ours(bare, known=options):
+        return found
+    if not guess or len(bare) < 2:
+        return []
+    found = similar(bare, [option[2:] for option in options], TYPO)
+    return [f"--{option}" for option in found]
