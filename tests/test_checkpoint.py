@@ -27,6 +27,7 @@ from charrnn.storage import checkpoint as module
 from charrnn.storage import meta as meta_module
 from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
+from charrnn.storage.counts import ARRAYS
 from charrnn.training.resume import resume
 
 DATA = Path(__file__).parent / "data"
@@ -189,10 +190,51 @@ def test_the_sixth_format_goes_on_loading():
 
 def test_every_number_of_a_history_comes_back(last, tmp_path):
     checkpoint = load(last)
-    checkpoint.history.rows = [(3, float("nan"), None), (4, 1.5, float("inf"))]
+    checkpoint.history.rows = [(3, -1e-9, None), (4, 1.5, float("inf")), (5, 0.0, 2.5)]
     checkpoint.history.best_nats, checkpoint.history.best_step = None, None
     save(tmp_path / "a.npz", checkpoint)
     assert repr(load(tmp_path / "a.npz").history) == repr(checkpoint.history)
+
+
+def test_a_validation_that_was_no_number_costs_infinitely_much(last, tmp_path):
+    checkpoint = load(last)
+    checkpoint.history.rows = [(3, 1.5, float("nan"))]  # as files of before have it
+    save(tmp_path / "a.npz", checkpoint)
+    assert load(tmp_path / "a.npz").history.rows == [(3, 1.5, float("inf"))]
+
+
+AMOUNTS = ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped")
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), float("-inf")], ids=repr)
+@pytest.mark.parametrize("name", [*AMOUNTS, "best_nats", "next_pass", "best_accuracy"])
+def test_no_number_of_a_history_is_negative_or_none_at_all(last, name, value):
+    data = with_meta(last.read_bytes(), lambda meta: meta["history"].update({name: value}))
+    last.write_bytes(data)
+    assert f"its history has an impossible {name}" in error_of(last)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1, float("nan"), 2.0],
+        [1, float("inf"), 2.0],
+        [1, -1.0, 2.0],
+        [1, 1.0, -1.0],
+        [1, 1.0, float("-inf")],
+        [-1, 1.0, 1.0],
+    ],
+    ids=repr,
+)
+def test_no_validation_of_a_history_is_negative_or_of_a_loss_that_is_no_number(last, row):
+    last.write_bytes(with_meta(last.read_bytes(), lambda meta: meta["history"].update(rows=[row])))
+    assert "its history has an impossible rows" in error_of(last)
+
+
+def test_no_share_of_a_history_is_above_all(last):
+    change = {"best_accuracy": 1.01}
+    last.write_bytes(with_meta(last.read_bytes(), lambda meta: meta["history"].update(change)))
+    assert "impossible best_accuracy" in error_of(last)
 
 
 def test_what_could_not_be_read_is_not_written(last, monkeypatch):
@@ -584,6 +626,13 @@ def test_numpy_reads_them_too(last):
         checkpoint = load(last)
         for name, weight in checkpoint.weights.items():
             assert np.array_equal(arrays[f"model.{name}"], weight)
+
+
+def test_what_is_damaged_has_every_array_that_a_checkpoint_can_have(bases):
+    names = {name.removesuffix(".npy") for base in bases for name in members_of(base)}
+    beside = {name for name in names if not name.startswith(("model.", "training."))}
+    linear = {f"ngrams.{name}" for name in ("keys", "weights", "bias", "transitions")}
+    assert beside == {"meta", "kept", *linear, *(f"table.{name}" for name in ARRAYS)}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a timer of POSIX")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -92,7 +93,8 @@ def test_killed_at_any_instant(tmp_path):
         words = crash.first(tmp_path, "straight", 200, SETTINGS)
         assert CliRunner().invoke(app, ["train", *words]).exit_code == 0
     rng = random.Random(3)
-    counts = crash.killed_run(tmp_path, "killed", 200, SETTINGS, rng, kills=4, patience=0.6)
+    options = {"kills": 4, "patience": 0.6, "ends": 0}  # few kills: none may come too late
+    counts = crash.killed_run(tmp_path, "killed", 200, SETTINGS, rng, **options)
     assert counts.total() >= 2
     crash.check_equal(tmp_path / "killed", tmp_path / "straight")
 
@@ -123,6 +125,18 @@ def test_a_kill_frees_the_lock_at_once_and_ends_the_workers(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     again.communicate()
+
+
+def test_a_worker_that_is_killed_ends_the_run_in_one_line(tmp_path):
+    run = tmp_path / "run"
+    process = begin(tmp_path, *new("run"))
+    wait_for_saves(run)
+    (worker,) = crash.workers_of(process.pid)
+    os.kill(worker, signal.SIGKILL)
+    code, error = end_of(process)
+    assert code == 1
+    assert "a worker process was ended from outside (out of memory?): free memory or give" in error
+    check_last(run)
 
 
 def files_of(process):
@@ -169,23 +183,40 @@ def test_two_new_runs_on_one_corpus(tmp_path):
 # No room, no folder
 
 
-def check_last(run):
-    """What was saved before is whole, and a run can go on from it."""
+def check_sound(run):
+    """What was saved before is whole."""
     for name in (runs.LAST, runs.BEST):
         assert load(run / name).history.step > 0
+
+
+def check_last(run):
+    """A run can go on from what was saved before."""
+    check_sound(run)
     assert not crash.temporaries(run)
     assert not is_running(run)
     resume(run, cache=False).close()
+
+
+def wait_for_word(process, words):
+    """Read what a run says until it says this; return the line."""
+    for line in process.stderr:
+        if words in line:
+            return line
+    raise AssertionError(f"it ended without a word of {words!r}")
 
 
 def test_a_limit_of_the_file_size(tmp_path):
     run = tmp_path / "run"
     process = begin(tmp_path, *new("run"))
     wait_for_saves(run)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (60_000, 60_000))
-    code, error = end_of(process)
-    assert code == 1
-    assert "could not be written (File too large); what was saved is intact" in error
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+    assert "last.npz: File too large): make room" in wait_for_word(process, "could not be saved")
+    check_sound(run)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    wait_for_word(process, "the run is saved again")
+    wait_for_saves(run)
+    process.kill()
+    process.communicate()
     check_last(run)
 
 
@@ -229,24 +260,37 @@ def disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_a_full_disk(tmp_path, disk):
-    process = begin(tmp_path, *new(disk / "run"))
-    wait_for_saves(disk / "run")
+def fill(disk):
     with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
         while True:
             filler.write(bytes(4096))
+
+
+def test_a_full_disk_that_empties_again(tmp_path, disk):
+    run = disk / "run"
+    process = begin(tmp_path, *new(run))
+    wait_for_saves(run)
+    fill(disk)
+    assert "No space left on device" in wait_for_word(process, "the run could not be saved")
+    check_sound(run)
+    (disk / "filler").unlink()
+    wait_for_word(process, "the run is saved again")
+    wait_for_saves(run)
+    fill(disk)
+    wait_for_word(process, "the run could not be saved")
+    process.send_signal(signal.SIGINT)  # the end of the run: now it is an error
     code, error = end_of(process)
     assert code == 1
-    assert "could not be written (No space left on device)" in error
-    assert "intact" in error
+    assert "could not be written (No space left on device); the end of the run, step " in error
     (disk / "filler").unlink()
-    check_last(disk / "run")
+    check_last(run)
+    saved = re.search(r"is saved in (\S+) instead", error)[1]
+    assert load(Path(saved) / runs.LAST).history.step > load(run / runs.LAST).history.step
+    shutil.rmtree(saved)
 
 
 def test_a_disk_that_is_full_from_the_start(tmp_path, disk):
-    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
-        while True:
-            filler.write(bytes(4096))
+    fill(disk)
     code, error = end_of(begin(tmp_path, *new(disk / "run")))
     assert code == 1
     assert "No space left on device" in error

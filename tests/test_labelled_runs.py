@@ -501,6 +501,20 @@ def test_a_prompt_that_a_text_of_labels_does_not_have_is_told(prompted, tmp_path
     assert "no prompt of the text is 'bleu': did you mean blue?" in told
 
 
+def test_a_very_long_prompt_is_shown_nowhere(tmp_path):
+    long = "x" * 2000
+    text = "".join(f"{prompt}\tab{n}\n" for n in range(40) for prompt in (long, "red"))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    path = tmp_path / "run"
+    settings = ("--steps", 2, "--hidden-size", 4, "--out", path)
+    told = run("train", tmp_path / "a.txt", "--prompted", *settings).stderr
+    assert "sample --prompt red" in told
+    for prompt in ("bed", "\u4e00", "x" * 1900):
+        told += run("sample", "--prompt", prompt, "--unknown", "skip", "--model", path).stderr
+    assert "no prompt of the text is" in told
+    assert max(map(len, told.splitlines())) < 1000
+
+
 # What was held out, and what was fitted there
 
 

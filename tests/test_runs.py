@@ -313,9 +313,9 @@ def test_a_log_that_is_a_pipe(here):
 
 def test_a_log_that_cannot_be_written(here):
     (here / LOG).mkdir()
-    with pytest.raises(RunError, match="the last save is intact"):
+    with pytest.raises(CheckpointError, match="the last save is intact"):
         append_log(here, {})
-    with pytest.raises(RunError, match="its folder is gone"):
+    with pytest.raises(CheckpointError, match="its folder is gone"):
         append_log(here / "gone", {})
 
 

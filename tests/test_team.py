@@ -70,6 +70,23 @@ class Worker:
         return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
 
 
+class Unsendable:
+    def __init__(self, error):
+        self.error = error
+
+    def __reduce__(self):
+        raise self.error
+
+
+class Unreadable:
+    def __reduce__(self):
+        return _unread, ()
+
+
+def _unread():
+    raise MemoryError("3 EB")
+
+
 def workers(count, vector=None):
     return [Worker(number, vector) for number in range(count)]
 
@@ -192,6 +209,30 @@ def test_an_error_of_the_users_comes_out_as_itself(kind, number, error):
 def test_a_worker_without_memory_says_how_much_it_wanted(kind):
     with Team(workers(2)) as crew, pytest.raises(MemoryError, match="Unable to allocate"):
         crew.call("allocate", 1, 2**62)
+
+
+@needs_forks
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_answer_that_has_no_room_is_an_error_and_the_worker_goes_on(number, monkeypatch):
+    answer = Unsendable(MemoryError("5 EB"))
+    monkeypatch.setattr(
+        Worker, "answer_with", lambda self, its: answer if self.number == its else 0, raising=False
+    )
+    with Team(workers(3)) as crew:
+        with pytest.raises(MemoryError, match="5 EB"):
+            crew.call("answer_with", number)
+        assert crew.call("add", 10) == [[10, 1], [11, 1], [12, 1]]
+
+
+@needs_forks
+def test_what_ends_within_an_exchange_leaves_no_answers_for_another(monkeypatch):
+    answers = [0, Unreadable(), 2]
+    monkeypatch.setattr(Worker, "answer_with", lambda self: answers[self.number], raising=False)
+    with Team(workers(3)) as crew:
+        with pytest.raises(MemoryError, match="3 EB"):
+            crew.call("answer_with")
+        with pytest.raises(RuntimeError, match="the team is closed"):
+            crew.call("add", 10)
 
 
 @needs_forks

@@ -107,19 +107,37 @@ class Team:
         if self._pool:
             futures = [self._pool.submit(getattr(worker, method), *args) for worker in rest]
             return [getattr(first, method)(*args), *(future.result() for future in futures)]
-        with _explain_broken_pipe():
+        with self._exchange():
             for pipe in self._pipes:
                 pipe.send((method, args))
         try:
             results = [getattr(first, method)(*args)]
         finally:  # what goes wrong here must not leave answers for the next call
-            with _explain_broken_pipe():
+            with self._exchange():
                 answers = [pipe.recv() for pipe in self._pipes]
         for answer, error in answers:
             if error is not None:
                 raise error
             results.append(answer)
         return results
+
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        """Say what to do when there is no process at the other end of a pipe any more.
+
+        An exchange that ends half-way is the last one: the next would get the answers of this one.
+        """
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            self._closed = True
+            raise CharrnnError(
+                "a worker process was ended from outside (out of memory?): "
+                "free memory or give --threads 1, then go on from the last save"
+            ) from error
+        except BaseException:
+            self._closed = True
+            raise
 
     def close(self) -> None:
         """End the workers and give BLAS its threads back."""
@@ -145,18 +163,6 @@ class Team:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-@contextmanager
-def _explain_broken_pipe() -> Iterator[None]:
-    """Say what to do when there is no process at the other end of a pipe any more."""
-    try:
-        yield
-    except (EOFError, OSError) as error:
-        raise CharrnnError(
-            "a worker process was ended from outside (out of memory?): "
-            "free memory or give --threads 1, then go on from the last save"
-        ) from error
 
 
 _open_teams: "weakref.WeakSet[Team]" = weakref.WeakSet()
@@ -192,6 +198,9 @@ def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> No
         except Exception:
             answer = None, RuntimeError(f"in a worker process:\n{traceback.format_exc()}")
         try:
-            pipe.send(answer)
+            try:
+                pipe.send(answer)
+            except MemoryError as error:  # nothing was sent: an answer is put together first
+                pipe.send((None, error))
         except OSError:
             return

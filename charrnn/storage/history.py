@@ -1,7 +1,7 @@
 """How far a run has come."""
 
 from dataclasses import dataclass, field, fields
-from math import isfinite
+from math import inf, isfinite, isnan
 from typing import Any, get_args
 
 from charrnn.config import Precision
@@ -13,6 +13,8 @@ CPU: Place = ("cpu", "float32")
 LONGEST_NAME = 100
 COUNT_LIMIT = 2**46
 """No run makes as many steps, and products with a window's length still fit 64 bits."""
+ROUNDING = 1e-4
+"""A loss of nothing may come out a little below it."""
 
 
 @dataclass
@@ -20,7 +22,8 @@ class History:
     """How far a run has come: all that decides its course, beside the arrays.
 
     ``nats_sum`` and ``nats_steps`` make up the mean training loss since the last validation,
-    ``rows`` are (step, training nats, validation nats) of every validation. ``best_interval`` is
+    ``rows`` are (step, training nats, validation nats) of every validation, which costs infinitely
+    much where the loss is no number. ``best_interval`` is
     the half-width of the 95 % interval of ``best_nats``, 0 where the whole held-out part was
     scored, and ``best_accuracy`` the share of the labels that were right then, where labels are
     predicted. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
@@ -63,7 +66,13 @@ class History:
 
     @classmethod
     def from_json(cls, data: Any) -> "History":
-        """Check and read what ``asdict`` wrote."""
+        """Check and read what ``asdict`` wrote.
+
+        Raises
+        ------
+        CheckpointError
+            If a value is of another type, negative, no number, or no run can have it.
+        """
         # Files without places are of the time when there was the CPU alone.
         data = {**data, "places": data.get("places") or ([CPU] if data["step"] else [])}
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
@@ -71,31 +80,46 @@ class History:
         for name in counts:
             _check(is_count(getattr(new, name)), name)
         for name in ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped"):
-            value = getattr(new, name)
-            _check(_is_number(value) and isfinite(value) and value >= 0, name)
+            _check(_is_amount(getattr(new, name)), name)
         for name in ("best_nats", "next_pass", "best_accuracy"):
             value = getattr(new, name)
-            _check(value is None or (_is_number(value) and isfinite(value)), name)
+            _check(value is None or _is_amount(value), name)
+        _check(new.best_accuracy is None or new.best_accuracy <= 1, "best_accuracy")
         _check(new.best_step is None or is_count(new.best_step), "best_step")
         _check(isinstance(new.finished, str) and len(new.finished) <= 100, "finished")
         _check(isinstance(new.rows, list), "rows")
         for row in new.rows:
             step, train, val = row
-            _check(is_count(step) and _is_number(train), "rows")
-            _check(val is None or _is_number(val), "rows")
+            _check(is_count(step) and _is_amount(train), "rows")
+            _check(val is None or _is_loss(val), "rows")
         _check(isinstance(new.places, list), "places")
         for place in new.places:
             name, precision = place
             _check(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME, "places")
             _check(precision in get_args(Precision), "places")
         new.places = [(name, precision) for name, precision in new.places]
-        new.rows = [(step, train, val) for step, train, val in new.rows]
+        # Files of before wrote what is no number as it is.
+        new.rows = [(step, train, as_loss(val)) for step, train, val in new.rows]
         return new
 
 
 def is_count(value: Any) -> bool:
     """Return whether a value of a file from anyone is a number of things."""
     return type(value) is int and 0 <= value <= COUNT_LIMIT
+
+
+def as_loss(nats: float | None) -> float | None:
+    """Return a validation loss as ``rows`` have it: infinite where it is no number."""
+    return inf if nats is not None and isnan(nats) else nats
+
+
+def _is_amount(value: Any) -> bool:
+    """Return whether a value is a finite number that is not negative, but for rounding."""
+    return _is_number(value) and isfinite(value) and value >= -ROUNDING
+
+
+def _is_loss(value: Any) -> bool:
+    return _is_number(value) and not value < -ROUNDING
 
 
 def _is_number(value: Any) -> bool:

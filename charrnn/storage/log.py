@@ -7,8 +7,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import CheckpointError, RunError
-from charrnn.system.files import RegularFile, write_whole
+from charrnn.errors import CheckpointError
+from charrnn.system.files import RegularFile, WriteError, write_whole
 
 LOG = "log.jsonl"
 
@@ -43,16 +43,29 @@ def write_log(directory: Path, events: Iterable[dict[str, Any]]) -> None:
 
 
 def append_log(directory: Path, event: dict[str, Any]) -> None:
-    """Add one event to the log."""
+    """Add one event to the log.
+
+    Raises
+    ------
+    WriteError
+        If the system does not let it; nothing of the event is in the log then.
+    """
+    path = directory / LOG
     try:
-        with (directory / LOG).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(_log_line(event))
+        with path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                line = _log_line(event).encode()
+                while line:  # what has room on a full disk, and then the error
+                    line = line[file.write(line) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(size)
+                raise
     except OSError as error:
         advice = (
             "its folder is gone: put it back and go on with --resume, or train again"
             if isinstance(error, FileNotFoundError)
             else f"the last save is intact: make room, then go on with --resume {directory}"
         )
-        raise RunError(
-            f"{directory / LOG} could not be written ({error.strerror}); {advice}"
-        ) from error
+        raise WriteError(path, error, advice) from error

@@ -169,12 +169,12 @@ class MemoryStore:
 
     def save_last(self, checkpoint: Checkpoint) -> str:
         """Keep a copy."""
-        self.last = _copied(checkpoint, self.last)
+        self.last = copied(checkpoint, self.last)
         return ""
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Keep a copy."""
-        self.best = _copied(checkpoint, self.best)
+        self.best = copied(checkpoint, self.best)
 
     @property
     def has_best(self) -> bool:
@@ -197,7 +197,7 @@ class MemoryStore:
         """Do nothing: nobody else has it."""
 
 
-def _copied(checkpoint: Checkpoint, earlier: Checkpoint | None) -> Checkpoint:
+def copied(checkpoint: Checkpoint, earlier: Checkpoint | None) -> Checkpoint:
     """Return a checkpoint that later steps do not change, in the arrays of an earlier one."""
     history = replace(checkpoint.history, rows=list(checkpoint.history.rows))
     weights, training = checkpoint.weights, checkpoint.training

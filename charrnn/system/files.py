@@ -16,6 +16,27 @@ REPLACE_PATIENCE = 1.0
 """Seconds for which others, such as a virus scanner, may have the file open that is replaced."""
 
 
+class WriteError(CheckpointError):
+    """A file could not be written now: a disk is full, or someone has the file open.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    cause : OSError
+    reason : str
+        In the words of the system.
+    gone : bool
+        Whether its folder is missing: nothing that waits would help.
+    """
+
+    def __init__(self, path: Path, error: OSError, advice: str) -> None:
+        self.path, self.cause = path, error
+        self.reason = error.strerror or str(error)
+        self.gone = isinstance(error, FileNotFoundError)
+        super().__init__(f"{path} could not be written ({self.reason}); {advice}")
+
+
 def write_whole(
     path: Path,
     write: Callable[[IO[bytes]], Any],
@@ -27,6 +48,11 @@ def write_whole(
 
     ``check(temporary)`` may look at the whole file, and raise, before it takes its place.
     ``advice`` says what to do if that fails, where the file is not one of a run.
+
+    Raises
+    ------
+    WriteError
+        If the system does not let it; the file that was there is intact.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -49,10 +75,10 @@ def write_whole(
             finally:
                 os.close(folder)
     except OSError as error:
-        reason, gone = error.strerror or str(error), isinstance(error, FileNotFoundError)
+        gone = isinstance(error, FileNotFoundError)
         what = "its folder is gone: put it back" if gone else "what was saved is intact: make room"
         advice = advice or f"{what} and go on with --resume, or choose another folder with --out"
-        raise CheckpointError(f"{path} could not be written ({reason}); {advice}") from error
+        raise WriteError(path, error, advice) from error
 
 
 def _replace(temporary: Path, path: Path) -> None:

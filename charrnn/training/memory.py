@@ -6,6 +6,9 @@ from charrnn.config import Architecture, TrainingSettings
 from charrnn.counts.estimating import COUNTING_BYTES, MOST_SYMBOLS
 from charrnn.data.sides import Sides
 from charrnn.errors import ConfigError
+from charrnn.evaluation.labels.labelling import LEARNED as COUNTED
+from charrnn.evaluation.labels.labelling import PORTION
+from charrnn.evaluation.labels.mixture import LABELS_OF_NGRAMS, LEARNED, WORK
 from charrnn.evaluation.scorers import window_of
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
@@ -19,12 +22,18 @@ WORKER = 17_000_000
 """Bytes that a forked worker does not share with it: pages that it writes, BLAS's own buffers."""
 FLOAT = 4
 
+TEXTS, LABELLED = 20, 42
+"""Bytes that a symbol takes, parsed and encoded, of texts with a label each, and with its own."""
+NGRAM_BYTES, COUNTED_BYTES = 110, 260
+"""What a character takes from which a linear model of labels is learned, and one that is counted
+for each label, as measured on a million of them."""
+SCORED_BYTES, MIXED_BYTES = 8, 24
+"""And what of the held-out part they take for each label."""
 
-LABELLED = 42
-"""Bytes that a symbol takes with its label, parsed and encoded."""
 
-
-def text_bytes(corpus: Corpus, sides: Sides, *, train: TrainingSettings) -> int:
+def text_bytes(
+    corpus: Corpus, sides: Sides, *, model: Architecture, train: TrainingSettings
+) -> int:
     """Return what a text takes in memory, and what is made of it beside the windows.
 
     A text that is mapped from a file takes nothing.
@@ -32,10 +41,33 @@ def text_bytes(corpus: Corpus, sides: Sides, *, train: TrainingSettings) -> int:
     parts = (sides.learned, sides.held)
     copies = sum(part.nbytes for part in parts if not np.may_share_memory(part, corpus.codes))
     if train.predict:
-        copies += LABELLED * len(corpus)
+        copies += (TEXTS if model.head == "item" else LABELLED) * len(corpus)
+        copies += _mixture_bytes(len(sides.learned), len(sides.held), model.num_labels, train)
     elif train.counts:
         copies += COUNTING_BYTES * min(len(sides.learned), MOST_SYMBOLS)
     return copies + (0 if isinstance(corpus.codes, np.memmap) else corpus.codes.nbytes)
+
+
+def _mixture_bytes(learned: int, held: int, num_labels: int, train: TrainingSettings) -> int:
+    """Return what is taken, at the end of a run, by what is mixed with a network of labels.
+
+    Parameters
+    ----------
+    learned, held : int
+        The symbols of both sides.
+    num_labels : int
+        C.
+    train : TrainingSettings
+        Say what is mixed.
+    """
+    ngrams = counts = 0
+    if train.ngrams and num_labels <= LABELS_OF_NGRAMS:
+        ngrams = NGRAM_BYTES * min(learned, LEARNED, WORK // num_labels)
+        ngrams += SCORED_BYTES * held * num_labels
+    if train.counts:
+        counts = COUNTED_BYTES * min(learned, COUNTED)
+        counts += MIXED_BYTES * min(held * num_labels, PORTION)
+    return max(ngrams, counts)
 
 
 def training_memory(
@@ -45,6 +77,7 @@ def training_memory(
     threads: int,
     *,
     text_bytes: int = 0,
+    in_memory: bool = False,
 ) -> int:
     """Return about how many bytes a run takes, the interpreter included.
 
@@ -58,11 +91,14 @@ def training_memory(
         Workers at most, each with the buffers of one shard.
     text_bytes : int
         What the text takes in memory.
+    in_memory : bool
+        Whether both states of the run are kept in memory and not in files.
     """
-    workers = min(threads, train.shards)
-    vectors = 1 + len(OPTIMIZERS[train.optimizer].slots) + train.shards
-    # The first save of each kind is read back.
-    shared = FLOAT * CharModel.size_of(model, vocab_size) * (vectors + 2)
+    workers, slots = min(threads, train.shards), len(OPTIMIZERS[train.optimizer].slots)
+    vectors = 1 + slots + train.shards
+    # The first file of each kind is read back; the last state has the optimizer's vectors too.
+    vectors += 2 + slots if in_memory else 2
+    shared = FLOAT * CharModel.size_of(model, vocab_size) * vectors
     processes = PROCESS + WORKER * (workers - 1)
     return processes + text_bytes + shared + workers * _worker_bytes(model, train, vocab_size)
 
@@ -91,6 +127,7 @@ def check_memory(
     threads: int,
     *,
     text_bytes: int = 0,
+    in_memory: bool = False,
 ) -> None:
     """Refuse what cannot fit, before the system ends the process for it.
 
@@ -100,7 +137,9 @@ def check_memory(
         If training needs more memory than this machine has.
     """
     installed = installed_memory()
-    needed = training_memory(model, train, vocab_size, threads, text_bytes=text_bytes)
+    needed = training_memory(
+        model, train, vocab_size, threads, text_bytes=text_bytes, in_memory=in_memory
+    )
     if installed is not None and needed > installed:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "

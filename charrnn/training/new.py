@@ -28,7 +28,7 @@ from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.history import History
 from charrnn.storage.own_text import portable
-from charrnn.storage.store import FolderStore, RunStore
+from charrnn.storage.store import FolderStore, MemoryStore, RunStore
 from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
 from charrnn.text.choosing import for_characters
 from charrnn.training.assembly import assemble, choose_validations
@@ -246,8 +246,15 @@ def ready(
     notices += [with_noun(notice, vocabulary.noun) for notice in recipe.notices]
     reasons = {**recipe.reasons, **({"device": why} if why else {})}
     if chosen.gpu is None:
-        size = text_bytes(corpus, sides, train=recipe.train)
-        check_memory(recipe.model, recipe.train, len(vocabulary), threads, text_bytes=size)
+        size = text_bytes(corpus, sides, model=recipe.model, train=recipe.train)
+        check_memory(
+            recipe.model,
+            recipe.train,
+            len(vocabulary),
+            threads,
+            text_bytes=size,
+            in_memory=isinstance(store, MemoryStore),
+        )
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
     if start is not None and not task.labels:

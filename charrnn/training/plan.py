@@ -95,7 +95,13 @@ class Plan:
 
 
 def plan_of(
-    setup: Setup, *, per_pass: float, threads: int, workers: int, resumed_at: int | None
+    setup: Setup,
+    *,
+    per_pass: float,
+    threads: int,
+    workers: int,
+    resumed_at: int | None,
+    in_memory: bool = False,
 ) -> Plan:
     """Return the plan of a run.
 
@@ -109,15 +115,22 @@ def plan_of(
         What may be used, and what the work is enough for.
     resumed_at : int, optional
         The step from which it is resumed.
+    in_memory : bool
+        Whether both states of the run are kept in memory and not in files.
     """
     device, precision = setup.device.place
     noun = setup.vocabulary.noun
     megabytes = setup.device.megabytes
     if setup.device.gpu is None:
-        size = text_bytes(setup.corpus, setup.sides, train=setup.train)
+        size = text_bytes(setup.corpus, setup.sides, model=setup.architecture, train=setup.train)
         vocab_size = len(setup.vocabulary)
         megabytes = 1e-6 * training_memory(
-            setup.architecture, setup.train, vocab_size, threads, text_bytes=size
+            setup.architecture,
+            setup.train,
+            vocab_size,
+            threads,
+            text_bytes=size,
+            in_memory=in_memory,
         )
     return Plan(
         model=setup.architecture,

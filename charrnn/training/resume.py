@@ -136,7 +136,7 @@ def resume(
         work = Work(last.architecture, train, len(last.vocabulary))
         chosen, why = choose(device or DeviceConfig(), work, before)
         if chosen.gpu is None:
-            size = text_bytes(own, sides, train=train)
+            size = text_bytes(own, sides, model=last.architecture, train=train)
             check_memory(last.architecture, train, len(last.vocabulary), threads, text_bytes=size)
         setup = Setup(
             text=last.text,

@@ -1,13 +1,12 @@
 """A run: trained as a stream of events, saved so that it can go on from any save.
 
 A ``Run`` is policy alone: when to validate, to sample, to save and to stop. A ``Trainer`` trains
-the model, a ``RunStore`` keeps what is made, a ``Clock`` tells the time. What decides the course of
-a run is in ``History`` and the trainer's arrays, and all of it is saved.
+the model, ``Saving`` keeps what is made in a ``RunStore``, a ``Clock`` tells the time. What decides
+the course of a run is in ``History`` and the trainer's arrays, and all of it is saved.
 """
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from math import isfinite, log
 from pathlib import Path
 
@@ -15,7 +14,8 @@ import numpy as np
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint
-from charrnn.storage.store import RunStore
+from charrnn.storage.history import as_loss
+from charrnn.storage.store import MemoryStore, RunStore
 from charrnn.trainer import StepResult, Trainer
 from charrnn.training.clock import Clock
 from charrnn.training.counting import Counting
@@ -26,13 +26,12 @@ from charrnn.training.events import (
     Progress,
     Reason,
     Sampled,
-    Saved,
     Validated,
 )
-from charrnn.training.glimpse import live_sample, prompts_of
+from charrnn.training.glimpse import LONGEST_TEXT, live_sample, prompts_of
 from charrnn.training.meter import Meter
-from charrnn.training.mixing import with_mixture
 from charrnn.training.plan import plan_of
+from charrnn.training.saving import Saving
 from charrnn.training.setup import Setup
 from charrnn.training.timetable import Timetable
 from charrnn.training.verdict import verdict
@@ -43,6 +42,7 @@ LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
 """Progress events that the log of a run keeps, at most, and characters of a sample."""
 FIRST_SAMPLE = 0.1
 """Seconds that the first sample of the log is taken to last; a run of moments has only its last."""
+PROMPTS_TRIED = 20
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
 """Of the time of a run that live samples may take, and saves: they come less often where needed."""
@@ -98,6 +98,7 @@ class Run:
         self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
+        self._saving = Saving(setup, trainer, store, self._timetable)
         self.notices = setup.notices
         self.plan = plan_of(
             setup,
@@ -105,6 +106,7 @@ class Run:
             threads=threads,
             workers=trainer.workers,
             resumed_at=self._history.step if resumed else None,
+            in_memory=isinstance(store, MemoryStore),
         )
 
     @property
@@ -114,18 +116,18 @@ class Run:
 
     @property
     def example_prompt(self) -> str | None:
-        """A prompt of the text, where the model is prompted."""
-        return next(iter(prompts_of(self._setup, 1)), None)
+        """A prompt of the text, where the model is prompted: a short one, if one is soon found."""
+        found = prompts_of(self._setup, PROMPTS_TRIED)
+        shown = (prompt for prompt in found if len(prompt) <= LONGEST_TEXT)
+        return next(shown, min(found, key=len, default=None))
 
     def best(self) -> Checkpoint:
         """Return the best state so far, with the text; before there is one, the present one."""
-        if self._store.has_best:
-            return replace(self._store.load_best(), corpus=self._setup.corpus)
-        self._trainer.publish()
-        return self._setup.checkpoint(None)
+        return self._saving.best()
 
     def measure_speed(self, seconds: float = 2.0) -> float:
         """Train for a moment and return characters a second; the run cannot be used after it."""
+        self._begin()
         self._trainer.steps([0.0])
         clock, steps = Clock(), 0
         while clock.seconds < seconds or steps < 2:
@@ -140,18 +142,29 @@ class Run:
     def close(self) -> None:
         """End the workers and let go of what is stored; ``train`` does it at its end."""
         self._trainer.close()
-        self._store.close()
+        self._saving.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
-        """Train to the end, once, and yield what happens; ``samples``: Sampled events too."""
+        """Train to the end, once, and yield what happens; ``samples``: Sampled events too.
+
+        Raises
+        ------
+        RunError
+            If the run has begun before: its model is no longer the one that it began with.
+        """
+        self._begin()
+        return self._events(samples)
+
+    def _begin(self) -> None:
         if self._begun:
             raise RunError("this run was trained: resume it, or prepare another one")
         self._begun = True
+
+    def _events(self, samples: bool) -> Generator[Event, None, None]:
         try:
-            self._store.begin(self._setup.corpus, self._history.step)
-            yield from self._save()
+            yield from self._saving.begin()
             if self._setup.moved:
-                yield self._log(Notice(self._setup.moved))
+                yield self._saving.log(Notice(self._setup.moved))
             yield from self._loop(samples)
         finally:
             self.close()
@@ -183,7 +196,7 @@ class Run:
                 history.seconds = clock.seconds
                 progress = self._progress(meter, result, rate, done)
                 if done >= next_logged or reason:
-                    self._log(progress)
+                    self._saving.log(progress)
                     next_logged = done + 1 / LOGGED_PROGRESS
                 yield progress
                 clock.lap("show")
@@ -196,7 +209,7 @@ class Run:
                 seen = 1
             if clock.seconds >= next_save and not reason:
                 history.seconds = clock.seconds
-                yield from self._save()
+                yield from self._saving.save_last()
                 spent = self._count_overhead("save")
                 often = train.save_every < 1  # what was asked for, whatever it costs
                 next_save = clock.seconds + max(
@@ -205,12 +218,13 @@ class Run:
             if (stood := clock.stopped - told) > 1:
                 history.stopped += stood
                 told = clock.stopped
-                yield self._log(
+                yield self._saving.log(
                     Notice(
                         f"the run stood still for {stood:.1f} s (stopped, paused or "
                         "asleep): that is not counted as training time"
                     )
                 )
+            yield from self._saving.news()
         history.seconds = clock.seconds
         yield from self._end(reason)
 
@@ -251,7 +265,7 @@ class Run:
         # Weights may have grown beyond use: such a model writes nothing.
         with np.errstate(over="ignore", invalid="ignore"), suppress(CheckpointError):
             text = live_sample(self._setup)[:LOGGED_SAMPLE]
-            self._log(Sampled(self._history.step, text))
+            self._saving.log(Sampled(self._history.step, text))
         self._sampling += self._count_overhead("sample")
 
     def _count_overhead(self, kind: str) -> float:
@@ -298,31 +312,12 @@ class Run:
             overhead=history.overhead / max(history.seconds, 1e-9),
             best_accuracy=history.best_accuracy,
         )
-        yield from self._mix()
-        self._log(finished)  # before it is saved: killed between the two, the run ends once more
-        yield from self._save()
+        yield from self._saving.mix(self._counting)
+        # Before it is saved: killed between the two, the run ends once more.
+        self._saving.log(finished)
+        yield from self._saving.news()
+        yield from self._saving.finish()
         yield finished
-
-    def _mix(self) -> Iterator[Event]:
-        """Mix the best state with what was counted, or with a linear model of labels."""
-        if not self._store.has_best:
-            if not self._history.step:
-                return
-            self._save_best()  # stopped before it was validated
-        if not self._history.finished:  # what follows takes seconds: a second signal loses nothing
-            self._store.save_last(self._setup.checkpoint(self._trainer))
-        best, workers = self._store.load_best(), self._trainer.workers
-        if self._counting is not None:
-            found = self._counting.mixed(best, workers)
-        else:
-            of_labels = with_mixture(self._setup, best, workers)
-            if of_labels is None:
-                return
-            found = of_labels
-        mixed, message = found
-        self._store.save_best(mixed)
-        if message:
-            yield self._log(Notice(message))
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
         """Halve the learning rate after a step that was undone; return why to give up, if so."""
@@ -331,11 +326,8 @@ class Run:
         history.rate_factor /= 2
         what = "the step is undone"
         if not self._trainer.is_sound:
-            last = self._store.load_last()
-            self._setup.model.parameters.fill(last.weights)
-            self._trainer.restore(last.training)
-            what = f"the weights are those of step {last.history.step} again"
-        yield self._log(
+            what = f"the weights are those of step {self._saving.go_back()} again"
+        yield self._saving.log(
             Notice(
                 f"step {history.step}: the gradient is not finite; {what} and the learning rate "
                 f"halved: --learning-rate {self._train.learning_rate:g} is too high"
@@ -352,19 +344,19 @@ class Run:
         history.nats_sum, history.nats_steps = 0.0, 0
         if self._trainer.scorer is None:
             history.rows.append((history.step, train_nats, None))
-            self._save_best()
+            self._saving.save_best()
             return
         score = self._trainer.validate()
         nats = score.mean
         history.scored += round(score.characters * self._setup.symbols_per_target)
-        history.rows.append((history.step, train_nats, nats))
+        history.rows.append((history.step, train_nats, as_loss(nats)))
         best = isfinite(nats) and history.is_best(nats, score.accuracy)
         if best:
             history.best_nats, history.best_step = nats, history.step
             history.best_interval = score.interval
             history.best_accuracy = score.accuracy
             history.without_improvement = 0
-            self._save_best()
+            self._saving.save_best()
         else:
             history.without_improvement += 1
             if (
@@ -372,7 +364,7 @@ class Run:
                 and history.without_improvement % PLATEAU_PATIENCE == 0
             ):
                 history.rate_factor /= 2
-        yield self._log(
+        yield self._saving.log(
             Validated(history.step, nats, best, score.accuracy),
             train_nats=train_nats,
             rate=rate,
@@ -382,19 +374,4 @@ class Run:
     def _verdict(self) -> Iterator[Event]:
         """Say in words what came of the run."""
         if message := verdict(self._setup, self._timetable.per_pass, self.directory):
-            yield self._log(Notice(message))
-
-    def _save(self) -> Iterator[Event]:
-        self._trainer.publish()
-        place = self._store.save_last(self._setup.checkpoint(self._trainer))
-        if self._history.step and not self._store.has_best:
-            self._save_best()
-        yield Saved(self._history.step, place)
-
-    def _save_best(self) -> None:
-        self._trainer.publish()
-        self._store.save_best(self._setup.checkpoint(None))
-
-    def _log(self, event: Event, **more: float) -> Event:
-        self._store.log({**event.to_json(), **self._timetable.place(), **more})
-        return event
+            yield self._saving.log(Notice(message))

@@ -38,6 +38,7 @@ from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import Checkpoint, load
+from charrnn.storage.counts import table_arrays
 from charrnn.storage.labels import ngram_arrays
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
@@ -51,10 +52,14 @@ SHAPES = {
 }
 NUMBERED = "".join(f"{'odd' if number % 2 else 'even'}\t{number}\n" for number in range(60))
 SPACED = "a b cd a cd b a\n\ncd a b a\nb b cd a b\na cd cd b\n" * 12
-LABELLED = {
+TAGGED = "a\tB-X\nb\tI-X\n\nc\tO\nb\tO\na\tB-X\n\n" * 20
+WITH_MORE = {
     "label": (NUMBERED, TrainConfig(predict="label", counts=True, steps=3, batch_size=8)),
     "spaces": (SPACED, TrainConfig(predict="spaces", steps=2, batch_size=8)),
+    "tags": (TAGGED, TrainConfig(predict="tags", steps=2, batch_size=8)),
+    "counts": (TEXT, TrainConfig(counts=True, steps=3, batch_size=2, seq_len=5)),
 }
+"""Runs whose checkpoints have arrays of labels or counts beside those of the network."""
 SECONDS_ALLOWED = 10
 NUMBERS = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
 UNEXPECTED = (AssertionError, MemoryError, NameError, SystemError)
@@ -62,7 +67,7 @@ UNEXPECTED = (AssertionError, MemoryError, NameError, SystemError)
 
 
 def make_bases(folder: Path) -> list[bytes]:
-    """Train a small model of each cell, and of labels; return the bytes of their files."""
+    """Train small models of each cell, of labels and with counts; return the bytes of the files."""
     corpus = folder / "corpus.txt"
     corpus.write_text(TEXT)
     found = []
@@ -72,7 +77,7 @@ def make_bases(folder: Path) -> list[bytes]:
         for _ in run.train():
             pass
         found += [(folder / name / file).read_bytes() for file in ("last.npz", "best.npz")]
-    for name, (text, train) in LABELLED.items():
+    for name, (text, train) in WITH_MORE.items():
         (folder / f"{name}.txt").write_text(text)
         model = ModelConfig(hidden_size=4, members=1)
         for _ in prepare(
@@ -480,14 +485,15 @@ def same(one: Checkpoint, other: Checkpoint) -> bool:
 
 
 def beside(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return what a model of labels has beside its network."""
+    """Return what a model of labels, or with counts, has beside its network."""
     found: dict[str, Any] = {"labels": np.frombuffer(repr(checkpoint.labels).encode(), np.uint8)}
     found["mixture"] = np.array(checkpoint.mixture)
     if checkpoint.kept is not None:
         found["kept"] = checkpoint.kept
     if checkpoint.ngrams is not None:
         found |= ngram_arrays(checkpoint.ngrams)
-    return found
+    found["counting"] = np.frombuffer(repr(checkpoint.counting).encode(), np.uint8)
+    return found | table_arrays(checkpoint.table)
 
 
 def check_sound(checkpoint: Checkpoint, data: bytes, folder: Path) -> None:
@@ -496,10 +502,12 @@ def check_sound(checkpoint: Checkpoint, data: bytes, folder: Path) -> None:
         if isinstance(checkpoint.task, LabelledTask):
             _label(checkpoint)
         else:
-            config = SampleConfig(length=5, random_seed=1)
-            drawn = list(generate(checkpoint.model(), checkpoint.vocabulary, config))
-            if not all(isinstance(text, str) for _, text in drawn):
-                raise Failure("it draws no text")
+            config, model = SampleConfig(length=5, random_seed=1), checkpoint.model()
+            models = [model] if checkpoint.table is None else [model, checkpoint.with_counts(model)]
+            for each in models:
+                drawn = list(generate(each, checkpoint.vocabulary, config))
+                if not all(isinstance(text, str) for _, text in drawn):
+                    raise Failure("it draws no text")
     if checkpoint.training:
         (folder / "last.npz").write_bytes(data)
         length = TrainConfig(steps=checkpoint.history.step + 2)

@@ -1,4 +1,4 @@
-"""Hostile labels and labelled texts: each is learned and used, or refused in one line.
+"""Hostile labels, tags and prompts: each is learned and used, or refused in one line.
 
 ``python -m tests.fuzz.labels --files 500`` writes labelled files that no one would write, trains on
 each for a few steps and asks every command about the run. ``--seed`` and ``--only NUMBER`` repeat
@@ -52,6 +52,8 @@ NAMES = [
     "\u00e9",
     "\U0001f600\u200d\U0001f525",
 ]
+PROMPTED = "prompted"
+"""In the place of what is predicted: the prompt is read, and what follows is learned."""
 CODES = {0, 1, 2}
 """How a command may end: well, with an error, or with a usage that it refuses."""
 
@@ -110,6 +112,22 @@ def tags(rng: random.Random) -> str:
     return "".join(row + "\n" * (rng.random() < 0.2) for row in rows)
 
 
+def many_or_long_tags(rng: random.Random) -> str:
+    """Ten thousand tags, or one of a megabyte, or a token of one."""
+    if rng.random() < 0.4:
+        return "".join(f"a\tT{number}\nb\tO\n\n" for number in range(rng.choice([999, 10_000])))
+    long = "ab" * (rng.choice([1000, 2**20]) // 2)
+    row = f"a\t{long}\n" if rng.random() < 0.5 else f"{long}\tO\n"
+    return "a\tO\nbc\tB-X\n\n" * 40 + row
+
+
+def prompts(rng: random.Random) -> str:
+    """Prompts and answers of anything at all, one of a megabyte among them."""
+    names = [*rng.sample(NAMES, 5), "ab" * (rng.choice([1, 2**20]) // 2)]
+    rows = [f"{rng.choice(names[:5])}\t{rng.choice(names[:5])}{n}\n" for n in range(80)]
+    return "".join([*rows, f"{names[5]}\ta\n" if rng.random() < 0.5 else f"a\t{names[5]}\n"])
+
+
 def plain_text(rng: random.Random) -> str:
     """Text of which nothing, or all, is to be restored."""
     word = rng.choice(["a ", " ", "\u00e9\u0301", "A!", ".", "\u3000", "\x1b[0m ", "\u1100\u1161 "])
@@ -123,6 +141,8 @@ KINDS: list[tuple[Callable[[random.Random], str], list[str]]] = [
     (odd_rows, ["label", "tags"]),
     (control_characters, ["label"]),
     (tags, ["tags"]),
+    (many_or_long_tags, ["tags"]),
+    (prompts, [PROMPTED]),
     (plain_text, ["spaces", "case", "marks", "accents"]),
 ]
 
@@ -154,16 +174,23 @@ def try_one(folder: Path, seed: int, number: int) -> tuple[str, str]:
     predict = rng.choice(predicts)
     path, run = folder / f"{number}.tsv", folder / f"run-{number}"
     path.write_bytes(make(rng).encode("utf-8", "surrogatepass"))
-    words = ["train", path, "--predict", predict, "--out", run, "--steps", 3, "--threads", 1]
+    task = ["--prompted"] if predict == PROMPTED else ["--predict", predict]
+    words = ["train", path, *task, "--out", run, "--steps", 3, "--threads", 1]
     words += ["--hidden-size", 4, "--members", 1, "--batch-size", 16]
     words += ["--counts"] if predict == "label" and rng.random() < 0.5 else []
     trained = call(*words)
     if trained.exit_code:
         return make.__name__, "refused"
     model = ("--model", run)
+    asked = []
+    if predict == PROMPTED:
+        for prompt in ("a", "\u4e00 \x1b", "ab" * 1000):  # of unknown characters: refused
+            call("sample", "--prompt", prompt, "-n", 2, *model)
+    else:
+        text = "some text\n\n\u4e00 7\n"
+        asked = [call("predict", "-", *more, *model, stdin=text) for more in ([], ["--json"])]
     for used in (
-        call("predict", "-", *model, stdin="some text\n\n\u4e00 7\n"),
-        call("predict", "-", "--json", *model, stdin="some text\n\n\u4e00 7\n"),
+        *asked,
         call("info", run),
         call("eval", path, *model),
         call("eval", path, *model, "--json"),

@@ -1,8 +1,9 @@
 """Kill a training again and again, at any instant: nothing is lost and the end is the same.
 
-``python -m tests.soak.crash --kills 200`` kills runs of every cell with SIGKILL, at random moments
-and during saves, as often as was asked. After each kill every file must load, no worker be left
-and the lock be free; at its end each run must be equal to the same run never stopped.
+``python -m tests.soak.crash --kills 200`` kills runs of every cell and task with SIGKILL, at random
+moments, during saves and between the last step and the end, as often as was asked. After each kill
+every file must load, no worker be left and the lock be free; at its end each run must be equal to
+the same run never stopped.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 
 from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import load
+from charrnn.storage.counts import table_arrays
 from charrnn.storage.labels import ngram_arrays
 from charrnn.storage.lock import is_running
 from charrnn.storage.log import LOG, read_log
@@ -28,6 +30,12 @@ from charrnn.storage.log import LOG, read_log
 PLACE = Path(__file__).parents[2]
 TEXT = "".join(f"{i} bottles of beer on the wall, {i * i} bottles of beer\n" for i in range(200))
 LABELLED = "".join(f"{'odd' if i % 2 else 'even'}\t{i * i} bottles of beer\n" for i in range(400))
+ANSWERS = "".join(f"{i % 7}\t{'ab' * (i % 7)}{i % 3}\n" for i in range(400))
+TAGGED = "".join(
+    f"{word}\t{'B-N' if word.isdigit() else 'O'}\n" + "\n" * (word == "beer")
+    for word in TEXT.replace(",", "").split()
+)
+TEXTS = {"label": LABELLED, "tags": TAGGED, "prompted": ANSWERS, "": TEXT}
 COMMON = "--num-layers 1 --batch-size 32 --seq-len 16 --save-every 0.0005 --max-epochs 0"
 VALIDATED = "--validations 30"
 SETTINGS = [
@@ -38,10 +46,15 @@ SETTINGS = [
     "--cell lstm --hidden-size 32 --threads 2 --val-fraction 0 --max-grad-norm 0",
     f"{VALIDATED} --predict spaces --hidden-size 16 --members 1 --threads 2",
     f"{VALIDATED} --predict label --hidden-size 32 --members 2 --threads 2 --counts",
+    f"{VALIDATED} --predict tags --hidden-size 16 --members 1 --threads 2",
+    f"{VALIDATED} --prompted --hidden-size 32 --threads 2",
+    f"{VALIDATED} --counts --hidden-size 32 --threads 2",
 ]
 KILLS_PER_RUN = 8
 PATIENCE = 1.2
 """Seconds after its start by which a run is killed, or at the next save."""
+ENDS = 0.15
+"""Of the kills, the share of those at the end."""
 GRACE = 5.0
 """Seconds that workers have to end when their run was killed."""
 
@@ -62,9 +75,9 @@ def start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
 
 def first(folder: Path, run: str, steps: int, settings: str) -> list[str]:
     """Return the words that begin a run."""
-    (folder / "corpus.txt").write_text(TEXT)
-    (folder / "labels.tsv").write_text(LABELLED)
-    corpus = "labels.tsv" if "--predict label" in settings else "corpus.txt"
+    kind = next(kind for kind in TEXTS if kind in settings)
+    corpus = f"{kind or 'corpus'}.txt"
+    (folder / corpus).write_text(TEXTS[kind])
     return [corpus, "--out", run, "--steps", str(steps), *COMMON.split(), *settings.split()]
 
 
@@ -96,19 +109,32 @@ def temporaries(run: Path) -> list[Path]:
     return []
 
 
+def is_ending(run: Path, before: int | None) -> bool:
+    """Whether the last step was made since the log was another file, which a resume replaces."""
+    return number_of(run / LOG) != before and any(
+        event.get("done", 0) >= 1 for event in read_log(run)
+    )
+
+
+def number_of(path: Path) -> int | None:
+    """Return what tells a file from another one of its name."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_ino
+    return None
+
+
 def kill(
-    process: subprocess.Popen[bytes],
-    run: Path,
-    rng: random.Random,
-    *,
-    in_save: bool,
-    patience: float,
+    process: subprocess.Popen[bytes], run: Path, rng: random.Random, *, when: str, patience: float
 ) -> bool:
-    """Kill a training at some moment, or at some save; return whether it was still going."""
-    deadline = time.monotonic() + rng.uniform(0, patience)
+    """Kill a training at some moment, save or end; return whether it was still going."""
+    before, deadline = number_of(run / LOG), time.monotonic() + rng.uniform(0, patience)
+    if when == "end":  # what is mixed with the network is made and saved there
+        while process.poll() is None and not is_ending(run, before):
+            time.sleep(0.002)
+        deadline = time.monotonic() + rng.choice([0, 0, 0.003, 0.01, 0.03, 0.1])
     while time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.002)
-    if in_save:
+    if when == "save":
         while process.poll() is None and not temporaries(run):
             pass
         time.sleep(rng.choice([0, 0, 0.0003, 0.001]))
@@ -142,7 +168,11 @@ def content(path: Path) -> tuple[dict[str, bytes], object]:
     arrays = {**checkpoint.weights, **checkpoint.training}
     if checkpoint.ngrams is not None:
         arrays |= ngram_arrays(checkpoint.ngrams)
+    if checkpoint.kept is not None:
+        arrays["kept"] = checkpoint.kept
+    arrays |= table_arrays(checkpoint.table)
     arrays["mixture"] = np.array(checkpoint.mixture)
+    arrays["counting"] = np.frombuffer(repr(checkpoint.counting).encode(), np.uint8)
     return (
         {name: array.tobytes() for name, array in arrays.items()},
         replace(checkpoint.history, seconds=0.0, overhead=0.0, stopped=0.0),
@@ -176,18 +206,20 @@ def killed_run(
     *,
     kills: int = KILLS_PER_RUN,
     patience: float = PATIENCE,
+    ends: float = ENDS,
 ) -> Counter[str]:
     """Begin a run, kill it this often, let it end; return the kills by where they hit."""
     counts: Counter[str] = Counter()
     words = first(folder, run, steps, settings)
     while counts.total() < kills:
         process = start(folder, *words)
-        in_save = rng.random() < 0.8
-        if not kill(process, folder / run, rng, in_save=in_save, patience=patience):
+        (when,) = rng.choices(["save", "moment", "end"], [0.8 - ends, 0.2, ends])
+        if not kill(process, folder / run, rng, when=when, patience=patience):
             to_the_end(process, folder)
             return counts
         path = folder / run
-        counts["in a save" if temporaries(path) else "elsewhere"] += 1
+        elsewhere = "at the end" if when == "end" else "elsewhere"
+        counts["in a save" if temporaries(path) else elsewhere] += 1
         check_files(path)
         if (path / runs.LAST).exists():
             words = ["--resume", run]
@@ -220,12 +252,14 @@ def main() -> None:
             counts += hits
             number += 1
             print(
-                f"run {number}: {hits.total()} kills, {hits['in a save']} in a save, equal",
+                f"run {number}: {hits.total()} kills, {hits['in a save']} in a save, "
+                f"{hits['at the end']} at the end, equal",
                 flush=True,
             )
     print(
-        f"{counts.total()} kills in {number} runs, {counts['in a save']} of them during a save: "
-        f"every file loads, every run ends equal ({time.monotonic() - began:.0f} s)"
+        f"{counts.total()} kills in {number} runs, {counts['in a save']} of them during a save and "
+        f"{counts['at the end']} at the end: every file loads, every run ends equal "
+        f"({time.monotonic() - began:.0f} s)"
     )
 
 

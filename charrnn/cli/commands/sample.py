@@ -320,7 +320,8 @@ def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
     prompt = normalized(prompt[:-1], checkpoint.vocabulary.normalize)
     if prompts and prompt not in prompts:
         near = get_close_matches(prompt, prompts, 1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {listing(prompts)}"
+        hint = f"it has {listing([shortened(each) for each in prompts])}"
+        hint = f"did you mean {shortened(near[0])}?" if near else hint
         say(f"notice: no prompt of the text is {shortened(prompt)!r}: {hint}")
 
 

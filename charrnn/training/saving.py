@@ -1,0 +1,225 @@
+"""What a run keeps of itself: its last state, its best one, and its log.
+
+A disk that is full for an hour costs a run nothing: what cannot be written on the way is written
+later. The best state is written before the last one, whose history tells of it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from charrnn.errors import CheckpointError
+from charrnn.storage.checkpoint import Checkpoint, save
+from charrnn.storage.folder import BEST, LAST
+from charrnn.storage.log import LOG
+from charrnn.storage.store import RunStore, copied
+from charrnn.system.files import WriteError
+from charrnn.trainer import Trainer
+from charrnn.training.counting import Counting
+from charrnn.training.events import Event, Notice, Saved
+from charrnn.training.mixing import with_mixture
+from charrnn.training.setup import Setup
+from charrnn.training.timetable import Timetable
+
+RUN, BEST_STATE = "the run", "the best state"
+
+
+class Saving:
+    """Puts what a trainer made into the store of a run.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of the run; its history is saved with every state.
+    trainer : Trainer
+        Trains its model.
+    store : RunStore
+        Keeps both states and the log.
+    timetable : Timetable
+        Says where in the run an event of the log was.
+    """
+
+    def __init__(
+        self, setup: Setup, trainer: Trainer, store: RunStore, timetable: Timetable
+    ) -> None:
+        self._setup, self._trainer, self._store = setup, trainer, store
+        self._timetable = timetable
+        self._waiting: Checkpoint | None = None  # the best state, while it cannot be written
+        self._lines: list[dict[str, Any]] = []  # of the log, in the same way
+        self._failures: dict[str, int] = {}
+        self._news: list[Event] = []
+        self._saved = 0
+
+    def begin(self) -> Iterator[Event]:
+        """Make the store ready for a run that is at the step of its history, and save that.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be saved: nothing is trained that cannot be kept.
+        """
+        self._store.begin(self._setup.corpus, self._setup.history.step)
+        yield self._save()
+
+    def log(self, event: Event, **more: float) -> Event:
+        """Add an event to the log, with its place and more values, and return it."""
+        self._lines.append({**event.to_json(), **self._timetable.place(), **more})
+        self._attempt("the log", self._write_lines)
+        return event
+
+    def save_last(self) -> Iterator[Event]:
+        """Save all that a resume needs; and a best state, where none was judged yet."""
+        saved: list[Event] = []
+        if self._attempt(RUN, lambda: saved.append(self._save())):
+            self._failures.pop(BEST_STATE, None)
+        yield from saved
+
+    def save_best(self) -> None:
+        """Save the present weights as the best state."""
+        self._trainer.publish()
+        self._keep_best(self._setup.checkpoint(None))
+
+    def news(self) -> Iterator[Event]:
+        """Yield what is to be told of saves that failed since the last time."""
+        news, self._news = self._news, []
+        yield from news
+
+    def finish(self) -> Iterator[Event]:
+        """Save the end of the run.
+
+        Raises
+        ------
+        WriteError
+            If it cannot be saved where it belongs. It says where the work is.
+        """
+        try:
+            saved = self._save()
+            self._write_lines()
+        except WriteError as error:
+            raise WriteError(error.path, error.cause, self._whereabouts(error)) from error
+        yield saved
+
+    def best(self) -> Checkpoint:
+        """Return the best state so far, with the text; before there is one, the present one."""
+        if self._waiting is not None or self._store.has_best:
+            return replace(self._waiting or self._store.load_best(), corpus=self._setup.corpus)
+        self._trainer.publish()
+        return self._setup.checkpoint(None)
+
+    def go_back(self) -> int:
+        """Give model and trainer what was saved last; return the step at which that was."""
+        last = self._store.load_last()
+        self._setup.model.parameters.fill(last.weights)
+        self._trainer.restore(last.training)
+        return last.history.step
+
+    def mix(self, counting: Counting | None) -> Iterator[Event]:
+        """Mix the best state with what was counted, or with a linear model of labels."""
+        history = self._setup.history
+        if self._waiting is None and not self._store.has_best:
+            if not history.step:
+                return
+            self.save_best()  # stopped before it was validated
+        if not history.finished:  # what follows takes seconds: a second signal loses nothing
+            list(self.save_last())
+        best, workers = self._waiting or self._store.load_best(), self._trainer.workers
+        if counting is not None:
+            found = counting.mixed(best, workers)
+        else:
+            of_labels = with_mixture(self._setup, best, workers)
+            if of_labels is None:
+                return
+            found = of_labels
+        mixed, message = found
+        self._keep_best(mixed)
+        if message:
+            yield self.log(Notice(message))
+
+    def close(self) -> None:
+        """Let others have the run."""
+        self._store.close()
+
+    def _save(self) -> Saved:
+        step = self._setup.history.step
+        self._trainer.publish()
+        if self._waiting is not None:
+            self._store.save_best(self._waiting)
+            self._waiting = None
+        place = self._store.save_last(self._setup.checkpoint(self._trainer))
+        self._saved = step
+        if step and not self._store.has_best:
+            self._store.save_best(self._setup.checkpoint(None))
+        return Saved(step, place)
+
+    def _keep_best(self, best: Checkpoint) -> None:
+        """Write a best state, or keep a copy until that can be done."""
+        if self._attempt(BEST_STATE, lambda: self._store.save_best(best)):
+            self._waiting = None
+        else:
+            self._waiting = copied(best, self._waiting)
+
+    def _write_lines(self) -> None:
+        while self._lines:
+            self._store.log(self._lines[0])
+            del self._lines[0]
+
+    def _attempt(self, what: str, write: Callable[[], None]) -> bool:
+        """Write something, and return whether that could be done; say so where it could not.
+
+        Of failures in a row the first is told, the second, the fourth, the eighth and so on.
+        """
+        try:
+            write()
+        except WriteError as error:
+            if error.gone:
+                raise
+            times = self._failures[what] = self._failures.get(what, 0) + 1
+            if times & (times - 1) == 0:
+                until = f"; what is saved is of step {self._saved:,}" if what == RUN else ""
+                self._tell(
+                    f"{what} could not be saved ({error.path}: {error.reason}): make room, or "
+                    f"close what has the file open; the run goes on and tries again{until}"
+                )
+            return False
+        if self._failures.pop(what, 0):
+            self._tell(f"{what} is saved again")
+        return True
+
+    def _tell(self, message: str) -> None:
+        notice = Notice(f"step {self._setup.history.step:,}: {message}")
+        self._news.append(notice)
+        self._lines.append({**notice.to_json(), **self._timetable.place()})
+
+    def _whereabouts(self, error: WriteError) -> str:
+        """Say where the work of a run is that cannot be saved in its folder, and what to do."""
+        folder, end = error.path.parent, self._setup.history.step
+        resume = f"charrnn train --resume {folder}"
+        if error.path.name == LOG:
+            return f"the run is saved whole, but for the last {len(self._lines)} events of the log"
+        place = self._rescued()
+        if place is None:
+            return f"what is saved is of step {self._saved:,}: make room and go on with {resume}"
+        return (
+            f"the end of the run, step {end:,}, is saved in {place} instead: move the files there "
+            f"to {folder} as soon as it can be written, and {resume} goes on from it"
+        )
+
+    def _rescued(self) -> Path | None:
+        """Save what is new in a folder for temporary files; return that, if it could be done."""
+        states = {LAST: self._setup.checkpoint(self._trainer)}
+        if self._waiting is not None or not self._store.has_best:
+            states[BEST] = self.best()
+        with suppress(OSError, CheckpointError):
+            place = Path(tempfile.mkdtemp(prefix="charrnn-"))
+            try:
+                for name, state in states.items():
+                    save(place / name, state)
+            except CheckpointError:
+                shutil.rmtree(place, ignore_errors=True)
+                raise
+            return place
+        return None
