@@ -12,6 +12,7 @@ VALUES = {
         "--newlines": "--newlines keep",
         "--normalize": "--normalize nfc",
         "--unit": "--unit byte",
+        "--column": "--column b",
         "--cell": "--cell gru",
         "--nonlinearity": "--nonlinearity tanh",
         "--context": "--context 4",
@@ -64,6 +65,7 @@ VALUES = {
     "sample": {
         "RUN|FILE": "run",
         "--seed": "--seed me",
+        "--seed-file": "--seed-file text",
         "--prompt": "--prompt me",
         "--unknown": "--unknown skip",
         "--model": "--model run",
@@ -101,6 +103,7 @@ VALUES = {
     },
     "eval": {
         "FILE": "text",
+        "--context": "--context me",
         "--perplexity": "--perplexity",
         "--bits-per-char": "--bits-per-char",
         "--nats": "--nats",
@@ -120,6 +123,7 @@ VALUES = {
         "--errors": "--errors replace",
         "--newlines": "--newlines lf",
         "--normalize": "--normalize nfc",
+        "--column": "--column b",
         "--device": "--device cuda",
         "--threads": "--threads 1",
         "--quiet": "--quiet",
@@ -141,6 +145,7 @@ VALUES = {
         "--encoding": "--encoding utf-8",
         "--errors": "--errors replace",
         "--newlines": "--newlines lf",
+        "--column": "--column b",
         "--threads": "--threads 1",
         "--quiet": "--quiet",
     },
@@ -207,7 +212,7 @@ NEEDS = {
         "--split-key": "--lines / --items --predict --prompted --columns --no-ngrams --directions",
     },
     "sample": {
-        "--unknown": "--seed me / --prompt",
+        "--unknown": "--seed me / --prompt --seed-file",
         "--device": "--num-samples 3",
         "--threads": "--num-samples 3",
     },
@@ -220,7 +225,16 @@ NEEDS = {
         "--dynamic-window": "--dynamic / --adapt",
         "--dynamic-rate": "--dynamic / --adapt",
         **dict.fromkeys(
-            ("--columns", "--encoding", "--errors", "--newlines", "--normalize"), "text"
+            (
+                "--context",
+                "--columns",
+                "--encoding",
+                "--errors",
+                "--newlines",
+                "--normalize",
+                "--column",
+            ),
+            "text",
         ),
     },
     "score": {"--by": "--top 3", "--flush": "-"},
@@ -252,6 +266,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "--no-ngrams, --split-key, --resume",
         "--normalize": "--unit, --resume, --init-from",
         "--unit": "--directions, --predict, --columns, --no-ngrams, --resume, --init-from",
+        "--column": "--directions, --predict, --columns, --no-ngrams, --resume",
         "--cell": "--nonlinearity, --context, --resume",
         "--nonlinearity": "--context, --resume",
         "--context": "--weight-dropout, --device, --resume",
@@ -296,6 +311,7 @@ REFUSED: dict[str, dict[str, str]] = {
     },
     "sample": {
         "RUN|FILE": "--model",
+        "--seed": "--seed-file",
         "--raw": "--json",
         "--copied": "--quiet",
         "--novel": "--stop",
@@ -306,11 +322,12 @@ REFUSED: dict[str, dict[str, str]] = {
         "--conll": "--keep",
     },
     "eval": {
+        "--context": "--columns",
         "--perplexity": "--bits-per-char, --nats, --json, --baselines, --columns",
         "--bits-per-char": "--nats, --json, --baselines, --columns",
         "--nats": "--json, --baselines, --columns",
         "--columns": "--unknown, --exact, --cold-windows, --counts, --adapt, --dynamic, "
-        "--dynamic-window, --dynamic-rate",
+        "--dynamic-window, --dynamic-rate, --column",
         "--exact": "--cold-windows, --adapt, --dynamic, --dynamic-window, "
         "--dynamic-rate, --threads",
         "--cold-windows": "--adapt, --dynamic, --dynamic-window, --dynamic-rate",
@@ -323,14 +340,14 @@ REFUSED: dict[str, dict[str, str]] = {
     },
     "score": {
         "FILE": "--text, --flush",
-        "--text": "--per-file, --flush, --encoding, --errors, --newlines",
+        "--text": "--per-file, --flush, --encoding, --errors, --newlines, --column",
         "--per-char": "--per-word, --per-file, --by, --rank",
         "--per-word": "--per-file, --by, --rank",
         "--per-file": "--by, --flush",
         "--top": "--rank, --flush",
         "--by": "--rank, --flush",
         "--rank": "--flush",
-        "--flush": "--threads",
+        "--flush": "--column, --threads",
     },
     "gradients": {
         "RUN|FILE": "--hidden-size",

@@ -152,8 +152,9 @@ def test_counts_that_adapt_are_an_opponent_of_short_texts(folder, monkeypatch):
     row = next(row for row in found.baselines if row.kind == "adapting")
     text = (folder / "corpus.txt").read_text()
     train = to_codes(text[: len(text) - checkpoint.held_out])
-    ids = checkpoint.vocabulary.encode_text(NEW)
-    assert row.total_nats == adapting_nats(train, ids, checkpoint.vocabulary).sum()
+    vocabulary = checkpoint.vocabulary
+    ids = np.concatenate([vocabulary.before_all(), vocabulary.encode_text(NEW)])
+    assert row.total_nats == adapting_nats(train, ids, checkpoint.vocabulary)[1:].sum()
     assert not any("left out" in notice for notice in found.notices)
     monkeypatch.setattr(evaluate, "MAX_ADAPTING", len(NEW) - 1)
     found = evaluate_checkpoint(checkpoint, [folder / "new.txt"], baselines=True)

@@ -16,6 +16,7 @@ import pytest
 from fuzz import checkpoints as fuzz
 from scores import score_ids
 
+import charrnn
 from charrnn.config import Architecture, SampleConfig, TrainConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.evaluation.evaluate import evaluate_checkpoint
@@ -178,6 +179,13 @@ def test_the_fourth_format_goes_on_loading():
     found = Labeller(checkpoint).label(["bada", "todi"])
     assert found[0].labels == {"open": pytest.approx(0.99989, abs=1e-5)}
     assert found[1].labels == {"closed": pytest.approx(0.99997, abs=1e-5)}
+
+
+def test_the_sixth_format_goes_on_loading():
+    model = charrnn.load(DATA / "format-6.npz")
+    assert model.checkpoint.text.column is None
+    assert model.score("jugs").total_nats == pytest.approx(13.24701, abs=1e-4)
+    assert model.score("jugs", counts=True).total_nats == pytest.approx(10.17344, abs=1e-4)
 
 
 def test_every_number_of_a_history_comes_back(last, tmp_path):
@@ -396,9 +404,9 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 7": (
-        lambda meta: {**meta, "format": 7},
-        "its format is 7 and this charrnn reads 1 to 6: use a newer charrnn",
+    "format 8": (
+        lambda meta: {**meta, "format": 8},
+        "its format is 8 and this charrnn reads 1 to 7: use a newer charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),

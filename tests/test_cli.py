@@ -471,7 +471,7 @@ def test_info(here):
     text = run("info").stdout
     assert "corpus.txt" in text
     assert "16" in text
-    assert re.search(r"^format +6 \(charrnn [\d.]+ reads 1 to 6\)$", text, re.M)
+    assert re.search(r"^format +7 \(charrnn [\d.]+ reads 1 to 7\)$", text, re.M)
     old = Path(__file__).parent / "data" / "format-1.npz"
     assert re.search(r"^format +1 ", run("info", str(old)).stdout, re.M)
     assert json.loads(run("info", str(old), "--json").stdout)["format"] == 1

@@ -378,7 +378,9 @@ def test_a_run_that_held_nothing_out(folder):
 def test_a_text_of_which_the_model_knows_nothing(folder):
     checkpoint = load(folder / "char" / "best.npz")
     for config in (EvalConfig(), EvalConfig(exact=True), EvalConfig(cold_windows=3)):
-        with pytest.raises(CorpusError, match="the model knows none of the characters"):
+        with pytest.raises(
+            CorpusError, match=r"the model knows none of the characters: '§' \(U\+00A7\), '!'"
+        ):
             evaluate_checkpoint(checkpoint, corpus=Corpus.from_text("§!§"), config=config)
 
 

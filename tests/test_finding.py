@@ -135,10 +135,9 @@ def test_standard_input_in_dribs():
 
 def test_what_is_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("sock")
-        for path, kind in (("/dev/null", "a device"), ("pipe", "a pipe"), ("sock", "a socket")):
+        for path, kind in (("/dev/null", "a device"), ("sock", "a socket")):
             with pytest.raises(CorpusError, match=f"{path} is {kind}, not a text file: {SEPARATE}"):
                 read_corpus([path])
     Path("here").symlink_to("nowhere")

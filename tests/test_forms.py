@@ -114,18 +114,27 @@ def test_what_the_user_asked_for_is_not_changed(reader):
     assert corpus.text() == form("NFC")
 
 
-def test_no_form_helps(reader):
-    read = reader("é ж\n")
-    corpus, config = fitting_corpus(read, TextConfig(), (), knows(form("NFD")))
-    assert config == TextConfig()
-    assert corpus.text() == "é ж\n"
-    assert corpus.notices == ()
-
-
 @pytest.mark.parametrize(
-    "text",
-    ["😀", "❤\ufe0f", "👍\U0001f3fd", "é 😀\r\n", "e\u0301 😀", "é\u0489", "…", "\ufb01", "ж"],
+    ("known", "text", "read_as"),
+    [
+        ("NFD", "é ж\n", "e\u0301 ж\n"),
+        ("NFC", "e\u0301 😀\n", "é 😀\n"),
+        ("NFD", "é\u0489\r\n", "e\u0301\u0489\n"),
+        ("NFC", "é 😀\r\n", "é 😀\n"),
+    ],
 )
+def test_a_form_that_helps_in_part_is_taken(reader, known, text, read_as):
+    read, vocabulary = reader(text), knows(form(known))
+    corpus, config = fitting_corpus(read, TextConfig(newlines="keep"), (), vocabulary)
+    assert corpus.text() == read_as
+    assert len(vocabulary.unknown(corpus.codes)) == 1
+    assert corpus.notices[-1].endswith("the form that the model knows")
+    assert config in read.configs
+    form_of_text, option = fitting_text(text, vocabulary, "keep")
+    assert (form_of_text, option != "") == (read_as, True)
+
+
+@pytest.mark.parametrize("text", ["😀", "❤\ufe0f", "👍\U0001f3fd", "…", "\ufb01", "ж"])
 @pytest.mark.parametrize("name", ["NFC", "NFD"])
 def test_nothing_is_read_again_for_what_no_form_makes_known(reader, name, text):
     read = reader(text)

@@ -180,7 +180,7 @@ def test_what_has_no_such_gradient_is_refused(tmp_path):
         places_of(trained(NAMES, items="line").checkpoint)
     (tmp_path / "one.txt").write_text("a")
     model = trained()
-    with pytest.raises(CorpusError, match="two characters"):
+    with pytest.raises(CorpusError, match="two known symbols"):
         places_of(model.checkpoint, [tmp_path / "one.txt"])
     model.checkpoint.held_out = 0
     with pytest.raises(CorpusError, match="--text FILE"):

@@ -288,7 +288,9 @@ def test_what_was_held_out_is_known_again(here):
     assert "this text was held out of training: val.txt" in run("eval", "val.txt").stderr
     assert "the model was trained on this text: poems.txt" in run("eval", "poems.txt").stderr
     of_file = run("eval", "val.txt", "--nats")
-    assert of_file.stdout == run("eval", "--nats").stdout
+    # But for the first character, which follows on a line end in a file.
+    own = float(run("eval", "--nats").stdout)
+    assert float(of_file.stdout) == pytest.approx(own, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from option_values import ENOUGH, LABELLED, NEEDS, REFUSED, VALUES
 from test_cli import run
 
+import charrnn.training.run  # noqa: F401  # before what it imports is replaced
 from charrnn.api.model import Model
 from charrnn.cli.app import COMMANDS, load_command
 from charrnn.storage.checkpoint import Checkpoint, load
@@ -84,6 +85,7 @@ def asked(monkeypatch, of_text, of_items, of_labels, tmp_path):
     for name, stub in {
         "charrnn.api.loading.load": lambda *_: Model(checkpoint(), FOUND),
         "charrnn.cli.commands.sample._check_prompt": lambda *_: None,
+        "charrnn.cli.commands.sample._seed_of": lambda *_: "me",
         "charrnn.evaluation.labels.labeller.Labeller": labeller,
         "charrnn.sampling.items.full_prompt": lambda _, prompt: prompt or "",
         "charrnn.storage.folder.load_model": lambda *_: of_text,

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -108,10 +109,13 @@ def test_the_held_out_files_cost_what_the_held_out_part_does(checkpoint):
     own = evaluate_checkpoint(checkpoint)
     assert own.protocol.startswith(f"the {HELD} characters of v.txt, w.txt, held out of training")
     named = evaluate_checkpoint(checkpoint, ["v.txt", "w.txt"])
-    assert named.total_nats == own.total_nats
+    # A file follows on what samples begin with, and a held-out part on nothing: uniform.
+    first = log(len(checkpoint.vocabulary))
+    assert named.total_nats == pytest.approx(own.total_nats, abs=first + 0.5)
+    assert named.characters == own.characters
     assert named.overlap == own.overlap < 0.5
     piped = io.BytesIO((TEXTS["v.txt"] + TEXTS["w.txt"]).encode())
-    assert evaluate_checkpoint(checkpoint, ["-"], stdin=piped).total_nats == own.total_nats
+    assert evaluate_checkpoint(checkpoint, ["-"], stdin=piped).total_nats == named.total_nats
 
 
 def test_the_command_does_not_take_a_held_out_file_for_training_text(checkpoint):

@@ -443,11 +443,11 @@ def test_jamo_are_composed_as_they_come():
     vocabulary = Vocabulary.from_codes(to_codes(jamo), normalize="nfd")
     model = cycle(jamo, vocabulary)
     # After the last jamo the first comes again.
-    config = SampleConfig(length=12, random_seed=0)
+    config = SampleConfig(length=4, random_seed=0)
     pieces = [piece for _, piece in generate(model, vocabulary, config, seed=text)]
     assert "".join(pieces) == "한글한글"
     assert all(unicodedata.is_normalized("NFC", piece) for piece in pieces)
-    assert texts(model, vocabulary, length=5, seed=text) == ["한그"]
+    assert texts(model, vocabulary, length=3, seed=text) == ["한글한"]
     for form in ("NFC", "NFD"):  # some terminals give jamo
         stop = unicodedata.normalize(form, "글한")
         drawn = texts(model, vocabulary, length=200, num_samples=2, seed=text, stop=stop)
@@ -461,10 +461,10 @@ def test_bytes_become_characters_when_they_are_whole():
     ids = vocabulary.encode(np.frombuffer(data, np.uint8))
     model = cycle(ids, vocabulary)
     seed = "é한😀"
-    config = SampleConfig(length=18, random_seed=0)
+    config = SampleConfig(length=6, random_seed=0)
     pieces = [piece for _, piece in generate(model, vocabulary, config, seed=seed)]
     assert pieces == list("é한😀é한😀")
-    assert texts(model, vocabulary, length=4, seed=seed) == ["é\ufffd"]
-    many = texts(model, vocabulary, length=900, num_samples=2, seed=seed)
+    assert texts(model, vocabulary, length=2, seed=seed) == ["é한"]
+    many = texts(model, vocabulary, length=300, num_samples=2, seed=seed)
     assert many == ["é한😀" * 100] * 2
     assert texts(model, vocabulary, length=900, seed="é", stop="한") == ["한"]

@@ -94,6 +94,7 @@ def test_json_has_all_of_a_row():
         "perplexity",
         "characters",
         "unknown",
+        "per",
     }
     assert last["file"] == "lines.txt"
     assert (last["characters"], last["unknown"]) == (7, 1)

@@ -26,6 +26,7 @@ def evaluation(
     paths: str | Path | Sequence[str | Path],
     text: str | bytes | None,
     *,
+    context: str,
     baselines: bool,
     columns: str | None,
     threads: int | None,
@@ -64,6 +65,15 @@ def evaluation(
     if not adapts:
         cores = threads or available_cores()
         network, threads = predictor(device, network, PIECES_PER_SHARD, cores)
+    predict = checkpoint.settings.predict
+    if predict and context:
+        raise ConfigError(
+            f"--context is what a text follows on, and this model predicts {predict}: leave it out"
+        )
+    if predict in ("label", "tags") and reading.get("column"):
+        raise ConfigError(
+            f"--column is the text alone, and this model predicts {predict}: --columns names both"
+        )
     if checkpoint.labels:
         return evaluation_of_labels(
             checkpoint,
@@ -84,6 +94,7 @@ def evaluation(
         corpus=corpus,
         text=reading if corpus is None else None,
         config=config,
+        context=context,
         baselines=baselines,
         threads=threads or available_cores(),
         cache_dir=cache_dir,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.api.scores import Scores, scores_of
 from charrnn.api.tables import table
+from charrnn.config.words import count
 from charrnn.errors import ConfigError
 from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.parts import text_of
@@ -45,6 +46,8 @@ class LineScores(Sequence[Scores]):
         How many symbols of each were scored.
     unknown : (n,) int array
         How many of them the model does not know.
+    per : str
+        What a symbol is, as the model reads them: "character", "byte", "jamo" or "code point".
 
     Examples
     --------
@@ -62,7 +65,9 @@ class LineScores(Sequence[Scores]):
         characters: NDArray[np.int64],
         unknown: NDArray[np.int64],
         scores: Callable[[int], Scores],
+        per: str = "character",
     ) -> None:
+        self.per = per
         self.texts = tuple(texts)
         self.total_nats, self.characters, self.unknown = total_nats, characters, unknown
         self._scores = scores
@@ -103,6 +108,7 @@ class LineScores(Sequence[Scores]):
                 self.characters[place],
                 self.unknown[place],
                 lambda number: self._scores(places[number]),
+                self.per,
             )
         return self._scores(range(len(self))[place])
 
@@ -127,8 +133,8 @@ class LineScores(Sequence[Scores]):
         characters = int(self.characters.sum())
         mean = mean_of(float(self.total_nats.sum()) / log(2), characters)
         return (
-            f"LineScores({len(self):,} texts, {characters:,} characters, "
-            f"{mean:.3f} bits a character)"
+            f"LineScores({len(self):,} texts, {count(characters, self.per)}, "
+            f"{mean:.3f} bits a {self.per})"
         )
 
     def _repr_html_(self) -> str:
@@ -141,7 +147,8 @@ class LineScores(Sequence[Scores]):
         ]
         left = len(self) - MOST_ROWS
         more = f"<div>... and {left:,} more texts</div>" if left > 0 else ""
-        heads = "".join(f"<th>{head}</th>" for head in ("bits", "bits/char", "unknown", "text"))
+        per = self.per.replace("character", "char")
+        heads = "".join(f"<th>{head}</th>" for head in ("bits", f"bits/{per}", "unknown", "text"))
         return (
             f'<div class="charrnn-line-scores"><table><thead><tr>{heads}</tr></thead>'
             f"<tbody>{''.join(rows)}</tbody></table>{more}<div>{shown(repr(self))}</div></div>"
@@ -214,7 +221,7 @@ def score_texts(
         )
 
     total = sums_of(nats, text, len(texts)) + np.array(reserved, np.float64)
-    return LineScores(texts, total, characters, new, scores)
+    return LineScores(texts, total, characters, new, scores, vocabulary.noun)
 
 
 def _items(checkpoint: Checkpoint, codes: Codes, *, begun: bool) -> list[Codes]:

@@ -119,10 +119,10 @@ class Model(ScoringModel):
         device : str, optional
             As for `evaluate`: what draws many samples.
         **settings
-            The other fields of `SampleConfig`: ``length`` in characters (500), of an item at the
-            most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``, a text that ends
-            it, or several, the first of which does; ``allow``, the characters that may be drawn,
-            in one text; ``random_seed``, with which the text is the same every time.
+            The other fields of `SampleConfig`: ``length`` in characters as people see them (500),
+            of an item at the most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``,
+            a text that ends it, or several, the first of which does; ``allow``, the characters that
+            may be drawn, in one text; ``random_seed``, with which the text is the same every time.
 
         Returns
         -------
@@ -242,6 +242,7 @@ class Model(ScoringModel):
         paths: str | Path | Sequence[str | Path] = (),
         *,
         text: str | bytes | None = None,
+        context: str = "",
         baselines: bool = False,
         columns: str | None = None,
         threads: int | None = None,
@@ -260,6 +261,10 @@ class Model(ScoringModel):
             text that the model was trained on, which is looked for where it was.
         text : str or bytes, optional
             The text itself; bytes for a model of bytes alone.
+        context : str
+            What precedes the text, which the model reads and which costs nothing; without it, what
+            `sample` begins with. The held-out part follows on nothing: its first character is
+            charged as uniform.
         baselines : bool
             Whether to compare with n-grams and compressors that know the same training text.
         columns : str, optional
@@ -272,13 +277,14 @@ class Model(ScoringModel):
             be used: its figures differ in the last digits.
         **settings
             The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
-            ``adapt``, ...; and of `TextConfig`, how to read files where not as the model's own:
-            ``encoding``, ``errors``, ...
+            ``adapt``, ...; and of `TextConfig`, how to read files where not as
+            the model's own: ``encoding``, ``errors``, ``column``, ...
 
         Returns
         -------
         Evaluation or LabelEvaluation
-            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts.
+            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts; a
+            character is what the model reads, as ``per`` says, a byte or a jamo perhaps.
 
         Raises
         ------
@@ -304,6 +310,7 @@ class Model(ScoringModel):
             self.network,
             paths,
             text,
+            context=context,
             baselines=baselines,
             columns=columns,
             threads=threads,

@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 from charrnn.api.model import Model
 from charrnn.api.report_facts import (
     facts_of,
-    long_shape_of,
     per_of,
-    shape_of,
     split_words_of,
     title_of,
 )
 from charrnn.api.report_log import moments_of, samples_of
 from charrnn.api.report_results import of_labels, of_text
 from charrnn.api.report_text import passage_of, units_of
+from charrnn.config.words import long_shape, shape
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError, CorpusError, RunError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
@@ -204,7 +203,7 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
     )
     return RunContent(
         name=name,
-        shape=long_shape_of(checkpoint),
+        shape=long_shape(checkpoint.architecture),
         title=title_of(checkpoint),
         facts=facts_of(checkpoint, evaluation, _end(checkpoint, place)),
         settings=[(k, str(v)) for group in settings for k, v in group.to_json().items()],
@@ -298,7 +297,7 @@ def _results(
     evaluation: Evaluation | LabelEvaluation | str, model: Model
 ) -> tuple[Results | str, tuple[str, float] | None, str]:
     """Return the tables, the line of the n-gram, and why there is none."""
-    own = f"this model ({shape_of(model.checkpoint)})"
+    own = f"this model ({shape(model.checkpoint.architecture)})"
     if isinstance(evaluation, str):
         return evaluation, None, f"No n-gram to compare with. {evaluation}"
     if isinstance(evaluation, LabelEvaluation):

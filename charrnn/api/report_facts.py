@@ -1,6 +1,7 @@
 """What a run is, in the words of a report."""
 
 from charrnn.api.report_results import bits
+from charrnn.config.words import count, long_shape, plural
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
 from charrnn.storage.checkpoint import Checkpoint
@@ -8,41 +9,24 @@ from charrnn.storage.history import History
 from charrnn.views.numbers import percent
 
 
-def shape_of(checkpoint: Checkpoint) -> str:
-    """Return the shape of a network in short: ``gru 1x256``."""
-    config = checkpoint.architecture
-    members = f"{config.members} x " if config.members > 1 else ""
-    both = " in both directions" if config.directions > 1 else ""
-    return f"{config.cell} {members}{config.num_layers}x{config.hidden_size}{both}"
-
-
-def long_shape_of(checkpoint: Checkpoint) -> str:
-    """Return the shape of a network in words."""
-    config = checkpoint.architecture
-    name = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}.get(config.cell, config.cell)
-    members = f"{config.members} members, each " if config.members > 1 else ""
-    layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size}"
-    both = " in both directions" if config.directions > 1 else ""
-    return f"{name}, {members}{layers} units{both}"
-
-
 def title_of(checkpoint: Checkpoint) -> str:
     """Return what a model is, in sentences."""
     trained = checkpoint.history.step
     steps = f"trained for {trained:,} step{'s' * (trained != 1)}" if trained else "untrained"
     predict = checkpoint.settings.predict
-    predicts = {"": "the next character", "label": "a label", "tags": "tags"}.get(predict)
+    following = f"the next {checkpoint.vocabulary.noun}"
+    predicts = {"": following, "label": "a label", "tags": "tags"}.get(predict)
     predicts = predicts or f"{predict} that a text lacks"
     return (
-        f"{long_shape_of(checkpoint)}; {checkpoint.num_parameters:,} parameters, {steps}. It "
-        f"predicts {predicts}."
+        f"{long_shape(checkpoint.architecture)}; {checkpoint.num_parameters:,} parameters, "
+        f"{steps}. It predicts {predicts}."
     )
 
 
 def per_of(checkpoint: Checkpoint) -> str:
-    """Return what a loss is of: "character", "byte", "label" or "tag"."""
-    per = {"label": "label", "tags": "tag"}.get(checkpoint.settings.predict, "character")
-    return "byte" if checkpoint.text.unit == "byte" and per == "character" else per
+    """Return what a loss is of: "label", "tag", or what the model reads one at a time."""
+    names = {"label": "label", "tags": "tag"}
+    return names.get(checkpoint.settings.predict, checkpoint.vocabulary.noun)
 
 
 def facts_of(
@@ -60,12 +44,13 @@ def facts_of(
         How far its run has come.
     """
     history, per = checkpoint.history, per_of(checkpoint)
+    noun = checkpoint.vocabulary.noun
     facts = []
     if isinstance(evaluation, Evaluation):
         nats = evaluation.nats_per_char
         mixed = ", with counts" if evaluation.network is not None else ""
         facts.append((f"held-out part{mixed}", f"{nats:.3f} nats, {bits(nats):.3f} bits per {per}"))
-        facts.append(("perplexity", f"{evaluation.perplexity:.2f}"))
+        facts.append((f"perplexity per {per}", f"{evaluation.perplexity:.2f}"))
     elif isinstance(evaluation, LabelEvaluation):
         name, value = evaluation.main
         facts.append((f"held-out {name}", percent(value)))
@@ -81,7 +66,7 @@ def facts_of(
     more = f" and {len(sources) - 3:,} more" if len(sources) > 3 else ""
     facts += [
         ("text", ", ".join(sources[:3]) + more),
-        ("characters", f"{checkpoint.characters:,}, {checkpoint.held_out:,} held out"),
+        (plural(noun), f"{checkpoint.characters:,}, {checkpoint.held_out:,} held out"),
         ("vocabulary", f"{len(checkpoint.vocabulary):,} symbols"),
         ("trained", f"{end.step:,} steps, {end.seconds:,.0f} s"),
         ("ended", end.finished or "not yet"),
@@ -95,4 +80,5 @@ def split_words_of(checkpoint: Checkpoint) -> str:
     """Return what was held out, in words."""
     names = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
     more = " and others" if len(names) > 1 else ""
-    return f"{checkpoint.held_out:,} characters held out of {names[0] if names else '?'}{more}"
+    held = count(checkpoint.held_out, checkpoint.vocabulary.noun)
+    return f"{held} held out of {names[0] if names else '?'}{more}"

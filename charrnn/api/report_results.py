@@ -31,20 +31,22 @@ def of_text(evaluation: Evaluation, model: str) -> Results:
         rows += [(f"{model}, with counts", evaluation), (model, evaluation.network)]
     costs = sorted(rows, key=lambda row: row[1].total_nats)
     strong = next(number for number, row in enumerate(costs) if row[1] is evaluation)
+    per = evaluation.per
+    bits = [f"bits per {per}"] * (per != "byte")
     table = Table(
         "",
-        ("", "nats per character", "bits per character", "bits per byte", "perplexity"),
+        ("", f"nats per {per}", *bits, "bits per byte", f"perplexity per {per}"),
         [
             (
                 name,
                 f"{cost.nats_per_char:.4f}",
-                f"{cost.bits_per_char:.4f}",
+                *[f"{cost.bits_per_char:.4f}" for _ in bits],
                 f"{cost.bits_per_byte:.4f}",
                 f"{cost.perplexity:.3f}",
             )
             for name, cost in costs
         ],
-        frozenset(range(1, 5)),
+        frozenset(range(1, 4 + len(bits))),
         strong,
         caption=" ".join([_sentence(evaluation.protocol), _sentence(evaluation.comparison)]).strip()
         if evaluation.baselines

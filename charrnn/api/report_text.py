@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Ids
+from charrnn.config.words import count
 from charrnn.data.dividing import chunks_of_items, texts_of
 from charrnn.data.items import id_of
 from charrnn.data.labels.task import LabelledTask
@@ -18,8 +19,8 @@ from charrnn.evaluation.units import Piece, UnitFound, outputs, pieces_of, units
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import Vocabulary
+from charrnn.text.characters import whole_characters
 from charrnn.text.codes import CODE_POINTS, Codes, to_codes
-from charrnn.text.normalizing import starts_anew
 from charrnn.views.report.content import Expected, Letter, Lit, Passage, Unit, Units
 
 READ_BEFORE = 256
@@ -152,19 +153,6 @@ def _text(vocabulary: Vocabulary, codes: Codes, end: int | None = None) -> str:
     return vocabulary.decode(vocabulary.encode(codes))
 
 
-def whole_characters(vocabulary: Vocabulary, codes: Codes) -> list[int]:
-    """Return where the characters of a text begin, and its end.
-
-    The bytes of one character belong together, and so do the parts of a letter.
-    """
-    starts = np.ones(len(codes), np.bool_)
-    if vocabulary.unit == "byte":
-        starts[1:] = codes[1:] & 0xC0 != 0x80
-    elif vocabulary.normalize == "nfd":
-        starts[1:] = [starts_anew(chr(code)) for code in codes[1:].tolist()]
-    return [*np.flatnonzero(starts).tolist(), len(codes)]
-
-
 @dataclass(frozen=True, eq=False)
 class _Half:
     """Half of a text: what is measured, and the passages of which one shows a unit."""
@@ -190,7 +178,7 @@ def units_of(checkpoint: Checkpoint, network: CharModel, codes: Codes, what: str
     if min(first.symbols, second.symbols) < LEAST_HALF:
         return (
             f"The text is too short: units are looked for where each half of it has "
-            f"{LEAST_HALF:,} characters."
+            f"{count(LEAST_HALF, checkpoint.vocabulary.noun)}."
         )
     untrained = CharModel(network.config, network.vocab_size)
     untrained.initialise(np.random.default_rng(checkpoint.settings.random_seed))

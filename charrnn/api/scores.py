@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from charrnn.api.tables import table
 from charrnn.backend.arrays import Ids
+from charrnn.config.words import count
 from charrnn.data.items import id_of
 from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CheckpointError, ConfigError, CorpusError
@@ -55,6 +56,8 @@ class Scores(Cost):
         The text as it is shown: whole characters, where several symbols are one.
     context : str
         What the model read before.
+    per : str
+        What one of the m is, as the model reads them: "character", "byte", "jamo", "code point".
     total_nats, characters, num_bytes : float, int, int
         Of the whole text, as `Evaluation` has them, and so are ``nats_per_char``,
         ``bits_per_char``, ``bits_per_byte`` and ``perplexity``.
@@ -74,6 +77,7 @@ class Scores(Cost):
     reserved_nats: float
     cells: tuple[Cell, ...]
     context: str = ""
+    per: str = "character"
 
     @property
     def per_char(self) -> "PerChar":
@@ -96,6 +100,7 @@ class Scores(Cost):
             "unknown": self.unknown.tolist(),
             "reserved_nats": self.reserved_nats,
             "context": self.context,
+            "per": self.per,
         }
 
     def __len__(self) -> int:
@@ -116,9 +121,9 @@ class Scores(Cost):
         unknown = int(np.count_nonzero(self.unknown))
         more = f", {unknown:,} unknown" if unknown else ""
         return (
-            f"{self.characters:,} character{'s' * (self.characters != 1)}{more}: "
+            f"{count(self.characters, self.per)}{more}: "
             f"{self.total_nats:,.2f} nats, {self.nats_per_char:.3f} nats or "
-            f"{self.bits_per_char:.3f} bits a character, perplexity {self.perplexity:.2f}"
+            f"{self.bits_per_char:.3f} bits a {self.per}, perplexity {self.perplexity:.2f}"
         )
 
 
@@ -254,6 +259,7 @@ def scores_of(
         reserved_nats=reserved,
         cells=tuple(cells_of(vocabulary, codes, nats, known)),
         context=context,
+        per=vocabulary.noun,
     )
 
 

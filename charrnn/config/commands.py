@@ -87,7 +87,7 @@ def _no_device(name: str) -> str:
 class SampleConfig(Settings):
     """How text is drawn."""
 
-    length: int = setting(500, "Characters to draw.", low=0, high=10**12)
+    length: int = setting(500, "Characters to draw, as people see them.", low=0, high=10**12)
     temperature: float = setting(
         1.0, "Below 1 safer, above 1 wilder; 0 always takes the likeliest.", low=0, high=1e6
     )

@@ -34,11 +34,19 @@ class TextConfig(Settings):
         "none", "Unicode normalization; nfd makes Korean syllables into 67 jamo."
     )
     unit: Unit = setting("char", "What one symbol is.")
+    column: str | None = setting(
+        None,
+        "Of CSV and TSV files: the column that is the text, by its name or its number from 1.",
+        auto="all of a file is text",
+        form="NAME|N",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.unit == "byte" and self.normalize != "none":
             raise ConfigError(f"--normalize {self.normalize} needs characters: use --unit char")
+        if self.column == "":
+            raise ConfigError("--column is empty: give the name of a column, or its number from 1")
         if self.newlines == "auto":
             object.__setattr__(self, "newlines", "keep" if self.unit == "byte" else "lf")
         # One name for each codec, so that UTF8 and utf-8 share a cache.

@@ -18,6 +18,7 @@ from charrnn.data.labels.fitting import check_layout
 from charrnn.data.labels.splitting import held_out
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
+from charrnn.data.lists import list_notice
 from charrnn.data.overlap import overlap, overlap_of_items
 from charrnn.data.sides import Sides
 from charrnn.data.splits import HashedSplit, Split
@@ -236,8 +237,10 @@ def task_for(train: TrainConfig, corpus: Corpus) -> Task:
     ConfigError
         If another option fits the files.
     """
-    hints, fitting = check_layout(train, corpus)
+    hints, fitting = ((), "") if corpus.column else check_layout(train, corpus)
     task = _new_task(train, corpus)
+    if not hints and isinstance(task, RunningText):
+        hints = list_notice(corpus)
     task.hints, task.fitting = hints, fitting
     return task
 

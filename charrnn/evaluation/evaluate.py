@@ -50,6 +50,7 @@ def evaluate_checkpoint(
     corpus: Corpus | None = None,
     text: Mapping[str, Any] | None = None,
     config: EvalConfig | None = None,
+    context: str = "",
     baselines: bool = False,
     threads: int = 1,
     stdin: BinaryIO | None = None,
@@ -73,6 +74,9 @@ def evaluate_checkpoint(
         Fields of ``TextConfig``: how to read ``paths``, where not as the corpus was read.
     config : EvalConfig, optional
         How to score it.
+    context : str
+        What precedes a text that is named or given; it costs nothing. Without it, the text follows
+        on what ``sample`` begins with.
     baselines : bool
         Whether the opponents score it too; they learn from what the model learned from.
     threads : int
@@ -96,11 +100,24 @@ def evaluate_checkpoint(
     if config.counts:
         model = checkpoint.with_counts(network)
     _check(checkpoint, config, paths, corpus, text)
+    if context and corpus is None and not paths:
+        raise ConfigError(
+            "--context is what a text that is named follows on, and the held-out part follows on "
+            "its training part: name a FILE, or leave it out"
+        )
     if corpus is not None:
-        scored = given_text(checkpoint, corpus, config.unknown, cache_dir=cache_dir)
+        scored = given_text(
+            checkpoint, corpus, config.unknown, context=context, cache_dir=cache_dir
+        )
     elif paths:
         scored = named_text(
-            checkpoint, paths, config.unknown, text=text or {}, stdin=stdin, cache_dir=cache_dir
+            checkpoint,
+            paths,
+            config.unknown,
+            text=text or {},
+            context=context,
+            stdin=stdin,
+            cache_dir=cache_dir,
         )
     else:
         scored = own_held_out_text(checkpoint, config.unknown, cache_dir)
@@ -137,6 +154,7 @@ def evaluate_checkpoint(
         unigram_nats=None if unigram is None else unigram / scored.characters,
         network_nats=None if alone is None else alone + extra,
         static_nats=None if cost.static is None else cost.static + extra,
+        per=vocabulary.noun,
         baselines=rows,
         longer_helps=not _is_trained_enough(checkpoint),
         notices=(*scored.notices, *(_left_out(checkpoint, scored, rows) if baselines else ())),
@@ -228,6 +246,7 @@ def _opponents(
         whole=None if text.prompted else text.counted,
         size=(text.characters, text.num_bytes(vocabulary)),
         only_read=_only_read(checkpoint, text),
+        before=vocabulary.symbols[text.before],
         adapting=_may_adapt(checkpoint, text),
     )
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids
 from charrnn.config import Architecture, Cell, Nonlinearity
+from charrnn.config.words import count
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.scored_text import held_out_text, named_text
 from charrnn.nn.body import Body
@@ -304,14 +305,15 @@ def places_of(
         raise CorpusError("the run held no text out: name a text with --text FILE")
     places = _spread(checkpoint, text.known)
     if len(places.ids) < DISTANCES[-1]:
-        notices.append(f"the text has {len(text.known):,} characters: no distance is longer")
+        noun = checkpoint.vocabulary.noun
+        notices.append(f"the text has {count(len(text.known), noun)}: no distance is longer")
     return places, notices
 
 
 def _spread(checkpoint: Checkpoint, codes: Codes) -> Places:
     T = min(WARM_UP + DISTANCES[-1], len(codes) - 1)
     if T < 1:
-        raise CorpusError("the text is too short: a gradient needs two characters that it knows")
+        raise CorpusError("the text is too short: a gradient needs two known symbols")
     starts = np.linspace(0, len(codes) - 1 - T, min(PLACES, len(codes) - T)).astype(np.int64)
     read = np.asarray(codes[starts + np.arange(T + 1)[:, np.newaxis]])
     ids = checkpoint.vocabulary.encode(read.reshape(-1)).reshape(read.shape)

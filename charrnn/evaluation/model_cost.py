@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Ids
 from charrnn.config import EvalConfig
+from charrnn.config.words import count, plural
 from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.adapting.model import adapting_nats
 from charrnn.evaluation.adapting.networks import learning_windows, lost, static_windows
 from charrnn.evaluation.dynamic import RATE, WINDOW, dynamic_nats, usual_gradient
-from charrnn.evaluation.pieces import Pieces
+from charrnn.evaluation.pieces import STREAMS, Pieces
 from charrnn.evaluation.scored_text import ScoredText
 from charrnn.evaluation.scorers import TextScorer, score
 from charrnn.evaluation.usual import EncodedText, usual_scorer
@@ -20,6 +21,8 @@ from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 
+NAMED = 5
+"""Characters that an error names of a text that a model does not know."""
 MAX_SCORED = 3_000_000
 """Characters of the longest text that growing counts take: as many as of a training part."""
 
@@ -67,9 +70,13 @@ def scorer_of(
     """
     vocabulary = checkpoint.vocabulary
     scorer: TextScorer | None = None
-    if len(text.known) and (config.cold_windows or config.exact):
-        ids, size = EncodedText(text.known, vocabulary), config.cold_windows
-        pieces = Pieces.windows(ids, size) if size else Pieces.streams(ids, 1)
+    b = len(text.before)
+    if len(text.known) and (config.cold_windows or config.exact or b):
+        ids = EncodedText(text.known, vocabulary, text.before)
+        if config.cold_windows:
+            pieces = Pieces.windows(ids, config.cold_windows, b)
+        else:
+            pieces = Pieces.streams(ids, 1 if config.exact else STREAMS, b)
         scorer = TextScorer(pieces, marked=marked)
     elif len(text.known):
         tails = () if config.adapts else text.tails
@@ -77,9 +84,13 @@ def scorer_of(
             text.known, vocabulary, task=checkpoint.task, tails=tails, marked=marked
         )
     if scorer is None:
+        unknown = sorted(text.unknown, key=lambda code: -text.unknown[code])
+        named = ", ".join(map(vocabulary.show, unknown[:NAMED]))
+        named += f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         raise CorpusError(
-            "there is nothing to score: the model knows none of the characters; name another text, "
-            "or a model that was trained on such text"
+            "there is nothing to score: the model knows none of the "
+            f"{plural(vocabulary.noun)}: {named}; name another text, or with --model one that was "
+            "trained on such text"
         )
     return scorer
 
@@ -129,8 +140,13 @@ def model_cost(
     if not config.adapts:
         return ModelCost(static.nats, static.marked_nats)
     assert train is not None
-    ids = checkpoint.vocabulary.encode(text.known)
-    each = _adapted(checkpoint, model, ids, config, train)
+    ids, b = checkpoint.vocabulary.encode(text.known), len(text.before)
+    if config.adapts_counts and len(ids) > MAX_SCORED:
+        raise ConfigError(
+            f"the text has {count(len(ids), checkpoint.vocabulary.noun)}, and --adapt "
+            f"{config.adapt} takes {MAX_SCORED:,} at the most: score a part of it"
+        )
+    each = _adapted(checkpoint, model, np.concatenate([text.before, ids]), config, train)[b:]
     unseen = 0.0 if scorer.marked is None else float(each[scorer.marked[ids]].sum())
     return ModelCost(float(each.sum()), unseen, static.nats)
 
@@ -139,11 +155,6 @@ def _adapted(
     checkpoint: Checkpoint, model: CharModel, ids: Ids, config: EvalConfig, train: Codes
 ) -> NDArray[np.float64]:
     """Return the nats (m,) of each character of a text that is learned from once it is scored."""
-    if config.adapts_counts and len(ids) > MAX_SCORED:
-        raise ConfigError(
-            f"the text has {len(ids):,} characters, and --adapt {config.adapt} takes "
-            f"{MAX_SCORED:,} at the most: score a part of it"
-        )
     vocabulary, networks = checkpoint.vocabulary, []
     if config.adapts_network:
         window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE

@@ -40,6 +40,7 @@ def opponents(
     whole: Codes | None = None,
     size: tuple[int, int] | None = None,
     only_read: NDArray[np.bool_] | None = None,
+    before: Codes | None = None,
     adapting: bool = False,
 ) -> tuple[Opponent, ...]:
     """Score a text with every opponent, the best first.
@@ -61,6 +62,8 @@ def opponents(
     only_read : (m,) bool array, optional
         Which symbols are context alone: the counting opponents read and do not score them, which
         compressors cannot do.
+    before : (b,) int array, optional
+        What precedes the text and costs nothing; not where ``only_read`` is given.
     adapting : bool
         Whether counts that grow with the text are among them: they take about a second for every
         10,000 characters and for every 300,000 of the training part.
@@ -76,12 +79,19 @@ def opponents(
     scored_bytes = text_bytes(whole, vocabulary)
     characters, num_bytes = size or (len(whole), len(scored_bytes))
     predicted = ids if only_read is None else ids[~only_read]
+    context = b""
+    if before is not None and len(before):
+        ids = np.concatenate([vocabulary.encode(before), ids])
+        only_read = np.arange(len(ids)) < len(before)
+        context = text_bytes(before, vocabulary)
+    first = len(ids) - len(scored)
     tasks: list[Callable[[], Any]] = [
         partial(best_ngram, train_ids, ids, V, only_read=only_read),
-        partial(_adapting, train, ids, vocabulary) if adapting else float,
+        partial(_adapting, train, ids, vocabulary, first) if adapting else float,
     ]
-    if only_read is None:
-        tasks.append(partial(compressed_nats_given, text_bytes(train, vocabulary), scored_bytes))
+    if len(predicted) == len(scored):
+        learned = text_bytes(train, vocabulary) + context
+        tasks.append(partial(compressed_nats_given, learned, scored_bytes))
     (ngram, ngram_nats), adapting_cost, *compressed = at_once(tasks)
     counting: list[tuple[OpponentKind, str, float]] = [
         ("uniform", "uniform", uniform(V, len(predicted))),
@@ -104,6 +114,6 @@ def opponents(
     return tuple(sorted(found, key=lambda opponent: opponent.total_nats))
 
 
-def _adapting(train: Codes, ids: Ids, vocabulary: Vocabulary) -> float:
-    """Return what a text costs counts that grow with it."""
-    return float(adapting_nats(train, ids, vocabulary).sum())
+def _adapting(train: Codes, ids: Ids, vocabulary: Vocabulary, first: int) -> float:
+    """Return what a text costs from a place on, where counts grow with all of it."""
+    return float(adapting_nats(train, ids, vocabulary)[first:].sum())

@@ -80,15 +80,21 @@ class Pieces:
         return self.uniform + int(self.counts.sum())
 
     @classmethod
-    def streams(cls, ids: TextIds, most: int = STREAMS) -> "Pieces":
+    def streams(cls, ids: TextIds, most: int = STREAMS, read: int = 0) -> "Pieces":
         """Cut a text of one character or more into at most so many streams.
 
-        One is the exact score. The very first character of the text is scored as uniform.
+        One is the exact score. The very first character of the text is scored as uniform, or, if
+        something is ``read`` before, by what follows on that: so many of the ids are no part of
+        the text.
         """
         # A part is to be several times as long as the warm-up that it costs.
-        count = max(1, min(most, len(ids) // (4 * WARM_UP)))
-        borders = np.arange(count + 1, dtype=np.int64) * (len(ids) - 1) // count
-        return cls(ids, borders[:-1], borders[1:], len(ids), uniform=1, warm_up=WARM_UP)
+        count = max(1, min(most, (len(ids) - read) // (4 * WARM_UP)))
+        first = max(read - 1, 0)
+        borders = first + np.arange(count + 1, dtype=np.int64) * (len(ids) - 1 - first) // count
+        starts, prompts = _read_before(borders[:-1], read)
+        return cls(
+            ids, starts, borders[1:], len(ids) - read, int(not read), WARM_UP, prompts=prompts
+        )
 
     @classmethod
     def sample(cls, ids: TextIds, characters: int) -> "Pieces":
@@ -103,15 +109,17 @@ class Pieces:
         return cls(ids, starts, starts + size, len(ids), warm_up=SAMPLE_WARM_UP)
 
     @classmethod
-    def windows(cls, ids: TextIds, size: int) -> "Pieces":
+    def windows(cls, ids: TextIds, size: int, read: int = 0) -> "Pieces":
         """Cut a text into cold windows, as nanoGPT evaluates.
 
         A window reads ``size`` characters and predicts as many, each one character later, so that
-        it begins with the last character that the one before it predicted.
+        it begins with the last character that the one before it predicted. The first one also has
+        what is ``read`` before the text, as of ``streams``.
         """
         last = len(ids) - 1
-        borders = np.append(np.arange(0, last, size, dtype=np.int64), last)
-        return cls._cold(ids, borders[:-1], borders[1:], uniform=1)
+        borders = np.append(np.arange(max(read - 1, 0), last, size, dtype=np.int64), last)
+        starts, prompts = _read_before(borders[:-1], read)
+        return cls._cold(ids, starts, borders[1:], uniform=int(not read), prompts=prompts)
 
     @classmethod
     def items(
@@ -165,6 +173,15 @@ class Pieces:
             uniform,
             prompts=None if prompts is None else prompts[taken],
         )
+
+
+def _read_before(starts: Places, read: int) -> tuple[Places, Places | None]:
+    """Return starts of which the first is 0, and what each piece reads and does not score."""
+    if read < 2 or not len(starts):
+        return starts, None
+    prompts = np.zeros_like(starts)
+    prompts[0] = read - 1
+    return starts - prompts, prompts
 
 
 def _spread(count: int, wanted: int) -> Places:

@@ -1,6 +1,7 @@
 """How a text was scored, in words."""
 
 from charrnn.config import EvalConfig
+from charrnn.config.words import count, plural
 from charrnn.evaluation.adapting.model import MAX_SYMBOLS
 from charrnn.evaluation.dynamic import DECAY, RATE, WINDOW
 from charrnn.evaluation.novelty import Novelty
@@ -9,10 +10,9 @@ from charrnn.evaluation.scored_text import ScoredText
 from charrnn.storage.checkpoint import Checkpoint
 
 ITEMS_PROTOCOL = (
-    "each item is scored from a zero state, its characters and its end; the mean is over all "
-    "symbols; empty items are left out"
+    "each item is scored from a zero state, its {nouns} and its end; the mean is over all symbols; "
+    "empty items are left out"
 )
-
 
 COUNTS = (
     "the network is mixed with counts of its training part, as fitted on a piece of that part from "
@@ -39,52 +39,58 @@ def protocol_of(
     novelty : Novelty
         What was charged for symbols that the model does not know, if there are any.
     """
-    how = ITEMS_PROTOCOL if checkpoint.task.separate else _way(text, pieces, config)
+    noun = checkpoint.vocabulary.noun
+    if checkpoint.task.separate:
+        how = ITEMS_PROTOCOL.format(nouns=plural(noun))
+    else:
+        how = _way(text, pieces, config, noun)
     if config.counts:
         how = f"{how}; {COUNTS}"
-    if pieces.prompts is not None:
+    if text.prompted:
         how = f"{how}; {PROMPTED}"
     return f"{text.what}; {how}; {_symbols(checkpoint, novelty if text.charged else None)}"
 
 
-def _way(text: ScoredText, pieces: Pieces, config: EvalConfig) -> str:
-    once = "every character scored once, the first as uniform"
+def _way(text: ScoredText, pieces: Pieces, config: EvalConfig, noun: str) -> str:
+    first = f"after {text.begins}" if text.begins else "as uniform"
+    once = f"every {noun} scored once, the first {first}"
     if text.tails:
         once = f"{once}, the parts read as one text"
     if config.cold_windows:
-        size = f"{config.cold_windows:,} character" + "s" * (config.cold_windows > 1)
+        size = count(config.cold_windows, noun)
         return f"{once}, in cold windows of {size}, each from a zero state, as nanoGPT evaluates"
     if config.adapts:
         ways = []
         if config.adapts_network:
+            window = count(config.dynamic_window or WINDOW, noun)
             ways.append(
-                f"dynamic evaluation: after every {config.dynamic_window or WINDOW} characters, "
-                "once they are scored, the weights take a step down their gradient (rate "
-                f"{config.dynamic_rate or RATE:g}, each gradient over its usual size in training, "
-                f"decay {DECAY:g} back to the trained weights)"
+                f"dynamic evaluation: after every {window}, once they are scored, the weights take "
+                f"a step down their gradient (rate {config.dynamic_rate or RATE:g}, each gradient "
+                f"over its usual size in training, decay {DECAY:g} back to the trained weights)"
             )
         if config.adapts_counts:
-            ways.append(_mixed(config))
+            ways.append(_mixed(config, noun))
         return "; ".join([f"{once}, the state carried, in one stream", *ways])
     if text.tails and not config.exact:
-        return "every character scored once, each part from a zero state, as char-rnn evaluates"
+        return f"every {noun} scored once, each part from a zero state, as char-rnn evaluates"
     streams = len(pieces.starts)
+    warm_up = count(WARM_UP, noun)
     how = (
         "in one stream"
         if streams == 1
-        else f"in {streams} parallel streams, each warmed up on the {WARM_UP} characters before it"
+        else f"in {streams} parallel streams, each warmed up on the {warm_up} before it"
     )
     return f"{once}, the state carried, {how}"
 
 
-def _mixed(config: EvalConfig) -> str:
+def _mixed(config: EvalConfig, noun: str) -> str:
     networks = "this network and the static one are" if config.adapts_network else "the network is"
     return (
         f"adapting evaluation: {networks} mixed with counts of the training part (of its last "
-        f"{MAX_SYMBOLS:,} characters, if it has more) and of the text so far, words and matches "
-        "among them; each character is predicted by a whole distribution over all symbols, and "
-        "once it is scored it is counted and the weights of the mixture take a step: character by "
-        "character, in one pass"
+        f"{count(MAX_SYMBOLS, noun)}, if it has more) and of the text so far, words and matches "
+        f"among them; each {noun} is predicted by a whole distribution over all symbols, and "
+        f"once it is scored it is counted and the weights of the mixture take a step: {noun} by "
+        f"{noun}, in one pass"
     )
 
 

@@ -40,6 +40,9 @@ class Evaluation(Cost):
         What the text costs the model while it stays as it is, where it did not.
     network_nats : float, optional
         What it costs the network alone, where that is mixed with counts.
+    per : str
+        What one of ``characters`` is, as the model reads them: "character", "byte", "jamo" or
+        "code point".
     baselines : tuple of Opponent
         What the same text costs them, the best first; empty where they were not asked for.
     longer_helps : bool
@@ -62,6 +65,7 @@ class Evaluation(Cost):
     unigram_nats: float | None = None
     static_nats: float | None = None
     network_nats: float | None = None
+    per: str = "character"
     baselines: tuple[Opponent, ...] = ()
     longer_helps: bool = True
     notices: tuple[str, ...] = ()
@@ -89,13 +93,18 @@ class Evaluation(Cost):
             "shared": self.overlap or 0.0,
             "longer_helps": self.longer_helps,
             "adapts": self.static is not None,
+            "noun": self.per,
         }
         words = against(self.nats_per_char, self.baselines, **more)
         if self.static is None:
             return words
         others = [row for row in self.baselines if row.kind != "adapting"]
-        static = against(self.static.nats_per_char, others, **more)
-        return f"{words}; without learning from it: {static}"
+        best, nats = others[0], self.static.nats_per_char
+        margin = best.nats_per_char - nats
+        if (margin > 0) == (self.nats_per_char < best.nats_per_char):
+            side = "ahead of" if margin > 0 else "behind"
+            return f"{words}; without learning from it {abs(margin):.4f} nats {side} {best.name}"
+        return f"{words}; without learning from it: {against(nats, others, **more)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""

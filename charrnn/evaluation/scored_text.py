@@ -1,19 +1,24 @@
 """What is scored: a text that was named or given, or what a run held out of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
+
 from charrnn.config import TextConfig
+from charrnn.config.words import count
 from charrnn.errors import ConfigError, CorpusError, VocabularyError
 from charrnn.evaluation.provenance import listed_names, provenance_of
 from charrnn.evaluation.written import written_length
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
-from charrnn.text import Corpus, Vocabulary, fitting_corpus, read_corpus
+from charrnn.text import Corpus, Vocabulary, fitting_corpus, fitting_text, read_corpus
 from charrnn.text.choosing import for_characters
-from charrnn.text.codes import Codes
+from charrnn.text.codes import LINE_END, Codes
+from charrnn.text.columns import is_table
+from charrnn.text.vocabulary import Ids
 
 Unknown = Literal["error", "skip", "score"]
 
@@ -36,6 +41,11 @@ class ScoredText:
         What it is, in words.
     predicted : (p,) int array
         The known part without prompts, which are read and not scored.
+    before : (b,) int array
+        Ids that the model reads before it, which cost nothing; empty where its first character is
+        scored as uniform, or it is items.
+    begins : str
+        What these are, in words.
     tails : tuple of int arrays
         The same text by part, each begun by the character before it, where it is the ends of
         several parts of a corpus.
@@ -55,6 +65,8 @@ class ScoredText:
     charged: int
     what: str
     predicted: Codes
+    before: Ids = field(default_factory=lambda: np.empty(0, np.uint8))
+    begins: str = ""
     tails: tuple[Codes, ...] = ()
     own: Corpus | None = None
     learned: float = 0.0
@@ -123,6 +135,7 @@ def named_text(
     unknown: Unknown,
     *,
     text: Mapping[str, Any],
+    context: str = "",
     stdin: BinaryIO | None = None,
     cache_dir: Path | None = None,
 ) -> ScoredText:
@@ -135,7 +148,9 @@ def named_text(
     """
 
     corpus = read_named(checkpoint, paths, text, stdin=stdin, cache_dir=cache_dir)
-    return given_text(checkpoint, corpus, unknown, paths=paths, cache_dir=cache_dir)
+    return given_text(
+        checkpoint, corpus, unknown, context=context, paths=paths, cache_dir=cache_dir
+    )
 
 
 def read_named(
@@ -146,7 +161,10 @@ def read_named(
     stdin: BinaryIO | None = None,
     cache_dir: Path | None = None,
 ) -> Corpus:
-    """Read files in the form that a model knows; see ``read_for``."""
+    """Read files in the form that a model knows; see ``read_for``.
+
+    Of files with columns that is the one that the model learned, where nothing else is said.
+    """
 
     def read(reading: TextConfig) -> Corpus:
         nonlocal stdin
@@ -154,6 +172,8 @@ def read_named(
         stdin = corpus.stdin or stdin
         return corpus
 
+    if checkpoint.text.column and all(is_table(str(path)) for path in paths):
+        text = {"column": checkpoint.text.column, **text}
     return read_for(checkpoint, read, text)
 
 
@@ -194,10 +214,13 @@ def given_text(
     corpus: Corpus,
     unknown: Unknown,
     *,
+    context: str = "",
     paths: Sequence[str | Path] = (),
     cache_dir: Path | None = None,
 ) -> ScoredText:
     """Return a text that was read, and what the user should know of it.
+
+    It follows on the ``context`` or, without one, on what `sample` begins with.
 
     Raises
     ------
@@ -216,16 +239,41 @@ def given_text(
             "than they would (train again: line ends are LF by default)"
         )
     provenance = provenance_of(checkpoint, corpus, paths, cache_dir)
+    before, begins, left_out = _before(checkpoint, context)
     return ScoredText.of(
         checkpoint,
         checkpoint.task.text(corpus)[0],
         unknown,
         "the whole text",
+        before=before,
+        begins=begins,
         own=provenance.own,
         learned=provenance.learned,
         file_bytes=corpus.file_bytes,
-        notices=(*notices, *provenance.notices),
+        notices=(*notices, *left_out, *provenance.notices),
     )
+
+
+def _before(checkpoint: Checkpoint, context: str) -> tuple[Ids, str, list[str]]:
+    """Return the ids that a text follows on, what they are in words, and what was left out."""
+    vocabulary = checkpoint.vocabulary
+    if checkpoint.task.separate:
+        if context:
+            raise ConfigError(
+                "--context is what running text follows on, and this model was trained on items, "
+                "each of which begins anew: leave it out, or see charrnn score --context"
+            )
+        return np.empty(0, vocabulary.dtype), "", []
+    form, _ = fitting_text(context, vocabulary, checkpoint.text.newlines)
+    ids, unknown = vocabulary.encode_known(vocabulary.text_to_codes(form))
+    listed = ", ".join(map(vocabulary.show, unknown))
+    notices = [f"left out of the context: {listed}, which the model does not know"] * bool(unknown)
+    if len(ids):
+        return ids, f"{count(len(ids), vocabulary.noun)} of context", notices
+    first = vocabulary.before_all()
+    symbol = int(vocabulary.symbols[first[0]])
+    name = "a line end" if symbol == LINE_END else vocabulary.show(symbol)
+    return first, f"{name}, as sample begins", notices
 
 
 def own_held_out_text(
@@ -253,19 +301,19 @@ def held_out_text(checkpoint: Checkpoint, own: Corpus, unknown: Unknown) -> Scor
     Characters that the model does not know are no mistake there, and no error.
     """
     sides, settings = checkpoint.sides(own), checkpoint.settings
-    characters = len(sides.held)
+    characters = count(len(sides.held), checkpoint.vocabulary.noun)
     if settings.split_mode == "files":
         names = listed_names(own.sources[-settings.val_files :])
-        what = f"the {characters:,} characters of {names}, held out of training"
+        what = f"the {characters} of {names}, held out of training"
     elif settings.split_mode == "hashed":
-        what = f"the {characters:,} characters of the items held out of training"
+        what = f"the {characters} of the items held out of training"
     elif settings.split_parts == 1:
-        what = f"the last {characters:,} characters of its corpus, held out of training"
+        what = f"the last {characters} of its corpus, held out of training"
     else:
+        each = len(sides.held) // settings.split_parts
         what = (
-            f"{characters:,} characters held out of training, the last "
-            f"{characters // settings.split_parts:,} of each of {settings.split_parts} parts of "
-            "its corpus"
+            f"{characters} held out of training, the last {each:,} of each of "
+            f"{settings.split_parts} parts of its corpus"
         )
     unknown = "score" if unknown == "error" else unknown
     return ScoredText.of(checkpoint, sides.held, unknown, what, tails=sides.tails, own=own)
@@ -274,11 +322,12 @@ def held_out_text(checkpoint: Checkpoint, own: Corpus, unknown: Unknown) -> Scor
 def read_like(own: TextConfig, given: Mapping[str, Any]) -> TextConfig:
     """Return how to read a text to score: as the corpus of the model, where nothing else is said.
 
-    But a file that is not UTF-8 is read as what it fits, even if those of the corpus all were.
+    But a file that is not UTF-8 is read as what it fits, even if those of the corpus all were; and
+    a column is read only where that is asked for, as most texts have none.
     """
     plain = own.encoding == "utf-8" and own.errors == "strict"
     encoding = "auto" if plain else own.encoding
-    return replace(own, **{"encoding": encoding, **given})
+    return replace(own, **{"encoding": encoding, "column": None, **given})
 
 
 def _has_other_line_ends(codes: Codes, vocabulary: Vocabulary) -> bool:

@@ -19,17 +19,30 @@ class EncodedText:
     """The ids of a text, encoded where they are read: the text may be a memory map of many GB.
 
     The vocabulary knows every character of it.
+
+    Parameters
+    ----------
+    codes : (m,) int array
+        The text.
+    vocabulary : Vocabulary
+    before : (b,) int array, optional
+        Ids that stand before it.
     """
 
-    def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
+    def __init__(self, codes: Codes, vocabulary: Vocabulary, before: Ids | None = None) -> None:
         self._codes, self._vocabulary = codes, vocabulary
+        self._before = np.empty(0, vocabulary.dtype) if before is None else before
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self._before) + len(self._codes)
 
     def __getitem__(self, places: NDArray[np.int64]) -> Ids:
-        codes = np.asarray(self._codes[places])
-        return self._vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
+        b = len(self._before)
+        codes = np.asarray(self._codes[np.maximum(places - b, 0)])
+        ids = self._vocabulary.encode(codes.reshape(-1)).reshape(codes.shape)
+        if b:
+            ids = np.where(places < b, self._before[np.minimum(places, b - 1)], ids)
+        return ids
 
 
 def scorer_for(

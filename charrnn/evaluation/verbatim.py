@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.config.words import plural
 from charrnn.evaluation.copied import NGRAMS, Copies, find_copies
 from charrnn.evaluation.written import text_bytes
 from charrnn.storage.checkpoint import Checkpoint
@@ -94,7 +95,7 @@ class Copied:
         Of as much held-out text, in pieces of the same lengths, spread evenly, which overlap
         where there is less of it; or in as many items. None if nothing was held out.
     unit : str
-        What is counted: "characters", "bytes", or "decomposed characters".
+        What is counted: "characters", "bytes", "jamo" or "code points".
 
     Examples
     --------
@@ -186,15 +187,8 @@ def copied_from_training(
         texts=tuple(mine),
         all=CopiedFigures.all_of(mine),
         held_out=CopiedFigures.all_of(others) if others else None,
-        unit=unit_of(vocabulary),
+        unit=plural(vocabulary.noun),
     )
-
-
-def unit_of(vocabulary: Vocabulary) -> str:
-    """Return what a model reads one at a time, in words."""
-    if vocabulary.unit == "byte":
-        return "bytes"
-    return "decomposed characters" if vocabulary.normalize == "nfd" else "characters"
 
 
 def _pieces(held: Codes, lengths: Sequence[int]) -> list[Codes]:

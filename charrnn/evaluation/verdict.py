@@ -14,7 +14,9 @@ MOSTLY_UNKNOWN, NEAR_UNIFORM = 0.5, 0.9
 """Share of unknown characters, and of the loss of guessing, beyond which a text is foreign."""
 
 
-def of_model(nats: float | None, *, uniform: float, unigram: float | None = None) -> str:
+def of_model(
+    nats: float | None, *, uniform: float, unigram: float | None = None, noun: str = "character"
+) -> str:
     """Say that a model knows nothing of a text; empty for one that does.
 
     Parameters
@@ -25,15 +27,17 @@ def of_model(nats: float | None, *, uniform: float, unigram: float | None = None
         Nats of the uniform distribution, ``ln V``.
     unigram : float, optional
         Nats of the same text by how frequent each character is in training.
+    noun : str
+        What a character is called, as the model reads them.
     """
     if nats is None:
         return ""
     if nats > uniform:
-        return f"a character costs this model {nats:.2f} nats, and guessing {uniform:.2f}"
+        return f"a {noun} costs this model {nats:.2f} nats, and guessing {uniform:.2f}"
     if unigram is not None and nats > unigram:
         return (
-            f"a character costs this model {nats:.3f} nats, and {unigram:.3f} by how frequent "
-            "each character is"
+            f"a {noun} costs this model {nats:.3f} nats, and {unigram:.3f} by how frequent "
+            f"each {noun} is"
         )
     return ""
 
@@ -57,6 +61,7 @@ def against(
     *,
     shared: float = 0.0,
     longer_helps: bool = True,
+    noun: str = "character",
     adapts: bool = False,
 ) -> str:
     """Say whether a model is worth more than counting.
@@ -71,6 +76,8 @@ def against(
         Share of the scored text that is also in the training part.
     longer_helps : bool
         Whether the model could still gain from more training.
+    noun : str
+        As of ``of_model``.
     adapts : bool
         Whether it was asked for that anything learns from the text, so that it is no advice.
 
@@ -82,7 +89,12 @@ def against(
     best, see = opponents[0], "" if adapts else ": see --adapt"
     if best.kind == "adapting" and best.nats_per_char <= nats and len(opponents) > 1:
         words = against(
-            nats, opponents[1:], shared=shared, longer_helps=longer_helps, adapts=adapts
+            nats,
+            opponents[1:],
+            shared=shared,
+            longer_helps=longer_helps,
+            noun=noun,
+            adapts=adapts,
         )
         margin = nats - best.nats_per_char
         return (
@@ -98,7 +110,7 @@ def against(
         return "guessing predicts this text better: the model was trained on something else"
     if nats > by_kind.get("unigram", nats):
         return (
-            "how frequent each character is predicts this text better: the model learned nothing "
+            f"how frequent each {noun} is predicts this text better: the model learned nothing "
             "that holds for it"
         )
     if best.kind == "compressor":

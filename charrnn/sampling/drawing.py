@@ -23,9 +23,13 @@ from charrnn.parallel.team import Team
 from charrnn.sampling.allowing import Allowed, allow_
 from charrnn.sampling.stopping import Writer, stop_symbols
 from charrnn.text import Vocabulary, fitting_text
+from charrnn.text.characters import SymbolCounter, counter_of
 
 CHARACTERS_PER_CALL = 64
 """Drawn between two results of a worker."""
+MOST_SYMBOLS = 16
+"""Symbols that are drawn for each character that is asked for, at most, where it may have several:
+a model might go on with combining marks for ever."""
 WINDOW = 1024
 """Symbols of a seed that are read at once, at most."""
 
@@ -246,6 +250,7 @@ def generate(
     end: int | None = None,
     threads: int = 1,
     together: bool = False,
+    raw: bool = False,
     log_probabilities: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Draw samples in parallel and yield their text as it comes.
@@ -257,7 +262,8 @@ def generate(
     vocabulary : Vocabulary
         The model's.
     config : SampleConfig
-        ``length`` counts symbols of the vocabulary, without the seed.
+        ``length`` counts characters as people see them, without the seed: no text ends within
+        one, be its symbols bytes or the parts of a syllable.
     seed : str
         The text to begin with.
     unknown : "error" or "skip"
@@ -270,6 +276,9 @@ def generate(
         Workers for many samples; no effect on the text.
     together : bool
         Whether one worker draws all samples in one batch, as a GPU does best.
+    raw : bool
+        Whether bytes that are no UTF-8 come as surrogates, from which they can be had again; see
+        ``StreamDecoder``.
     log_probabilities : (num_samples,) float64 array, optional
         Gets added what `Model.score` says of each text, the seed being its context: the
         log-probability, in nats, of its symbols under the model itself, at temperature 1 and
@@ -301,19 +310,22 @@ def generate(
         for mine in dealt
     ]
     order = [number for mine in dealt for shard in mine for number in shards[shard]]
-    writers = {number: Writer(vocabulary, stops) for number in order}
+    length, most = config.length, config.length
+    if not isinstance(counter_of(vocabulary), SymbolCounter):
+        most *= MOST_SYMBOLS
+    writers = {number: Writer(vocabulary, stops, length, raw=raw) for number in order}
     at_once = 1 if config.num_samples == 1 else CHARACTERS_PER_CALL
     with Team(workers) as team:
         done = 0
-        while done < config.length and not all(writer.ended for writer in writers.values()):
-            count = min(at_once, config.length - done)
+        while done < most and not all(writer.ended for writer in writers.values()):
+            count = min(at_once, most - done)
             before, done = done, done + count
             ids, nats = _call(team, count, scored=log_probabilities is not None)
             for column, number in enumerate(order):
                 writer = writers[number]
                 if writer.ended:
                     continue
-                text = writer.write(ids[:, column], done >= config.length)
+                text = writer.write(ids[:, column], done >= most)
                 if log_probabilities is not None:
                     kept = max(0, writer.symbols - before)
                     log_probabilities[number] -= nats[:kept, column].sum()

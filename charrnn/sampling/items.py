@@ -1,12 +1,13 @@
 """Sampling whole items from a model of items, and telling which are new."""
 
 import unicodedata
+from base64 import b64encode
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
+from charrnn.text.stream import as_text, raw_bytes
 
 ROUNDS = 50
 """How often a model is asked for more items that are new before that is given up."""
@@ -46,12 +48,20 @@ class Item:
     log_probability : float or None
         In nats, of what was drawn after the prompt and the seed, the end of the item included
         unless it is cut; of the model itself, at temperature 1. None where it was not asked for.
+    data : bytes or None
+        Of a model of bytes, what the text is read from: it may be no UTF-8.
     """
 
     text: str
     cut: bool
     new: bool | None = None
     log_probability: float | None = None
+    data: bytes | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON types, the bytes as ``base64`` where there are some."""
+        row = {name: value for name, value in asdict(self).items() if name != "data"}
+        return row if self.data is None else {**row, "base64": b64encode(self.data).decode()}
 
 
 def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
@@ -308,15 +318,22 @@ def draw_items(
         end=symbol,
         threads=threads,
         together=together,
+        raw=vocabulary.unit == "byte",
         log_probabilities=logs,
     )
     for number, text in pieces:
         parts[number].append(text)
     texts = [seed + "".join(part) for part in parts]
+    cut = [not text.endswith(chr(end)) for text in texts]
+    texts = [text.removesuffix(chr(end)) for text in texts]
+    data: list[bytes | None] = [None] * len(texts)
+    if vocabulary.unit == "byte":
+        data = [raw_bytes(text) for text in texts]
+        texts = [as_text(text) for text in texts]
     if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
         texts = [unicodedata.normalize("NFC", text) for text in texts]
     each = [None] * len(texts) if logs is None else logs.tolist()
     return [
-        Item(text.removesuffix(chr(end)), cut=not text.endswith(chr(end)), log_probability=log)
-        for text, log in zip(texts, each, strict=True)
+        Item(text, cut=is_cut, log_probability=log, data=its_data)
+        for text, is_cut, log, its_data in zip(texts, cut, each, data, strict=True)
     ]

@@ -13,6 +13,7 @@ from charrnn.config import SampleConfig
 from charrnn.errors import ConfigError
 from charrnn.sampling.allowing import symbols_of
 from charrnn.text import Vocabulary, fitting_text
+from charrnn.text.characters import counter_of
 from charrnn.text.codes import show_character, to_text
 from charrnn.text.normalizing import starts_anew
 
@@ -95,6 +96,10 @@ class Writer:
     vocabulary : Vocabulary
     stops : sequence of str
         From ``stop_symbols``.
+    length : int, optional
+        Characters at most, as people see them: the text ends with the last symbol of the last one.
+    raw : bool
+        See ``StreamDecoder``.
 
     Attributes
     ----------
@@ -104,8 +109,16 @@ class Writer:
         How many were written, or wait for what follows.
     """
 
-    def __init__(self, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
-        self._vocabulary, self._decoder = vocabulary, vocabulary.decoder()
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        stops: Sequence[str],
+        length: int | None = None,
+        *,
+        raw: bool = False,
+    ) -> None:
+        self._vocabulary, self._decoder = vocabulary, vocabulary.decoder(raw=raw)
+        self._counter, self._length = counter_of(vocabulary), length
         self._stops = [stop for stop in stops if stop]
         self._grows = vocabulary.normalize == "nfd"
         self._held: NDArray[np.intp] = np.empty(0, np.intp)
@@ -116,6 +129,9 @@ class Writer:
         """Return the text that ids (n,) complete; with ``last``, all that was held back."""
         if self.ended:
             return ""
+        if self._length is not None:
+            ids, reached = self._within(ids, self._length)
+            last = last or reached
         self.symbols += len(ids)
         self.ended = last
         if self._stops:
@@ -130,6 +146,17 @@ class Writer:
             ids, self._held = ids[: len(ids) - keep], ids[len(ids) - keep :]
         text = self._decoder.decode(ids)
         return text + self._decoder.flush() if self.ended else text
+
+    def _within(self, ids: NDArray[np.intp], length: int) -> tuple[NDArray[np.intp], bool]:
+        """Return the ids that belong to the first characters, and whether there are so many."""
+        counter = self._counter
+        for place, code in enumerate(self._vocabulary.symbols[ids].tolist()):
+            counter.add(code)
+            if counter.begun > length:
+                return ids[:place], True
+            if counter.begun == length and counter.complete:
+                return ids[: place + 1], True
+        return ids, False
 
     def _end(self, symbols: str, stop: str, last: bool) -> int:
         """Return where a stop text ends first, 0 if it does not."""

@@ -55,6 +55,13 @@ class Comparison:
     settings: dict[str, list[Any]]
     unlike: list[str]
 
+    @property
+    def reads_otherwise(self) -> bool:
+        """Whether the runs learned one text in other symbols: bytes, or letters in parts."""
+        as_text = all(run.predict == "text" for run in self.runs)
+        others = len({run.per for run in self.runs}) > 1
+        return as_text and others and {"reading"} <= {*self.unlike} <= {"reading", "split"}
+
 
 def compare_runs(names: Sequence[str]) -> Comparison:
     """Compare runs by their descriptions; no weights are read.

@@ -8,7 +8,7 @@ from charrnn.nn.model import CharModel
 from charrnn.parallel.sharding import shard_count
 from charrnn.storage.history import History
 
-FORMAT = 6
+FORMAT = 7
 """Goes up when a checkpoint is no longer what an older charrnn expects.
 
 1: no counts, no encoding of a source; lines are held out from the end.
@@ -19,6 +19,7 @@ FORMAT = 6
 5: linear models of n-grams beside the network of a model of labels; the devices on which a run was
    trained, which the last files of 4 may name too.
 6: tables of counts beside the network of a model of text.
+7: a column of CSV files as the text.
 """
 
 _LEFT_OPEN = {
@@ -53,6 +54,8 @@ def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
         meta = {**meta, "format": 5, "train": train, "ngrams": None}
     if meta["format"] == 5:
         meta = {**meta, "format": 6, "table": None}
+    if meta["format"] == 6:
+        meta = {**meta, "format": 7, "text": {"column": None, **meta["text"]}}
     return meta
 
 

@@ -46,6 +46,8 @@ class RunSummary:
     best_interval : float
         Nats on either side of it within which the loss of the whole held-out part lies 19 times in
         20; 0 where all of it was scored.
+    per : str
+        What a character is, as the model reads them: "byte" or "jamo", for example.
     best_bits_per_byte : float or None
         Of the same, by the UTF-8 bytes that a character of the training part has on average: for
         runs whose characters are not the same. None where that is not known.
@@ -68,6 +70,7 @@ class RunSummary:
     seconds: float = 0.0
     train_nats: float | None = None
     best_nats: float | None = None
+    per: str = "character"
     best_interval: float = 0.0
     best_bits_per_byte: float | None = None
     num_parameters: int = 0
@@ -113,6 +116,7 @@ def summary_of(directory: Path, checkpoint: Checkpoint, modified: float) -> RunS
         seconds=history.seconds,
         train_nats=history.rows[-1][1] if history.rows else None,
         best_nats=history.best_nats,
+        per=checkpoint.vocabulary.noun,
         best_interval=history.best_interval,
         best_bits_per_byte=_bits_per_byte(checkpoint),
         num_parameters=checkpoint.num_parameters,

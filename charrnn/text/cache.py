@@ -36,7 +36,7 @@ class Header:
 
     sources: list[dict[str, Any]]
     starts: list[int]
-    options: dict[str, str]
+    options: dict[str, Any]
     dtype: str
     count: int
     num_bytes: int
@@ -81,7 +81,7 @@ class Header:
         return header if valid else None
 
 
-def may_hold(folder: Path, options: dict[str, str], sizes: list[int]) -> bool:
+def may_hold(folder: Path, options: dict[str, Any], sizes: list[int]) -> bool:
     """Whether some entry was made with these options from sources of these sizes.
 
     Only then is it worth hashing the sources to find out whether they are the same.

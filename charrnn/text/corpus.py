@@ -15,6 +15,7 @@ from charrnn.text.decoding import Findings
 from charrnn.text.files import no_text_in
 from charrnn.text.held_out import find_sides, held_out_codes
 from charrnn.text.inputs import Input, spool
+from charrnn.text.pipes import without_pipe
 from charrnn.text.reading import read_file
 from charrnn.text.sources import MEMORY, STDIN, Source, fingerprint, show_path
 
@@ -42,6 +43,8 @@ class Corpus:
         Bytes of the files, decompressed but not decoded.
     unit : "char" or "byte"
     normalize : "none", "nfc", "nfd" or "nfkc"
+    column : str, optional
+        That of its files which it is.
     held_out : int
         How many codes at the end come from files that were named to be held out. A corpus that
         is found again does not know it: it is part of the split, which a checkpoint keeps.
@@ -57,6 +60,7 @@ class Corpus:
     file_bytes: int
     unit: Unit = "char"
     normalize: Normalize = "none"
+    column: str | None = None
     held_out: int = 0
     stdin: BinaryIO | None = None
 
@@ -116,6 +120,7 @@ def read_corpus(
     newlines: Newlines = "auto",
     normalize: Normalize = "none",
     unit: Unit = "char",
+    column: str | None = None,
     cache_dir: str | Path | None = None,
     stdin: BinaryIO | None = None,
 ) -> Corpus:
@@ -129,7 +134,7 @@ def read_corpus(
     ----------
     paths : sequence of str or Path
         Files; folders, of which hidden files and what is no text are left out; patterns with
-        `*`, `?`, `[...]` and `**`; "-" for standard input.
+        `*`, `?`, `[...]` and `**`; "-" for standard input, or one pipe.
     held_out : sequence of str or Path
         The same, for what is to be held out: it comes after the rest. No file, and no content,
         may be on both sides.
@@ -146,6 +151,9 @@ def read_corpus(
         Unicode normal form that the text is brought into.
     unit : "char" or "byte"
         "byte" takes the bytes as they are: `encoding` and `errors` do not matter.
+    column : str, optional
+        Of CSV and TSV files, the column that is the text, by its name or its number from 1: see
+        ``cells_of``.
     cache_dir : Path, optional
         Where codes of more than `cache.MEMORY_LIMIT` bytes go, to be mapped and, while options
         and content stay the same, used again.
@@ -162,9 +170,15 @@ def read_corpus(
         If an option is unknown.
     """
     options = TextConfig(
-        encoding=encoding, errors=errors, newlines=newlines, normalize=normalize, unit=unit
+        encoding=encoding,
+        errors=errors,
+        newlines=newlines,
+        normalize=normalize,
+        unit=unit,
+        column=column,
     )
     findings = Findings()
+    (paths, held_out), stdin = without_pipe([paths, held_out], stdin)
     learned, held = find_sides(paths, held_out, options.encoding, findings)
     found = [*learned, *held]
     kept = spool(stdin) if STDIN in found else None
@@ -233,6 +247,7 @@ def read_inputs(
         file_bytes=file_bytes,
         unit=options.unit,
         normalize=options.normalize,
+        column=options.column,
     )
 
 
@@ -281,5 +296,6 @@ def _read_cache(inputs: Sequence[Input], options: TextConfig, folder: Path) -> C
             file_bytes=header.file_bytes,
             unit=options.unit,
             normalize=options.normalize,
+            column=options.column,
         )
     return None

@@ -7,6 +7,7 @@ character is reported as unknown.
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from math import inf
 from typing import Literal
 
 from charrnn.config import Newlines, TextConfig
@@ -35,13 +36,13 @@ def fitting_text(text: str, vocabulary: Vocabulary, newlines: Newlines) -> tuple
     -------
     text : str
         The first form of which every character is known: as it is, with other line ends, in NFC,
-        in NFD, or both. If there is none, the text as it is.
+        in NFD, or both. If there is none, the one of which the fewest are unknown.
     option : str
         The option that does the same to a file, "" if nothing was changed beside `newlines`.
     """
     if newlines == "lf":
         text = _with_lf(text)
-    if _knows(vocabulary, text):
+    if not _unknown(vocabulary, text):
         return text, ""
     lf = _with_lf(text)
     forms = [(lf, "--newlines lf")]
@@ -52,10 +53,12 @@ def fitting_text(text: str, vocabulary: Vocabulary, newlines: Newlines) -> tuple
         option = f"--normalize {name.lower()}"
         forms.append((unicodedata.normalize(name, text), option))
         forms.append((unicodedata.normalize(name, lf), f"{option} --newlines lf"))
+    best, helped, least = text, "", _unknown(vocabulary, text)
     for form, option in forms:
-        if form != text and _knows(vocabulary, form):
-            return form, option
-    return text, ""
+        unknown = _unknown(vocabulary, form)
+        if unknown < least:
+            best, helped, least = form, option, unknown
+    return best, helped
 
 
 def fitting_corpus(
@@ -66,7 +69,7 @@ def fitting_corpus(
 ) -> tuple[Corpus, TextConfig]:
     """Read a text in the form that a model knows, if it is written in another one.
 
-    It is read again only if it has unknown characters and a form may make all of them known.
+    It is read again only if it has unknown characters and a form may make some of them known.
 
     Parameters
     ----------
@@ -83,8 +86,8 @@ def fitting_corpus(
     Returns
     -------
     corpus : Corpus
-        The first without an unknown character, with a notice of what helped; if there is none,
-        the corpus as the settings say.
+        The first without an unknown character or else with the fewest, with a notice of what
+        helped; where nothing helps, the corpus as the settings say.
     text : TextConfig
         What it was read with.
     """
@@ -92,49 +95,55 @@ def fitting_corpus(
     unknown = vocabulary.unknown(corpus.codes)
     if not unknown:
         return corpus, text
+    best, config, least = corpus, text, sum(unknown.values())
     for other in _other_configs(text, given, unknown, vocabulary):
         again = read(other)
-        if not vocabulary.unknown(again.codes):
-            changed = [
-                f"--{name} {getattr(other, name)}"
-                for name in ("normalize", "newlines")
-                if getattr(other, name) != getattr(text, name)
-            ]
-            notice = f"read with {' '.join(changed)}, the form that the model knows"
-            return replace(again, notices=(*again.notices, notice)), other
-    return corpus, text
+        left = sum(vocabulary.unknown(again.codes).values())
+        if left < least:
+            best, config, least = again, other, left
+        if not left:
+            break
+    if config is text:
+        return corpus, text
+    changed = [
+        f"--{name} {getattr(config, name)}"
+        for name in ("normalize", "newlines")
+        if getattr(config, name) != getattr(text, name)
+    ]
+    notice = f"read with {' '.join(changed)}, the form that the model knows"
+    return replace(best, notices=(*best.notices, notice)), config
 
 
 def _other_configs(
     text: TextConfig, given: Collection[str], unknown: Collection[int], vocabulary: Vocabulary
 ) -> list[TextConfig]:
-    """Return other ways to read a text that may make all of its unknown symbols known."""
+    """Return other ways to read a text that may make unknown symbols of it known."""
     if text.unit == "byte":
         return []
     known = set(map(chr, vocabulary.symbols.tolist()))
     left = set(map(chr, unknown))
-    lf = text
+    lf, configs = text, []
     if "\r" in left and "\n" in known and "newlines" not in given:
         lf = replace(text, newlines="lf")
         left.remove("\r")
-        if not left:
-            return [lf]
-    if "normalize" in given or text.normalize != "none":
-        return []
-    return [replace(lf, normalize=form) for form in _FORMS if _may_help(form, left, known)]
+        configs.append(lf)
+    if left and "normalize" not in given and text.normalize == "none":
+        forms = [form for form in _FORMS if _may_help(form, left, known)]
+        configs = [*(replace(lf, normalize=form) for form in forms), *configs]
+    return configs
 
 
 def _may_help(form: Literal["nfc", "nfd"], unknown: Collection[str], known: set[str]) -> bool:
-    """Whether a normal form may make every unknown character known.
+    """Whether a normal form may make an unknown character known.
 
     A large text is not to be read again for nothing, such as an emoji.
     """
     if form == "nfd":
-        return all(known.issuperset(unicodedata.normalize("NFD", c)) for c in unknown)
+        return any(known.issuperset(unicodedata.normalize("NFD", c)) for c in unknown)
     # NFC joins a character to others, be it a mark, a first letter or half a syllable: then it
     # is a part of a letter that is known.
     parts = {part for c in known for part in unicodedata.normalize("NFD", c) if part != c}
-    return all(
+    return any(
         c not in unicodedata.normalize("NFC", c)
         or not parts.isdisjoint(unicodedata.normalize("NFD", c))
         for c in unknown
@@ -145,8 +154,9 @@ def _with_lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _knows(vocabulary: Vocabulary, text: str) -> bool:
+def _unknown(vocabulary: Vocabulary, text: str) -> float:
+    """Return how many symbols of a text are unknown."""
     try:
-        return not vocabulary.unknown(vocabulary.text_to_codes(text))
+        return sum(vocabulary.unknown(vocabulary.text_to_codes(text)).values())
     except VocabularyError:  # a lone surrogate, which no form changes
-        return False
+        return inf

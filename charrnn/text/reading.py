@@ -11,7 +11,8 @@ from charrnn.errors import CorpusError
 from charrnn.text import files
 from charrnn.text.cache import CodesWriter
 from charrnn.text.choosing import Utf8Watch, explain, first_codec, next_codec
-from charrnn.text.codes import LINE_END, utf8_length
+from charrnn.text.codes import LINE_END, Codes, utf8_length
+from charrnn.text.columns import cells_of
 from charrnn.text.decoding import Findings, Misfit, TextDecoder
 from charrnn.text.guessing import binary_message
 from charrnn.text.inputs import Input
@@ -122,11 +123,12 @@ class _Reading:
                 strict = not self._is_sure
             watch = Utf8Watch(raw.name, codec, options, findings)
             decoder = TextDecoder(raw.name, codec, options, findings, strict=strict)
-            for data, final in _pieces(head, content):
-                codes = decoder.feed(data, final)
-                watch.feed(data, final)
-                if not len(codes):
-                    continue
+            pieces = _decoded(head, content, decoder, watch)
+            if options.column is not None:
+                pieces = cells_of(
+                    pieces, options.column, raw.name, options.errors, findings, options.unit
+                )
+            for codes in pieces:
                 if begin is None:
                     if last not in _LINE_ENDS:
                         findings.add("begins after a newline that was added", raw.name)
@@ -143,6 +145,17 @@ class _Reading:
         with self._file.open() as raw:
             content = Content(raw)
             return survey(iter(lambda: content.read(files.CHUNK), b""))
+
+
+def _decoded(
+    head: bytes, content: Content, decoder: TextDecoder, watch: Utf8Watch
+) -> Iterator[Codes]:
+    """Yield the text of a file in pieces, none of them empty."""
+    for data, final in _pieces(head, content):
+        codes = decoder.feed(data, final)
+        watch.feed(data, final)
+        if len(codes):
+            yield codes
 
 
 def _pieces(head: bytes, content: Content) -> Iterator[tuple[bytes, bool]]:

@@ -14,16 +14,33 @@ if TYPE_CHECKING:
     from charrnn.text.vocabulary import Vocabulary
 
 
+def raw_bytes(text: str) -> bytes:
+    """Return the bytes that a ``raw`` decoder made a text of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def unread(data: bytes) -> str:
+    """Return the text that a ``raw`` decoder makes of bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def as_text(raw: str) -> str:
+    """Return what a ``raw`` decoder made, with U+FFFD for what is no UTF-8."""
+    return raw_bytes(raw).decode("utf-8", "replace")
+
+
 class StreamDecoder:
     """Turns ids into text as they arrive; holds back what is not yet a whole character.
 
     That is an incomplete UTF-8 sequence for a vocabulary of bytes, and for an nfd one the last
-    character, which the next one may still complete. Invalid UTF-8 becomes U+FFFD.
+    character, which the next one may still complete. Invalid UTF-8 becomes U+FFFD or, if ``raw``,
+    surrogates from which ``raw_bytes`` makes the same bytes again.
     """
 
-    def __init__(self, vocabulary: "Vocabulary") -> None:
+    def __init__(self, vocabulary: "Vocabulary", *, raw: bool = False) -> None:
         self._vocabulary = vocabulary
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        errors = "surrogateescape" if raw else "replace"
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors)
         self._composer = Normalizer("nfc")
 
     def decode(self, ids: npt.ArrayLike) -> str:

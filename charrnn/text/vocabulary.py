@@ -19,6 +19,8 @@ Ids = npt.NDArray[np.unsignedinteger[Any]]
 
 CHUNK = 1 << 16
 """Codes looked up at once: NumPy turns indices into 8 bytes each, which should stay in cache."""
+JAMO = 0x1100, 0x11FF
+"""The first and the last of the letters that Korean syllables are decomposed into."""
 LISTED = 10
 """Unknown characters that an error names."""
 
@@ -107,6 +109,16 @@ class Vocabulary:
             f"Vocabulary({len(self.symbols)} symbols, unit={self.unit!r}, "
             f"normalize={self.normalize!r}{unknown})"
         )
+
+    @property
+    def noun(self) -> str:
+        """What one symbol is called: "character", "byte", "jamo", or "code point" of other nfd."""
+        if self.unit == "byte":
+            return "byte"
+        if self.normalize != "nfd":
+            return "character"
+        korean = (self.symbols >= JAMO[0]) & (self.symbols <= JAMO[1])
+        return "jamo" if korean.any() else "code point"
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
@@ -226,9 +238,9 @@ class Vocabulary:
         decoder = self.decoder()
         return decoder.decode(ids) + decoder.flush()
 
-    def decoder(self) -> StreamDecoder:
+    def decoder(self, *, raw: bool = False) -> StreamDecoder:
         """Return a decoder for ids that arrive a few at a time."""
-        return StreamDecoder(self)
+        return StreamDecoder(self, raw=raw)
 
     def to_json(self) -> dict[str, Any]:
         """Return the vocabulary as a dict of JSON types; `from_json` is its inverse."""

@@ -17,6 +17,7 @@ from charrnn.config import (
     TrainingSettings,
     ValidationSettings,
 )
+from charrnn.config.words import count, with_noun
 from charrnn.data.apart import set_apart
 from charrnn.data.labels.task import LabelledTask
 from charrnn.data.task import Task
@@ -236,12 +237,13 @@ def ready(
     if train.counts and not labels:
         sides, apart = set_apart(sides, task)
         notices.append(
-            f"{len(apart):,} characters of the training part are set apart: on them is fitted how "
-            "the network and the counts are mixed"
+            f"{count(len(apart), vocabulary.noun)} of the training part are set apart: on them is "
+            "fitted how the network and the counts are mixed"
         )
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)
-    notices = [*corpus.notices, *notices, *recipe.notices]
+    notices = [*corpus.notices, *notices]
+    notices += [with_noun(notice, vocabulary.noun) for notice in recipe.notices]
     reasons = {**recipe.reasons, **({"device": why} if why else {})}
     if chosen.gpu is None:
         size = text_bytes(corpus, sides, model=recipe.model, train=recipe.train)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import Architecture, TrainingSettings, ValidationSettings
+from charrnn.config.words import with_noun
 from charrnn.data.items import lengths_of
 from charrnn.data.labels.task import LabelledTask
 from charrnn.parallel.ranks import current
@@ -52,6 +53,8 @@ class Plan:
         Those whose ranks work, where a launcher started them; 0 where none did.
     resumed_at : int or None
         The step from which it is resumed.
+    noun : str
+        What one of the characters is, as the model reads them: "byte" or "jamo", for example.
     reasons : dict of str to str
         Why each setting that was left out was chosen.
     """
@@ -82,6 +85,7 @@ class Plan:
     threads_allowed: int
     machines: int
     resumed_at: int | None
+    noun: str
     reasons: dict[str, str]
 
     def value(self, setting: str) -> Any:
@@ -119,6 +123,7 @@ def plan_of(
         Whether both states of the run are kept in memory and not in files.
     """
     device, precision = setup.device.place
+    noun = setup.vocabulary.noun
     megabytes = setup.device.megabytes
     if setup.device.gpu is None:
         size = text_bytes(setup.corpus, setup.sides, model=setup.architecture, train=setup.train)
@@ -158,7 +163,8 @@ def plan_of(
         threads_allowed=threads,
         machines=0 if (ranks := current()) is None else len(ranks.layout.machines),
         resumed_at=resumed_at,
-        reasons=setup.reasons,
+        noun=noun,
+        reasons={name: with_noun(why, noun) for name, why in setup.reasons.items()},
     )
 
 

@@ -67,6 +67,11 @@ def _check_items(text: TextConfig, train: TrainConfig) -> None:
     option = "--lines" if train.lines else "--items"
     if train.predict or train.prompted:
         option = f"--predict {train.predict}" if train.predict else "--prompted"
+    if train.predict in ("label", "tags") and text.column:
+        raise ConfigError(
+            f"--column takes one column as the text, and {option} learns one from another: name "
+            "both, --columns LABEL,TEXT"
+        )
     if train.predict and text.unit == "byte":
         raise ConfigError(f"--unit byte and {option} do not go together: labels are of characters")
     if train.reset is not None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from charrnn.config.words import with_noun
 from charrnn.evaluation.ngrams import entropy_of, unigram_of_counts
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.storage.folder import RUNS
@@ -35,7 +36,7 @@ def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
         )
     usual = not setup.reasons or "learning_rate" in setup.reasons
     enough = train.max_epochs if setup.held_out else 0.0
-    return of_run(
+    words = of_run(
         history.rows,
         entropy=entropy_of(task.counts(setup.sides.learned, setup.vocabulary)),
         dropout=model.dropout,
@@ -50,6 +51,7 @@ def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
         other_split=task.other_split if train.split_mode == "contiguous" else "",
         unlike=setup.unlike,
     )
+    return with_noun(words, setup.vocabulary.noun)
 
 
 def _named(directory: Path | None) -> str:

@@ -9,8 +9,9 @@ from charrnn.cli.show.choice import say_if_foreign
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.labels import write_evaluation
 from charrnn.cli.show.text import visible_line
-from charrnn.cli.show.words import listing, shape
+from charrnn.cli.show.words import count, listing, shape
 from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, option_name, pick
+from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP, of_model
 from charrnn.views.numbers import percent
@@ -18,6 +19,9 @@ from charrnn.views.numbers import percent
 if TYPE_CHECKING:
     from charrnn.evaluation.cost import Cost
     from charrnn.evaluation.result import Evaluation
+
+COMPOSED = "bits per byte, which are of the composed text, with models that read other symbols"
+"""How figures of parts of letters compare with others."""
 
 
 @takes(
@@ -39,6 +43,15 @@ def command(
         ),
     ] = None,
     *,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What the model reads before a FILE, which costs nothing.  [default: a line end, "
+            "as in sample]",
+            show_default=False,
+        ),
+    ] = None,
     perplexity: Annotated[
         bool, typer.Option("--perplexity", help="Print the perplexity alone.")
     ] = False,
@@ -112,6 +125,7 @@ def command(
     evaluation = trained.evaluate(
         files or [],
         baselines=baselines,
+        context=context or "",
         columns=columns,
         threads=machine.threads,
         device=device.device,
@@ -163,7 +177,8 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
 def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
     """Say that a model knows less than nothing of this text, and what may be the matter."""
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
-    useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram)
+    noun = evaluation.per
+    useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)
     if not useless:
         return
     static = evaluation.static
@@ -187,25 +202,27 @@ def _write(evaluation: "Evaluation") -> None:
     if evaluation.file_bytes not in (None, evaluation.num_bytes):
         other_bytes = f" as scored, {evaluation.file_bytes:,} in the files"
     cost = f", {evaluation.unknown_cost:.2f} nats each" if evaluation.unknown_cost else ""
-    unseen = f"{evaluation.unseen:,} characters" if evaluation.unseen != 1 else "1 character"
+    noun = evaluation.per
+    unseen = count(evaluation.unseen, noun)
     if evaluation.unseen:
         unseen += f", {evaluation.unseen_nats:,.1f} of all {evaluation.total_nats:,.1f} nats"
     if evaluation.overlap is not None:
         also = f"{percent(evaluation.overlap)} of this text, word for word"
     rows = [
-        ("nats per character", f"{evaluation.nats_per_char:.4f}"),
+        (f"nats per {noun}", f"{evaluation.nats_per_char:.4f}"),
         *gain,
-        ("bits per character", f"{evaluation.bits_per_char:.4f}"),
+        *([] if noun == "byte" else [(f"bits per {noun}", f"{evaluation.bits_per_char:.4f}")]),
         ("bits per byte", f"{evaluation.bits_per_byte:.4f}"),
-        ("perplexity", f"{evaluation.perplexity:.4f}"),
-        ("characters", f"{evaluation.characters:,}"),
+        (f"perplexity per {noun}", f"{evaluation.perplexity:.4f}"),
+        *([] if noun == "byte" else [(plural(noun), f"{evaluation.characters:,}")]),
         ("bytes", f"{evaluation.num_bytes:,}" + other_bytes),
         (
-            "unknown characters",
+            f"unknown {plural(noun)}",
             f"{sum(evaluation.unknown.values()):,}{cost}" + (f": {listed}" if listed else ""),
         ),
         ("unseen in training", unseen),
         *([("also in training", also)] if also else []),
+        *([("compare by", COMPOSED)] if noun not in ("character", "byte") else []),
         ("protocol", evaluation.protocol),
     ]
     write_table((), rows)
@@ -223,18 +240,20 @@ def _write_baselines(evaluation: "Evaluation", name: str, config: EvalConfig) ->
         rows += [(f"{name}{dynamic}{counts}", evaluation), (name, evaluation.static)]
     rows.sort(key=lambda row: row[1].total_nats)
     write("\n")
+    noun = evaluation.per.replace("character", "char")
+    bits = [f"bits/{noun}"] * (noun != "byte")
     write_table(
-        ("", "nats/char", "bits/char", "bits/byte", "perplexity"),
+        ("", f"nats/{noun}", *bits, "bits/byte", f"perplexity/{noun}"),
         [
             (
                 name,
                 f"{row.nats_per_char:.4f}",
-                f"{row.bits_per_char:.4f}",
+                *[f"{row.bits_per_char:.4f}" for _ in bits],
                 f"{row.bits_per_byte:.4f}",
                 f"{row.perplexity:.4f}",
             )
             for name, row in rows
         ],
-        right=(1, 2, 3, 4),
+        right=range(1, 4 + len(bits)),
     )
     write(f"\n{visible_line(evaluation.comparison)}\n")

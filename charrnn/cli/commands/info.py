@@ -82,7 +82,8 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
     from charrnn.storage.formats import FORMAT
 
     model, history = checkpoint.architecture, checkpoint.history
-    held_out = count(checkpoint.held_out, "character")
+    noun = checkpoint.vocabulary.noun
+    held_out = count(checkpoint.held_out, noun)
     write_table(
         (),
         [
@@ -92,8 +93,8 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
             ("parameters", f"{checkpoint.num_parameters:,}"),
             ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),
             *([("trained on", _place_words(history.places))] if history.places else []),
-            ("best validation", loss(history.best_nats) + _accuracy_words(checkpoint)),
-            ("corpus", f"{count(checkpoint.characters, 'character')}, {held_out} held out"),
+            ("best validation", _loss_words(checkpoint)),
+            ("corpus", f"{count(checkpoint.characters, noun)}, {held_out} held out"),
             *(("source", f"{src.path}, sha256 {src.sha256}") for src in checkpoint.sources),
             ("vocabulary", _vocabulary_words(checkpoint)),
             *([("labels", _label_words(checkpoint))] if checkpoint.labels else []),
@@ -116,10 +117,14 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
     _write_history(history.rows)
 
 
-def _accuracy_words(checkpoint: "Checkpoint") -> str:
-    accuracy = checkpoint.history.best_accuracy
-    unit = scored_unit(checkpoint.settings.predict)
-    return "" if accuracy is None else f" per {unit}, {percent(accuracy)} right"
+def _loss_words(checkpoint: "Checkpoint") -> str:
+    history = checkpoint.history
+    if history.best_nats is None:
+        return loss(None)
+    unit = scored_unit(checkpoint.settings.predict, checkpoint.vocabulary.noun)
+    accuracy = history.best_accuracy
+    right = "" if accuracy is None else f", {percent(accuracy)} right"
+    return f"{loss(history.best_nats)} per {unit}{right}"
 
 
 def _place_words(places: list["Place"]) -> str:
@@ -154,7 +159,7 @@ def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
 def _counts_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     table = checkpoint.table
     assert table is not None
-    longest = count(table.context + 1, "character")
+    longest = count(table.context + 1, checkpoint.vocabulary.noun)
     strings = f"{count(sum(table.sizes), 'string')} of up to {longest}, {size(table.num_bytes)}"
     return "counted", f"{strings}; who has them can tell much of the training text"
 
@@ -175,7 +180,7 @@ def _vocabulary_words(checkpoint: "Checkpoint") -> str:
     shown = "".join(map(chr, vocabulary.symbols[:SYMBOLS_SHOWN].tolist()))
     more = " ..." if len(vocabulary.symbols) > SYMBOLS_SHOWN else ""
     others = ", and one for all others" if vocabulary.has_unknown else ""
-    number = count(len(vocabulary.symbols), "character")
+    number = count(len(vocabulary.symbols), vocabulary.noun)
     return f"{number}{others}: {visible_line(shown)}{more}"
 
 

@@ -23,7 +23,10 @@ AT_ONCE, AT_ONCE_WITH_COUNTS = 4096, 65536
 
 
 @takes(
-    TextConfig, MachineConfig, leave_out=("unit", "normalize"), defaults={TextConfig: "the run's"}
+    TextConfig,
+    MachineConfig,
+    leave_out=("unit", "normalize", "column"),
+    defaults={TextConfig: "the run's"},
 )
 def command(
     files: Annotated[
@@ -173,7 +176,7 @@ def _write_labels(
         for line in some:
             labels = next(found).labels if line else {}
             if as_json:
-                write_json({"text": line, "labels": labels}, texts=True)
+                write_json({"text": line, "labels": labels})
             elif not line:
                 write("\n")
             elif top is None:
@@ -201,7 +204,6 @@ def _write_tags(labeller: "Labeller", sentences: Sequence[tuple[str, ...]], as_j
                         "tags": sentence.tags,
                         "probabilities": sentence.probabilities,
                     },
-                    texts=True,
                 )
             else:
                 pairs = zip(sentence.tokens, sentence.tags, strict=True)
@@ -212,7 +214,7 @@ def _write_restored(labeller: "Labeller", lines: Sequence[str], keep: bool, as_j
     for some in _groups(lines):
         for line, restored in zip(some, labeller.restore(some, keep=keep), strict=True):
             if as_json:
-                write_json({"text": line, "restored": restored}, texts=True)
+                write_json({"text": line, "restored": restored})
             else:
                 write(f"{restored}\n")
 

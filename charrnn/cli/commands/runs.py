@@ -198,7 +198,12 @@ def _compare(names: list[str], as_json: bool) -> None:
     if not found.settings:
         say("no setting differs")
     write_table(("", *names), rows)
-    if found.unlike:
+    if found.reads_otherwise:
+        say(
+            "these runs read one text in other symbols, so bits per byte are compared, of held-out "
+            "parts that are nearly the same: charrnn eval FILE --model RUN scores each on one text"
+        )
+    elif found.unlike:
         say(
             f"losses are of different parts of texts ({', '.join(found.unlike)}) and not compared: "
             "charrnn eval FILE --model RUN scores each on one text"
@@ -221,9 +226,13 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
         ["steps made", *(f"{run.step:,}" for run in runs)],
         ["time", *(clock(run.seconds) for run in runs)],
     ]
+    if found.reads_otherwise:
+        shown = (run.best_bits_per_byte for run in runs)
+        bits = ("-" if value is None else short(value) for value in shown)
+        rows.append(["best validation, bits per byte", *bits])
     if found.unlike:
         return rows
-    unit = scored_unit("" if runs[0].predict == "text" else runs[0].predict)
+    unit = scored_unit(runs[0].predict, runs[0].per)
     rows.append([f"training loss per {unit}", *(loss(run.train_nats) for run in runs)])
     if any(run.best_nats is not None for run in runs):
         rows.append([f"best validation loss per {unit}", *map(_scored, runs)])

@@ -1,9 +1,9 @@
 """``charrnn sample``: text drawn from a model."""
 
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from difflib import get_close_matches
 from math import log
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -54,6 +54,10 @@ def command(
             show_default=False,
         ),
     ] = "",
+    seed_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file of it, without its last line end."),
+    ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(
@@ -74,13 +78,19 @@ def command(
     ] = None,
     model: Model = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Send control characters to the terminal as they are.")
+        bool,
+        typer.Option(
+            "--raw",
+            help="Write what was drawn as it is: control characters to a terminal, and bytes that "
+            "are no UTF-8.",
+        ),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="One JSON object for each sample, one a line, with its log-probability.",
+            help="One JSON object for each sample, one a line, with its log-probability; bytes "
+            "also in base64.",
         ),
     ] = False,
     copied: Annotated[
@@ -115,17 +125,24 @@ def command(
     config = pick(SampleConfig, settings)
     threads = pick(MachineConfig, settings).threads
     device = pick(DeviceConfig, settings).beside(threads)
-    if unknown is not None and not seed and not prompt:
+    if seed and seed_file is not None:
+        raise ConfigError("--seed and --seed-file both say what to begin with: give one of them")
+    if unknown is not None and not (seed or seed_file or prompt):
         raise ConfigError(
             f"--unknown {unknown} is of the characters of --seed or --prompt, and there is neither"
         )
     unknown = unknown or "error"
     if raw and as_json:
-        raise ConfigError("--raw is of text on a terminal, and --json escapes it: leave one out")
+        raise ConfigError(
+            "--raw writes what was drawn as it is, and --json escapes it, with bytes in base64: "
+            "leave one out"
+        )
     if copied and is_muted() and not as_json:
         raise ConfigError("--copied is said on stderr, where --quiet says nothing: give --json too")
     if seed == "-":
         seed = _read_seed()
+    if seed_file is not None:
+        seed = _seed_of(seed_file)
     import numpy as np
 
     from charrnn.sampling.drawing import encode_seed, generate
@@ -133,6 +150,7 @@ def command(
     from charrnn.sampling.stopping import check_rules
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
+    from charrnn.text.stream import as_text, raw_bytes
     from charrnn.training.devices import drawing_predictor
 
     path, checkpoint = open_model(model)
@@ -161,7 +179,8 @@ def command(
         check_seed(checkpoint, seed)
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
-    if useless := of_model(checkpoint.history.best_nats, uniform=log(len(vocabulary))):
+    best, uniform = checkpoint.history.best_nats, log(len(vocabulary))
+    if useless := of_model(best, uniform=uniform, noun=vocabulary.noun):
         say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
@@ -172,6 +191,7 @@ def command(
     if config.counts:
         network = checkpoint.with_counts(network)
     comparing = _Comparing(checkpoint, seed) if copied else None
+    is_bytes = vocabulary.unit == "byte"
     if task.separate:
         options.update(prompt=before, model=network)
         _write_items(
@@ -180,17 +200,22 @@ def command(
         return
     if as_json:
         logs = np.zeros(config.num_samples)
-        pieces = generate(network, vocabulary, config, log_probabilities=logs, **options)
-        texts = collected(pieces, config.num_samples)
+        options.update(log_probabilities=logs, raw=is_bytes)
+        drawn = collected(generate(network, vocabulary, config, **options), config.num_samples)
+        texts = [as_text(text) for text in drawn] if is_bytes else drawn
         rows = [
             {"sample": number, "seed": seed, "text": text, "log_probability": log}
             for number, (text, log) in enumerate(zip(texts, logs.tolist(), strict=True), 1)
         ]
+        if is_bytes:
+            data = [b64encode(raw_bytes(text)).decode() for text in drawn]
+            rows = [{**row, "base64": some} for row, some in zip(rows, data, strict=True)]
         write_objects(rows, comparing.of(texts, seeded=False) if comparing else None)
         return
-    pieces = generate(network, vocabulary, config, **options)
+    pieces = generate(network, vocabulary, config, raw=raw and is_bytes, **options)
     joined = vocabulary.normalize == "nfd"
     texts = write_samples(pieces, config.num_samples, Output(seed, raw=raw, joined=joined))
+    texts = [as_text(text) for text in texts] if is_bytes else texts
     if comparing and (found := comparing.of(texts, seeded=False)):
         say_copied(found)
 
@@ -239,6 +264,7 @@ def _write_items(
     """Write items as they stand in a text that is divided so, and say which of them are new."""
     from charrnn.sampling.items import known_items, sample_items, separator
     from charrnn.storage.folder import cache_directory
+    from charrnn.text.stream import unread
 
     known = None
     try:
@@ -254,15 +280,16 @@ def _write_items(
         drawn.append(item)
         if not as_json:
             mark = separator(checkpoint.settings.items, number)
-            write(f"{mark}{item.text}\n", raw=raw)
+            text = item.text if item.data is None or not raw else unread(item.data)
+            write(f"{mark}{text}\n", raw=raw)
         elif comparing is None:
-            write_json({"sample": number + 1, **asdict(item)})
+            write_json({"sample": number + 1, **item.to_json()})
     new, cut = sum(item.new is True for item in drawn), sum(item.cut for item in drawn)
     old = [item.text for item in drawn if item.new is False]
     if comparing is not None:
         found = comparing.of([item.text for item in drawn], seeded=True)
         if as_json:
-            rows = [{"sample": number, **asdict(item)} for number, item in enumerate(drawn, 1)]
+            rows = [{"sample": number, **item.to_json()} for number, item in enumerate(drawn, 1)]
             write_objects(rows, found)
         elif found:
             say_copied(found)
@@ -306,6 +333,15 @@ def _read_seed() -> str:
     except UnicodeDecodeError as error:
         raise CorpusError(f"stdin: byte {error.start:,} is not UTF-8: convert the seed") from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _seed_of(path: str) -> str:
+    from charrnn.text import read_corpus
+
+    corpus = read_corpus([path])
+    for notice in corpus.notices:
+        say(f"notice: {notice}")
+    return corpus.text().removesuffix("\n")
 
 
 def _known_part(vocabulary: "Vocabulary", seed: str, ids: "Ids") -> str:

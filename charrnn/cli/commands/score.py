@@ -160,7 +160,9 @@ def command(
             say(f"notice: {notice}")
         noun = models.division.noun if wanted.unit == "line" else wanted.unit
         source = _Source(leading, files or [], text or [], reading, flush=flush)
-        writer = RowWriter(models.names, noun, files=source.several, as_json=as_json)
+        # Several models are compared per character of the text as it is written.
+        symbol = "character" if len(names) > 1 else leading.vocabulary.noun
+        writer = RowWriter(models.names, noun, symbol=symbol, files=source.several, as_json=as_json)
         if wanted.unit == "file":
             scored: Iterable[list[Scored]] = ([one] for one in models.files(source.corpus))
         else:
@@ -168,6 +170,8 @@ def command(
         _write(writer, models, scored, wanted)
         writer.end()
         source.say_notices()
+        for notice in models.strangers:
+            say(f"notice: {notice}")
 
 
 def _wanted(
@@ -219,6 +223,8 @@ def _check(
         raise ConfigError("- is scored alone: leave out the other files")
     if flush and list(files) != [STDIN]:
         raise ConfigError("--flush is of what arrives: give - in place of a FILE")
+    if flush and "column" in reading:
+        raise ConfigError("--column is of files, and --flush of lines that arrive: leave one out")
     if flush and threads is not None:
         raise ConfigError(
             "--flush scores lines one by one, without --threads: leave one of them out"
@@ -300,7 +306,7 @@ class _Source:
                         f"--text {text!r:.60} is not UTF-8: give it in a file"
                     ) from None
             yield division.of_texts(self._texts, self._checkpoint.text.newlines)
-        elif list(self._files) == [STDIN] and division.is_lines:
+        elif list(self._files) == [STDIN] and division.is_lines and not self._reading.get("column"):
             if sys.stdin is None or sys.stdin.closed:
                 raise CorpusError("standard input (-) is closed: name a file")
             options = read_like(self._checkpoint.text, self._reading)

@@ -24,6 +24,7 @@ from charrnn.config import (
     option_name,
     pick,
 )
+from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 from charrnn.system.machine import sharing_processes
 from charrnn.views.numbers import percent
@@ -202,7 +203,8 @@ def _train(run: "Run", as_json: bool) -> None:
             next(events)  # the run has its folder now
             say(f"run     {run.directory}")
             train, kind = run.plan.train, LiveDisplay if live else LineDisplay
-            with kind(train.steps or None, drawn=not train.predict) as display:
+            shown = kind(train.steps or None, run.plan.noun, drawn=not train.predict)
+            with shown as display:
                 if run.directory is not None and isinstance(display, LiveDisplay):
                     display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
@@ -257,7 +259,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         _say_of_kept_texts(run)
         _say_resume(run)
         return
-    unit = scored_unit(train.predict)
+    unit = scored_unit(train.predict, run.plan.noun)
     why = "no longer improving" if finished.reason == "no longer improving" else "done"
     say(f"{why}: {steps} in {time}")
     if finished.best_nats is None:
@@ -267,12 +269,12 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         if finished.val_characters < finished.held_out:
             sample = (
                 f", within {short(finished.best_interval)} nats (95 %), on "
-                f"{finished.val_characters:,} of {finished.held_out:,} {unit}s held out"
+                f"{finished.val_characters:,} of {finished.held_out:,} {plural(unit)} held out"
             )
         right = ""
         if finished.best_accuracy is not None:
             by = " by the network alone" if train.ngrams or train.counts else ""
-            right = f", {percent(finished.best_accuracy)} of the {unit}s right{by}"
+            right = f", {percent(finished.best_accuracy)} of the {plural(unit)} right{by}"
         say(f"best validation loss: {loss(finished.best_nats)} per {unit}{sample}{right}")
     _say_of_kept_texts(run)
     say(f"run: {run.directory}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from charrnn.cli.show.text import visible, visible_line
+from charrnn.cli.show.text import UNSAFE, visible, visible_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def write(text: str, *, raw: bool = False) -> None:
     """Write text from a model or a file to stdout at once, without a line end.
 
     On a terminal whatever it might obey is escaped, unless ``raw``; elsewhere it is UTF-8 bytes
-    as they are.
+    as they are. ``raw`` text may have bytes that are no UTF-8, from a raw ``StreamDecoder``.
     """
     stream = sys.stdout
     if stream is None:
@@ -61,20 +61,20 @@ def write(text: str, *, raw: bool = False) -> None:
         stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
     else:
         stream.flush()
-        stream.buffer.write(text.encode("utf-8", "surrogatepass"))
+        errors = "surrogateescape" if raw else "surrogatepass"
+        stream.buffer.write(text.encode("utf-8", errors))
     stream.flush()
 
 
-def write_json(data: Any, *, texts: bool = False) -> None:
-    """Write one JSON value as one line to stdout, in ASCII: safe on every terminal.
+def write_json(data: Any) -> None:
+    """Write one JSON value as one line of UTF-8 to stdout.
 
-    Numbers that are not finite, for which JSON has no form, become null. Where the value is
-    ``texts``, they are written as ``write`` does.
+    Characters are written as they are, but for those that a terminal might obey and lone
+    surrogates, which are JSON's escapes. Numbers that are not finite, for which JSON has no form,
+    become null.
     """
-    if texts:
-        write(json.dumps(_finite(data), ensure_ascii=False) + "\n")
-    else:
-        typer.echo(json.dumps(_finite(data)))
+    text = json.dumps(_finite(data), ensure_ascii=False)
+    write(UNSAFE.sub(lambda match: json.dumps(match.group())[1:-1], text) + "\n")
 
 
 def _finite(data: Any) -> Any:

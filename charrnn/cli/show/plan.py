@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.show.console import is_terminal, say, write, write_table
 from charrnn.cli.show.words import clock, count, long_shape, minutes, scored_unit, size
+from charrnn.config.words import plural
 from charrnn.text.sources import show_path
 from charrnn.training.items import division_words
 from charrnn.views.numbers import percent
@@ -51,7 +52,7 @@ def say_plan(run: "Run") -> None:
 def write_plan(run: "Run", speed: float) -> None:
     """Print the plan, the speed, the time and the reasons on stdout, the notices on stderr."""
     plan = run.plan
-    rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} characters a second, measured")]
+    rows = [*plan_rows(plan), ("speed", f"{speed:,.0f} {plural(plan.noun)} a second, measured")]
     rows.append(("time", _time_words(plan, speed)))
     if (ranks := run.rank_plan(speed)) is not None:
         rows += rank_rows(ranks)
@@ -100,14 +101,14 @@ def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
     weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
     encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""
     batch = (
-        f"{count(train.batch_size, 'item')}, {count(train.seq_len, 'character')} at a time"
+        f"{count(train.batch_size, 'item')}, {count(train.seq_len, plan.noun)} at a time"
         if train.items
-        else f"{count(train.batch_size, 'stream')} x {count(train.seq_len, 'character')}"
+        else f"{count(train.batch_size, 'stream')} x {count(train.seq_len, plan.noun)}"
     )
     return [
         (
             "corpus",
-            f"{_names(plan.sources)}: {count(plan.characters, 'character')}, "
+            f"{_names(plan.sources)}: {count(plan.characters, plan.noun)}, "
             f"{count(plan.distinct, 'symbol')}{_division(plan)}",
         ),
         *([("predicts", _predicted(plan))] if train.predict else []),
@@ -147,7 +148,7 @@ def _noun(plan: "Plan") -> str:
 
 def _split_words(plan: "Plan") -> str:
     """Say what is learned and held out, in the unit in which the corpus is counted."""
-    counted, noun = (plan.train_characters, plan.held_out, plan.apart), "character"
+    counted, noun = (plan.train_characters, plan.held_out, plan.apart), plan.noun
     if plan.texts:
         counted, noun = plan.texts, _noun(plan)
     learned, held, apart = counted
@@ -190,10 +191,10 @@ def _mixed_words(plan: "Plan") -> str:
 
 def _validation_words(plan: "Plan") -> str:
     """Say how often and on how much a run validates, and what is not new in that."""
-    unit = scored_unit(plan.train.predict)
-    scored = f"{plan.val_scored:,} of the {plan.held_targets:,} {unit}s held out"
+    units = plural(scored_unit(plan.train.predict, plan.noun))
+    scored = f"{plan.val_scored:,} of the {plan.held_targets:,} {units} held out"
     if plan.val_scored == plan.held_targets:
-        scored = f"all {plan.held_targets:,} {unit}s held out"
+        scored = f"all {plan.held_targets:,} {units} held out"
     share = plan.validation_share
     cost = f", about {percent(share)} of the run" if share else ""
     words = f"{count(plan.validation.validations, 'time')} and in early epochs, on {scored}{cost}"

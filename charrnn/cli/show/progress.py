@@ -18,6 +18,7 @@ from charrnn.cli.show.console import make_console, say
 from charrnn.cli.show.losses import Curve, draw_losses, shows_braille
 from charrnn.cli.show.text import visible, visible_line
 from charrnn.cli.show.words import clock, loss
+from charrnn.config.words import plural
 from charrnn.training.events import Event, Notice, Progress, Sampled, Validated
 from charrnn.views.numbers import percent
 
@@ -44,14 +45,16 @@ class Display(ABC):
     ----------
     steps : int, optional
         Of the whole run, where its length is not a time.
+    noun : str
+        What a character is called, as the model reads them.
     drawn : bool
         Whether samples are drawn at random; the labels of texts are not.
     """
 
     seconds_between: ClassVar[float]
 
-    def __init__(self, steps: int | None, *, drawn: bool = True) -> None:
-        self._steps, self._is_drawn = steps, drawn
+    def __init__(self, steps: int | None, noun: str = "character", *, drawn: bool = True) -> None:
+        self._steps, self._nouns, self._is_drawn = steps, plural(noun), drawn
         self._next = 0.0
         self._progress: Progress | None = None
         self._validated: Validated | None = None
@@ -101,8 +104,8 @@ class LineDisplay(Display):
     seconds_between = 5.0
     _drawn: Progress | None = None
 
-    def __init__(self, steps: int | None, *, drawn: bool = True) -> None:
-        super().__init__(steps, drawn=drawn)
+    def __init__(self, steps: int | None, noun: str = "character", *, drawn: bool = True) -> None:
+        super().__init__(steps, noun, drawn=drawn)
         self._wait = SAMPLES_APART
         self._next_sample = time.monotonic() + self._wait
 
@@ -131,7 +134,7 @@ class LineDisplay(Display):
             f"train {loss(progress.nats)}",
             f"val {_validated(self._validated)}" if self._validated else "",
             f"grad {progress.grad_norm:.2f}",
-            f"{progress.chars_per_second:,.0f} chars/s",
+            f"{progress.chars_per_second:,.0f} {self._nouns.replace('character', 'char')}/s",
             f"{clock(progress.seconds_left)} left",
         ]
         say("  ".join(part for part in parts if part))
@@ -146,8 +149,8 @@ class LiveDisplay(Display):
 
     seconds_between = 0.1
 
-    def __init__(self, steps: int | None, *, drawn: bool = True) -> None:
-        super().__init__(steps, drawn=drawn)
+    def __init__(self, steps: int | None, noun: str = "character", *, drawn: bool = True) -> None:
+        super().__init__(steps, noun, drawn=drawn)
         self._live = Live(console=make_console(stderr=True), auto_refresh=False)
         self._training, self._scores, self._accuracies = Curve(), Curve(), Curve()
         self._size = self._live.console.size
@@ -257,7 +260,7 @@ class LiveDisplay(Display):
             ("training", loss(progress.nats)),
             ("validation", _validated(scored) + before if scored is not None else "-"),
         ]
-        speed = f"{progress.chars_per_second:,.0f} characters a second"
+        speed = f"{progress.chars_per_second:,.0f} {self._nouns} a second"
         sides = [
             (
                 f"gradient norm {progress.grad_norm:.2f}, learning rate "

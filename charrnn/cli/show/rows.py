@@ -59,6 +59,8 @@ class RowWriter:
     ----------
     names : sequence of str
         Of the models.
+    symbol : str
+        What bits are per, in the figures of a single model.
     noun : str
         What a row is: a line, an item, a file, a word or a character.
     files : sequence of str
@@ -68,8 +70,15 @@ class RowWriter:
     """
 
     def __init__(
-        self, names: Sequence[str], noun: str, *, files: Sequence[str] = (), as_json: bool
+        self,
+        names: Sequence[str],
+        noun: str,
+        *,
+        symbol: str = "character",
+        files: Sequence[str] = (),
+        as_json: bool,
     ) -> None:
+        self._symbol = symbol
         self._names, self._noun, self._as_json = names, noun, as_json
         self._says_file = len(files) > 0 and noun != "file"
         self._place_width = 7
@@ -93,7 +102,7 @@ class RowWriter:
             self._draw(rows)
         elif self._as_json:
             for row in rows:
-                write_json(self._object(row), texts=True)
+                write_json(self._object(row))
         else:
             write("".join(map(self._line, rows)))
 
@@ -128,7 +137,7 @@ class RowWriter:
             place["text"] = row.text
         place |= {"strange": row.why} if row.why else {}
         if len(row.figures) == 1:
-            return {**place, **_object_of(row.figures[0])}
+            return {**place, **_object_of(row.figures[0]), "per": self._symbol}
         models = {
             name: _object_of(figures)
             for name, figures in zip(self._names, row.figures, strict=True)
@@ -141,7 +150,8 @@ class RowWriter:
 
         assert self._console is not None
         several = len(self._names) > 1
-        heads = [*self._names] if several else ["bits", "bits/char", "unknown"]
+        per = self._symbol.replace("character", "char")
+        heads = [*self._names] if several else ["bits", f"bits/{per}", "unknown"]
         widths = [max(9, min(len(head), 18)) for head in heads] if several else [9, 9, 7]
         place = [] if self._noun == "file" else [self._noun]
         if self._says_file or rows_are_parts(rows):

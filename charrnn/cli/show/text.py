@@ -13,13 +13,13 @@ _CONTROLS = (
     r"\ud800-\udfff"  # lone surrogates
     "\U000e0000-\U000e007f"  # invisible tag characters
 )
-_UNSAFE = re.compile(f"[{_CONTROLS}]")
+UNSAFE = re.compile(f"[{_CONTROLS}]")
 _UNSAFE_IN_LINE = re.compile(rf"[{_CONTROLS}\t\n]")
 
 
 def visible(text: str) -> str:
     r"""Return ``text`` with what a terminal might obey escaped: ``\x1b``, ``\u202e``."""
-    return _UNSAFE.sub(_escape, text)
+    return UNSAFE.sub(_escape, text)
 
 
 def visible_line(text: str) -> str:

@@ -3,10 +3,10 @@
 import math
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from charrnn.config import Architecture
+from charrnn.config.words import count as count
+from charrnn.config.words import long_shape as long_shape
+from charrnn.config.words import shape as shape
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -16,9 +16,9 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def scored_unit(predict: str) -> str:
-    """Return what a loss is per: a character, a label or a tag."""
-    return {"label": "label", "tags": "tag"}.get(predict, "character")
+def scored_unit(predict: str, noun: str = "character") -> str:
+    """Return what a loss is per: a label, a tag, or what a model reads one at a time."""
+    return {"label": "label", "tags": "tag"}.get(predict, noun)
 
 
 def loss(nats: float | None) -> str:
@@ -31,11 +31,6 @@ def short(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10_000 else f"{value:.2e}"
 
 
-def count(number: int, noun: str) -> str:
-    """Return ``1 step``, ``2,000 steps``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def listing(names: Sequence[str], most: int = 10) -> str:
     """Return ``a, b, c``; beyond so many names, ``a, b, c and 5 more``."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
@@ -46,21 +41,6 @@ def shortened(text: str, most: int = 40) -> str:
     """Return a text on one line, and of a long one so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 3].rstrip()}..."
-
-
-def shape(model: "Architecture") -> str:
-    """Return ``gru 1x256``, ``gru 2 x 1x256``."""
-    members = f"{model.members} x " if model.members > 1 else ""
-    both = " in both directions" if model.directions > 1 else ""
-    return f"{model.cell} {members}{model.num_layers}x{model.hidden_size}{both}"
-
-
-def long_shape(model: "Architecture") -> str:
-    """Return ``gru, 1 layer of 256``, ``window of 8, 2 members, each 1 layer of 256``."""
-    members = f"{model.members} members, each " if model.members > 1 else ""
-    both = " in both directions" if model.directions > 1 else ""
-    cell = f"{model.cell} of {model.context}" if model.context else model.cell
-    return f"{cell}, {members}{count(model.num_layers, 'layer')} of {model.hidden_size}{both}"
 
 
 def clock(seconds: float) -> str:

@@ -19,7 +19,10 @@ HEAD, MOST_FILES = 200_000, 1_000
 """Characters at the beginnings of all files, and files, that are looked at."""
 
 SEEMS: dict[Form, tuple[str, str]] = {
-    "csv": ("is CSV", "--predict label learns one of its columns from another"),
+    "csv": (
+        "is CSV",
+        "--predict label learns one of its columns from another, --column NAME a single one",
+    ),
     "conllu": ("is CoNLL-U", "--predict tags learns its tags"),
     "fasttext": ("has fastText's labels", "--predict label learns them"),
     "conll": ("has a token and its tag in each line", "--predict tags learns the tags"),

@@ -5,6 +5,9 @@ from math import log
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.parts import text_of
@@ -105,6 +108,7 @@ class Models:
         # Each is to be charged for the same text, its end among it.
         end = True if others else None
         self._scorers: list[RowScorer] = []
+        self._seen, self._knows = False, [False] * len(checkpoints)
         try:
             for name, checkpoint in checkpoints.items():
                 try:
@@ -130,6 +134,23 @@ class Models:
             if scorer.unread:
                 whose = name if len(self.names) > 1 else "the model"
                 yield f"left out of the context: {scorer.unread}, which {whose} does not know"
+
+    @property
+    def strangers(self) -> Iterator[str]:
+        """Which of the models know no character of all that was scored."""
+        for name, knows in zip(self.names, self._knows, strict=True):
+            if self._seen and not knows:
+                who = name if len(self.names) > 1 else "the model"
+                yield (
+                    f"{who} knows none of the characters of this text, and charges what it charges "
+                    "for any unknown one: --model names one that was trained on such text"
+                )
+
+    def _note(self, number: int, codes: Codes, known: NDArray[np.bool_]) -> None:
+        """Remember whether a model knows anything of what it scored, ends of rows aside."""
+        inner = codes != self.divisions[number].task.end
+        self._seen = self._seen or bool(inner.any())
+        self._knows[number] = self._knows[number] or bool((inner & known).any())
 
     def close(self) -> None:
         """End the workers."""
@@ -158,6 +179,7 @@ class Models:
                 codes = own if number == 0 else self._others(number, own, texts)
                 try:
                     found.append(scorer.score(codes))
+                    self._note(number, found[-1].codes, found[-1].known)
                 except NoPrompt as error:
                     raise _no_prompt(block[error.row], error) from None
             many = len(found) > 1
@@ -202,6 +224,7 @@ class Models:
                 found = scorer.score(rows, read=None if self.division.task.separate else read)
             except NoPrompt as error:
                 raise _no_prompt(parts[error.row], error) from None
+            self._note(model, found.codes, found.known)
             nats += float(found.nats.sum())
             unknown += int(found.unknown.sum())
             known += len(found.nats) - int(found.unknown.sum())

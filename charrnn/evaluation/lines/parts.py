@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from charrnn.evaluation.lines.scoring import RowScore
 from charrnn.text import Vocabulary
+from charrnn.text.characters import whole_characters
 from charrnn.text.codes import Codes, to_text
-from charrnn.text.normalizing import starts_anew
 from charrnn.views.heat import Cell
 
 
@@ -44,13 +44,7 @@ def cells(
     known: NDArray[np.bool_],
 ) -> Iterator[Cell]:
     """Yield whole characters: bytes of one belong together, and so do parts of a letter."""
-    starts = np.ones(len(codes), np.bool_)
-    if vocabulary.unit == "byte":
-        starts[1:] = codes[1:] & 0xC0 != 0x80
-    elif vocabulary.normalize == "nfd":
-        starts[1:] = [starts_anew(chr(code)) for code in codes[1:].tolist()]
-    borders = [*np.flatnonzero(starts).tolist(), len(codes)]
-    for start, stop in pairwise(borders):
+    for start, stop in pairwise(whole_characters(vocabulary, codes)):
         yield Cell(
             text=text_of(vocabulary, codes[start:stop]),
             nats=float(nats[start:stop].sum()),

@@ -7,6 +7,7 @@ from math import log
 from pathlib import PurePath
 from typing import Any
 
+from charrnn.config.words import count, long_shape
 from charrnn.data.labels.tasks import TagTask
 from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CorpusError
@@ -65,17 +66,10 @@ def _prompts(checkpoint: Checkpoint) -> list[str]:
 def _facts(checkpoint: Checkpoint) -> dict[str, str]:
     """Return what people like to know of a model: names and values."""
     model, history, vocabulary = checkpoint.architecture, checkpoint.history, checkpoint.vocabulary
-    layers = f"{model.num_layers} layer{'s' * (model.num_layers > 1)} of {model.hidden_size} units"
-    cell = model.cell.upper() if model.cell in ("gru", "lstm", "rnn") else model.cell
-    cell += f" of {model.context} steps" if model.context else ""
-    cell += ", ReLU" if model.nonlinearity == "relu" else ""
-    both = ", in both directions" if model.directions > 1 else ""
-    members = f"{model.members} networks, each " if model.members > 1 else ""
-    unit = "bytes" if vocabulary.unit == "byte" else "characters"
     facts = {
-        "Network": f"{members}{cell}, {layers}{both}",
+        "Network": long_shape(model),
         "Weights": f"{checkpoint.num_parameters:,}, rounded to float16",
-        "Vocabulary": f"{len(vocabulary.symbols):,} {unit}",
+        "Vocabulary": count(len(vocabulary.symbols), vocabulary.noun),
         "Trained on": ", ".join(PurePath(show_path(s.path)).name for s in checkpoint.sources[:3])
         + (", ..." if len(checkpoint.sources) > 3 else ""),
         "Training": f"{history.step:,} steps in {_minutes(history.seconds)}",
@@ -84,7 +78,8 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
         facts["Right of what was held out"] = percent(history.best_accuracy)
     elif history.best_nats is not None:
         facts["Held-out loss"] = (
-            f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per {unit[:-1]}"
+            f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per "
+            f"{vocabulary.noun}"
         )
     facts["Note"] = left_out(checkpoint)
     return {name: value for name, value in facts.items() if value}

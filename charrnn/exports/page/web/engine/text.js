@@ -17,6 +17,33 @@ function piecesOf(text) {
   return pieces;
 }
 
+const MOST_SYMBOLS = 16;
+const SECOND = { 0xe0: [0xa0, 0xbf], 0xed: [0x80, 0x9f], 0xf0: [0x90, 0xbf], 0xf4: [0x80, 0x8f] };
+
+/** Counts characters of UTF-8, and U+FFFD where a decoder puts it for bytes that are none. */
+class ByteCounter {
+  begun = 0;
+  left = 0;
+  range = [0x80, 0xbf];
+  most = MOST_SYMBOLS;
+
+  get complete() {
+    return this.left === 0;
+  }
+
+  add(code) {
+    if (this.left && code >= this.range[0] && code <= this.range[1]) {
+      this.left--;
+      this.range = [0x80, 0xbf];
+      return;
+    }
+    this.begun++;
+    const leads = code >= 0xc2 && code <= 0xf4;
+    this.left = leads ? 1 + (code >= 0xe0) + (code >= 0xf0) : 0;
+    this.range = SECOND[code] ?? [0x80, 0xbf];
+  }
+}
+
 class Vocabulary {
   constructor({ symbols, unit, normalize, has_unknown }) {
     this.symbols = Array.from(symbols, (symbol) => symbol.codePointAt(0));
@@ -65,6 +92,17 @@ class Vocabulary {
     const held = this.form === "NFD" ? known.pop() ?? "" : "";
     const leftOut = pieces.filter((piece) => !isKnown(piece)).join("");
     return { lead: this.composed(known.join("")), held, leftOut };
+  }
+
+  /** Return what counts the characters that people see, symbol by symbol: `begun`, of which the last
+   *  one is `complete` or may go on; a character has `most` symbols. */
+  counter() {
+    if (this.unit === "byte") return new ByteCounter();
+    if (this.form !== "NFD") return { begun: 0, complete: true, most: 1, add() { this.begun++; } };
+    return {
+      begun: 0, complete: false, most: MOST_SYMBOLS,
+      add(code) { this.begun += startsAnew(String.fromCodePoint(code)) ? 1 : 0; },
+    };
   }
 
   /** Return a decoder of ids that arrive one by one; it holds back what is no whole character. */

@@ -90,7 +90,7 @@ class Writer {
     return places;
   }
 
-  /** Draw a text of so many symbols, or an item up to its end, as number `number` of a random seed;
+  /** Draw a text of so many characters, or an item up to its end, as number `number` of a random seed;
    *  `write(text, count)` gets what is drawn in each slice of time, and says whether to go on. */
   async draw({ seed, prompt, rules, length, randomSeed }, number, write, slice = slices()) {
     const { vocabulary, network } = this;
@@ -99,12 +99,15 @@ class Writer {
     const generator = new Generator(BigInt(randomSeed), BigInt(number));
     const decoder = vocabulary.decoder(vocabulary.shownSeed(seed).held);
     if (this.end >= 0 && !seed) logits[this.end] = -Infinity; // no item is empty
+    const counter = vocabulary.counter();
     let text = "", count = 0;
-    for (let left = length; left > 0; left--) {
+    for (let left = length * counter.most; left > 0; left--) {
       const id = draw(logits, generator.random(), rules);
       count++;
-      if (id === this.end) break;
+      counter.add(vocabulary.symbols[id]);
+      if (id === this.end || counter.begun > length) break;
       text += decoder.write(id);
+      if (counter.begun === length && counter.complete) break;
       logits = network.step(id, state);
       if (slice.over) {
         if (!write(text, count)) return false;

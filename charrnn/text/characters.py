@@ -1,0 +1,118 @@
+"""Whole characters of a text whose symbols are bytes, or the parts of letters."""
+
+from typing import Protocol
+
+import numpy as np
+
+from charrnn.text.codes import Codes
+from charrnn.text.normalizing import starts_anew
+from charrnn.text.vocabulary import Vocabulary
+
+
+def whole_characters(vocabulary: Vocabulary, codes: Codes) -> list[int]:
+    """Return where the characters of a text begin, and its end.
+
+    The bytes of one character belong together, and so do the parts of a letter.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+        Knows the unit and the normal form.
+    codes : (n,) int array
+        The text.
+
+    Returns
+    -------
+    list of int
+        Ascending, from 0 to n; [0] of an empty text.
+    """
+    starts = np.ones(len(codes), np.bool_)
+    if vocabulary.unit == "byte":
+        starts[1:] = codes[1:] & 0xC0 != 0x80
+    elif vocabulary.normalize == "nfd":
+        starts[1:] = [starts_anew(chr(code)) for code in codes[1:].tolist()]
+    return [*np.flatnonzero(starts).tolist(), len(codes)]
+
+
+class Counter(Protocol):
+    """Counts the characters that people see in symbols which arrive one by one.
+
+    Attributes
+    ----------
+    begun : int
+        Characters so far, of which the last one may go on.
+    """
+
+    begun: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last one cannot go on."""
+
+    def add(self, code: int) -> None:
+        """Take in the next symbol."""
+
+
+class SymbolCounter:
+    """Counts symbols that are characters."""
+
+    complete = True
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def add(self, code: int) -> None:
+        """Take in the next symbol."""
+        self.begun += 1
+
+
+class LetterCounter:
+    """Counts letters whose parts are symbols: only what begins another one completes a letter."""
+
+    complete = False
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def add(self, code: int) -> None:
+        """Take in the next symbol."""
+        self.begun += starts_anew(chr(code))
+
+
+class ByteCounter:
+    """Counts characters of UTF-8, and U+FFFD where a decoder puts it for bytes that are none."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._left, self._range = 0, _CONTINUES
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last character cannot go on."""
+        return self._left == 0
+
+    def add(self, code: int) -> None:
+        """Take in the next byte."""
+        if self._left and code in self._range:
+            self._left, self._range = self._left - 1, _CONTINUES
+            return
+        self.begun += 1
+        self._left = (0xC2 <= code <= 0xF4) + (0xE0 <= code <= 0xF4) + (0xF0 <= code <= 0xF4)
+        self._range = _SECOND.get(code, _CONTINUES)
+
+
+_CONTINUES = range(0x80, 0xC0)
+_SECOND = {
+    0xE0: range(0xA0, 0xC0),
+    0xED: range(0x80, 0xA0),
+    0xF0: range(0x90, 0xC0),
+    0xF4: range(0x80, 0x90),
+}
+"""The second bytes that some first bytes allow (Unicode, table 3-7)."""
+
+
+def counter_of(vocabulary: Vocabulary) -> Counter:
+    """Return what counts the characters of a vocabulary's symbols."""
+    if vocabulary.unit == "byte":
+        return ByteCounter()
+    return LetterCounter() if vocabulary.normalize == "nfd" else SymbolCounter()
