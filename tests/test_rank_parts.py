@@ -132,7 +132,7 @@ def regions_of(packer):
     return [
         np.memmap(region.path, np.uint8, "r", region.offset, (region.size,))
         if region.path
-        else memory.open_memory(os.getpid(), region.file, region.size)
+        else memory.open_memory(os.getpid(), region.file, region.size, private=region.private)
         for region in packer.regions
     ]
 
@@ -152,7 +152,7 @@ def test_shared_memory_stays_shared_when_it_is_sent(opened):
     assert again.regions[0].written
 
 
-def test_a_large_array_is_sent_once_and_cannot_be_changed(opened):
+def test_a_large_array_is_sent_once_and_changed_by_each_for_itself(opened):
     text = np.arange(100_000, dtype=np.uint16)
     packer = Packer()
     packed = packer.pack([text[5:], text[5:], {"small": text[:10]}])
@@ -162,8 +162,23 @@ def test_a_large_array_is_sent_once_and_cannot_be_changed(opened):
     assert (one == text[5:]).all()
     assert np.shares_memory(one, other)
     assert (small["small"] == text[:10]).all()
+    one[0] = 1
+    assert other[0] == 1
+    assert unpack(packed, regions_of(packer))[0][0] == 5
+    text.flags.writeable = False
+    packer = Packer()
+    (locked,) = unpack(packer.pack([text]), regions_of(packer))
     with pytest.raises(ValueError, match="read-only"):
-        one[0] = 1
+        locked[0] = 1
+
+
+def test_what_was_written_to_a_private_map_is_sent(opened, tmp_path):
+    path = tmp_path / "codes"
+    np.arange(100_000, dtype=np.uint32).tofile(path)
+    text = np.memmap(path, np.uint32, "c")
+    text[7] = 0
+    packer = Packer()
+    assert unpack(packer.pack(text), regions_of(packer))[7] == 0
 
 
 def test_a_mapped_text_is_mapped_there_too(opened, tmp_path):

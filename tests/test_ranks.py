@@ -56,7 +56,7 @@ def test_the_same_bits_as_in_one_process(alone, machines, tmp_path):
     assert json.loads(done.stdout) == alone
 
 
-@pytest.mark.parametrize("machines", ["0,0,0", "0,0,1", "0,1,2"])
+@pytest.mark.parametrize("machines", ["0,0,0", "0,0,1", "0,1,1", "0,1,2"])
 def test_every_rank_has_the_arrays_of_its_worker(machines, tmp_path):
     done = launched(3, "-m", "tests.rank_workers", machines, "sums", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -64,7 +64,8 @@ def test_every_rank_has_the_arrays_of_its_worker(machines, tmp_path):
     assert found["ranks"] == [0, 1, 2, 0]
     assert found["same"]
     assert found["long"] == [500_001] * 4
-    assert found["written"] == ["written", "read-only", "read-only", "written"]  # rank 0's are its
+    of_rank_0 = [0, 4, 5, 0]  # it has two workers
+    assert found["text"] == [of_rank_0, [3, 0, 5, 6], [3, 4, 0, 6], of_rank_0]
     there = [machine == "0" for machine in machines.split(",")]
     own = [float(number + 1) if is_here else 0.0 for number, is_here in enumerate(there)]
     assert found["shared"] == [*own, 4.0]
@@ -133,6 +134,21 @@ def test_scores_and_opponents_are_those_of_one_process(corpus, tmp_path):
         found.append({**json.loads(done.stdout), "seconds": 0})
     assert found[0] == found[1]
     assert len(found[0]["baselines"]) > 4
+
+
+def test_ranks_draw_what_one_process_draws(tmp_path):
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 600)))  # logits of 32 samples fill 75 KB
+    (tmp_path / "corpus.txt").write_text(text * 9, encoding="utf-8")
+    done = train(1, tmp_path, "corpus.txt", *SMALL, "--steps", 2, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    words = ["-m", "charrnn", "sample", "--model", "run", "-n", 64, "--length", 5]
+    found = []
+    for number in (1, 2):
+        more = ["--temperature", 0.8, "--random-seed", 1]
+        done = launched(number, *words, *more, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout)
+    assert found[0] == found[1]
 
 
 def test_kinds_of_processors_are_in_the_log(corpus, tmp_path):

@@ -64,8 +64,17 @@ def new_memory(size: int) -> Memory:
     return memory
 
 
-def open_memory(process: int, file: int, size: int) -> Memory:
+def open_memory(process: int, file: int, size: int, *, private: bool = False) -> Memory:
     """Return a region of another process of this machine.
+
+    Parameters
+    ----------
+    process, file : int
+        Its owner, and the descriptor there.
+    size : int
+        In bytes.
+    private : bool
+        Whether what is written there is copied first, and seen by no other process.
 
     Raises
     ------
@@ -74,7 +83,8 @@ def open_memory(process: int, file: int, size: int) -> Memory:
     """
     number = os.open(f"/proc/{process}/fd/{file}", os.O_RDWR)
     try:
-        return Memory(number, size)
+        access = mmap.ACCESS_COPY if private else mmap.ACCESS_WRITE
+        return Memory(number, size, access=access)
     finally:
         os.close(number)
 

@@ -159,13 +159,18 @@ def _provide(
         if not ranks.is_head:
             memories = [_opened(region, process) for region in regions]
         ranks.local.Barrier()  # until then, the first must keep what it has
+        if ranks.is_head and not own:  # what it writes is not for the others of its machine
+            memories = [
+                _opened(region, process) if region.private else memory
+                for region, memory in zip(regions, memories, strict=True)
+            ]
     return memories
 
 
 def _opened(region: Region, process: int) -> Any:
     if region.path:
         return _mapped(region)
-    return open_memory(process, region.file, region.size)
+    return open_memory(process, region.file, region.size, private=region.private)
 
 
 def _mapped(region: Region) -> Any:
@@ -175,7 +180,7 @@ def _mapped(region: Region) -> Any:
 def _as_here(region: Region, memory: Any) -> Region:
     """Describe a region as the first rank of this machine has it."""
     if isinstance(memory, Memory):
-        return Region(region.size, memory.file)
+        return Region(region.size, memory.file, private=region.private)
     return region
 
 

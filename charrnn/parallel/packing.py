@@ -1,7 +1,8 @@
 """Workers as bytes for other processes, the large arrays in them beside these bytes.
 
 A view of shared memory stays one: what is packed is the region and the place in it. Any other
-large array is copied once into such a region, so that the ranks of a machine read one text.
+large array is copied once into such a region, so that the ranks of a machine read one text. They
+map it copy-on-write: what one writes there is its own, as after a fork.
 """
 
 import io
@@ -33,6 +34,8 @@ class Region:
         Its descriptor in the process that packed; -1 where it has none.
     written : bool
         Whether it has other numbers than zeros.
+    private : bool
+        Whether what a process writes there is to be seen by no other.
     path : str
         The file that it maps, from ``offset`` on; empty for memory.
     offset : int
@@ -41,6 +44,7 @@ class Region:
     size: int
     file: int = -1
     written: bool = True
+    private: bool = False
     path: str = ""
     offset: int = 0
 
@@ -73,20 +77,20 @@ class Packer:
         if isinstance(region, Memory):
             start = address(array) - address(whole(region))
             number = self._number(region, (id(region), 0, 0))
-            return number, start, array.shape, array.strides, array.dtype, True
+            return number, start, array.shape, array.strides, array.dtype, array.flags.writeable
         if array.nbytes < LARGE or not array.flags.c_contiguous or array.dtype.hasobject:
             return None
         key = address(array), array.nbytes, 1
         number = self._numbers.get(key, -1)
         if number < 0:
             number = self._put(array, region, key)
-        return number, 0, array.shape, array.strides, array.dtype, False
+        return number, 0, array.shape, array.strides, array.dtype, array.flags.writeable
 
-    def _number(self, memory: Memory, key: tuple[int, int, int]) -> int:
+    def _number(self, memory: Memory, key: tuple[int, int, int], *, private: bool = False) -> int:
         if key not in self._numbers:
             self._numbers[key] = len(self.regions)
             self.memories.append(memory)
-            self.regions.append(Region(len(memory), memory.file, memory.written))
+            self.regions.append(Region(len(memory), memory.file, memory.written, private))
         return self._numbers[key]
 
     def _put(self, array: NDArray[np.generic], region: object, key: tuple[int, int, int]) -> int:
@@ -95,7 +99,7 @@ class Packer:
         if mapped is None:
             memory = new_memory(array.nbytes)
             whole(memory)[:] = np.frombuffer(array.reshape(-1).view(np.uint8), np.uint8)
-            return self._number(memory, key)
+            return self._number(memory, key, private=True)
         self._numbers[key] = len(self.regions)
         self.memories.append(np.asarray(array).reshape(-1).view(np.uint8))
         self.regions.append(Region(array.nbytes, path=mapped[0], offset=mapped[1]))
@@ -121,8 +125,8 @@ class _Unpickler(pickle.Unpickler):
         array: NDArray[np.generic] = np.ndarray(
             shape, dtype, buffer=self._memories[number], offset=start, strides=strides
         )
-        if not writable and array.flags.writeable:
-            array.flags.writeable = False  # others read the same memory
+        if not writable:
+            array.flags.writeable = False
         return array
 
 
@@ -132,13 +136,15 @@ def unpack(packed: bytes, memories: Sequence[Any]) -> Any:
 
 
 def _file_of(array: NDArray[np.generic]) -> tuple[str, int] | None:
-    """Return the file that an array maps, if it is still there, and where it begins in it."""
+    """Return the file whose numbers an array maps, if it is there, and where it begins in it."""
     outer: np.memmap[Any, Any] | None = None
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if isinstance(owner, np.memmap):
             outer = owner
         owner = owner.base
-    if outer is None or outer.filename is None or not Path(outer.filename).is_file():
+    if outer is None or outer.mode != "r":  # any other may have numbers that the file has not
+        return None
+    if outer.filename is None or not Path(outer.filename).is_file():
         return None
     return str(outer.filename), int(outer.offset) + address(array) - address(outer)
