@@ -2,13 +2,17 @@
 
     mpiexec -n 4 python -m tests.ranked 0,0,1,1 train corpus.txt
 
-The first argument names the machine of each rank. Each has a kind of processor of its own.
+The first argument names the machine of each rank. Each has a kind of processor of its own. With
+``FAILS=2:MemoryError``, rank 2 raises that when it is to move the weights.
 """
 
+import builtins
+import os
 import sys
 
 from charrnn.cli import alike
 from charrnn.cli.app import main
+from charrnn.optimizers.muon import Muon
 from charrnn.parallel import ranks
 
 Real = ranks.Ranks
@@ -21,6 +25,14 @@ class Placed(Real):
         machine = MACHINES[comm.Get_rank()]
         alike.processor_name = lambda: f"Machine {machine}"
         super().__init__(comm, machine)
+        rank, _, error = os.environ.get("FAILS", "").partition(":")
+        if rank == str(self.number):
+            Muon.update = lambda *_, **_more: throw(error)
+
+
+def throw(error):
+    """Raise an error of Python's own."""
+    raise getattr(builtins, error)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What ranks are made of, without any: who has what, in which order sums run, what is sent."""
 
 import os
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from charrnn.backend import memory
 from charrnn.backend.arrays import shared_zeros
 from charrnn.cli import alike
 from charrnn.cli.signals import stop_signals
+from charrnn.parallel.crew import Crew
 from charrnn.parallel.exchange import MachineSums
 from charrnn.parallel.launcher import Announced, announced
 from charrnn.parallel.layout import Layout
@@ -200,6 +202,30 @@ def test_a_mapped_text_is_mapped_there_too(opened, tmp_path):
 def test_memory_of_no_process_is_refused(opened):
     with pytest.raises(OSError, match="No such file"):
         memory.open_memory(os.getpid(), 10**6, 10)
+
+
+class Interrupted:
+    """A worker that is interrupted before it gets to an exchange."""
+
+    def work(self):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("machines", "ending"), [(1, KeyboardInterrupt), (2, SystemExit)])
+def test_an_interrupted_rank_0_does_not_wait_for_those_that_wait_for_it(machines, ending):
+    ranks = SimpleNamespace(
+        size=1,
+        number=0,
+        is_head=False,
+        local_ranks=(0,),
+        layout=Layout(((0,),) * machines),
+        broadcast=lambda _: None,
+        gather=lambda _: [b""],
+        abort=lambda _, code: sys.exit(code),
+    )
+    crew = Crew(ranks, [Interrupted()])
+    with pytest.raises(ending):
+        crew.call("work", ())
 
 
 FACTS = alike.Facts("one", {"charrnn": "1", "NumPy": "2.4.6"}, ("train", "a.txt"), "Xeon (Zen)")

@@ -193,6 +193,26 @@ def test_a_rank_that_fails_ends_all(kind, code, message, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("machines", "failure", "code", "message"),
+    [
+        ("0,0,1", "0:MemoryError", 1, "error: rank 0 on"),
+        ("0,0,1", "1:MemoryError", 1, "error: rank 1 on"),
+        ("0,1,1", "1:ValueError", 1, "in a step that several machines share: ValueError()"),
+        ("0,0,1", "0:KeyboardInterrupt", 130, ""),
+    ],
+)
+def test_a_rank_that_fails_in_a_step_leaves_no_other_waiting(
+    machines, failure, code, message, corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FAILS", failure)
+    words = ["tests.ranked", machines, "train", corpus, *SMALL, "--steps", 3, "--out", "run"]
+    done = launched(3, "-m", *words, "--optimizer", "muon", folder=tmp_path)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_ranks_with_other_options_do_not_begin(corpus, tmp_path):
     if is_open_mpi():
         pytest.xfail("its mpiexec wants other words between programs")

@@ -59,6 +59,10 @@ class Crew:
         own: Answer = (None, None)
         try:
             own = [getattr(worker, method)(*args) for worker in self._dealt[0]], None
+        except KeyboardInterrupt:
+            if len(self._ranks.layout.machines) > 1:  # others may wait for a message of this rank
+                self._ranks.abort("", 130)
+            raise
         finally:  # what goes wrong here must not leave answers for the next call
             answers = self._answers(own)
         workers = sum(map(len, self._dealt))

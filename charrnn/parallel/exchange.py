@@ -11,6 +11,7 @@ as a ring would.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -117,22 +118,25 @@ class MachineSums(Sums):
                 if other % count == place:
                     yield machine, rank
 
+    def or_abort(self) -> AbstractContextManager[None]:
+        """End all ranks if anything goes wrong here."""
+        return self._ranks.or_abort()
+
     def fetch(self) -> None:
         """Exchange the terms of the gradients between machines."""
         ranks, mine = self._ranks, self._length(self._ranks.number)
         dtype = self.grads[0].dtype
         requests, self._received = [], {}
-        with ranks.or_abort():
-            for machine, rank in self._partners(share=False):
-                terms = self._terms(machine)
-                rows = np.empty((len(terms), mine), dtype)
-                self._received |= {
-                    term.shards.start: row for term, row in zip(terms, rows, strict=True)
-                }
-                requests.append(ranks.comm.Irecv(rows, rank, TERMS))
-            for _, rank in self._partners(share=True):
-                requests.append(ranks.comm.Isend(self._packed_terms(rank), rank, TERMS))
-            ranks.wait(requests)
+        for machine, rank in self._partners(share=False):
+            terms = self._terms(machine)
+            rows = np.empty((len(terms), mine), dtype)
+            self._received |= {
+                term.shards.start: row for term, row in zip(terms, rows, strict=True)
+            }
+            requests.append(ranks.comm.Irecv(rows, rank, TERMS))
+        for _, rank in self._partners(share=True):
+            requests.append(ranks.comm.Isend(self._packed_terms(rank), rank, TERMS))
+        ranks.wait(requests)
 
     def _packed_terms(self, rank: int) -> Array:
         """Return this machine's terms of what a rank owns, a row each."""
@@ -151,15 +155,14 @@ class MachineSums(Sums):
         ranks = self._ranks
         own = self.parts[ranks.number]
         sent = np.concatenate([theta[part] for part in own]) if own else np.empty(0, theta.dtype)
-        with ranks.or_abort():
-            arriving = {
-                rank: np.empty(self._length(rank), theta.dtype)
-                for _, rank in self._partners(share=True)
-            }
-            requests = [ranks.comm.Irecv(rows, rank, WEIGHTS) for rank, rows in arriving.items()]
-            for _, rank in self._partners(share=False):
-                requests.append(ranks.comm.Isend(sent, rank, WEIGHTS))
-            ranks.wait(requests)
+        arriving = {
+            rank: np.empty(self._length(rank), theta.dtype)
+            for _, rank in self._partners(share=True)
+        }
+        requests = [ranks.comm.Irecv(rows, rank, WEIGHTS) for rank, rows in arriving.items()]
+        for _, rank in self._partners(share=False):
+            requests.append(ranks.comm.Isend(sent, rank, WEIGHTS))
+        ranks.wait(requests)
         for rank, row in arriving.items():
             for part, values in _cut(row, self.parts[rank]):
                 theta[part] = values

@@ -161,7 +161,7 @@ class Ranks:
         except KeyboardInterrupt:
             self.abort("", 130)
         except BaseException as error:
-            self.abort(f"in an exchange between machines: {error!r}")
+            self.abort(f"in a step that several machines share: {error!r}")
 
     def abort(self, message: str, code: int = 1) -> NoReturn:
         """Say in one line what went wrong here, and end all ranks at once."""
@@ -170,6 +170,8 @@ class Ranks:
             with suppress(OSError, AttributeError):
                 sys.stderr.write(" ".join(text.split()) + "\n")
                 sys.stderr.flush()
+        with suppress(OSError, AttributeError):
+            sys.stdout.flush()
         self.ended = True
         self.comm.Abort(code)
         os._exit(code)

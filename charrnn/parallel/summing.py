@@ -9,6 +9,7 @@ Whoever has a group whole can add it up alone: a machine sends one sum of it and
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,10 @@ class Sums:
     def bytes_sent(self) -> int:
         """What a machine sends to others in a step."""
         return 0
+
+    def or_abort(self) -> AbstractContextManager[None]:
+        """Return what is around all between two calls in which others may wait for this one."""
+        return nullcontext()
 
     def fetch(self) -> None:
         """Bring here what is needed for the sums: nothing."""

@@ -141,12 +141,13 @@ class Worker:
     @QUIET
     def reduce(self) -> list[float]:
         """Sum the shards' gradients into the first; return the squared norm of each part."""
-        self.sums.fetch()
-        norms = []
-        for part in self.parts:
-            total = self.sums.total(part)
-            norms.append(float(np.dot(total, total)))
-        return norms
+        with self.sums.or_abort():
+            self.sums.fetch()
+            norms = []
+            for part in self.parts:
+                total = self.sums.total(part)
+                norms.append(float(np.dot(total, total)))
+            return norms
 
     @QUIET
     def update(self, learning_rate: float, step: int, scale: float) -> bool:
@@ -157,22 +158,24 @@ class Worker:
         sound : bool
             Whether the parameters are still numbers that a model can have.
         """
-        for part in self.parts:
-            self.optimizer.update(part, learning_rate=learning_rate, step=step, scale=scale)
-        for shard in self.shards:
-            if shard.next_state is not None:
-                shard.state[..., : shard.next_state.shape[-1]] = shard.next_state
-        theta = self.optimizer.theta
-        sound = all(is_sound(theta[part]) for part in self.parts)
-        theta[self.kept.places] = self.kept.values
-        self.sums.spread(theta)
-        return sound
+        with self.sums.or_abort():
+            for part in self.parts:
+                self.optimizer.update(part, learning_rate=learning_rate, step=step, scale=scale)
+            for shard in self.shards:
+                if shard.next_state is not None:
+                    shard.state[..., : shard.next_state.shape[-1]] = shard.next_state
+            theta = self.optimizer.theta
+            sound = all(is_sound(theta[part]) for part in self.parts)
+            theta[self.kept.places] = self.kept.values
+            self.sums.spread(theta)
+            return sound
 
     def meet(self, exchange: bool) -> None:
         """Do nothing but exchange with others what a step does, if that is wanted."""
         if exchange:
-            self.sums.fetch()
-            self.sums.spread(self.optimizer.theta)
+            with self.sums.or_abort():
+                self.sums.fetch()
+                self.sums.spread(self.optimizer.theta)
 
     def forget(self) -> None:
         """Let the streams of this worker go on from a zero state."""
