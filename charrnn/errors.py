@@ -1,5 +1,8 @@
 """The errors that charrnn raises on purpose; anything else that escapes is a bug."""
 
+import copyreg
+from typing import Any
+
 
 class CharrnnError(Exception):
     """Base of every error that a user can fix.
@@ -15,6 +18,10 @@ class CharrnnError(Exception):
         ├── RunError          a run directory is missing, busy or cannot be used
         └── DeviceError       there is no GPU that can be used, or it failed
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let workers send it, whatever a child is made from."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class CorpusError(CharrnnError):

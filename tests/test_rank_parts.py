@@ -1,5 +1,6 @@
 """What ranks are made of, without any: who has what, in which order sums run, what is sent."""
 
+import errno
 import os
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 
 from charrnn.backend import memory
 from charrnn.backend.arrays import shared_zeros
-from charrnn.cli import alike
+from charrnn.cli import alike, app
 from charrnn.cli.signals import stop_signals
 from charrnn.parallel.crew import Crew
 from charrnn.parallel.exchange import MachineSums
@@ -32,7 +33,7 @@ from charrnn.training import launched
             {"OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_RANK": "7"},
             Announced(8, 7, by_open_mpi=True),
         ),
-        ({"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}, Announced(3, 1)),
+        ({"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}, Announced(3, 1, by_slurm=True)),
         ({"FLUX_JOB_SIZE": "3", "FLUX_TASK_RANK": "1"}, Announced(3, 1)),
         # A command in a batch script or a shell of an allocation.
         ({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "64", "SLURM_PROCID": "0"}, None),
@@ -61,6 +62,21 @@ def test_a_launched_run_also_stops_at_sigusr1(monkeypatch):
     plain = {number.name for number in stop_signals()}
     monkeypatch.setattr("charrnn.cli.signals.announced", lambda: Announced(2, 0))
     assert {number.name for number in stop_signals()} == plain | {"SIGUSR1"}
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--version"], ["info", "run"], ["runs"], ["train", "a.txt", "--help"]]
+)
+def test_what_only_shows_something_needs_no_ranks(words, monkeypatch):
+    begun = []
+    monkeypatch.setattr(app, "app", lambda **_: begun.append(1))
+    monkeypatch.setattr("charrnn.cli.leading.join_and_run", lambda *_: pytest.fail("tries MPI"))
+    monkeypatch.setattr(sys, "argv", ["charrnn", *words])
+    for number, times in ((0, 1), (1, 1)):  # rank 0 alone shows it
+        monkeypatch.setattr(app, "announced", lambda number=number: Announced(4, number))
+        app.main()
+        assert len(begun) == times
+    assert not app.needs_no_ranks(["train", "info"])
 
 
 def test_shards_of_a_machine_lie_in_a_row():
@@ -197,6 +213,16 @@ def test_a_mapped_text_is_mapped_there_too(opened, tmp_path):
     packed = packer.pack(text[1000:])
     assert packer.regions[0].path == ""
     assert (unpack(packed, regions_of(packer)) == np.arange(1100, 100_000)).all()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
+def test_a_system_may_refuse_memory_that_others_open(number, opened, monkeypatch):
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    region = memory.new_memory(10)
+    assert (len(region), region.file) == (10, -1)
 
 
 def test_memory_of_no_process_is_refused(opened):

@@ -56,7 +56,10 @@ def new_memory(size: int) -> Memory:
     """Return so many zero bytes, as one that others can open where that is wanted and possible."""
     if not _kind.opened or not hasattr(os, "memfd_create"):
         return Memory(-1, size)
-    file = os.memfd_create("charrnn")
+    try:
+        file = os.memfd_create("charrnn")
+    except OSError:  # an old kernel, or a container that does not allow it
+        return Memory(-1, size)
     os.ftruncate(file, size)
     memory = Memory(file, size)
     memory.file = file

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
 
@@ -27,6 +28,9 @@ COMMANDS = {
     "bench": "Measure how fast charrnn is on this machine, on random text.",
 }
 """Each command and the first line of its help; the file of that name has its ``command``."""
+
+ALONE = "info", "runs"
+"""Commands that compute nothing: a launcher's other processes have no part in them."""
 
 SILENT = "info", "runs"
 """Commands that say nothing beside their result: they have no --quiet."""
@@ -119,6 +123,12 @@ def charrnn(
     """Character-level language models of a text: train one, draw from it, measure it."""
 
 
+def needs_no_ranks(arguments: Sequence[str]) -> bool:
+    """Whether a command line only shows something, so that one process is enough."""
+    shows = {"--version", "--help", "-h"}.intersection(arguments)
+    return not arguments or arguments[0] in ALONE or bool(shows)
+
+
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
     for variable in BLAS_THREADS:  # read when NumPy is imported; --threads shares out the work
@@ -128,6 +138,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     if (launched := announced()) is None:
         app(prog_name="charrnn")
+        return
+    if needs_no_ranks(sys.argv[1:]):
+        if launched.number == 0:
+            app(prog_name="charrnn")
         return
     from charrnn.cli.leading import join_and_run
 

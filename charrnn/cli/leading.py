@@ -1,6 +1,7 @@
 """Several processes that a launcher started: the first runs the command, the others work for it."""
 
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -33,10 +34,10 @@ def join_and_run(announced: Announced, command: Callable[[], None]) -> None:
 
     try:
         ranks = start(announced)
-        wrong = check_alike(ranks, sys.argv[1:])
-    except DeviceError as error:
-        wrong = str(error)
-    if wrong:
+    except DeviceError as error:  # of this rank alone, maybe: the others may wait for it
+        say(f"error: rank {announced.number} on {socket.gethostname()}: {error}")
+        sys.exit(ExitCode.USAGE)
+    if wrong := check_alike(ranks, sys.argv[1:]):
         if announced.number == 0:
             say(f"error: {wrong}")
         sys.exit(ExitCode.USAGE)

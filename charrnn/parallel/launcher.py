@@ -30,11 +30,14 @@ class Announced:
         That of this one, from 0.
     by_open_mpi : bool
         Whether it is Open MPI's launcher.
+    by_slurm : bool
+        Whether it is srun, of which a shell has the variables too.
     """
 
     size: int
     number: int
     by_open_mpi: bool = False
+    by_slurm: bool = False
 
 
 def announced(environment: Mapping[str, str] = os.environ) -> Announced | None:
@@ -42,7 +45,9 @@ def announced(environment: Mapping[str, str] = os.environ) -> Announced | None:
     for size, number in ANNOUNCED:
         count, own = environment.get(size, ""), environment.get(number, "")
         if count.isdecimal() and own.isdecimal():
-            found = Announced(int(count), int(own), size.startswith("OMPI"))
+            found = Announced(
+                int(count), int(own), size.startswith("OMPI"), size.startswith("SLURM")
+            )
             alone = found.size < 2 or not _is_connected(environment)
             return None if alone else found
     return None

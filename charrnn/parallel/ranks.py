@@ -200,6 +200,12 @@ def start(announced: Announced) -> Ranks:
     DeviceError
         If mpi4py is missing, or its MPI does not see the processes that the launcher started.
     """
+    alone = (
+        "; for one process, as in a shell that srun began: srun -n 1, or env -u "
+        "SLURM_STEP_NUM_TASKS charrnn ..."
+        if announced.by_slurm
+        else ""
+    )
     try:
         import mpi4py
 
@@ -211,7 +217,7 @@ def start(announced: Announced) -> Ranks:
         raise DeviceError(
             f"the launcher started {announced.size} processes, which need mpi4py and an MPI to "
             f"work together ({error}): pip install 'charrnn[mpi]' takes the MPI of this cluster, "
-            "'charrnn[mpich]' brings one"
+            f"'charrnn[mpich]' brings one{alone}"
         ) from error
     library = " ".join(MPI.Get_library_version().split("\n")[0].split(",")[0].split()).strip("\0")
     other = (
@@ -222,7 +228,7 @@ def start(announced: Announced) -> Ranks:
         raise DeviceError(other)  # it would end the process in several lines
     MPI.Init_thread(MPI.THREAD_FUNNELED)
     if (seen := MPI.COMM_WORLD.Get_size()) != announced.size:
-        raise DeviceError(f"{other} (it sees {seen} process{'es' if seen > 1 else ''})")
+        raise DeviceError(f"{other} (it sees {seen} process{'es' if seen > 1 else ''}){alone}")
     return join(MPI.COMM_WORLD)
 
 
