@@ -39,6 +39,11 @@ def text_of(content, column, **options):
         (" a , b \n1,x\n", "b", "x\n"),
         ("a,b\r\n1,x\r\n2,y\r\n", "b", "x\ny\n"),
         ("a,2\n1,x\n", "2", "x\n"),
+        ("a,b\r1,x\r2,y\r", "b", "x\ny\n"),
+        ("\ufeffb,a\n1,x\n", "b", "1\n"),
+        ('\ufeff"b, c",a\n1,x\n', "b, c", "1\n"),
+        ("\ufeffb,a\n1,x\n", "1", "b\n1\n"),
+        ('a,b\r1,"x\ry"\r', "b", "x y\n"),
         ("only\none\ntwo\n", "only", "one\ntwo\n"),
         ("a,b\n1,x,,\n", "b", "x\n"),
         ("a,b\n1,x", "b", "x\n"),
@@ -105,6 +110,12 @@ def test_rows_are_left_out_where_that_is_asked_for_and_counted():
     corpus = Corpus.from_text('a,b\n1,x\n2\n3,"y" z\n4,w\n', TextConfig(column="b", errors="skip"))
     assert corpus.text() == "x\nw\n"
     assert "2 rows left out, not like the first: line 3 has 1 of 2" in corpus.notices[0]
+
+
+@pytest.mark.parametrize("errors", ["strict", "skip"])
+def test_a_first_row_that_is_no_csv_is_refused(errors):
+    with pytest.raises(CorpusError, match=r"line 2: the first row is not CSV .* repair it"):
+        text_of('\n"a"x,b\n1,b\n2,z\n', "b", errors=errors)
 
 
 def test_files_are_decoded_and_unpacked_first(tmp_path):

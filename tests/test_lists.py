@@ -36,6 +36,7 @@ OTHERS = {
     "blocks": [line for _ in range(80) for line in (name(), name(), name(), "")],
     "wrapped": [" ".join(name() for _ in range(8))[:70] for _ in range(200)],
     "indented": [f"{'  ' * (n % 3)}{name()}" for n in range(200)],
+    "Chinese": [chr(0x4E00 + n) + chr(0x5E00 + n % 50) * 3 + "\u3002" for n in range(200)],
     "long ones": [name() * (1 + 20 * (n % 10 == 0)) for n in range(200)],
 }
 
@@ -53,6 +54,7 @@ def test_short_lines_that_differ_are_a_list(lines):
 @pytest.mark.parametrize("lines", OTHERS.values(), ids=OTHERS)
 def test_what_is_no_list(lines):
     assert not looks_like_list(corpus_of(lines))
+    assert not looks_like_list(corpus_of(lines, unit="byte"))
 
 
 def test_texts_and_programs_are_no_lists():

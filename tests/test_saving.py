@@ -121,6 +121,9 @@ def test_what_cannot_be_saved_on_the_way_is_saved_later(here, blocked, names):
     assert failed
     assert "No space left on device): make room, or close" in failed[0]
     assert re.search(r"^step \d+: .* is saved again$", messages[-1])
+    again = [message.split(": ")[1] for message in messages if message.endswith("saved again")]
+    failures = {message.split(": ")[1].split(" could")[0] for message in failed}
+    assert {message.removesuffix(" is saved again") for message in again} == failures
     if names == (LAST,):
         assert "what is saved is of step 2" in failed[0]
 
@@ -244,6 +247,11 @@ def test_a_log_whose_end_cannot_be_written_is_an_error_and_the_run_is_whole(here
     ):
         go(run, blocked, (LOG,), range(9, 13))
     check_same(here / "run", here / "straight")
+
+
+def test_one_event_is_no_events():
+    assert saving.last_events(1) == "the last event"
+    assert saving.last_events(3) == "the last 3 events"
 
 
 # The log itself

@@ -36,7 +36,12 @@ def looks_like_list(corpus: Corpus) -> bool:
         ends = np.flatnonzero(piece == LINE_END)
         if len(ends) > 1:
             whole = piece[ends[0] + 1 : ends[-1]]
-            lines += [line.rstrip("\r") for line in to_text(whole).split("\n")]
+            text = (
+                whole.tobytes().decode("utf-8", "replace")
+                if corpus.unit == "byte"
+                else to_text(whole)
+            )
+            lines += [line.rstrip("\r") for line in text.split("\n")]
     if len(lines) < LEAST:
         return False
     lengths = np.array([len(line) for line in lines])

@@ -1,7 +1,7 @@
 """One column of a CSV or TSV file, as a text: each cell is a line."""
 
 import csv
-import re
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
@@ -18,7 +18,6 @@ LINES, NAMES = 3, 9
 """Lines and columns that a message names."""
 AT_ONCE = 2**16
 """Characters of cells that are passed on together."""
-_LINE_ENDS = re.compile("\r\n|\r|\n")
 _ARCHIVES = {".gz", ".bz2", ".xz"}
 
 
@@ -64,8 +63,6 @@ def cells_of(
     CorpusError
         If there is no such column, or a row is not like the first.
     """
-    if unit == "byte":
-        column = column.encode("utf-8", "surrogatepass").decode("latin-1")
     return _Column(column, name, errors, findings, unit).read(pieces)
 
 
@@ -75,7 +72,8 @@ class _Column:
     def __init__(
         self, column: str, name: str, errors: DecodingErrors, findings: Findings, unit: Unit
     ) -> None:
-        self._column, self._name, self._errors, self._unit = column, name, errors, unit
+        self._name, self._errors, self._unit = name, errors, unit
+        self._column = self._encoded(column)
         self._findings = findings
         self._bad: list[tuple[int, str]] = []
         self._empty = self._joined = 0
@@ -99,8 +97,8 @@ class _Column:
                 self._empty += 1
             else:
                 cell = row[place]
-                if "\n" in cell or "\r" in cell:
-                    cell = _LINE_ENDS.sub(" ", cell)
+                if "\n" in cell:
+                    cell = cell.replace("\n", " ")
                     self._joined += 1
                 cells.append(f"{cell}\n")
                 size += len(cell)
@@ -115,11 +113,12 @@ class _Column:
         """Yield the rows that are not blank, each with the number of its first line."""
         lines = _lines(pieces)
         blank, first = 0, ""
-        for first in lines:
+        for number, line in enumerate(lines):
+            first = line if number else line.removeprefix(self._encoded("\ufeff"))
             if first.strip():
                 break
             blank += 1
-        at_end = False
+        at_end = is_begun = False
 
         def feed() -> Iterator[str]:
             nonlocal at_end
@@ -140,18 +139,24 @@ class _Column:
                         f"{self._name}, line {start}: a quotation mark opens a cell and none "
                         "closes it: close it, or double it if it belongs to the text"
                     ) from None
+                if not is_begun:
+                    raise CorpusError(
+                        f"{self._name}, line {start}: the first row is not CSV ({error}), and it "
+                        "names the columns: repair it"
+                    ) from None
                 self._bad.append((start, f"is not CSV ({error})"))
                 continue
             finally:
                 csv.field_size_limit(limit)
             if row is None:
                 return
+            is_begun = True
             if any(map(str.strip, row)):
                 yield start, row
 
     def _place(self, header: Sequence[str]) -> tuple[int, bool]:
         """Return where the column stands in a row, and whether the first row names it."""
-        names = [cell.strip().removeprefix("\ufeff") for cell in header]
+        names = [cell.strip() for cell in header]
         column, width = self._column, len(names)
         if names.count(column) > 1:
             raise CorpusError(
@@ -174,6 +179,12 @@ class _Column:
             f"{self._name} has no column {self._shown(column)}: it has {listed}{more}, or 1 to "
             f"{width}"
         )
+
+    def _encoded(self, name: str) -> str:
+        """Return a string as the file has it."""
+        if self._unit == "byte":
+            return name.encode("utf-8", "surrogatepass").decode("latin-1")
+        return name
 
     def _shown(self, name: str) -> str:
         """Return the name of a column, or a cell, as messages show it."""
@@ -205,10 +216,11 @@ class _Column:
 
 
 def _lines(pieces: Iterator[Codes]) -> Iterator[str]:
-    """Yield the lines of a text in pieces, with their ends."""
-    rest = ""
+    """Yield the lines of a text in pieces, with LF at their ends."""
+    decoder, rest = io.IncrementalNewlineDecoder(None, translate=True), ""
     for piece in pieces:
-        *whole, rest = (rest + to_text(piece)).split("\n")
+        *whole, rest = (rest + decoder.decode(to_text(piece))).split("\n")
         yield from (f"{line}\n" for line in whole)
+    rest += decoder.decode("", final=True)
     if rest:
         yield rest

@@ -28,6 +28,11 @@ from charrnn.training.timetable import Timetable
 RUN, BEST_STATE = "the run", "the best state"
 
 
+def last_events(number: int) -> str:
+    """Return ``the last event``, ``the last 3 events``."""
+    return "the last event" if number == 1 else f"the last {number:,} events"
+
+
 class Saving:
     """Puts what a trainer made into the store of a run.
 
@@ -75,7 +80,7 @@ class Saving:
         """Save all that a resume needs; and a best state, where none was judged yet."""
         saved: list[Event] = []
         if self._attempt(RUN, lambda: saved.append(self._save())):
-            self._failures.pop(BEST_STATE, None)
+            self._tell_of_success(BEST_STATE)
         yield from saved
 
     def save_best(self) -> None:
@@ -185,9 +190,12 @@ class Saving:
                     f"close what has the file open; the run goes on and tries again{until}"
                 )
             return False
+        self._tell_of_success(what)
+        return True
+
+    def _tell_of_success(self, what: str) -> None:
         if self._failures.pop(what, 0):
             self._tell(f"{what} is saved again")
-        return True
 
     def _tell(self, message: str) -> None:
         notice = Notice(f"step {self._setup.history.step:,}: {message}")
@@ -199,7 +207,7 @@ class Saving:
         folder, end = error.path.parent, self._setup.history.step
         resume = f"charrnn train --resume {folder}"
         if error.path.name == LOG:
-            return f"the run is saved whole, but for the last {len(self._lines)} events of the log"
+            return f"the run is saved whole, but for {last_events(len(self._lines))} of the log"
         place = self._rescued()
         if place is None:
             return f"what is saved is of step {self._saved:,}: make room and go on with {resume}"
