@@ -14,7 +14,8 @@ import numpy as np
 from charrnn.backend.arrays import shared_zeros
 from charrnn.cli.leading import lead_or_follow
 from charrnn.errors import CorpusError
-from charrnn.parallel import ranks as of_ranks
+from charrnn.parallel.present import current
+from charrnn.parallel.ranks import join
 from charrnn.parallel.team import Team
 
 
@@ -30,7 +31,7 @@ class Worker:
             name: hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
             for name, array in self.arrays.items()
         }
-        return of_ranks.current().number, sums
+        return current().number, sums
 
     def write(self):
         """Write the number to its place in shared memory."""
@@ -103,7 +104,7 @@ def main():
     from mpi4py import MPI
 
     machines = [int(machine) for machine in sys.argv[1].split(",")]
-    ranks = of_ranks.join(MPI.COMM_WORLD, machines[MPI.COMM_WORLD.Get_rank()])
+    ranks = join(MPI.COMM_WORLD, machines[MPI.COMM_WORLD.Get_rank()])
 
     def program():
         name, *rest = sys.argv[2:]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from charrnn.parallel.packing import Packer, unpack
 from charrnn.parallel.sharding import in_order
 from charrnn.parallel.summing import GROUP, Sums, Term, terms_of
 from charrnn.training import launched
+from tests.launching import PLACE
 
 
 @pytest.mark.parametrize(
@@ -290,6 +292,36 @@ def test_a_plan_says_whether_more_ranks_would_help():
     assert said.startswith("would not help with 64 streams; up to 256 are of use")
 
 
+def test_a_plain_command_imports_nothing_of_ranks(tmp_path):
+    program = (
+        "import sys\nfrom charrnn.cli.app import app\n"
+        "try:\n    app(['train', 'a.txt', '--steps', '2', '--hidden-size', '8'])\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "print(*(name for name in sys.modules if name.startswith('charrnn.parallel.')))"
+    )
+    (tmp_path / "a.txt").write_text("".join(f"{n} bottles of beer\n" for n in range(200)))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PLACE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    imported = {name.rpartition(".")[2] for name in done.stdout.splitlines()[-1].split()}
+    assert imported == {"launcher", "present", "sharding", "summing", "team"}
+
+
 def test_nothing_is_said_of_ranks_without_a_launcher():
     assert launched.told_of_ranks(setup_of(64, 2, 10**6)) == []
     assert launched.rank_plan(setup_of(64, 2, 10**6), None, 1.0) is None
+
+
+def test_ranks_with_nothing_to_learn_from_are_told_of(monkeypatch):
+    monkeypatch.setattr(launched, "current", lambda: SimpleNamespace(size=4))
+    assert launched.told_of_ranks(setup_of(64, 2, 10**6)) == [
+        "4 ranks for 2 shards (64 streams in all): 2 have nothing to learn from; give a larger "
+        "--batch-size or start fewer ranks"
+    ]
+    assert launched.told_of_ranks(setup_of(128, 4, 10**6)) == []

@@ -19,7 +19,8 @@ import numpy as np
 
 from charrnn.backend.arrays import Array
 from charrnn.parallel.layout import Layout
-from charrnn.parallel.ranks import Ranks, current
+from charrnn.parallel.present import current
+from charrnn.parallel.ranks import Ranks
 from charrnn.parallel.summing import Sums, Term, terms_of
 
 TERMS, WEIGHTS = 1, 2
@@ -58,6 +59,11 @@ class MachineSums(Sums):
         own = ("_ranks", "_starts", "_received")
         kept = {name: value for name, value in self.__dict__.items() if name not in own}
         return {**kept, "_received": {}}
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the gradients are on several machines: they are."""
+        return True
 
     @property
     def is_away(self) -> bool:

@@ -13,7 +13,6 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -23,6 +22,7 @@ from charrnn.backend.memory import let_others_open, new_memory, open_memory
 from charrnn.errors import DeviceError
 from charrnn.parallel.launcher import Announced
 from charrnn.parallel.layout import Layout
+from charrnn.parallel.present import set_current
 from charrnn.system.machine import share_work
 
 SLOT = 512
@@ -177,21 +177,6 @@ class Ranks:
         os._exit(code)
 
 
-@dataclass
-class _Present:
-    """The ranks of this process."""
-
-    ranks: Ranks | None = None
-
-
-_present = _Present()
-
-
-def current() -> Ranks | None:
-    """Return the ranks, where a launcher started this process with others."""
-    return _present.ranks
-
-
 def start(announced: Announced) -> Ranks:
     """Join the other ranks.
 
@@ -243,7 +228,7 @@ def join(comm: Any, machine: int | None = None) -> Ranks:
     let_others_open()
     ranks = Ranks(comm, machine)
     share_work(ranks.size)
-    _present.ranks = ranks
+    set_current(ranks)
     return ranks
 
 

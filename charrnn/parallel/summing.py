@@ -70,6 +70,11 @@ class Sums:
         self.grads = grads
 
     @property
+    def is_spread(self) -> bool:
+        """Whether the gradients are on several machines."""
+        return False
+
+    @property
     def is_away(self) -> bool:
         """Whether this process shares no memory with the one that saves."""
         return False

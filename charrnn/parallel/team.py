@@ -21,14 +21,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from threadpoolctl import threadpool_limits
 
 from charrnn.backend.arrays import FORKS
 from charrnn.errors import CharrnnError
-from charrnn.parallel.crew import Crew
-from charrnn.parallel.ranks import current
+from charrnn.parallel.present import current
+
+if TYPE_CHECKING:
+    from charrnn.parallel.crew import Crew
 
 STOPS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
@@ -56,7 +58,9 @@ class Team:
         self._closed = False
         ranks = current()
         if len(self._workers) > 1 and ranks is not None and ranks.can_work:
-            self._crew = Crew(ranks, self._workers)
+            from charrnn.parallel import crew
+
+            self._crew = crew.Crew(ranks, self._workers)
         elif len(self._workers) > 1 and FORKS:
             self._fork()
         elif len(self._workers) > 1:

@@ -9,7 +9,7 @@ import numpy as np
 from charrnn.backend.arrays import Array
 from charrnn.config import TrainConfig
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.parallel.ranks import current
+from charrnn.parallel.present import current
 from charrnn.storage.store import RunStore
 from charrnn.trainer import Trainer
 from charrnn.training import engine

@@ -5,7 +5,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from charrnn.parallel.ranks import current
+from charrnn.config.words import count
+from charrnn.parallel.present import current
 from charrnn.trainer import Trainer
 from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
@@ -52,9 +53,9 @@ def told_of_ranks(setup: Setup) -> list[str]:
         return []
     idle = ranks.size - shards
     return [
-        f"{ranks.size} ranks share {shards} shard{'s' if shards > 1 else ''} of "
-        f"{setup.train.batch_size} streams: {idle} of them learn from none; a larger --batch-size "
-        "has more shards, and fewer ranks are as fast"
+        f"{ranks.size} ranks for {count(shards, 'shard')} ({setup.train.batch_size} streams in "
+        f"all): {idle} {'have' if idle > 1 else 'has'} nothing to learn from; give a larger "
+        "--batch-size or start fewer ranks"
     ]
 
 

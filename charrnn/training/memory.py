@@ -12,7 +12,7 @@ from charrnn.evaluation.labels.mixture import LABELS_OF_NGRAMS, LEARNED, WORK
 from charrnn.evaluation.scorers import window_of
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.parallel.ranks import current
+from charrnn.parallel.present import current
 from charrnn.parallel.sharding import shard_columns
 from charrnn.system.machine import installed_memory
 from charrnn.text import Corpus

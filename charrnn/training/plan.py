@@ -9,7 +9,7 @@ from charrnn.config import Architecture, TrainingSettings, ValidationSettings
 from charrnn.config.words import with_noun
 from charrnn.data.items import lengths_of
 from charrnn.data.labels.task import LabelledTask
-from charrnn.parallel.ranks import current
+from charrnn.parallel.present import current
 from charrnn.training.memory import text_bytes, training_memory
 from charrnn.training.setup import Setup
 

@@ -24,8 +24,7 @@ from charrnn.errors import CheckpointError
 from charrnn.evaluation.scorers import Score, Scorer
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import Optimizer, hidden_rows
-from charrnn.parallel.exchange import MachineSums
-from charrnn.parallel.ranks import current
+from charrnn.parallel.present import current
 from charrnn.parallel.sharding import collect, deal, in_order, shard_columns
 from charrnn.parallel.summing import Sums
 from charrnn.parallel.team import Team
@@ -112,6 +111,8 @@ class ShardTrainer:
         own = [parts[number::count] for number in range(count)]
         self._sums = Sums(grads)
         if ranks is not None and count > 1 and len(layout.machines) > 1:
+            from charrnn.parallel.exchange import MachineSums
+
             self._sums = MachineSums(grads, layout, layout.machines_of(self._dealt), own)
         self.scorer = scorer
         scored = deal(range(scorer.num_shards if scorer else 0), count)
@@ -230,7 +231,7 @@ class ShardTrainer:
     @property
     def _is_spread(self) -> bool:
         """Whether workers on other machines have memory of their own."""
-        return isinstance(self._sums, MachineSums)
+        return self._sums.is_spread
 
     def _take_in(self, held: Sequence[Held | None]) -> None:
         """Bring here what workers on other machines hold."""
