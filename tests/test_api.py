@@ -229,5 +229,5 @@ def test_what_cannot_be_loaded(here):
     with pytest.raises(RunError, match="no trained model under"):
         charrnn.load()
     Path("a.npz").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint"):
         charrnn.load("a.npz")

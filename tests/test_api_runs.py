@@ -219,7 +219,7 @@ def test_a_lost_best_state_is_told_of(here):
     next(event for event in run if event.kind == "validated")
     Path("runs/a/best.npz").write_bytes(b"damaged")
     run.close()
-    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint"):
         run.model  # noqa: B018
 
 
@@ -312,7 +312,7 @@ def test_a_run_that_cannot_be(here, arguments, error, message):
 
 
 def test_a_run_that_cannot_go_on(here):
-    with pytest.raises(RunError, match="is no run"):
+    with pytest.raises(RunError, match="is not a run"):
         charrnn.resume("gone")
 
 

@@ -92,7 +92,7 @@ def test_what_is_left_out_or_changed_is_said():
         (ROWS, "0", "or 1 to 3"),
         ("a,a\n1,2\n", "a", "has 2 columns named 'a': give its number"),
         ("a,b\n1,x\n2\n3,y,z\n4,w\n", "b", "2 rows not like the first: line 3 has 1 of 2 columns; "
-         "line 4 has 3 columns and not 2"),
+         "line 4 has 3 columns and not 2: repair them (quote cells that contain the separator)"),
         ('a,b\n1,"x" y\n2,z\n', "b", "1 row not like the first: line 2 is not CSV"),
         ('a,b\n1,x\n2,"y\n3,z\n', "b", "line 3: a quotation mark opens a cell and none closes it"),
         ("a,b\n", "b", "is empty"),

@@ -250,7 +250,7 @@ def test_what_is_compared_may_have_no_best_state_or_be_a_file():
         (["a", "x\0y"], "neither a checkpoint nor a run"),
         (["a", "a", "--sort", "name"], "--sort is for the list"),
         (["a", "a", "--clear-cache"], "--clear-cache is for the list"),
-        (["a", "bad"], "is no usable checkpoint"),
+        (["a", "bad"], "is not a usable checkpoint"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(words, message):

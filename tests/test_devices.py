@@ -143,7 +143,7 @@ def test_the_cpu_computes_in_float32():
 def test_threads_are_of_the_cpu():
     assert AUTO.beside(None) == AUTO
     assert AUTO.beside(2).device == "cpu"
-    with pytest.raises(ConfigError, match="--threads are of the CPU"):
+    with pytest.raises(ConfigError, match="--threads applies only to the CPU"):
         DeviceConfig(device="cuda:1").beside(2)
 
 
@@ -279,7 +279,7 @@ def test_bench_on_a_gpu(fake, job):
 
 
 REFUSED = {
-    "--threads are of the CPU": [
+    "--threads applies only to the CPU": [
         ["train", "corpus.txt", "--threads", "2", "--device", "cuda"],
         ["eval", "--threads", "2", "--device", "cuda"],
         ["sample", "-n", "9", "--threads", "2", "--device", "cuda"],

@@ -60,14 +60,14 @@ def notices_of(folder, **length):
 def test_a_new_length_says_what_becomes_of_the_learning_rate(here):
     go(new(here / "run", train=train_config(steps=12, schedule="cosine")))
     assert notices_of(here / "run", steps=24) == [
-        "24 steps in all, of which 12 are made: the learning rate rises from 0 to 0.0052 at once"
+        "24 steps in all, of which 12 are done: the learning rate rises from 0 to 0.0052 at once"
     ]
     constant = load(here / "run" / "last.npz")
     constant.settings = train_settings(constant.settings, schedule="constant")
     save(here / "run" / "last.npz", constant)
-    assert notices_of(here / "run", steps=24) == ["24 steps in all, of which 12 are made"]
+    assert notices_of(here / "run", steps=24) == ["24 steps in all, of which 12 are done"]
     (said,) = notices_of(here / "run", minutes=2.0)
-    assert re.match(r"2 minutes in all, of which [\d.e-]+ are over", said)
+    assert re.match(r"2 minutes in all, of which [\d.e-]+ have passed", said)
 
 
 def train_settings(settings, **changes):

@@ -97,7 +97,7 @@ def use_report(folder, monkeypatch):
     assert "charrnn report" in path.read_text("utf-8")
     assert charrnn.report(str(folder / "runs" / "t"), path, baselines=False) == path
     (folder / "mine.html").write_text("mine")
-    with pytest.raises(charrnn.CharrnnError, match="is no report"):
+    with pytest.raises(charrnn.CharrnnError, match="is not a report"):
         charrnn.report(folder / "runs" / "t", folder / "mine.html")
 
 

@@ -399,7 +399,7 @@ def test_the_command(here):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["stream", "-o", "stream.txt"], "stream.txt exists and is no report"),
+        (["stream", "-o", "stream.txt"], "stream.txt exists and is not a report"),
         (["stream", "-o", "runs"], "cannot be replaced"),
         (["stream", "-o", "gone/page.html"], "there is no folder gone"),
         (["nothing"], "neither a checkpoint nor a run"),

@@ -125,7 +125,7 @@ def test_what_cannot_be_saved_on_the_way_is_saved_later(here, blocked, names):
     failures = {message.split(": ")[1].split(" could")[0] for message in failed}
     assert {message.removesuffix(" is saved again") for message in again} == failures
     if names == (LAST,):
-        assert "what is saved is of step 2" in failed[0]
+        assert "the last save is of step 2" in failed[0]
 
 
 def test_a_notice_of_saves_that_fail_comes_ever_more_rarely(here, blocked):
@@ -229,7 +229,7 @@ def test_an_end_that_can_be_saved_nowhere_says_what_is(here, blocked, monkeypatc
         raise files.WriteError(path, FULL, "make room")
 
     monkeypatch.setattr(saving, "save", full)
-    again = rf"what is saved is of step 4: make room and go on with .*--resume {here / 'run'}"
+    again = rf"the last save is of step 4: make room and go on with .*--resume {here / 'run'}"
     with pytest.raises(CheckpointError, match=again):
         go(new(here / "run"), blocked, BOTH, range(5, 13))
     assert not list((here / "tmp").iterdir())

@@ -313,7 +313,7 @@ def test_a_run_in_use_is_an_error(here):
 
 
 def test_nothing_to_resume_is_an_error(here):
-    with pytest.raises(RunError, match="is no run"):
+    with pytest.raises(RunError, match="is not a run"):
         resume(here / "nothing")
     (here / "empty").mkdir()
     with pytest.raises(RunError, match=r"last\.npz"):

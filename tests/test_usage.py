@@ -189,10 +189,13 @@ def test_a_file_of_that_name_is_the_text(mine):
     ("words", "said"),
     [
         ("sample corpus --model corpus", "corpus and --model corpus both name the model"),
-        ("train corpus", "corpus is a model and no text: --resume corpus continues it"),
-        ("train runs/corpus", "runs/corpus is a model and no text"),
+        ("train corpus", "corpus is a model, not a text: --resume corpus continues it"),
+        ("train runs/corpus", "runs/corpus is a model, not a text"),
         ("export corpus", "name the file to write behind the run: charrnn export corpus "),
-        ("sample --unknown skip", "--unknown skip is of the characters of --seed or --prompt"),
+        (
+            "sample --unknown skip",
+            "--unknown skip applies only to the characters of --seed or --prompt",
+        ),
     ],
 )
 def test_a_run_where_it_cannot_be_names_the_right_option(mine, words, said):
@@ -327,5 +330,8 @@ def test_patience_is_refused_where_a_run_holds_nothing_out(mine):
     words = ["--steps", "2", "--hidden-size", "4", "--threads", "1", "--val-fraction", "0"]
     assert run("train", "text", *words, "--out", "run").exit_code == 0
     said = failed("train", "--resume", "run", "--steps", "3", "--patience", "3")
-    assert said == "--patience 3 is of what is held out, and run holds nothing out: leave it out"
+    assert (
+        said
+        == "--patience 3 applies only to a held-out part, and run holds nothing out: leave it out"
+    )
     assert run("train", "--resume", "run", "--steps", "3", "--patience", "0").exit_code == 0

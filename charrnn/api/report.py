@@ -172,7 +172,7 @@ def _check_output(path: Path) -> None:
             f"{path} cannot be replaced ({error}): name another file with -o"
         ) from None
     if not earlier:
-        raise ConfigError(f"{path} exists and is no report: name another file with -o")
+        raise ConfigError(f"{path} exists and is not a report: name another file with -o")
 
 
 def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Sources) -> RunContent:
@@ -316,7 +316,7 @@ def _shown(
     units = units_of(checkpoint, model.network, text.codes, text.what)
     if checkpoint.labels:
         predict = checkpoint.settings.predict
-        return f"This model predicts {predict} and no text: it is surprised by no character.", units
+        return f"This model predicts {predict}, not text: it is surprised by no character.", units
     return passage_of(checkpoint, model.network, text.codes, text.what, length), units
 
 

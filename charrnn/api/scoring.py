@@ -121,4 +121,4 @@ class ScoringModel:
         """Refuse a model of labels, which predicts no text."""
         if self.checkpoint.labels:
             predict = self.checkpoint.settings.predict
-            raise ConfigError(f"this model predicts {predict} and no text: use predict")
+            raise ConfigError(f"this model predicts {predict}, not text: use predict")

@@ -60,13 +60,13 @@ class DeviceConfig(Settings):
             return self
         if self.is_gpu:
             raise ConfigError(
-                f"--threads are of the CPU, and --device {self.device} computes on a GPU: leave "
-                "one of them out"
+                f"--threads applies only to the CPU, and --device {self.device} computes on a "
+                "GPU: leave one of them out"
             )
         if self.precision not in (None, "float32"):
             raise ConfigError(
-                f"--threads are of the CPU, and --precision {self.precision} needs a GPU: leave "
-                "one of them out"
+                f"--threads applies only to the CPU, and --precision {self.precision} needs a "
+                "GPU: leave one of them out"
             )
         return DeviceConfig(device="cpu", precision=self.precision)
 

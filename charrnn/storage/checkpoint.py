@@ -149,7 +149,9 @@ class Checkpoint:
         """
         if self.table is None or self.counting is None:
             if self.labels:
-                raise ConfigError("--counts is of models of text, and this one predicts labels")
+                raise ConfigError(
+                    "--counts applies only to models of text, and this one predicts labels"
+                )
             if self.settings.counts:
                 raise ConfigError(
                     "this state of the run has no counts, which best.npz gets at the end of it: "
@@ -288,12 +290,12 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
             checkpoint.folder = Path(path).parent
             return checkpoint
     except CharrnnError as error:
-        raise CheckpointError(f"{path} is no usable checkpoint: {_short(error)}") from error
+        raise CheckpointError(f"{path} is not a usable checkpoint: {_short(error)}") from error
     except Exception as error:  # it is the file that is wrong, in one of countless ways
         if isinstance(error, OSError) and error.filename is not None:
             raise CheckpointError(f"{path}: {error.strerror}") from error
         raise CheckpointError(
-            f"{path} is no usable checkpoint ({_short(error)}): take another copy or train again"
+            f"{path} is not a usable checkpoint ({_short(error)}): take another copy or train again"
         ) from error
 
 

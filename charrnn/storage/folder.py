@@ -152,7 +152,7 @@ def _advice(name: str) -> str:
 
 def no_run(name: str | Path) -> RunError:
     """Return the error of a name that is to be that of a run and is not."""
-    return RunError(f"{name} is no run{_advice(str(name))}")
+    return RunError(f"{name} is not a run{_advice(str(name))}")
 
 
 def _newest_model() -> Path:

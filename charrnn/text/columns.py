@@ -200,9 +200,8 @@ class _Column:
             rows = count(len(self._bad), "row")
             if self._errors != "skip":
                 raise CorpusError(
-                    f"{self._name}: {rows} not like the first: {listed}{more}: repair them (text "
-                    "that has the separator stands in quotation marks), or --errors skip leaves "
-                    "them out"
+                    f"{self._name}: {rows} not like the first: {listed}{more}: repair them "
+                    "(quote cells that contain the separator), or --errors skip leaves them out"
                 )
             self._say(f"{rows} left out, not like the first: {listed}{more}")
         if self._empty:

@@ -263,7 +263,9 @@ def split_settings(
     mode = choices.of("split_mode", train.split_mode, usual, "the usual one")
     fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one")
     if train.split_key is not None and mode != "hashed":
-        raise ConfigError("--split-key needs --items, and no --split-mode: it is of hashed items")
+        raise ConfigError(
+            "--split-key needs --items, and no --split-mode: it applies only to hashed items"
+        )
     return mode, fraction
 
 

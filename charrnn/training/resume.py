@@ -122,8 +122,8 @@ def resume(
             last.settings = replace(last.settings, save_every=save_every)
         if patience and not last.held_out:
             raise RunError(
-                f"--patience {patience} is of what is held out, and {path} holds nothing out: "
-                "leave it out"
+                f"--patience {patience} applies only to a held-out part, and {path} holds "
+                "nothing out: leave it out"
             )
         if patience is not None:
             last.settings = replace(last.settings, patience=patience)
@@ -235,9 +235,9 @@ def _of_new_length(last: Checkpoint, train: TrainingSettings, per_pass: float) -
         for settings in (before, train)
     ]
     length = (
-        f"{train.minutes:g} minutes in all, of which {history.seconds / 60:.2g} are over"
+        f"{train.minutes:g} minutes in all, of which {history.seconds / 60:.2g} have passed"
         if train.minutes
-        else f"{train.steps:,} steps in all, of which {history.step:,} are made"
+        else f"{train.steps:,} steps in all, of which {history.step:,} are done"
     )
     moves = "rises" if rates[1] > rates[0] else "falls"
     if f"{rates[0]:.2g}" == f"{rates[1]:.2g}":

@@ -184,7 +184,7 @@ class Saving:
                 raise
             times = self._failures[what] = self._failures.get(what, 0) + 1
             if times & (times - 1) == 0:
-                until = f"; what is saved is of step {self._saved:,}" if what == RUN else ""
+                until = f"; the last save is of step {self._saved:,}" if what == RUN else ""
                 self._tell(
                     f"{what} could not be saved ({error.path}: {error.reason}): make room, or "
                     f"close what has the file open; the run goes on and tries again{until}"
@@ -210,7 +210,7 @@ class Saving:
             return f"the run is saved whole, but for {last_events(len(self._lines))} of the log"
         place = self._rescued()
         if place is None:
-            return f"what is saved is of step {self._saved:,}: make room and go on with {resume}"
+            return f"the last save is of step {self._saved:,}: make room and go on with {resume}"
         return (
             f"the end of the run, step {end:,}, is saved in {place} instead: move the files there "
             f"to {folder} as soon as it can be written, and {resume} goes on from it"

@@ -111,8 +111,8 @@ def _check_job(model: ModelConfig, config: BenchConfig) -> None:
     for name, value in of_training.items():
         if value is not None:
             raise ConfigError(
-                f"{option_name(name)} is of training, and --job {config.job} does not train: "
-                "leave one of them out"
+                f"{option_name(name)} applies only to training, and --job {config.job} does "
+                "not train: leave one of them out"
             )
 
 

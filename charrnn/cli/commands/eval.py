@@ -119,7 +119,7 @@ def command(
         raise ConfigError("--columns needs a model of labels, and this one predicts text")
     if labels and forms and not as_json:
         raise ConfigError(
-            f"{forms[0]} is of models of text, and this one predicts "
+            f"{forms[0]} applies only to models of text, and this one predicts "
             f"{trained.checkpoint.settings.predict}: leave it out"
         )
     evaluation = trained.evaluate(

@@ -129,7 +129,8 @@ def command(
         raise ConfigError("--seed and --seed-file both say what to begin with: give one of them")
     if unknown is not None and not (seed or seed_file or prompt):
         raise ConfigError(
-            f"--unknown {unknown} is of the characters of --seed or --prompt, and there is neither"
+            f"--unknown {unknown} applies only to the characters of --seed or --prompt, and there "
+            "is neither"
         )
     unknown = unknown or "error"
     if raw and as_json:

@@ -194,7 +194,7 @@ def _wanted(
     if by is not None and top is None:
         raise ConfigError("--by says what --top looks for: give both")
     if by is not None and unit != "line":
-        raise ConfigError(f"--by is of lines: leave out {option}")
+        raise ConfigError(f"--by applies only to lines: leave out {option}")
     return Wanted(unit, top, by or ("both" if unit == "line" else "line"), rank)
 
 
@@ -218,13 +218,15 @@ def _check(
     if texts and files:
         raise ConfigError("a FILE and --text both say what to score: give one of them")
     if wanted.unit == "file" and texts:
-        raise ConfigError("--per-file is of files: leave out --text, or send it to -")
+        raise ConfigError("--per-file applies only to files: leave out --text, or send it to -")
     if STDIN in files and len(files) > 1:
         raise ConfigError("- is scored alone: leave out the other files")
     if flush and list(files) != [STDIN]:
-        raise ConfigError("--flush is of what arrives: give - in place of a FILE")
+        raise ConfigError("--flush applies only to what arrives: give - in place of a FILE")
     if flush and "column" in reading:
-        raise ConfigError("--column is of files, and --flush of lines that arrive: leave one out")
+        raise ConfigError(
+            "--column applies only to files, and --flush to lines that arrive: leave one out"
+        )
     if flush and threads is not None:
         raise ConfigError(
             "--flush scores lines one by one, without --threads: leave one of them out"
@@ -239,7 +241,9 @@ def _check(
         option = "--top" if wanted.top else "--rank" if wanted.rank else ""
         option = f"--per-{wanted.unit}" if wanted.unit in ("word", "char") else option
         if option:
-            raise ConfigError(f"{option} is of one model, and several compare lines: give one")
+            raise ConfigError(
+                f"{option} applies only to one model, and several compare lines: give one"
+            )
 
 
 class _Source:

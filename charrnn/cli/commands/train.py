@@ -132,7 +132,7 @@ def _prepare(
 
     for name in filter(is_model, corpus):
         raise ConfigError(
-            f"{name} is a model and no text: --resume {name} continues it, and CORPUS --init-from "
+            f"{name} is a model, not a text: --resume {name} continues it, and CORPUS --init-from "
             f"{name} starts another from it"
         )
     from charrnn.training.new import prepare

@@ -147,7 +147,7 @@ class RowScorer:
     ) -> None:
         if checkpoint.labels:
             raise ConfigError(
-                f"this model predicts {checkpoint.settings.predict} and no text: charrnn predict "
+                f"this model predicts {checkpoint.settings.predict}, not text: charrnn predict "
                 "labels texts with it, and charrnn eval scores it"
             )
         vocabulary, task = checkpoint.vocabulary, checkpoint.task
