@@ -142,6 +142,7 @@ def test_numbers_out_of_range_end_with_2_and_name_the_range(
     arguments = {"train": ["missing.txt"]}.get(command, [])
     needed = ["--dynamic"] if item.name.startswith("dynamic_") else []
     needed += ["--cell", "window"] if item.name == "context" else []
+    needed += ["--items", "line"] if item.name == "split_key" else []
     result = run(command, *arguments, *needed, option, value)
     assert "Traceback" not in result.output
     if result.exit_code == 2:

@@ -10,7 +10,7 @@ from charrnn.nn import inputs
 from charrnn.nn.inputs import Columns, Features, Symbols
 from charrnn.nn.layers.encoders import Embedding, OneHot
 
-V, D, T, N, H = 7, 3, 5, 4, 6
+V, D, T, N, H = 7, 4, 5, 4, 6
 
 
 @pytest.fixture
@@ -94,9 +94,10 @@ def test_a_table_gives_what_features_give(rng, cell, kind, by_product, monkeypat
 def test_a_table_is_used_where_it_is_short(rng):
     layer = make("gru", D, H)
     random_weights(layer, rng)
-    for ids, kind in ((np.zeros((2, 4)), Columns), (np.zeros((1, 4)), Features)):
-        state = np.zeros((*layer.state_shape, 4))
-        layer.forward(symbols_of("vectors", rng, ids.astype(np.uint8)), state)
+    ids = np.zeros((2, 4), np.uint8)
+    for part, size, kind in ((2, 8, Columns), (1, 8, Features), (2, 9, Features)):
+        symbols = Symbols(ids[:part], size, np.ones((size, D)))
+        layer.forward(symbols, np.zeros((*layer.state_shape, 4)))
         assert isinstance(layer.input, kind)
     one_hot = make("gru", V, H)
     random_weights(one_hot, rng)
@@ -116,6 +117,18 @@ def test_one_stream_is_read_by_one_table(rng, kind):
     tables = []
     for t in range(3):
         y, state = layer.forward(symbols.with_ids(ids[t : t + 1]), state)
-        tables.append(layer._table)
+        assert isinstance(layer.input, Columns)
+        assert layer._rows.shape == (V, 3 * H)
+        tables.append(layer._rows)
         np.testing.assert_allclose(y[0], wanted[t], rtol=1e-12, atol=1e-14)
     assert tables[0] is tables[1] is tables[2]
+    random_weights(layer, rng)  # bound to others, it is as any layer
+    layer.forward(symbols, state)
+    assert not layer._rows.size
+
+
+@pytest.mark.parametrize("bad", [V, 200, -1])
+@pytest.mark.parametrize("kind", ["one-hot", "vectors"])
+def test_a_symbol_of_another_model_is_an_error(rng, kind, bad):
+    with pytest.raises(IndexError, match="not among the 7"):
+        symbols_of(kind, rng, np.array([[1, bad], [0, 2]]))

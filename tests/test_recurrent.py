@@ -134,6 +134,49 @@ def test_gradients(name, T):
     check_recurrent(make(name, 3, 5), steps=T, streams=4, rng=np.random.default_rng(10 + T))
 
 
+class Counted:
+    """A product that counts its calls."""
+
+    def __init__(self, product):
+        self.product, self.calls = product, 0
+
+    def __call__(self, W, x, *, out):
+        self.calls += 1
+        self.product(W, x, out=out)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_state_of_zeros_needs_no_product_and_has_the_same_gradients(name):
+    rng = np.random.default_rng(6)
+    layer = make(name, 3, 5)
+    values, grads = random_weights(layer, rng)
+    x, state = random_window(layer, 4, 2, rng)
+    dy = rng.uniform(-1, 1, (4, 5, 2))
+    for which in range(-1, len(state)):  # none of the state arrays, or only this one, is not zero
+        begun = np.where(np.arange(len(state))[:, np.newaxis, np.newaxis] == which, state, 0)
+        layer.forward(x, begun)
+        layer.product = counted = Counted(layer.product)
+
+        def loss(begun=begun):
+            return (layer.forward(x, begun)[0] * dy).sum()
+
+        loss()
+        assert counted.calls == (3 if which < 0 else 4)
+        layer.product = counted.product
+        dx, dstate = layer.backward(dy, np.zeros_like(state))
+        wanted = {name: grads[name].copy() for name in values}
+        found = {**wanted, "x": dx.copy(), "state": dstate}
+        check_gradients(loss, wanted, dict(values.items()))
+        loss()
+        layer.product_back = counted = Counted(layer.product_back)
+        again, none = layer.backward(dy, np.zeros_like(state), state_gradient=False)
+        assert none is None
+        assert counted.calls == 3
+        layer.product_back = counted.product
+        assert (again == found["x"]).all()
+        assert all((grads[name] == wanted[name]).all() for name in values)
+
+
 @pytest.mark.parametrize("name", RECURRENT)
 def test_gradients_with_dropped_weights(name):
     layer = make(name, 3, 5, weight_dropout=0.4)

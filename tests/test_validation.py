@@ -168,6 +168,7 @@ def test_a_validation_of_all_that_is_held_out_is_what_eval_finds(tmp_path, kind)
     found = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"))
     assert found.characters == finished.held_out
     assert found.nats_per_char == pytest.approx(finished.best_nats, rel=1e-6)
-    if "files" in kind:  # and so it is where the file is named
+    if "files" in kind:  # and so it is where the file is named, but for its first character
         named = evaluate_checkpoint(load(tmp_path / "run" / "best.npz"), [tmp_path / "val.txt"])
-        assert (named.total_nats, named.characters) == (found.total_nats, found.characters)
+        assert named.characters == found.characters
+        assert named.total_nats == pytest.approx(found.total_nats, abs=np.log(len(NAMES)))

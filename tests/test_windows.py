@@ -34,3 +34,14 @@ def test_without_lengths_what_is_scored_counts(last, T):
     scored = np.zeros((5, 3), np.bool_)
     scored[last, 1] = True
     assert Window(IDS, IDS, scored, carried=False).trimmed().ids.tolist() == IDS[:T].tolist()
+
+
+def test_whole_items_without_lengths_fill_their_window():
+    one = np.array([[1, 0, 1]])
+    window = Window(IDS, one, one == 1, carried=False)
+    assert window.trimmed() is window
+
+
+def test_no_length_leaves_no_window_without_steps():
+    window = Window(IDS, IDS, IDS < 0, carried=False, lengths=np.zeros(3, np.int64))
+    assert len(window.trimmed().ids) == len(window.trimmed().targets) == 1

@@ -41,7 +41,7 @@ def product_of(M: int, K: int, N: int) -> Product:
     return np.matmul if rows == M else BlockedProduct(M, K, N, rows)
 
 
-def each(product: Product, W: Array, x: Array, *, out: Array) -> None:
+def product_of_each(product: Product, W: Array, x: Array, *, out: Array) -> None:
     """Fill ``out`` (T, M, N) with the products of W and each of x (T, K, N)."""
     if product is np.matmul:
         np.matmul(W, x, out=out)

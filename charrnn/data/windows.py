@@ -46,13 +46,14 @@ class Window(NamedTuple):
         """
         if self.carried or not self.ids.size:
             return self
+        of_streams = len(self.targets) < len(self.ids)  # one target of each
         if self.lengths is not None:
-            T = int(self.lengths.max())
-        elif self.scored is not None:
+            T = max(1, int(self.lengths.max()))
+        elif self.scored is not None and not of_streams:
             T = 1 + int(np.flatnonzero(self.scored.any(axis=1)).max(initial=0))
         else:
             return self
-        if len(self.targets) == 1:  # one of each stream
+        if of_streams:
             return self._replace(ids=self.ids[:T])
         scored = None if self.scored is None else self.scored[:T]
         return self._replace(ids=self.ids[:T], targets=self.targets[:T], scored=scored)

@@ -95,7 +95,7 @@ class Level:
         states : list of arrays
             The state of each layer after it has read the window.
         """
-        self.turn, self.reads_symbols = turn, isinstance(x, Symbols)
+        self.turn, self.has_read_symbols = turn, isinstance(x, Symbols)
         first = self.layers[0]
         y, after = first.forward(x, states[0], rng)
         if len(self.layers) == 1:
@@ -128,7 +128,7 @@ class Level:
         -------
         dx : (T, D, N) array or None
             The gradient of the input; of symbols, that of their vectors (V, D).
-        dstates : list of arrays or None
+        dstates : list of (array or None)
             The gradient of the state of each layer before the window.
         """
         wanted = {"input_gradient": input_gradient, "state_gradient": state_gradient}
@@ -143,5 +143,5 @@ class Level:
         total = None if dx is None else dx.copy()  # the layers share their workspace
         dx, before_back = self.layers[1].backward(dy_back, dstates[1], **wanted)
         if total is not None and dx is not None:
-            total += dx if self.reads_symbols else self.turn(dx)
+            total += dx if self.has_read_symbols else self.turn(dx)
         return total, [before, before_back]

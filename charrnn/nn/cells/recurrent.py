@@ -7,8 +7,8 @@ Dimensions
 
 Activations are (features, streams), so a step is the textbook's column-vector equation for N
 columns at once. The weights are one matrix, ``W = [Wx b Wh]``. What the input gives to a step,
-``Wx x[t] + b``, is there before the first step (see ``nn.inputs``); each step then adds
-``Wh h[t-1]``. A layer that carries something else than h has that in the place of h.
+``Wx x[t] + b``, needs no recurrence and is computed a few steps ahead (see ``nn.inputs``). Each
+step adds ``Wh h[t-1]``. A layer that carries something else than h has that in the place of h.
 
 ``dX`` is the gradient of the loss with respect to ``X``. A layer owns the buffers of one window,
 so ``backward`` belongs to the ``forward`` just before it.
@@ -36,8 +36,8 @@ ONE = np.array(1, np.float32)
 def sigmoid_(x: Array) -> None:
     """Apply the logistic function in place.
 
-    By ``exp``: where NumPy has no AVX-512, its ``tanh`` takes twice as long. What overflows there
-    becomes 0, as it should.
+    By ``exp``: without AVX-512, NumPy's ``tanh`` takes twice as long (AMD EPYC). Where it
+    overflows, the result is 0, as it should be.
     """
     np.negative(x, out=x)
     np.exp(x, out=x)
@@ -70,8 +70,8 @@ class Recurrent(ABC):
     state_shape : tuple of int
         S and R.
     h : (T + 1, H, N) array
-        The output of step t is ``h[t + 1]``. The arrays of a layer have the steps of the longest
-        window so far; a shorter one fills the first of them.
+        The output of step t is ``h[t + 1]``. The arrays of a layer have room for the longest window
+        so far of so many streams; a shorter one fills the first steps.
     z : (T, G*H, N) array
         What holds ``Wx x[t] + b`` when step t begins.
     W : (G*H, K) array
@@ -108,7 +108,7 @@ class Recurrent(ABC):
         self.own = Workspace()
         self.window = self._room = self._room_back = (0, 0)
         self._fixed = False
-        self._table: Array = np.empty((0, 0))
+        self._rows: Array = np.empty((0, 0))
         self._spent = True
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -136,12 +136,15 @@ class Recurrent(ABC):
         """The approximate size of the copies of the weights, in numbers."""
         recurrent = self.gates * self.hidden_size * self.carried_size
         dropped = self.shapes()["W"][1] * self.gates * self.hidden_size + 2 * recurrent
-        return recurrent + (dropped if self.weight_dropout.rate else 0)
+        # Of symbols, with up to 2 * D of them where they are vectors, and its gradient.
+        table = 2 * self.gates * self.hidden_size * 2 * self.input_size
+        return recurrent + table + (dropped if self.weight_dropout.rate else 0)
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Use these arrays as the weights and their gradients."""
         D = self.input_size
         self.W, self.dW = values["W"], grads["W"]
+        self._fixed, self._rows = False, np.empty((0, 0))
         self.Wx, self.b, self.Wh = self.W[:, :D], self.W[:, D], self.W[:, D + 1 :]
 
     def initialise(self, rng: np.random.Generator) -> None:
@@ -182,7 +185,7 @@ class Recurrent(ABC):
         self._from_zero = not state.any()
         D = self.input_size
         self.used = self.weight_dropout.forward(self.W, D + 1, rng)
-        with np.errstate(over="ignore"):  # of a sigmoid's exp
+        with np.errstate(over="ignore"):  # of a sigmoid's exp; for each step it would cost 1 us
             self._forward(self.used[:, D + 1 :], self._products())
         self._spent = False
         after = np.empty_like(state)
@@ -282,12 +285,14 @@ class Recurrent(ABC):
         """Return what fills a part (t, G*H, N) of ``z`` with ``Wx x + b`` of these steps."""
         if isinstance(self.input, Features):
             return partial(self.input.project, W1, self.product_x)
-        if not (self._fixed and self._table.size):
-            self._table = self.input.table(W1)
-        return partial(self.input.project, self._table)
+        if not self._fixed:
+            return partial(self.input.project, self.input.table(W1))
+        if not self._rows.size:
+            self._rows = np.ascontiguousarray(self.input.table(W1).T)
+        return partial(self.input.project_rows, self._rows)
 
     def _make_room(self, T: int, N: int) -> None:
-        """See to buffers for windows of this size, larger ones if there are."""
+        """Make room for T steps of N streams, unless there is."""
         room, streams = self._room
         if streams == N and room >= T:
             return
@@ -336,7 +341,7 @@ class Recurrent(ABC):
         """
 
     def _weight_gradients(self, carried: Array) -> Array:
-        """Fill that of ``Wh`` from ``dz`` and what the steps read of the state (R, t*N).
+        """Fill the gradient of ``Wh`` from ``dz`` and what the steps read of the state (R, t*N).
 
         These are all T steps or, where the state before the window is zero, the last T - 1. Return
         the gradient (G*H, T*N) of ``Wx x + b``.

@@ -103,7 +103,7 @@ class TimeWindow(Recurrent):
         inputs[...] = 0
         if T < C - 1:  # some inputs of before the window are still in the state after it
             inputs[T:] = self.dlast[:-T]
-        for lag in range(1, C):
+        for lag in range(1, C if self.state_gradient else 1):
             steps, first = min(lag, T), C - 1 - lag
             dx = self._transposed(lag) @ self.dz[:, :steps].reshape(H, -1)
             inputs[first : first + steps] += dx.reshape(D, steps, N).swapaxes(0, 1)
