@@ -326,6 +326,12 @@ def test_a_run_that_is_resumed_says_why_it_is_on_the_cpu(mine):
     assert "device      CPU: as for every run of steps; --device cuda takes a GPU\n" in said
 
 
+def test_patience_without_a_held_out_part_is_said_to_have_no_effect(mine):
+    assert refused("train", "text", "--val-fraction", "0", "--patience", "3") == (
+        "--val-fraction 0 holds nothing out, so --patience has no effect: leave one out"
+    )
+
+
 def test_patience_is_refused_where_a_run_holds_nothing_out(mine):
     words = ["--steps", "2", "--hidden-size", "4", "--threads", "1", "--val-fraction", "0"]
     assert run("train", "text", *words, "--out", "run").exit_code == 0
