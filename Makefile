@@ -46,12 +46,14 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --editable . $$requirements
 	@touch $@
 
-# Processes, crashes and other platforms depend on no version; what is learned of a text neither.
+# What depends on no version is left out: processes, crashes, other platforms, pages, what is learned.
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
-		--ignore tests/cuda $(foreach name,adapting_runs cli_process crash devices directions docs_runs export_engine \
-			export_page fitting gpu_bench losses platforms score_process skips small_texts timetable, \
+		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process counting_runs crash devices directions \
+			docs_runs export_engine export_page fitting gpu_bench gradients item_runs labelled_runs losses members \
+			nouns option_pairs platforms ranks rank_parts report saving score_command score_process skips \
+			small_texts timetable whole_characters, \
 			--ignore tests/test_$(name).py)
 
 lint: $(READY)

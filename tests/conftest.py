@@ -17,6 +17,11 @@ settings.register_profile("charrnn", deadline=None, suppress_health_check=[Healt
 settings.load_profile("charrnn")
 
 
+@pytest.fixture(autouse=True)
+def _plans_are_measured_for_a_moment(monkeypatch):
+    monkeypatch.setattr("charrnn.cli.commands.train.SPEED_SECONDS", 0.05)
+
+
 def _missing(module):
     return importlib.util.find_spec(module) is None
 

@@ -53,6 +53,13 @@ def test_underfitting():
     assert says(FALLING, FALLING, minutes=None).endswith("Try --steps 2000")
 
 
+def test_half_way_is_by_steps_where_validations_are_closer_at_the_beginning():
+    early = [(10 * (i + 1), x, x) for i, x in enumerate(FALLING)]
+    words = of_run([*early, (500, 1.3, 1.3), (1000, 1.0, 1.0)], **SETTINGS)
+    assert words.startswith("not finished: ")
+    assert "from 1.300 nats half-way to 1.000" in words
+
+
 def test_a_run_goes_on_rather_than_begin_again():
     words = says(FALLING, FALLING, run="my book")
     assert words.endswith("Try charrnn train --resume 'my book' --minutes 5")

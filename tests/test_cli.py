@@ -58,12 +58,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def short_measurements(monkeypatch):
-    """Let --plan measure the speed for a moment only."""
-    monkeypatch.setattr("charrnn.cli.commands.train.SPEED_SECONDS", 0.05)
-
-
 @pytest.fixture
 def here(trained, monkeypatch):
     """Be in that folder; not to be written to."""
@@ -337,7 +331,6 @@ def test_train_as_json_and_elsewhere(tmp_path, monkeypatch):
 
 def test_plan_makes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.cli.commands.train.SPEED_SECONDS", 0.05)
     (tmp_path / "corpus.txt").write_text(TEXT)
     result = run("train", "corpus.txt", "--plan")
     assert result.exit_code == 0, result.output

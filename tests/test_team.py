@@ -279,6 +279,16 @@ def test_a_closed_team_answers_no_more(kind, count):
 
 
 @needs_forks
+def test_a_team_ends_while_another_one_is_open():
+    first = Team([Worker(0), Worker(1)])
+    with Team([Worker(2), Worker(3)]) as second:
+        (process,) = first._processes
+        first.close()
+        assert process.exitcode == 0  # by itself: after a while without an end it would be killed
+        assert second.call("add", 1) == [[3, 1], [4, 1]]
+
+
+@needs_forks
 def test_worker_processes_end_with_the_team():
     crew = Team(workers(3))
     processes = list(crew._processes)

@@ -87,8 +87,8 @@ class TrainConfig(Settings):
     )
     ngrams: bool = setting(
         True,
-        "With --predict: mix the network with a linear model of the strings of up to 4 characters, "
-        "which is learned when the network is; --no-ngrams predicts by the network alone.",
+        "With --predict: predict by the network alone, without the linear model of strings of up "
+        "to 4 characters that is learned after it.",
     )
     counts: bool = setting(
         False,

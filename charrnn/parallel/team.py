@@ -89,8 +89,8 @@ class Team:
 
     def _start(self, context: Any, worker: Any) -> None:
         ours, theirs = context.Pipe()
-        # The others' ends are closed there, so that each sees the end of this process.
-        inherited = [*self._pipes, ours]
+        # All other ends are closed there, so that each worker sees when its own team ends.
+        inherited = [pipe for team in _open_teams for pipe in team._pipes] + [ours]
         process = context.Process(target=_serve, args=(worker, theirs, inherited), daemon=True)
         with warnings.catch_warnings():
             # Python 3.12 warns of any other thread; BLAS keeps some, and prepares for forks.

@@ -9,6 +9,8 @@ from charrnn.views.numbers import percent
 Row = tuple[int, float, float | None]
 """A validation: its step, and the mean training and the validation loss, in nats."""
 
+Scored = tuple[int, float, float]
+
 MIN_ROWS, MIN_STEPS = 4, 100
 """What a run must have for its losses to say anything."""
 ABOVE_ENTROPY = 0.1
@@ -149,7 +151,7 @@ def of_run(
             f"overfitting: since step {best_step:,} the validation loss rose from {best:.3f} to "
             f"{val:.3f} nats while the training loss fell to {train:.3f}{measured}. {firmer}"
         )
-    _, train_before, val_before = scored[len(scored) // 2 - 1]
+    _, train_before, val_before = _half_way(scored)
     if val < val_before * (1 - RISE):
         return (
             f"not finished: the validation loss was still falling, from {val_before:.3f} nats "
@@ -171,6 +173,12 @@ def of_run(
         f"{val:.3f}, are close and no longer fall. "
         + (f"Try --hidden-size {2 * hidden_size}" if hidden_size else "Try without --init-from")
     )
+
+
+def _half_way(scored: Sequence[Scored]) -> Scored:
+    """Return the row nearest to half of the steps; rows are closer together at the beginning."""
+    last = scored[-1][0]
+    return min(scored[:-1] or scored, key=lambda row: abs(2 * row[0] - last))
 
 
 def of_labels(
