@@ -49,8 +49,8 @@ class MachineConfig(Settings):
 
     threads: int | None = setting(
         None,
-        "Threads at most. A run of minutes has more streams where there are more; nothing else in "
-        "a result follows from it.",
+        "Threads at most. They change no result, but that a run of minutes has more streams where "
+        "there are more cores.",
         low=1,
         high=1024,
         auto="the cores this process may use",
