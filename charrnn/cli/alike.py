@@ -1,4 +1,4 @@
-"""What must be the same on all ranks before they begin, and what is told where it is not."""
+"""What must be the same on all ranks before they start, and the message where it is not."""
 
 import pickle
 import sys

@@ -26,7 +26,7 @@ def join_and_run(announced: Announced, command: Callable[[], None]) -> None:
     command : callable
         Leaves by ``SystemExit``, as the command line does.
     """
-    if announced.number > 0:  # whoever stops the run stops rank 0, which ends the others
+    if announced.number > 0:  # a run is stopped by stopping rank 0, which ends the others
         for number in stop_signals():
             signal.signal(number, signal.SIG_IGN)
     from charrnn.cli.alike import check_alike

@@ -261,7 +261,7 @@ def _before(checkpoint: Checkpoint, context: str) -> tuple[Ids, str, list[str]]:
         if context:
             raise ConfigError(
                 "--context is what running text follows on, and this model was trained on items, "
-                "each of which begins anew: leave it out, or see charrnn score --context"
+                "each from a fresh state: leave it out, or see charrnn score --context"
             )
         return np.empty(0, vocabulary.dtype), "", []
     form, _ = fitting_text(context, vocabulary, checkpoint.text.newlines)

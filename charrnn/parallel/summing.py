@@ -5,7 +5,7 @@ the sum of groups of ``GROUP`` shards in a row, and a group is added up shard by
 
     (g0 + g1 + ... + g15) + (g16 + ... + g31) + ...
 
-Whoever has a group whole can add it up alone: a machine sends one sum of it and not 16 gradients.
+A machine that has a whole group adds it up alone and sends one sum, not 16 gradients.
 """
 
 from collections.abc import Sequence

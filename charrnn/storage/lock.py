@@ -3,10 +3,10 @@
 The operating system holds it, on the open file ``lock``, and lets go of it when the process ends,
 however it ends. The file names the owner for error messages, and is never removed.
 
-No package is used for it. filelock 4.3, the usual one, makes the same two calls (flock, or its kin
-on Windows) in 15,700 lines that take 0.1 s to import; it says nothing of who holds a lock, has none
-that is shared, takes a pipe for a lock file, and fails on a file system that refuses locks (ENOLCK,
-as NFS without its lock service), where a run goes on without one here.
+No package is used for it. filelock 4.3, the usual one, makes the same two calls (flock, or its
+counterpart on Windows) in 15,700 lines that take 0.1 s to import. It does not say who holds a lock,
+has no shared one, takes a pipe for a lock file, and fails on a file system that refuses locks
+(ENOLCK, as NFS without its lock service), where a run goes on without one here.
 """
 
 import contextlib

@@ -224,7 +224,7 @@ def of_labels(
 
 
 def longer_run(run: str, minutes: float | None, steps: int) -> str:
-    """Return what makes a run twice as long: the command that goes on with it, or an option."""
+    """Return what makes a run twice as long: the command that resumes it, or an option."""
     length = _length(2, minutes, steps)
     return f"{shlex.join(['charrnn', 'train', '--resume', run])} {length}" if run else length
 

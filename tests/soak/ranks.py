@@ -2,7 +2,7 @@
 
 ``python -m tests.soak.ranks --kills 100`` trains under mpiexec and kills a rank, now and then the
 launcher, as often as was asked. After each kill no rank may be left, the lock must be free and
-every file load; the run goes on with another number of ranks, and at its end it must be equal to
+every file load; the run is resumed with another number of ranks, and at its end it must be equal to
 the same run in one process that was never stopped. ``--sums`` compares what runs of every kind
 compute on 1, 2, 3, 4 and 8 ranks, of one machine and of several, with one process.
 """
