@@ -87,6 +87,7 @@ def test_what_is_left_out_or_changed_is_said():
 @pytest.mark.parametrize(
     ("content", "column", "message"),
     [
+        ("THE END\nof all\n", "text", "has one column, 'THE END', and none named 'text': leave"),
         (ROWS, "Text", "has no column 'Text': it has 'name', 'text', 'n', or 1 to 3"),
         (ROWS, "4", "or 1 to 3"),
         (ROWS, "0", "or 1 to 3"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.config import ModelConfig, TrainConfig
+from charrnn.storage.folder import run_name
 from charrnn.training.new import prepare
 
 TEXT = "the cat sat on the mat\n" * 20
@@ -48,6 +49,10 @@ def test_the_second_file_of_a_name_has_its_folder_before_it():
     assert name_of("a/input.txt") == "input-2"  # the same text once more
     shutil.rmtree("runs/input")
     assert name_of("b/input.txt") == "input"
+
+
+def test_the_number_of_a_pipe_is_no_name():
+    assert run_name("/dev/fd/63") == run_name("/proc/self/fd/11") == "pipe"
 
 
 def test_a_file_that_has_grown_keeps_its_name():

@@ -36,6 +36,8 @@ def run_name(typed: str | Path, *, with_folder: bool = False) -> str:
     if str(typed) == "-":
         return "stdin"
     path = Path(typed)
+    if path.is_relative_to("/dev") or path.is_relative_to("/proc"):  # of a shell's <(command)
+        return "pipe"
     if re.search(r"[*?]", path.name):
         path = path.parent
     if path.name in ("", ".."):

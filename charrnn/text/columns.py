@@ -173,6 +173,11 @@ class _Column:
                 self._name,
             )
             return place, False
+        if width == 1:
+            raise CorpusError(
+                f"{self._name} has one column, {self._shown(names[0])}, and none named "
+                f"{self._shown(column)}: leave --column out if it is not a CSV file"
+            )
         listed = ", ".join(map(self._shown, names[:NAMES]))
         more = f" and {width - NAMES:,} more" if width > NAMES else ""
         raise CorpusError(

@@ -225,8 +225,8 @@ class Run:
                 told = clock.stopped
                 yield self._saving.log(
                     Notice(
-                        f"the run stood still for {stood:.1f} s (stopped, paused or "
-                        "asleep): that is not counted as training time"
+                        f"the run stood still for {stood:.1f} s (stopped, asleep, or the "
+                        "machine busy): that is not counted as training time"
                     )
                 )
             yield from self._saving.news()
