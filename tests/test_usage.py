@@ -191,7 +191,7 @@ def test_a_file_of_that_name_is_the_text(mine):
         ("sample corpus --model corpus", "corpus and --model corpus both name the model"),
         ("train corpus", "corpus is a model, not a text: --resume corpus continues it"),
         ("train runs/corpus", "runs/corpus is a model, not a text"),
-        ("export corpus", "name the file to write behind the run: charrnn export corpus "),
+        ("export corpus", "name the file to write after the run: charrnn export corpus "),
         (
             "sample --unknown skip",
             "--unknown skip applies only to the characters of --seed or --prompt",
@@ -210,6 +210,12 @@ def test_a_misspelled_run_is_named(mine, words):
     assert failed(*words.replace("corpsu", "x").split()).endswith(
         "; charrnn runs lists what is here"
     )
+
+
+@pytest.mark.parametrize("words", ["eval corpsu", "score corpsu --text x", "predict corpsu -"])
+def test_a_misspelled_run_before_files_is_named(mine, words):
+    said = refused(*words.split())
+    assert said == "corpsu is neither a file nor a run; did you mean corpus?"
 
 
 # --quiet

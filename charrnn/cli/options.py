@@ -5,6 +5,8 @@ a command can tell what was asked for from what was left out.
 """
 
 import inspect
+import os
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -152,12 +154,26 @@ def named_model(names: list[str], model: str | None) -> tuple[list[str], str | N
 
     A command that takes files also takes a run there, as other commands do, where no file has
     that name.
-    """
-    from charrnn.storage.folder import is_model
 
-    if model is None and names and is_model(names[0]):
-        return names[1:], names[0]
-    return names, model
+    Raises
+    ------
+    ConfigError
+        If the first name is that of neither, and like that of a run.
+    """
+    from charrnn.storage.folder import is_model, near_runs
+
+    if model is not None or not names:
+        return names, model
+    first = names[0]
+    if is_model(first):
+        return names[1:], first
+    if (
+        re.fullmatch(r"[\w-]*\w", first)
+        and not os.path.lexists(first)
+        and (near := near_runs(first))
+    ):
+        raise ConfigError(f"{first} is neither a file nor a run{near}")
+    return names, None
 
 
 def choice(name: str, kind: Any) -> Callable[[str], str]:

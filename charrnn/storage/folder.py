@@ -148,8 +148,12 @@ def find_model(model: str | Path | None) -> Path:
 
 def _advice(name: str) -> str:
     """Return what to do about a name that no run has, as the rest of a sentence."""
-    near = did_you_mean(name, [directory.name for directory in run_directories()])
-    return near or "; charrnn runs lists what is here"
+    return near_runs(name) or "; charrnn runs lists what is here"
+
+
+def near_runs(name: str) -> str:
+    """Return which run may be meant by a name, as the rest of a sentence; empty if none."""
+    return did_you_mean(name, [directory.name for directory in run_directories()])
 
 
 def no_run(name: str | Path) -> RunError:

@@ -44,7 +44,7 @@ def command(
     path = Path(names[-1])
     if path.suffix not in FORMATS and is_model(names[-1]):
         raise ConfigError(
-            f"name the file to write behind the run: charrnn export {names[-1]} model.html"
+            f"name the file to write after the run: charrnn export {names[-1]} model.html"
         )
     check_target(path, overwrite=overwrite)
     found, checkpoint = open_model(names[0] if len(names) == 2 else None)
