@@ -985,7 +985,14 @@ def test_empty_texts_are_counted(tmp_path):
 def test_counts_need_something_to_be_fitted_on(tmp_path):
     (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
     with pytest.raises(ConfigError, match="held out"):
-        new(tmp_path / "run", tmp_path / "a.txt", predict="label", counts=True, val_fraction=0.0)
+        new(
+            tmp_path / "run",
+            tmp_path / "a.txt",
+            predict="label",
+            counts=True,
+            val_fraction=0.0,
+            validations=None,
+        )
 
 
 def test_a_deep_language_model_begins_a_network_of_both_directions(tmp_path):
