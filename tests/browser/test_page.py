@@ -162,7 +162,7 @@ def test_what_is_typed_is_a_heat_map_as_one_types(page, learned):
     assert all(not bar.is_enabled() for bar in browser.find("#bars button"))
     typed.send_keys(Keys.END)
     until(browser, "return document.getElementById('place').textContent === 'Next character'")
-    shares = [float(bar.text.split()[-2]) for bar in browser.find("#bars button")]
+    shares = [float(bar.text.split()[-2].lstrip("<")) for bar in browser.find("#bars button")]
     assert len(shares) == 8
     assert shares == sorted(shares, reverse=True)
     name = browser.find("#bars bdi")[0].text
@@ -200,7 +200,9 @@ def test_what_is_drawn_completes_the_last_syllable_of_a_seed(page):
     checkpoint = untrained(vocabulary=vocabulary)
     checkpoint.weights["head.W"][2, 0] += 9  # the final consonant
     (text,) = drawn(page(checkpoint), length=1, seed="\u1102\u1161x\ub098")
-    assert text == "\ub098\ub09c"
+    # It ends no character, and so many of them end the text.
+    assert text.startswith("\ub098\ub09c")
+    assert set(text[2:]) <= {"\u11ab"}
 
 
 def test_a_seed_loses_what_the_model_does_not_know(page):
