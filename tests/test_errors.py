@@ -1,4 +1,4 @@
-"""Errors come through to whoever called a worker."""
+"""Errors reach the caller of a worker with all that they say."""
 
 import importlib
 import pickle

@@ -1,4 +1,4 @@
-"""A run that goes on with another length, or another setting that no step follows from."""
+"""Resuming a run with another length, or with a setting that changes no step."""
 
 import re
 

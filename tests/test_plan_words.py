@@ -1,4 +1,4 @@
-"""What is said of a run before it begins: the corpus and its split in the same unit."""
+"""The plan of a run in words: the corpus and its split are given in the same unit."""
 
 import pytest
 from labelled_texts import names
