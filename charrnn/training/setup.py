@@ -21,6 +21,23 @@ from charrnn.trainer import Trainer
 from charrnn.training.devices import Device
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a new run was made from, as the user named it.
+
+    Attributes
+    ----------
+    corpus, val : tuple of str
+        Files, folders and patterns; "-" is what is kept as standard input.
+    init_from : str
+        The file of the model to start from; empty if there is none, or none that has a name.
+    """
+
+    corpus: tuple[str, ...]
+    val: tuple[str, ...] = ()
+    init_from: str = ""
+
+
 @dataclass(kw_only=True)
 class Setup:
     """What a run is made of.
@@ -66,6 +83,8 @@ class Setup:
         Why a setting was chosen, by its name; empty for a run that is resumed.
     notices : list of str
         What the user should be told before it begins.
+    origin : Origin or None
+        What a new run was made from, where that has a name; None for a run that is resumed.
     """
 
     text: TextConfig
@@ -90,6 +109,7 @@ class Setup:
     same_shape: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    origin: Origin | None = None
 
     @property
     def architecture(self) -> Architecture:

@@ -12,6 +12,7 @@ import typer
 
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, takes
+from charrnn.cli.settings_file import LENGTHS, beside_file
 from charrnn.cli.show.console import is_muted, is_terminal, say, write_json
 from charrnn.cli.show.words import command_line, count, duration, loss, scored_unit, short
 from charrnn.cli.signals import StopSignals
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from charrnn.training.events import Event, Finished
     from charrnn.training.run import Run
 
-LENGTHS = ("epochs", "steps", "minutes")
+GROUPS = (TextConfig, ModelConfig, TrainConfig, DeviceConfig, MachineConfig)
 CHANGEABLE = ("save_every", "patience")
 """Settings that a resumed run may have another value of: no step of it follows from them."""
 MOST_NAMED = 3
@@ -43,7 +44,7 @@ SPEED_SECONDS = 3.0
 """How long ``--plan`` measures the speed."""
 
 
-@takes(TextConfig, ModelConfig, TrainConfig, DeviceConfig, MachineConfig)
+@takes(*GROUPS)
 def command(
     corpus: Annotated[
         list[str] | None,
@@ -79,6 +80,15 @@ def command(
         str | None,
         typer.Option(metavar="RUN|FILE", help="Start from the weights of this model."),
     ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file of settings, under the names of their options without --, and corpus. "
+            "Options given here override it; paths are relative to its folder. The run.toml of a "
+            "run repeats it.",
+        ),
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show what would be done and how long it takes; stop.")
     ] = False,
@@ -93,23 +103,14 @@ def command(
     Ctrl-C finishes the step and saves: nothing is lost, and --resume continues.
     A GPU needs charrnn[cuda12] or [cuda13]: charrnn train corpus.txt --device cuda
     """
-    machine = pick(MachineConfig, settings)
-    device, threads = pick(DeviceConfig, settings), machine.count
-    if (ranks := sharing_processes()) > 1 and device.is_gpu:
+    if config is not None and resume is not None:
         raise ConfigError(
-            f"--device {device.device} trains in one process, and {ranks} were started: leave it "
-            "out, or start charrnn without a launcher"
+            "--resume continues a run with its own settings, and --config has others: leave one "
+            "of them out"
         )
-    device = device.beside(machine.threads if ranks == 1 else threads)
-    if out == "":
-        raise ConfigError("--out needs the name of a folder")
-    if resume is not None:
-        begins = bool(out or init_from or val)
-        run = _resume(resume, corpus or [], begins, threads, device, settings)
-    elif corpus:
-        run = _prepare(corpus, val or [], out, init_from, threads, device, settings)
-    else:
-        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+    named = {"corpus": corpus or None, "out": out, "val": val or None, "init_from": init_from}
+    with beside_file(config, GROUPS, {**named, **settings}) as options:
+        run = _ready(resume, options)
     with closing(run):
         if plan:
             _show_plan(run, as_json)
@@ -117,17 +118,30 @@ def command(
             _train(run, as_json)
 
 
-def _prepare(
-    corpus: list[str],
-    val: list[str],
-    out: str | None,
-    init_from: str | None,
-    threads: int,
-    device: DeviceConfig,
-    settings: Any,
-) -> "Run":
-    text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
-    train = pick(TrainConfig, settings)
+def _ready(resume: str | None, options: dict[str, Any]) -> "Run":
+    """Make a run ready from the options of the command line and those of a file."""
+    machine, device = pick(MachineConfig, options), pick(DeviceConfig, options)
+    threads = machine.count
+    if (ranks := sharing_processes()) > 1 and device.is_gpu:
+        raise ConfigError(
+            f"--device {device.device} trains in one process, and {ranks} were started: leave it "
+            "out, or start charrnn without a launcher"
+        )
+    device = device.beside(machine.threads if ranks == 1 else threads)
+    if options["out"] == "":
+        raise ConfigError("--out needs the name of a folder")
+    if resume is not None:
+        return _resume(resume, threads, device, options)
+    if not options["corpus"]:
+        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+    return _prepare(threads, device, options)
+
+
+def _prepare(threads: int, device: DeviceConfig, options: dict[str, Any]) -> "Run":
+    corpus, val = _listed(options["corpus"]), _listed(options["val"] or [])
+    out, init_from = options["out"], options["init_from"]
+    text, model = pick(TextConfig, options), pick(ModelConfig, options)
+    train = pick(TrainConfig, options)
     from charrnn.storage.folder import is_model
 
     for name in filter(is_model, corpus):
@@ -150,22 +164,15 @@ def _prepare(
     )
 
 
-def _resume(
-    name: str,
-    corpus: list[str],
-    new_run: bool,
-    threads: int,
-    device: DeviceConfig,
-    settings: Any,
-) -> "Run":
-    if new_run:
+def _resume(name: str, threads: int, device: DeviceConfig, options: dict[str, Any]) -> "Run":
+    if options["out"] or options["init_from"] or options["val"]:
         raise ConfigError(
             "--resume continues a run as it is: leave out --out, --init-from and --val"
         )
     asked = [
         setting
         for group in (TextConfig, ModelConfig, TrainConfig)
-        for setting in given(group, settings)
+        for setting in given(group, options)
         if setting not in (*LENGTHS, *CHANGEABLE)
     ]
     if asked:
@@ -173,11 +180,17 @@ def _resume(
             f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
-    length, train = pick(TrainConfig, settings), given(TrainConfig, settings)
+    length, train = pick(TrainConfig, options), given(TrainConfig, options)
     changed = {setting: train[setting] for setting in CHANGEABLE if setting in train}
     from charrnn.training.resume import resume
 
+    corpus = options["corpus"] or []
     return resume(name, corpus=corpus, length=length, threads=threads, device=device, **changed)
+
+
+def _listed(paths: str | list[str]) -> list[str]:
+    """Return paths of which a file may name one alone."""
+    return [paths] if isinstance(paths, str) else paths
 
 
 def _show_plan(run: "Run", as_json: bool) -> None:
