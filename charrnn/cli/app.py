@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from charrnn.cli import completing
 from charrnn.cli.exits import one_line_errors
 from charrnn.errors import ConfigError
 from charrnn.parallel.launcher import announced
@@ -35,6 +36,9 @@ ALONE = "info", "runs"
 SILENT = "info", "runs"
 """Commands that say nothing beside their result: they have no --quiet."""
 
+SHOWS = {"--version", "--help", "-h", "--install-completion", "--show-completion"}
+"""Options that only show or install something."""
+
 BLAS_THREADS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -59,6 +63,8 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that was asked for."""
+        if ctx.resilient_parsing:  # a shell asks how a word may go on
+            return super().resolve_command(ctx, args)
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             from charrnn.cli.usage import unknown_command
 
@@ -119,13 +125,27 @@ def charrnn(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
+    install_completion: Annotated[
+        bool,
+        completing.option(
+            "--install-completion",
+            completing.install,
+            "Install completion for this shell: bash, zsh, fish or PowerShell.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        completing.option(
+            "--show-completion", completing.show, "Print the script that would be installed."
+        ),
+    ] = False,
 ) -> None:
     """Character-level language models of a text: train one, draw from it, measure it."""
 
 
 def needs_no_ranks(arguments: Sequence[str]) -> bool:
     """Whether a command line only shows something, so that one process is enough."""
-    shows = {"--version", "--help", "-h"}.intersection(arguments)
+    shows = SHOWS.intersection(arguments)
     return not arguments or arguments[0] in ALONE or bool(shows)
 
 
@@ -136,6 +156,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # file names and messages may hold any character
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    completing.prepare()
     if (launched := announced()) is None:
         app(prog_name="charrnn")
         return

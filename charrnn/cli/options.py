@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import typer
 from typer.core import TyperCommand
 
+from charrnn.cli import completing
 from charrnn.cli.exits import UsageError
 from charrnn.cli.show.console import muted
 from charrnn.config import Settings, option_name, range_text, setting
@@ -40,6 +41,7 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="RUN|FILE",
+        autocompletion=completing.runs,
         help="A run's name or folder, or an .npz.  [default: the newest run under ./runs]",
     ),
 ]
@@ -203,6 +205,7 @@ def _parameter(
     name, wanted = option_name(item.name), range_text(item.metadata)
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     form = "|".join(map(str, choices)) or item.metadata["form"]
+    suggested = [re.sub(r"\[.*", "", word) for word in form.split("|") if not word.isupper()]
     default = default_text or item.metadata["auto"]
     if not default and item.default is not None and kind is not bool:
         default = item.default
@@ -217,6 +220,7 @@ def _parameter(
         parser=number_parser(kind, name, wanted) if kind in (int, float) else None,
         show_default=False,
         rich_help_panel=PANELS.get(group.__name__),
+        autocompletion=completing.words(suggested) if suggested else None,
     )
     plain = str if choices else kind  # the settings check the choices, and name them
     return inspect.Parameter(

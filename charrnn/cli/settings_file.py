@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from charrnn.config import Settings
-from charrnn.config.settings_file import read_settings
 from charrnn.errors import ConfigError
 
 LENGTHS = ("epochs", "steps", "minutes")
@@ -50,6 +49,8 @@ def beside_file(
     if path is None:
         yield dict(options)
         return
+    from charrnn.config.settings_file import read_settings
+
     filed = read_settings(path, groups)
     given = [name for name, value in options.items() if value is not None]
     for name in given:

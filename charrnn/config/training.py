@@ -65,6 +65,7 @@ class TrainConfig(Settings):
         None,
         "Treat the text as items, such as names or poems, that are shuffled, held out and sampled "
         "as wholes: line, blank-line (what blank lines separate), file, or the text between them.",
+        form="line|blank-line|file|TEXT",
     )
     lines: bool = setting(False, "Treat each line as an item: the same as --items line.")
     predict: Predict | None = setting(

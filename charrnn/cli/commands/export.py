@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.show.console import say
 from charrnn.cli.show.words import size
 from charrnn.errors import ConfigError
@@ -14,6 +15,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="[RUN] FILE",
+            autocompletion=completing.runs,
             help="A run's name or folder, or an .npz [default: the newest run under ./runs]; and "
             "the file to write, .html or .safetensors.",
             show_default=False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import whole_number
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.text import visible_line
@@ -29,6 +30,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN|FILE",
+            autocompletion=completing.runs,
             help="Trained models, each a run's name or folder or an .npz.  [default: untrained "
             "cells side by side]",
             show_default=False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.show.console import write, write_json, write_table
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import (
@@ -38,6 +39,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="CKPT|RUN",
+            autocompletion=completing.runs,
             help="An .npz, or a run's name or folder.  [default: the newest run under ./runs]",
             show_default=False,
         ),

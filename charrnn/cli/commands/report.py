@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, takes
 from charrnn.cli.show.console import say, write
 from charrnn.cli.show.words import duration, size
@@ -16,6 +17,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN|FILE",
+            autocompletion=completing.runs,
             help="Runs, by name or folder, or .npz files; several are compared.  [default: the "
             "newest run under ./runs]",
             show_default=False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import choice
 from charrnn.cli.show.console import is_terminal, say, write_json, write_table
 from charrnn.cli.show.words import (
@@ -58,6 +59,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
+            autocompletion=completing.runs,
             help="Two runs or more, to show what differs between them: names, folders or .npz.",
             show_default=False,
         ),
@@ -68,6 +70,7 @@ def command(
         typer.Option(
             parser=choice("--sort", Order),
             metavar="|".join(ORDERS),
+            autocompletion=completing.words(tuple(ORDERS)),
             help="Order of the list: newest, name, best loss, largest folder, most parameters or "
             "most steps first.  [default: age]",
             show_default=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, Model, choice, takes
 from charrnn.cli.show.console import is_muted, say, write, write_json
 from charrnn.cli.show.copied import say_copied
@@ -40,6 +41,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="RUN|FILE",
+            autocompletion=completing.runs,
             help="A run's name or folder, or an .npz; the same as --model.",
             show_default=False,
         ),
@@ -71,6 +73,7 @@ def command(
         typer.Option(
             parser=choice("--unknown", UnknownChoice),
             metavar="error|skip",
+            autocompletion=completing.words(("error", "skip")),
             help="Characters of --seed or --prompt that the model does not know: an error that "
             "names them, or left out.  [default: error]",
             show_default=False,

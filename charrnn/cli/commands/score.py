@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
 from charrnn.cli.show.outputs import Outputs, Unit
@@ -90,6 +91,7 @@ def command(
         typer.Option(
             parser=choice("--by", Strange),
             metavar="both|line|character",
+            autocompletion=completing.words(("both", "line", "character")),
             help="What makes a line strange for --top: that it is unlike the text as a whole, one "
             "character as in a typo, or both, in turn.  [default: both]",
             show_default=False,
@@ -106,6 +108,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="RUN|FILE",
+            autocompletion=completing.runs,
             help="A run's name or folder, or an .npz. Several: which fits each line best.  "
             "[default: the newest run under ./runs]",
             show_default=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, takes
 from charrnn.cli.settings_file import LENGTHS, beside_file
@@ -63,6 +64,7 @@ def command(
         str | None,
         typer.Option(
             metavar="RUN",
+            autocompletion=completing.runs,
             help="Resume this run; --steps, --epochs or --minutes set a new total length, and "
             "--save-every and --patience may change.  CORPUS says where its text is, if that was "
             "moved.",
@@ -78,7 +80,11 @@ def command(
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(metavar="RUN|FILE", help="Start from the weights of this model."),
+        typer.Option(
+            metavar="RUN|FILE",
+            autocompletion=completing.runs,
+            help="Start from the weights of this model.",
+        ),
     ] = None,
     config: Annotated[
         str | None,
