@@ -81,9 +81,9 @@ def test_every_setting_is_in_the_help(command):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("train", "CORPUS Files, folders or patterns;"),
-        ("eval", "FILE Texts to score; without one,"),
-        ("info", "CKPT|RUN An .npz, or a run's name or folder. [default: the newest"),
+        ("train", "CORPUS Files, folders or patterns, also compressed"),
+        ("eval", "FILE Texts to score. [default: the held-out part"),
+        ("info", "CKPT|RUN An .npz file, or the name or folder of a run. [default: the newest"),
     ],
 )
 def test_the_help_of_a_command_says_what_its_argument_is(command, said):
@@ -218,9 +218,24 @@ def test_usage_errors_are_one_line(arguments, said):
     assert "\x1b" not in result.stderr
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_shows_only_ranges_within_reach(command):
+    text = run(command, "--help").stdout
+    assert "e+" not in text
+    assert "at least 1" not in text
+
+
+def test_the_help_shows_ranges_and_defaults_as_people_write_them():
+    text = " ".join(run("train", "--help").stdout.split())
+    assert "[1 to 16; default: 2 if" in text
+    assert "[at least 0 and below 1; default: 0.1]" in text
+    assert "[default: 1] --schedule" in text  # not 1.0
+    assert "--steps N Length of the run in steps. --minutes" in text
+
+
 def test_defaults_in_the_help_are_those_of_the_command():
     text = " ".join(run("bench", "--help").stdout.split())
-    assert "the one with number N. [default: cpu]" in text
+    assert "cuda:N is GPU number N. [default: cpu]" in text
     assert "[default: float32 on the CPU, tf32 on a GPU]" in text
     assert "auto to train" not in text
     assert "see bench" not in text

@@ -17,16 +17,16 @@ from charrnn.parallel.launcher import announced
 
 COMMANDS = {
     "train": "Train a model on a text.",
-    "sample": "Draw text from a model, character by character.",
-    "predict": "Label texts, tag their words, or restore what they lack.",
+    "sample": "Sample text from a model, character by character.",
+    "predict": "Label texts, tag words, or restore spaces, case or punctuation.",
     "eval": "Measure how well a model predicts a text.",
-    "score": "Say what each line of a text costs a model.",
-    "export": "Write a model as a file that other programs read.",
-    "info": "Show what a model is made of.",
-    "report": "Show runs as one HTML file that needs no network.",
-    "gradients": "Measure how far back a network learns from.",
-    "runs": "List the runs under ./runs, the newest first, or compare some.",
-    "bench": "Measure how fast charrnn is on this machine, on random text.",
+    "score": "Score each line of a text by how well a model predicts it.",
+    "export": "Export a model as a web page, or its weights for PyTorch.",
+    "info": "Show the shape, settings, vocabulary and history of a model.",
+    "report": "Write a report on runs as a single HTML file.",
+    "gradients": "Measure how far back in time gradients reach.",
+    "runs": "List the runs in ./runs, newest first, or compare runs.",
+    "bench": "Measure the speed of charrnn on this machine.",
 }
 """Each command and the first line of its help; the file of that name has its ``command``."""
 
@@ -117,7 +117,10 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Start with: charrnn train corpus.txt, then charrnn sample, then charrnn eval")
+@app.callback(
+    epilog="To begin: charrnn train book.txt, then charrnn sample. Each command has a --help with "
+    "examples."
+)
 def charrnn(
     version: Annotated[
         bool,
@@ -140,7 +143,7 @@ def charrnn(
         ),
     ] = False,
 ) -> None:
-    """Character-level language models of a text: train one, draw from it, measure it."""
+    """Train character-level language models on your text, sample from them and evaluate them."""
 
 
 def needs_no_ranks(arguments: Sequence[str]) -> bool:

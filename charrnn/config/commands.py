@@ -17,14 +17,14 @@ class DeviceConfig(Settings):
 
     device: str | None = setting(
         None,
-        "Compute on the CPU or on an NVIDIA GPU. auto takes a GPU that can be used where it is "
-        "faster; of several, cuda:N is the one with number N.",
-        auto="auto to train for some minutes, else cpu",
+        "Compute on the CPU or on an NVIDIA GPU. auto uses a GPU if there is one and it is "
+        "faster; cuda:N is GPU number N.",
+        auto="auto for training runs of minutes, else cpu",
         form="auto|cpu|cuda[:N]",
     )
     precision: Precision | None = setting(
         None,
-        "Of the numbers that a GPU multiplies: sums and weights are float32 in any case.",
+        "Precision of matrix products on a GPU; sums and weights are always float32.",
         auto="float32 on the CPU, tf32 on a GPU",
     )
 
@@ -87,29 +87,35 @@ def _no_device(name: str) -> str:
 class SampleConfig(Settings):
     """How text is drawn."""
 
-    length: int = setting(500, "Characters to draw, as people see them.", low=0, high=10**12)
+    length: int = setting(500, "Characters to generate, as people count them.", low=0, high=10**12)
     temperature: float = setting(
-        1.0, "Below 1 safer, above 1 wilder; 0 always takes the likeliest.", low=0, high=1e6
+        1.0, "Below 1: safer; above 1: wilder; 0: always the likeliest character.", low=0, high=1e6
     )
-    top_k: int | None = setting(None, "Draw from the k likeliest characters only.", low=1)
+    top_k: int | None = setting(None, "Sample from the k likeliest characters only.", low=1)
     top_p: float | None = setting(
-        None, "Draw from the likeliest that together have this probability.", above=0, high=1
+        None,
+        "Sample from the likeliest characters that together have this probability.",
+        above=0,
+        high=1,
     )
     min_p: float | None = setting(
-        None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
+        None,
+        "Sample from characters at least this likely, relative to the likeliest.",
+        low=0,
+        high=1,
     )
     stop: str | tuple[str, ...] | None = setting(
-        None, "Stop after this text; of several --stop the one that comes first."
+        None, "Stop after this text; may be given several times, and the first to appear stops."
     )
     allow: str | None = setting(
-        None, "Draw these characters alone, as in --allow 0123456789.", form="CHARS"
+        None, "Sample these characters only, as in --allow 0123456789.", form="CHARS"
     )
-    counts: bool = setting(
-        False, "Draw from the network mixed with what --counts counted in training."
+    counts: bool = setting(False, "Mix in the n-grams that train --counts counted.")
+    num_samples: int = setting(
+        1, "Number of samples, generated in parallel.", low=1, high=100_000, short="-n"
     )
-    num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000, short="-n")
     random_seed: int | None = setting(
-        None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
+        None, "Random seed of the samples.", low=0, high=2**63 - 1, auto="a new one each time"
     )
 
     @property
@@ -126,35 +132,35 @@ class EvalConfig(Settings):
 
     unknown: Literal["error", "skip", "score"] = setting(
         "score",
-        "Characters that the model does not know: an error, left out, or charged the share of "
-        "new symbols in its training text.",
+        "Characters that the model does not know: stop with an error, skip them, or score "
+        "them by the share of new symbols in the training text.",
     )
     exact: bool = setting(
-        False, "Score in one stream, not in parallel ones that are warmed up before."
+        False, "Score the text as a single stream, not as parallel ones with a warm-up each."
     )
     cold_windows: int | None = setting(
         None,
         "Score in windows of this many characters, each from a zero state.",
         low=1,
         high=10**9,
-        auto="the state is carried",
+        auto="the state is carried on",
     )
     counts: bool = setting(
-        False, "Mix the network with what --counts counted in training; both are shown."
+        False, "Mix in the n-grams that train --counts counted; both results are shown."
     )
     adapt: Literal["counts", "network", "both"] | None = setting(
         None,
-        "Learn from the text once it is scored: counts beside the network grow, a copy of the "
-        "network learns as with --dynamic, or both.",
+        "Learn from the text after it is scored: n-gram counts that grow with it, a copy of"
+        " the network as with --dynamic, or both.",
         auto="nothing is learned",
     )
     dynamic: bool = setting(
         False,
-        "Let a copy of the model learn from each window of the text once it is scored; the same "
-        "as --adapt network.",
+        "Dynamic evaluation: a copy of the model learns from each window after it is "
+        "scored; same as --adapt network.",
     )
     dynamic_window: int | None = setting(
-        None, "Characters between two steps of --dynamic.", low=1, high=65536, auto="20"
+        None, "Characters per update of --dynamic.", low=1, high=65536, auto="20"
     )
     dynamic_rate: float | None = setting(
         None, "Learning rate of --dynamic.", above=0, high=1e3, auto="0.0005"
@@ -200,6 +206,8 @@ class BenchConfig(Settings):
     batch_size: int | None = setting(
         None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
     )
-    seq_len: int | None = setting(None, "Window of a training step.", low=1, high=65536, auto="50")
-    vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=50_000)
-    seconds: float = setting(3.0, "How long to time.", above=0, high=3600)
+    seq_len: int | None = setting(
+        None, "Characters per window of a training step.", low=1, high=65536, auto="50"
+    )
+    vocab_size: int = setting(65, "Number of distinct characters.", low=1, high=50_000)
+    seconds: float = setting(3.0, "How long to time, in seconds.", above=0, high=3600)

@@ -23,8 +23,20 @@ from charrnn.errors import ConfigError
 if TYPE_CHECKING:
     from charrnn.benchmark import Benchmark
 
-SEQ_LEN = 50
-"""The window of a training step, if nothing else is said."""
+NUM_LAYERS, HIDDEN_SIZE, SEQ_LEN = 2, 128, 50
+"""The model and the window of a training step, unless options say otherwise."""
+DEFAULTS = {
+    "cell": "gru",
+    "num_layers": f"{NUM_LAYERS}",
+    "hidden_size": f"{HIDDEN_SIZE}",
+    "directions": "1",
+    "members": "1",
+    "embedding_size": "one-hot",
+    "dropout": "0",
+    "weight_dropout": "0",
+    "device": "cpu",
+}
+"""What the help says of options whose default is not that of training."""
 
 
 @takes(
@@ -32,18 +44,16 @@ SEQ_LEN = 50
     BenchConfig,
     DeviceConfig,
     MachineConfig,
-    defaults={ModelConfig: "see above", "device": "cpu"},
+    defaults=DEFAULTS,
 )
 def command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     **settings: Any,
 ) -> None:
-    """Measure how fast charrnn is on this machine, on random text.
+    """Measure the speed of charrnn on this machine.
 
-    The model is a GRU 2 x 128 with 65 symbols, in 64 streams for training, with Adam, and 1 for
-    sampling, unless the options say otherwise. Paste the table into an issue about speed.
-    On a GPU: charrnn bench --device cuda --precision bf16 --batch-size 256
+    It trains on random text, with Adam. Paste the table into an issue about speed.
     """
     from charrnn.benchmark import Watch, benchmark
     from charrnn.training.devices import timed
@@ -61,8 +71,8 @@ def command(
         cell=model.cell or "gru",
         context=model.context or (CONTEXT if windowed else 0),
         embedding_size=model.embedding_size or (WINDOW_EMBEDDING if windowed else 0),
-        num_layers=model.num_layers or 2,
-        hidden_size=model.hidden_size or 128,
+        num_layers=model.num_layers or NUM_LAYERS,
+        hidden_size=model.hidden_size or HIDDEN_SIZE,
     )
     _check_job(model, config)
     device = pick(DeviceConfig, settings).beside(machine.threads)

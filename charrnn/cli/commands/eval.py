@@ -37,8 +37,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts to score; without one, the held-out part of the run's own corpus. A run's "
-            "name before them is the same as --model.",
+            help="Texts to score.  [default: the held-out part of the run's own corpus]  A run "
+            "before them is the same as --model.",
             show_default=False,
         ),
     ] = None,
@@ -47,35 +47,37 @@ def command(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What the model reads before a FILE, which costs nothing.  [default: a line end, "
-            "as in sample]",
+            help="What the model reads before each FILE, without being scored on it.  [default: a "
+            "line end, as in sample]",
             show_default=False,
         ),
     ] = None,
     perplexity: Annotated[
-        bool, typer.Option("--perplexity", help="Print the perplexity alone.")
+        bool, typer.Option("--perplexity", help="Print only the perplexity.")
     ] = False,
     bits_per_char: Annotated[
-        bool, typer.Option("--bits-per-char", help="Print the bits per character alone.")
+        bool, typer.Option("--bits-per-char", help="Print only the bits per character.")
     ] = False,
     nats: Annotated[
-        bool, typer.Option("--nats", help="Print the nats per character alone.")
+        bool, typer.Option("--nats", help="Print only the nats per character.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
     baselines: Annotated[
         bool,
         typer.Option(
             "--baselines",
-            help="Compare with what counting reaches on the same training text: an n-gram, counts "
-            "that adapt and compressors, or for labels naive Bayes, n-grams per label and "
-            "back-off windows.",
+            help="Compare with simpler models of the same training text: an n-gram model, adaptive "
+            "counts and compressors; for labels naive Bayes, n-grams per label and windows with "
+            "back-off.",
         ),
     ] = False,
     columns: Annotated[
         str | None,
         typer.Option(
             metavar="LABEL,TEXT",
-            help="Of a model of labels: the columns of a .csv, where not as in training.",
+            help="Columns of a .csv for a model of labels, if they differ from those in training.",
         ),
     ] = None,
     model: Model = None,
@@ -83,7 +85,8 @@ def command(
 ) -> None:
     """Measure how well a model predicts a text.
 
-    A large text on a GPU: charrnn eval big.txt --device cuda
+    In nats and bits per character and per byte, and as perplexity; a model that predicts labels
+    is measured by its accuracy and F1.
     """
     asked = {
         "--perplexity": perplexity,

@@ -31,8 +31,8 @@ def command(
         typer.Argument(
             metavar="RUN|FILE",
             autocompletion=completing.runs,
-            help="Trained models, each a run's name or folder or an .npz.  [default: untrained "
-            "cells side by side]",
+            help="Trained models: names or folders of runs, or .npz files.  [default: untrained "
+            "cells, side by side]",
             show_default=False,
         ),
     ] = None,
@@ -50,8 +50,7 @@ def command(
         typer.Option(
             metavar="N",
             parser=whole_number("--hidden-size", 1, LARGEST),
-            help=f"Hidden units of untrained cells.  [at least 1 and at most {LARGEST}; default: "
-            f"{HIDDEN_SIZE}]",
+            help=f"Hidden units of untrained cells.  [1 to {LARGEST}; default: {HIDDEN_SIZE}]",
             show_default=False,
         ),
     ] = None,
@@ -61,16 +60,18 @@ def command(
             "--output",
             "-o",
             metavar="FILE",
-            help="Draw the curves in this .svg or .html too.",
+            help="Also draw the curves, into this .svg or .html file.",
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
 ) -> None:
-    """Measure how far back a network learns from.
+    """Measure how far back in time gradients reach.
 
-    What is left of the gradient of a loss, some steps before it: of untrained cells side by side,
-    or of trained models, each beside the same network untrained.
+    It shows how much of the gradient of a loss is left some steps earlier: in untrained cells side
+    by side, or in trained models, each beside the same network before training.
     """
     if models and hidden_size is not None:
         raise ConfigError("--hidden-size is that of untrained cells: leave it out, or the models")

@@ -40,17 +40,17 @@ def command(
         typer.Argument(
             metavar="CKPT|RUN",
             autocompletion=completing.runs,
-            help="An .npz, or a run's name or folder.  [default: the newest run under ./runs]",
+            help="An .npz file, or the name or folder of a run.  [default: the newest run in "
+            "./runs]",
             show_default=False,
         ),
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
 ) -> None:
-    """Show what a model is made of.
-
-    Its shapes and parameters, its settings and vocabulary, its corpus and history.
-    """
+    """Show the shape, settings, vocabulary and history of a model."""
     from charrnn.storage.folder import open_model
 
     path, checkpoint = open_model(model)

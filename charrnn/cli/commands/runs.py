@@ -60,7 +60,7 @@ def command(
         typer.Argument(
             metavar="RUN",
             autocompletion=completing.runs,
-            help="Two runs or more, to show what differs between them: names, folders or .npz.",
+            help="Two or more runs to compare: names, folders or .npz files.",
             show_default=False,
         ),
     ] = None,
@@ -71,24 +71,22 @@ def command(
             parser=choice("--sort", Order),
             metavar="|".join(ORDERS),
             autocompletion=completing.words(tuple(ORDERS)),
-            help="Order of the list: newest, name, best loss, largest folder, most parameters or "
-            "most steps first.  [default: age]",
+            help="Order of the list: newest, by name, lowest loss, largest folder, most parameters "
+            "or most steps first.  [default: age]",
             show_default=False,
         ),
     ] = None,
     clear_cache: Annotated[
         bool,
-        typer.Option("--clear-cache", help="Delete the encoded copies of large texts; stop."),
+        typer.Option("--clear-cache", help="Delete the encoded copies of large texts, and exit."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="The list, or what differs, as JSON.")
+        bool, typer.Option("--json", help="Print the list or the comparison as JSON.")
     ] = False,
 ) -> None:
-    """List the runs under ./runs, the newest first, or compare some.
+    """List the runs in ./runs, newest first, or compare runs.
 
-    Losses are compared where the runs hold out the same part of the same text.
-
-    Example: charrnn runs book book-2
+    Losses are compared if the runs hold out the same part of the same text.
     """
     if names:
         if sort or clear_cache:

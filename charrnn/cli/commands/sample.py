@@ -42,7 +42,7 @@ def command(
         typer.Argument(
             metavar="RUN|FILE",
             autocompletion=completing.runs,
-            help="A run's name or folder, or an .npz; the same as --model.",
+            help="Name or folder of a run, or an .npz file; same as --model.",
             show_default=False,
         ),
     ] = None,
@@ -52,19 +52,21 @@ def command(
         typer.Option(
             metavar="TEXT",
             help="Text to begin with; - reads it from stdin, without its last line end.  "
-            "[default: as the corpus goes on after a line end]",
+            "[default: none: a new line of the corpus]",
             show_default=False,
         ),
     ] = "",
     seed_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A file of it, without its last line end."),
+        typer.Option(
+            metavar="FILE", help="File with the text to begin with, read without its last line end."
+        ),
     ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Of a model trained with --prompted: what it reads first, such as a label or a "
+            help="What a model that was trained with --prompted reads first, such as a label or a "
             "question.",
         ),
     ] = None,
@@ -74,8 +76,8 @@ def command(
             parser=choice("--unknown", UnknownChoice),
             metavar="error|skip",
             autocompletion=completing.words(("error", "skip")),
-            help="Characters of --seed or --prompt that the model does not know: an error that "
-            "names them, or left out.  [default: error]",
+            help="Characters of --seed or --prompt that the model does not know: stop with an "
+            "error, or skip them.  [default: error]",
             show_default=False,
         ),
     ] = None,
@@ -84,43 +86,38 @@ def command(
         bool,
         typer.Option(
             "--raw",
-            help="Write what was drawn as it is: control characters to a terminal, and bytes that "
-            "are no UTF-8.",
+            help="Write the text unchanged: control characters to a terminal, and bytes that are "
+            "not UTF-8.",
         ),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="One JSON object for each sample, one a line, with its log-probability; bytes "
-            "also in base64.",
+            help="Print one JSON object per sample and line, with its log-probability; bytes also "
+            "in base64.",
         ),
     ] = False,
     copied: Annotated[
         bool,
         typer.Option(
             "--copied",
-            help="Say how much of the samples stands verbatim in the training text, beside "
-            "held-out text.",
+            help="Report how much of the samples is copied verbatim from the training text, "
+            "compared with held-out text.",
         ),
     ] = False,
     novel: Annotated[
         bool,
         typer.Option(
             "--novel",
-            help="Of a model of items, only items that are not in its text.",
+            help="Only items that are not in the text of a model of items.",
         ),
     ] = False,
     **settings: Any,
 ) -> None:
-    """Draw text from a model, character by character.
+    """Sample text from a model, character by character.
 
-    The text goes to stdout as it is drawn, after the seed.
-
-    \b
-    One line: charrnn sample --stop $'\\n'
-    What of 100 samples is copied: charrnn sample -n 100 --copied
-    Many samples on a GPU: charrnn sample -n 1000 --device cuda
+    The text goes to stdout as it is generated, after the seed.
     """
     if run is not None and model is not None:
         raise ConfigError(f"{run} and --model {model} both name the model: give one of them")

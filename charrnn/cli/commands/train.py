@@ -51,22 +51,22 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="CORPUS",
-            help="Files, folders or patterns; .gz, .bz2 and .xz are read as they are; - is stdin.",
+            help="Files, folders or patterns, also compressed (.gz, .bz2, .xz); - is stdin.",
             show_default=False,
         ),
     ] = None,
     *,
     out: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Folder of the run.  [default: runs/<corpus name>]"),
+        typer.Option(metavar="DIR", help="Folder for the run.  [default: runs/<corpus name>]"),
     ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
             metavar="RUN",
             autocompletion=completing.runs,
-            help="Resume this run; --steps, --epochs or --minutes set a new total length, and "
-            "--save-every and --patience may change.  CORPUS says where its text is, if that was "
+            help="Resume this run. --steps, --epochs or --minutes set a new total length; "
+            "--save-every and --patience may change; CORPUS says where the text is, if it was "
             "moved.",
         ),
     ] = None,
@@ -74,8 +74,8 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="A file, folder or quoted pattern to hold out, in place of a part of CORPUS; may "
-            "be given several times.",
+            help="File, folder or quoted pattern to hold out, in place of a part of CORPUS; may be "
+            "given several times.",
         ),
     ] = None,
     init_from: Annotated[
@@ -83,31 +83,33 @@ def command(
         typer.Option(
             metavar="RUN|FILE",
             autocompletion=completing.runs,
-            help="Start from the weights of this model.",
+            help="Fine-tune: start from the weights of this model.",
         ),
     ] = None,
     config: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="TOML file of settings, under the names of their options without --, and corpus. "
-            "Options given here override it; paths are relative to its folder. The run.toml of a "
-            "run repeats it.",
+            help="TOML file with settings, named like their options, and corpus. Options on the "
+            "command line override it; paths in it are relative to its folder. The run.toml in "
+            "the folder of a run repeats the run.",
         ),
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Show what would be done and how long it takes; stop.")
+        bool,
+        typer.Option(
+            "--plan", help="Show what the run would do and how long it would take, and exit."
+        ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Plan or outcome as one JSON object on stdout.")
+        bool, typer.Option("--json", help="Print the plan or the outcome as one JSON object.")
     ] = False,
     **settings: Any,
 ) -> None:
     """Train a model on a text.
 
-    Size, learning rate and the rest follow from the text and the time, unless they are given.
-    Ctrl-C finishes the step and saves: nothing is lost, and --resume continues.
-    A GPU needs charrnn[cuda12] or [cuda13]: charrnn train corpus.txt --device cuda
+    Model size, learning rate and all other settings that are left out are chosen to fit the text
+    and the time. Ctrl-C finishes the current step and saves; --resume continues from there.
     """
     if config is not None and resume is not None:
         raise ConfigError(
