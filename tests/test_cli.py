@@ -482,6 +482,10 @@ def test_info(here):
     assert "16" in text
     assert re.search(r"^format +7 \(charrnn [\d.]+ reads 1 to 7\)$", text, re.M)
     old = Path(__file__).parent / "data" / "format-1.npz"
+    assert re.search(r"^minutes +-$", text, re.M)  # and not 0: the run was one of steps
+    assert re.search(r"^steps +20$", text, re.M)
+    assert re.search(r"^max_epochs +100$", text, re.M)
+    assert re.search(r"^prompted +no$", text, re.M)
     assert re.search(r"^format +1 ", run("info", str(old)).stdout, re.M)
     assert json.loads(run("info", str(old), "--json").stdout)["format"] == 1
     assert "\\n" in text  # the line end among the symbols, shown safely

@@ -68,7 +68,7 @@ class Commands(TyperGroup):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             from charrnn.cli.usage import unknown_command
 
-            raise ConfigError(unknown_command(args[0], self.commands))
+            raise ConfigError(unknown_command(args, self.commands))
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:

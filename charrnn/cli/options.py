@@ -80,6 +80,11 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Take in the words of a command; errors say which command and which word."""
         words = list(args)
+        if not ctx.resilient_parsing and any(re.match("-[^-].", word) for word in words):
+            from charrnn.cli.usage import single_hyphen
+
+            if wrong := single_hyphen(words, self):
+                raise ConfigError(f"{wrong}: see {ctx.command_path} --help")
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:

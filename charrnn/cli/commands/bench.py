@@ -1,5 +1,6 @@
 """``charrnn bench``: how fast charrnn is on this machine."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from charrnn.config import (
     BenchConfig,
     DeviceConfig,
     ModelConfig,
+    Settings,
     option_name,
     pick,
 )
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 NUM_LAYERS, HIDDEN_SIZE, SEQ_LEN = 2, 128, 50
 """The model and the window of a training step, unless options say otherwise."""
-DEFAULTS = {
+DEFAULTS: Mapping[type[Settings] | str, str] = {
     "cell": "gru",
     "num_layers": f"{NUM_LAYERS}",
     "hidden_size": f"{HIDDEN_SIZE}",

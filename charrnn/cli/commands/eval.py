@@ -6,9 +6,8 @@ import typer
 
 from charrnn.cli.options import MachineConfig, Model, named_model, takes
 from charrnn.cli.show.choice import say_if_foreign
-from charrnn.cli.show.console import say, write, write_json, write_table
+from charrnn.cli.show.console import say, write, write_json, write_sentences, write_table
 from charrnn.cli.show.labels import write_evaluation
-from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import count, listing, shape
 from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, option_name, pick
 from charrnn.config.words import plural
@@ -259,4 +258,5 @@ def _write_baselines(evaluation: "Evaluation", name: str, config: EvalConfig) ->
         ],
         right=range(1, 4 + len(bits)),
     )
-    write(f"\n{visible_line(evaluation.comparison)}\n")
+    write("\n")
+    write_sentences(evaluation.comparison)

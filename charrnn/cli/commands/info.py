@@ -17,6 +17,7 @@ from charrnn.cli.show.words import (
     long_shape,
     loss,
     scored_unit,
+    setting_value,
     shortened,
     size,
     sparkline,
@@ -115,7 +116,9 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
     write("\n")
     groups = (model, checkpoint.settings, checkpoint.validation, checkpoint.text)
     settings = [item for group in groups for item in group.to_json().items()]
-    write_table(("setting", "value"), [(name, str(value)) for name, value in settings])
+    write_table(
+        ("setting", "value"), [(name, setting_value(name, value)) for name, value in settings]
+    )
     _write_history(history.rows)
 
 

@@ -18,6 +18,7 @@ from charrnn.cli.show.words import (
     listing,
     loss,
     scored_unit,
+    setting_value,
     shape,
     short,
     shortened,
@@ -214,7 +215,10 @@ def _compare(names: list[str], as_json: bool) -> None:
 def _what_they_are(found: "Comparison") -> list[list[str]]:
     rows = {
         "text": [_texts(run) for run in found.runs],
-        **{name: [_value(value) for value in values] for name, values in found.settings.items()},
+        **{
+            name: [setting_value(name, value) for value in values]
+            for name, values in found.settings.items()
+        },
         "parameters": [f"{run.num_parameters:,}" for run in found.runs],
     }
     return [[name, *values] for name, values in rows.items() if len(set(values)) > 1]
@@ -246,9 +250,3 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
 def _scored(run: "RunSummary") -> str:
     within = f" within {short(run.best_interval)}" if run.best_interval else ""
     return loss(run.best_nats) + within
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "-"
