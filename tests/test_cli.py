@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from charrnn.cli.app import COMMANDS, app, load_command
 from charrnn.cli.options import MachineConfig
 from charrnn.cli.show import words
-from charrnn.cli.show.console import write_json
+from charrnn.cli.show.console import write_json, write_sentences
 from charrnn.cli.show.text import visible, visible_line
 from charrnn.config import (
     BenchConfig,
@@ -596,3 +596,15 @@ def test_the_plan_says_what_validation_takes(tmp_path, monkeypatch):
     assert 0 < plan["validation_share"] <= 0.05
     assert f"on all {plan['held_out']:,} characters held out" in shown
     assert f"about {100 * plan['validation_share']:.1f} % of the run" in shown
+
+
+def test_sentences_end_their_lines_between_words_on_a_terminal(monkeypatch, capsys):
+    text = "without learning from it 0.0123 nats behind well-known counts"
+    write_sentences(text)
+    assert capsys.readouterr().out == text + "\n"
+    monkeypatch.setattr("charrnn.cli.show.console.is_terminal", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "16")
+    write_sentences(text)
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(lines) == text
+    assert max(map(len, lines)) <= 16

@@ -319,10 +319,10 @@ def test_the_name_of_a_division_is_proposed(mine):
 @pytest.mark.parametrize(
     ("device", "said"),
     [
-        ("cuda:99999", "; GPUs have the numbers 0 to 999: nvidia-smi lists"),
+        ("cuda:99999", "; GPUs have numbers from 0 to 999, which nvidia-smi"),
         ("CUDA", "; did you mean cuda?"),
         ("gpu", "; did you mean cuda?"),
-        ("mps", "; only GPUs of NVIDIA are used"),
+        ("mps", "; only NVIDIA GPUs are supported"),
     ],
 )
 def test_a_device_that_there_is_not(device, said):

@@ -1,4 +1,4 @@
-"""What is wrong with the words of a command, and what was probably meant."""
+"""Usage errors: unknown commands and options, with suggestions."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from charrnn.config.similar import similar
 
 EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", re.DOTALL)
 TYPO = 0.75
-"""How like an option a word is that is a misspelling of it."""
+"""Similarity from which on a word is taken for a misspelled option."""
 
 
 def usage_message(error: Any) -> str:
-    """Return what a usage error says: what is wrong, and where the words are explained."""
+    """Return the message of a usage error, with a suggestion and a pointer to the help."""
     ctx, name = error.ctx, getattr(error, "option_name", "")
     where = "" if ctx is None else f": see {ctx.command_path} --help"
     if type(error).__name__ == "NoSuchOption":
@@ -45,7 +45,7 @@ def unknown_command(words: Sequence[str], known: Iterable[str]) -> str:
 
 
 def _meant(name: str, ctx: Any) -> str:
-    """Return what may be meant by an unknown option, as the rest of a sentence."""
+    """Return a suggestion for an unknown option, as the rest of a sentence."""
     own = _options(ctx.command)
     if found := _short(name, ctx.command) or _alike(name, own):
         return f"; did you mean {' or '.join(found)}?"

@@ -1,4 +1,4 @@
-"""What the commands take beside a model and a run: how to sample, to score and to time."""
+"""Settings for sampling, scoring and timing, and for the device."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Precision = Literal["float32", "tf32", "bf16"]
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceConfig(Settings):
-    """What computes, and how precisely."""
+    """The device that computes, and its precision."""
 
     device: str | None = setting(
         None,
@@ -49,7 +49,7 @@ class DeviceConfig(Settings):
         return self.device != "cpu"
 
     def beside(self, threads: int | None) -> "DeviceConfig":
-        """Return what is asked for where the number of threads is given: these are of the CPU.
+        """Return the settings for a given number of threads, which apply only to the CPU.
 
         Raises
         ------
@@ -72,20 +72,20 @@ class DeviceConfig(Settings):
 
 
 def _no_device(name: str) -> str:
-    """Return what is wrong with the name of a device."""
+    """Return the error for an unknown device, with a suggestion."""
     hint = did_you_mean(name, ("auto", "cpu", "cuda"))
     if re.fullmatch("cuda:[0-9]+", name):
-        hint = "; GPUs have the numbers 0 to 999: nvidia-smi lists those that there are"
+        hint = "; GPUs have numbers from 0 to 999, which nvidia-smi lists"
     elif name.lower().startswith(("gpu", "nvidia")):
         hint = "; did you mean cuda?"
     elif name.lower() in ("mps", "metal", "rocm", "xpu", "tpu"):
-        hint = "; only GPUs of NVIDIA are used, and other machines have cpu"
+        hint = "; only NVIDIA GPUs are supported: use cpu elsewhere"
     return f"--device {name!r:.40} is none of auto, cpu, cuda, cuda:N{hint}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(Settings):
-    """How text is drawn."""
+    """How text is sampled."""
 
     length: int = setting(500, "Characters to generate, as people count them.", low=0, high=10**12)
     temperature: float = setting(
@@ -175,7 +175,9 @@ class EvalConfig(Settings):
             raise ConfigError(f"{one} and {other} both say how to score: give one of them")
         if self.counts and self.adapts:
             option = "--dynamic" if self.dynamic else "--adapt"
-            raise ConfigError(f"--counts do not learn from the text that {option} does: give one")
+            raise ConfigError(
+                f"--counts stay as they are and {option} learns from the text: give one of them"
+            )
         for name in ("dynamic_window", "dynamic_rate"):
             if getattr(self, name) is not None and not self.adapts_network:
                 raise ConfigError(

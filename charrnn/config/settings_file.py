@@ -125,7 +125,7 @@ def _parsed(path: str) -> dict[str, Any]:
 
 
 def _unknown(written: str, name: str, keys: Mapping[str, Key]) -> str:
-    """Return what is wrong with a key that no setting has, and what may be meant."""
+    """Return the error for an unknown key, with a suggestion."""
     if name in ONLY_OPTIONS:
         return f"{name} is not a setting of a run: give it on the command line, as --{name}"
     options = ours(name, known=[f"--{key}" for key in keys])

@@ -182,11 +182,15 @@ class TrainConfig(Settings):
             raise ConfigError("--items needs line, blank-line, file, or the text between items")
         if self.lines:
             if self.items not in (None, "line"):
-                raise ConfigError(f"--lines and --items {self.items} are two divisions: give one")
+                raise ConfigError(
+                    f"--lines and --items {self.items} both divide the text: give one of them"
+                )
             object.__setattr__(self, "items", "line")
         if self.items and self.split_mode == "strided":
             option = "--lines" if self.lines else "--items"
-            raise ConfigError(f"--split-mode strided cuts through {option}: leave one of them out")
+            raise ConfigError(
+                f"--split-mode strided cuts through the items of {option}: leave one of them out"
+            )
         self._check_labels()
         if self.split_mode == "hashed" and not (self.items or self.predict or self.prompted):
             raise ConfigError("--split-mode hashed holds out whole items: it needs --items")
@@ -195,7 +199,7 @@ class TrainConfig(Settings):
         """Refuse what makes no sense for labels and prompts."""
         if self.predict and self.prompted:
             raise ConfigError(
-                f"--predict {self.predict} reads the text and --prompted writes it: give one"
+                f"--predict {self.predict} labels texts, --prompted generates them: give one"
             )
         if self.columns is not None and self.predict not in ("label", "tags"):
             raise ConfigError(
@@ -207,7 +211,7 @@ class TrainConfig(Settings):
                 f"{self.predict} do not go together"
             )
         if not self.ngrams and not self.predict:
-            raise ConfigError("--no-ngrams leaves labels to the network: it needs --predict")
+            raise ConfigError("--no-ngrams applies only to labels: it needs --predict")
         option = f"--predict {self.predict}" if self.predict else "--prompted"
         if not self.predict and not self.prompted:
             return

@@ -66,7 +66,7 @@ def command(
     config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
     both = model.directions == 2
     if both and config.job == "sample":
-        raise ConfigError("--directions 2 reads what follows, so it cannot write: leave out --job")
+        raise ConfigError("--directions 2 reads ahead, so it cannot generate text: leave out --job")
     network = Architecture.of(
         model,
         num_labels=config.vocab_size if both else 0,  # as many labels as symbols
@@ -80,7 +80,7 @@ def command(
     device = pick(DeviceConfig, settings).beside(machine.threads)
     gpu = timed(device, network)
     if gpu is not None and config.job == "sample" and (config.batch_size or 1) == 1:
-        raise ConfigError("--job sample on a GPU draws many samples at once: give --batch-size")
+        raise ConfigError("--job sample needs many samples at once on a GPU: give --batch-size")
     watch = Watch(lambda message: say(message, dim=True))
     with StopSignals(watch.stop) as signals:
         result = benchmark(
@@ -96,7 +96,7 @@ def command(
             watch=watch,
         )
     if signals.received is not None:
-        say("notice: interrupted: the figures are of what was timed before")
+        say("notice: interrupted: the figures cover only what was timed until then")
     if as_json:
         write_json(result.to_json())
     else:

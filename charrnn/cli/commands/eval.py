@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from charrnn.evaluation.cost import Cost
     from charrnn.evaluation.result import Evaluation
 
-COMPOSED = "bits per byte, which are of the composed text, with models that read other symbols"
+COMPOSED = "bits per byte, counted on the composed text, with models that read other symbols"
 """How figures of parts of letters compare with others."""
 
 
@@ -118,7 +118,9 @@ def command(
     say(f"model: {trained.path}", dim=True)
     labels = trained.checkpoint.labels
     if columns is not None and not labels:
-        raise ConfigError("--columns needs a model of labels, and this one predicts text")
+        raise ConfigError(
+            "--columns needs a model that predicts labels, and this one predicts text"
+        )
     if labels and forms and not as_json:
         raise ConfigError(
             f"{forms[0]} applies only to models of text, and this one predicts "
@@ -163,21 +165,21 @@ def command(
 
 
 def _say_of_its_text(evaluation: "Evaluation") -> None:
-    """Say what a figure is worth that is of text which the model has learned."""
+    """Say so if the text, or much of it, is text that the model was trained on."""
     if evaluation.held_out_nats is not None:
         say(
-            f"notice: {evaluation.nats_per_char:.4f} nats are of a text that it learned; the part "
-            f"that was held out costs {evaluation.held_out_nats:.4f} (charrnn eval without FILE)"
+            f"notice: {evaluation.nats_per_char:.4f} nats is the loss on training text; on the "
+            f"held-out part it is {evaluation.held_out_nats:.4f} nats (charrnn eval without FILE)"
         )
     elif evaluation.overlap is not None and evaluation.overlap >= NOTABLE_OVERLAP:
         say(
             f"notice: {percent(evaluation.overlap, 0)} of this text is also in the training part, "
-            "word for word, so its loss tells in part how well the model remembers"
+            "word for word, so its loss partly measures how well the model memorized it"
         )
 
 
 def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
-    """Say that a model knows less than nothing of this text, and what may be the matter."""
+    """Say so if the model predicts this text worse than no model would, and what to try."""
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     noun = evaluation.per
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)
@@ -187,7 +189,7 @@ def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
     if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
         advice = "try a lower --dynamic-rate"
     elif named and not evaluation.learned:
-        advice = "the text is not like its training text"
+        advice = "the text is unlike the training text"
     else:
         advice = "train again, on more text or with a lower --learning-rate"
     say(f"notice: {useless}: {advice}")

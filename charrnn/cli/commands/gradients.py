@@ -74,9 +74,11 @@ def command(
     by side, or in trained models, each beside the same network before training.
     """
     if models and hidden_size is not None:
-        raise ConfigError("--hidden-size is that of untrained cells: leave it out, or the models")
+        raise ConfigError(
+            "--hidden-size applies only to untrained cells: leave it out, or the models"
+        )
     if text is not None and not models:
-        raise ConfigError("--text is what a trained model reads: name a run too")
+        raise ConfigError("--text is read by a trained model: name a run too")
     path = None if output is None else Path(output)
     if path is not None and path.suffix not in (".svg", ".html"):
         raise ConfigError(f"--output {output} ends in neither .svg nor .html: give one of them")
@@ -163,7 +165,7 @@ def _write(lines: list[Line], curves: list["GradientCurve"]) -> None:
         write(f"{visible_line(line.name)}: {_in_words(curve)}\n")
     say(MEASURED, dim=True)
     if any(0 < share < FLOOR for curve in curves for share in curve.left):
-        say(f"what is below {FLOOR:g} is in the table and not in the chart", dim=True)
+        say(f"values below {FLOOR:g} are in the table but not in the chart", dim=True)
 
 
 def _share(share: float) -> str:

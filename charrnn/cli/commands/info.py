@@ -157,7 +157,7 @@ def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     if checkpoint.settings.counts:
         parts += ["Kneser-Ney n-grams", "naive Bayes"]
     shown = ", ".join(f"{part} {weight:.2f}" for part, weight in zip(parts, weights, strict=False))
-    holds = "; the file holds the training texts, which these count on"
+    holds = "; the file contains the training texts, which these count"
     return "mixture", f"weights: {shown}{holds if checkpoint.settings.counts else ''}"
 
 
@@ -166,7 +166,7 @@ def _counts_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     assert table is not None
     longest = count(table.context + 1, checkpoint.vocabulary.noun)
     strings = f"{count(sum(table.sizes), 'string')} of up to {longest}, {size(table.num_bytes)}"
-    return "counted", f"{strings}; who has them can tell much of the training text"
+    return "counted", f"{strings}; they reveal much of the training text"
 
 
 def _label_name(label: str) -> str:

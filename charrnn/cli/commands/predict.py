@@ -98,11 +98,17 @@ def command(
     labeller = Labeller(checkpoint, threads=threads)
     predict = labeller.task.predict
     if top is not None and predict != "label":
-        raise ConfigError(f"--top needs a model of labels, and this one predicts {predict}")
+        raise ConfigError(
+            f"--top needs a model that predicts labels, and this one predicts {predict}"
+        )
     if conll and predict != "tags":
-        raise ConfigError(f"--conll needs a model of tags, and this one predicts {predict}")
+        raise ConfigError(
+            f"--conll needs a model that predicts tags, and this one predicts {predict}"
+        )
     if keep and predict in ("label", "tags"):
-        raise ConfigError(f"--keep needs a model that restores, and this one predicts {predict}")
+        raise ConfigError(
+            f"--keep needs a model that restores text, and this one predicts {predict}"
+        )
     say(f"model: {path}", dim=True)
     read = _files(checkpoint, files or [], reading)
     lines = [line for _, content in read for line in content.removesuffix("\n").split("\n")]
@@ -133,7 +139,7 @@ def _files(
                 f"{name}: no such file or folder: check the name, or give a text itself as --text"
             )
     if STDIN in files and is_terminal(sys.stdin):
-        say("texts, one a line; Ctrl-D ends them:", dim=True)
+        say("enter texts, one per line; Ctrl-D ends the input:", dim=True)
     from charrnn.evaluation.scored_text import read_named
 
     corpus = read_named(checkpoint, files, reading)

@@ -92,10 +92,12 @@ def command(
     if names:
         if sort or clear_cache:
             option = "--sort" if sort else "--clear-cache"
-            raise ConfigError(f"{option} is for the list of all runs: leave out {names[0]}")
+            raise ConfigError(
+                f"{option} applies only to the list of all runs: leave out {names[0]}"
+            )
         if len(names) == 1:
             raise ConfigError(
-                f"one run is nothing to compare: charrnn info {names[0]} shows it, or name another"
+                f"a single run cannot be compared: name another, or see charrnn info {names[0]}"
             )
         _compare(names, as_json)
         return
@@ -126,7 +128,7 @@ def _list(order: Order, as_json: bool) -> None:
     if found:
         _write_list(found)
     else:
-        say("there are no runs under ./runs: charrnn train corpus.txt makes one")
+        say("there are no runs in ./runs: charrnn train corpus.txt makes one")
     cached = cache_size(cache_directory())
     if cached:
         say(

@@ -135,11 +135,11 @@ def command(
     unknown = unknown or "error"
     if raw and as_json:
         raise ConfigError(
-            "--raw writes what was drawn as it is, and --json escapes it, with bytes in base64: "
+            "--raw writes the text unchanged, and --json escapes it, with bytes in base64: "
             "leave one out"
         )
     if copied and is_muted() and not as_json:
-        raise ConfigError("--copied is said on stderr, where --quiet says nothing: give --json too")
+        raise ConfigError("--copied reports on stderr, which --quiet silences: give --json too")
     if seed == "-":
         seed = _read_seed()
     if seed_file is not None:
@@ -163,17 +163,17 @@ def command(
             f"{path}"
         )
     if novel and not task.separate:
-        raise ConfigError("--novel draws items that are new: train with --items first")
+        raise ConfigError("--novel samples new items: train a model with --items first")
     if task.separate and config.stop is not None:
-        raise ConfigError("--stop has no place here: an item that is drawn ends at its end")
+        raise ConfigError("--stop does not apply to a model of items: each item ends by itself")
     for notice in check_rules(vocabulary, config, task.end if task.separate else None):
         say(f"notice: {notice}")
     seed, helped = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     if helped:
-        say(f"notice: the seed is read as with {helped}, the form that the model knows")
+        say(f"notice: the seed is read as with {helped}, as the training text was")
     before = full_prompt(checkpoint, prompt)
     if before:
-        with suppress(CorpusError):  # the text is gone: which prompts it has nobody knows
+        with suppress(CorpusError):  # the text is gone, and its prompts with it
             _check_prompt(checkpoint, before)
     encode_seed(vocabulary, before, unknown)
     if task.separate:
@@ -323,7 +323,7 @@ def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
         near = get_close_matches(prompt, prompts, 1)
         hint = f"it has {listing([shortened(each) for each in prompts])}"
         hint = f"did you mean {shortened(near[0])}?" if near else hint
-        say(f"notice: no prompt of the text is {shortened(prompt)!r}: {hint}")
+        say(f"notice: the training text has no prompt {shortened(prompt)!r}: {hint}")
 
 
 def _read_seed() -> str:

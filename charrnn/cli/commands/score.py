@@ -157,7 +157,9 @@ def command(
     count = 1 if flush else machine.count
     with Models(checkpoints, context=context or "", counts=counts, threads=count) as models:
         if flush and not models.division.is_lines:
-            raise ConfigError("--flush is for lines, and this model scores items: leave it out")
+            raise ConfigError(
+                "--flush applies only to lines, and this model scores items: leave it out"
+            )
         for notice in models.notices:
             say(f"notice: {notice}")
         noun = models.division.noun if wanted.unit == "line" else wanted.unit
@@ -220,11 +222,13 @@ def _check(
     if texts and files:
         raise ConfigError("a FILE and --text both say what to score: give one of them")
     if wanted.unit == "file" and texts:
-        raise ConfigError("--per-file applies only to files: leave out --text, or send it to -")
+        raise ConfigError(
+            "--per-file applies only to files: leave out --text, or pipe the text to -"
+        )
     if STDIN in files and len(files) > 1:
         raise ConfigError("- is scored alone: leave out the other files")
     if flush and list(files) != [STDIN]:
-        raise ConfigError("--flush applies only to what arrives: give - in place of a FILE")
+        raise ConfigError("--flush applies only to standard input: give - in place of a FILE")
     if flush and "column" in reading:
         raise ConfigError(
             "--column applies only to files, and --flush to lines that arrive: leave one out"

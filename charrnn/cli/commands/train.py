@@ -230,7 +230,7 @@ def _train(run: "Run", as_json: bool) -> None:
                     display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
         except KeyboardInterrupt:
-            say("ended at once: what came after the last save is lost")
+            say("stopped at once: all steps since the last save are lost")
             _say_resume(run)
             raise typer.Exit(128 + (signals.received or SIGINT)) from None
     if as_json:
@@ -254,7 +254,9 @@ def _follow(
             display.show(event)
             if signals.received is not None and not told:
                 told = True
-                display.show(Notice("finishing the step and saving; the same again ends at once"))
+                display.show(
+                    Notice("finishing the step and saving; press it again to stop at once")
+                )
         except OSError:  # the terminal or the pipe is gone: save, and say no more
             mute(sys.stderr)
             run.stop()
@@ -271,7 +273,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     train = run.plan.train
     if finished.reason == "diverged":
         end(
-            f"the training diverged again and again and stopped at step {finished.step:,}; the "
+            f"training kept diverging and was stopped at step {finished.step:,}; the "
             f"last good state is in {run.directory}: train again with a lower --learning-rate",
             ExitCode.ERROR,
         )
@@ -317,10 +319,10 @@ def _say_of_kept_texts(run: "Run") -> None:
     """Say that the checkpoint contains the training text, or reveals much of it."""
     train = run.plan.train
     if train.counts:
-        what = "holds the training texts, on which --counts counts"
+        what = "contains the training texts, which --counts needs"
         if not train.predict:
-            what = "holds the counts of --counts, which tell much of the training text"
-        say(f"notice: the checkpoint {what}: do not share it if that is private")
+            what = "contains the n-grams of --counts, which reveal much of the training text"
+        say(f"notice: the checkpoint {what}: do not share it if the text is private")
 
 
 def _say_resume(run: "Run") -> None:
