@@ -314,7 +314,7 @@ def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch
     assert "a lower --learning-rate" in run("eval").stderr
     run("train", "corpus.txt", *TINY, "--steps", "200")
     scored = run("eval", "other.txt").stderr
-    assert "not like its training text" in scored
+    assert "unlike the training text" in scored
     newest = "runs/corpus-2, the newest of 2 runs, was taken; it was trained on corpus.txt: --model"
     assert newest in scored
     assert "newest of" not in run("eval", "other.txt", "--model", "corpus-2").stderr
