@@ -11,17 +11,23 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+from charrnn.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 sys.path.append(str(DOCS / "scripts"))
 hello, pictures = import_module("hello"), import_module("pictures")
 
-PAGES = {
-    name: (DOCS / name).read_text("utf-8")
-    for name in ("rnn.md", "ko/rnn.md", "lstm.md", "ko/lstm.md")
-}
+
+def text_of(page):
+    """A page's text."""
+    return (DOCS / page).read_text("utf-8")
+
+
 RNN, LSTM = ["rnn.md", "ko/rnn.md"], ["lstm.md", "ko/lstm.md"]
+PAGES = {page: text_of(page) for page in RNN + LSTM}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+")
 
@@ -55,10 +61,10 @@ def test_the_small_network_is_the_same_on_every_processor():
     assert max(loss.values()) < np.log(2)
 
 
-@pytest.mark.parametrize("page", LSTM)
-def test_what_is_pasted_into_python_prints_what_follows_it(page):
+@pytest.mark.parametrize(("page", "checks"), [(LSTM[0], 7), (LSTM[1], 7), ("ko/README.md", 2)])
+def test_what_is_pasted_into_python_prints_what_follows_it(page, checks):
     console, printed, shown = InteractiveConsole(), "", ""
-    for kind, body in FENCED.findall(PAGES[page]):
+    for kind, body in FENCED.findall(text_of(page)):
         if kind == "text":
             shown += body
         elif kind == "python" and not body.startswith(" "):
@@ -68,7 +74,19 @@ def test_what_is_pasted_into_python_prints_what_follows_it(page):
                     console.push(line)
             printed += out.getvalue()
     assert printed == shown
-    assert printed.count("True") == 7
+    assert printed.count("True") == checks
+
+
+def test_the_options_of_the_table_for_readers_of_the_book_are_options():
+    page = text_of("ko/README.md")
+    options = set(re.findall(r"--[a-z][a-z-]+", page))
+    known = set()
+    for command in ("train", "sample", "eval"):
+        known |= set(
+            re.findall(r"--[a-z][a-z-]+", CliRunner().invoke(app, [command, "--help"]).output)
+        )
+    assert len(options) > 20
+    assert options <= known
 
 
 @pytest.mark.parametrize("page", PAGES)
