@@ -234,5 +234,10 @@ PARTS = {
 }
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
+    names = sys.argv[1:] or list(PARTS)
+    if not PARTS.keys() >= set(names):
+        sys.exit(f"hello.py: the parts are {', '.join(PARTS)}")
+    for name in names:
+        if len(names) > 1:
+            print(f"\n{name}")
+        PARTS[name]()
