@@ -334,7 +334,7 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
     assert "notice: the checkpoint contains the training texts" in counted
     assert "of the labels right by the network alone" in counted
     text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
-    assert "tell much of the training text" in run(*text, *small).stderr
+    assert "reveal much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
     assert "contains the training texts" not in alone
     assert "network alone" not in alone
