@@ -71,8 +71,8 @@ AUTO = DeviceConfig()
     [
         (AUTO, {"minutes": 1}, None, TF32, "faster"),
         (AUTO, {}, None, TF32, "faster"),
-        (AUTO, {"steps": 100}, None, CPU, "every run of steps"),
-        (DeviceConfig(device="auto"), {"steps": 100}, None, CPU, "every run of steps"),
+        (AUTO, {"steps": 100}, None, CPU, "the default for runs of --steps"),
+        (DeviceConfig(device="auto"), {"steps": 100}, None, CPU, "the default for runs of --steps"),
         (DeviceConfig(device="cpu"), {"minutes": 1}, None, CPU, ""),
         (DeviceConfig(device="cuda"), {"steps": 100}, None, TF32, ""),
         (DeviceConfig(device="cuda:3", precision="bf16"), {"steps": 9}, None, BF16, ""),

@@ -305,7 +305,7 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
     plan = run("train", folder / "tags.txt", "--predict", "tags", "--plan", "--steps", 5)
     assert plan.exit_code == 0, plan.output
     assert "one of 3 tags for each word" in plan.stdout
-    assert "texts to learn from" in plan.stdout
+    assert "texts to train on" in plan.stdout
 
 
 def test_the_plan_gives_the_length_as_it_was_given(folder, tmp_path, monkeypatch):
@@ -554,7 +554,7 @@ def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder,
 def test_what_nothing_was_fitted_on_says_nothing(folder):
     alone = replace(load(folder / "tags" / "best.npz"), mixture=(), ngrams=None)
     found = evaluate_labels(alone)
-    assert found.protocol.startswith("what was held out of training; ")
+    assert found.protocol.startswith("the part held out of training; ")
     assert not found.fitted_here
 
 
@@ -738,15 +738,15 @@ def test_a_labeller_starts_from_a_language_model(folder, tmp_path):
     assert (model.parameters["layers.0.W"][:, len(vocabulary) :] == W[:, U:]).all()
     assert model.parameters["head.W"].shape[0] == 2
     # Both hold out the texts whose hash is low, but a model of the first 90 % has seen some.
-    assert not any("--init-from was trained on" in notice for notice in run.notices)
+    assert not any("--init-from model was trained on" in notice for notice in run.notices)
     settings = {"lines": True, "split_mode": "contiguous", "steps": 3}
     list(new(tmp_path / "first", tmp_path / "text.txt", **settings).train())
     again = new(
         tmp_path / "run2", folder / "label.txt", predict="label", init_from=tmp_path / "first"
     )
     again.close()
-    assert any("--init-from was trained on" in notice for notice in again.notices)
-    with pytest.raises(CheckpointError, match="cannot learn to write"):
+    assert any("--init-from model was trained on" in notice for notice in again.notices)
+    with pytest.raises(CheckpointError, match="cannot be fine-tuned to generate"):
         new(tmp_path / "x", tmp_path / "text.txt", init_from=folder / "label")
 
 

@@ -1,4 +1,4 @@
-"""A worker of the training step: some shards of the streams, and some parts of the parameters."""
+"""A worker of the training step, with some shards of the streams and slices of the parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,29 +16,29 @@ from charrnn.optimizers import Optimizer
 from charrnn.parallel.summing import Sums
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-"""What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
+"""Silences NumPy's warnings: non-finite values are caught in the loss and the norm."""
 
 
 Held = tuple[dict[str, list[Array]], list[Array]]
-"""Parts of the optimizer's vectors by name, and the states of some shards."""
+"""Slices of the optimizer's vectors by name, and the states of some shards."""
 
 LARGEST_WEIGHT = 1e6
-"""No model that predicts anything has larger ones, and their products still fit float32."""
+"""No useful model has larger weights, and products of such weights still fit in float32."""
 
 
 def is_sound(theta: Array) -> bool:
-    """Return whether all of these weights are finite and not absurdly large."""
+    """Return whether all weights are finite and of reasonable size."""
     return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Weights that are to stay what they are.
+    """Frozen weights.
 
     Attributes
     ----------
     places, values : (k,) arrays
-        Where they lie in the vector of parameters, ascending.
+        Their positions in the parameter vector, ascending, and their values.
     """
 
     places: NDArray[np.intp]
@@ -46,7 +46,7 @@ class Kept:
 
     @staticmethod
     def of(model: CharModel, symbols: NDArray[np.integer]) -> "Kept":
-        """Return the weights of the logits of some symbols (U,)."""
+        """Return the output weights of some symbols (U,)."""
         start, places = 0, [np.arange(0)]
         for name, shape in model.parameters.shapes.items():
             width = int(np.prod(shape[1:]))
@@ -58,7 +58,7 @@ class Kept:
         return Kept(found, model.parameters.vector[found])
 
     def within(self, parts: Sequence[slice]) -> "Kept":
-        """Return those of some parts of the vector."""
+        """Return those within some slices of the vector."""
         if not len(self.places):
             return self
         borders = [np.searchsorted(self.places, (part.start, part.stop)) for part in parts]
@@ -68,9 +68,9 @@ class Kept:
 
 @dataclass
 class Shard:
-    """Some of the streams: their state, and where the gradient of their windows goes.
+    """Some of the streams, with their state and their gradient.
 
-    ``next_state`` is that after the window, or None where nothing goes on from it.
+    ``next_state`` is the state after the window, or None if it is not carried over.
     """
 
     index: int
@@ -81,9 +81,9 @@ class Shard:
 
 
 class Worker:
-    """One worker's shards of the streams and parts of the parameters.
+    """One worker's shards of the streams and slices of the parameters.
 
-    The shards of a worker take turns in the buffers of one model.
+    The shards of a worker share the buffers of one model.
     """
 
     def __init__(
@@ -108,15 +108,15 @@ class Worker:
 
     @QUIET
     def gradient(self, step: int) -> list[float]:
-        """Return the summed loss of each shard, its gradient filled."""
+        """Compute the gradient of each shard, and return the summed losses."""
         losses = []
         for shard in self.shards:
-            # Numbered by step and shard, a generator needs no state to resume from.
+            # A counter made of step and shard leaves no generator state to save.
             bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
             rng = np.random.Generator(bits)
             window = self.batches.window(step, shard.columns).trimmed()
             N = window.ids.shape[1]
-            if not N:  # a batch of fewer items than shards
+            if not N:  # a batch with fewer items than shards
                 shard.grads.vector[...] = 0
                 shard.next_state = None
                 losses.append(0.0)
@@ -140,7 +140,7 @@ class Worker:
 
     @QUIET
     def reduce(self) -> list[float]:
-        """Sum the shards' gradients into the first; return the squared norm of each part."""
+        """Sum the shards' gradients into the first; return the squared norm of each slice."""
         with self.sums.or_abort():
             self.sums.fetch()
             norms = []
@@ -151,12 +151,12 @@ class Worker:
 
     @QUIET
     def update(self, learning_rate: float, step: int, scale: float) -> bool:
-        """Move the parameters of this worker and let the state of its streams go on.
+        """Update the parameters of this worker and carry over the states of its streams.
 
         Returns
         -------
         sound : bool
-            Whether the parameters are still numbers that a model can have.
+            Whether the parameters are still finite and of reasonable size.
         """
         with self.sums.or_abort():
             for part in self.parts:
@@ -171,21 +171,21 @@ class Worker:
             return sound
 
     def meet(self, exchange: bool) -> None:
-        """Do nothing but exchange with others what a step does, if that is wanted."""
+        """Do the communication of a step, or only its calls, without its computation."""
         if exchange:
             with self.sums.or_abort():
                 self.sums.fetch()
                 self.sums.spread(self.optimizer.theta)
 
     def forget(self) -> None:
-        """Let the streams of this worker go on from a zero state."""
+        """Reset the states of this worker's streams to zero."""
         for shard in self.shards:
             shard.state[...] = 0
 
     def held(self) -> Held | None:
-        """Return this worker's parts of the optimizer's vectors, and the states of its streams.
+        """Return this worker's slices of the optimizer's vectors, and the states of its streams.
 
-        None where the process that saves has them in its memory.
+        None if they are in memory shared with the process that saves.
         """
         if not self.sums.is_away:
             return None
@@ -195,6 +195,6 @@ class Worker:
 
     @QUIET
     def score(self) -> list[ScoreSums]:
-        """Return the sums of this worker's shards of the held-out text."""
+        """Return the score sums of this worker's shards of the held-out text."""
         assert self.scorer is not None
         return [self.scorer.score(self.model, shard) for shard in self.scored]
