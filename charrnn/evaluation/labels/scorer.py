@@ -12,9 +12,9 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 
 LONGEST = 1024
-"""Symbols of a text that are read at once."""
+"""Most symbols of a text that are read at once."""
 SYMBOLS_AT_ONCE = 2**13
-"""Symbols of the texts of a shard, about."""
+"""Approximate number of symbols in a shard."""
 
 
 class LabelScorer:
@@ -25,9 +25,9 @@ class LabelScorer:
     examples : Examples
         The texts, at least one of them with a label.
     most : int, optional
-        About how many labels are scored, of texts that are spread evenly.
+        Approximate number of labels to score, in evenly spread texts.
     seq_len : int
-        Symbols that are read at once: a longer text is cut as in training.
+        Symbols that are read at once: longer texts are split as in training.
     """
 
     def __init__(self, examples: Examples, most: int | None = None, seq_len: int = LONGEST) -> None:
@@ -37,7 +37,7 @@ class LabelScorer:
         if most is not None and most < self.whole:
             wanted = max(2, len(taken) * most // self.whole)
             taken = np.linspace(0, len(taken) - 1, min(len(taken), wanted)).astype(np.int64)
-        # Pieces of one length together: little is read behind the end of a piece.
+        # Sorted by length, so that pieces read together need little padding.
         self._order = taken[np.argsort(self.pieces.lengths[taken], kind="stable")]
         labels = np.concatenate([[0], np.cumsum(examples.scored)])
         if examples.of_texts:

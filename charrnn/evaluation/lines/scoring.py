@@ -1,10 +1,10 @@
-"""What rows of text cost a model: lines, items, or texts that a program gives.
+"""A model's loss on rows of text: lines, items, or texts given by a program.
 
 Dimensions
-    n rows, m symbols of all of them.
+    n rows, m symbols in all rows.
 
-A row is scored as `Model.score` scores a text: it follows on the same text as every other one, its
-symbols that the model does not know are charged, and what it costs depends on no other row.
+A row is scored as `Model.score` scores a text: all rows follow the same context, unknown symbols
+are charged, and the score does not depend on other rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,20 +32,20 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class RowScore:
-    """What one row costs.
+    """The score of one row.
 
     Attributes
     ----------
     codes : (k,) int array
-        Its symbols, without a prompt, and with its end where that is scored.
+        Its symbols, without a prompt, and with its end if that is scored.
     nats : (k,) float64 array
-        Minus the logarithm of the probability of each, given what precedes it.
+        The negative log-probability of each, given the text before it.
     known : (k,) bool array
-        Which of them the model knows.
+        Whether the model knows each symbol.
     total : float
-        Of the row, with what the known symbols cost more where others are possible.
+        Nats of the row, including the probability that known symbols lose to unknown ones.
     prompt : (p,) int array
-        What of it was read and not scored.
+        The symbols that were read but not scored.
     """
 
     codes: Codes
@@ -56,26 +56,26 @@ class RowScore:
 
     @property
     def unknown(self) -> int:
-        """How many symbols the model does not know."""
+        """The number of unknown symbols."""
         return int(np.count_nonzero(~self.known))
 
 
 @dataclass(frozen=True, eq=False)
 class RowScores:
-    """What rows cost.
+    """The scores of rows.
 
     Attributes
     ----------
     codes, nats, known : (m,) arrays
-        Of the symbols of all rows, one row after another; see ``RowScore``.
+        The symbols of all rows, concatenated; see ``RowScore``.
     borders : (n + 1,) int array
-        Where each row begins, and where the last one ends.
+        Where each row starts, and where the last one ends.
     total : (n,) float64 array
         Nats of each row.
     unknown : (n,) int array
-        How many symbols of each the model does not know.
+        The number of unknown symbols of each row.
     prompts : sequence of int arrays
-        What of each was read and not scored.
+        The symbols of each row that were read but not scored.
     """
 
     codes: Codes
@@ -92,7 +92,7 @@ class RowScores:
 
     @property
     def characters(self) -> Counts:
-        """How many symbols of each row are scored (n,)."""
+        """The number of scored symbols of each row (n,)."""
         counts: Counts = np.diff(self.borders)
         return counts
 
@@ -107,28 +107,28 @@ class RowScores:
 
 
 class RowScorer:
-    """Scores rows with a model; to be closed.
+    """Scores rows with a model; must be closed.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Knows the vocabulary and the task.
+        The model's, with vocabulary and task.
     model : CharModel, optional
-        Its network, where there is one already.
+        Its network, if already loaded.
     context : str
-        What every row follows on. Of a model of items, how each item begins; without it, a row
-        follows on what samples do.
+        The text before every row; for a model of items, the beginning of each item. Without it,
+        rows follow what samples follow.
     end : bool, optional
-        Whether rows of running text end with a line end, which is scored. If left out, they do
-        where the model knows it. An item has its end, but for one of which the model can read
-        nothing: that one has it if rows are to have one.
+        Whether rows of running text end with a line end, which is scored; by default they do if the
+        model knows it. Items always have their end, except that an item of only unknown symbols
+        has it only if this is True.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Attributes
     ----------
     unread : str
-        The symbols of the context that the model does not know, and so does not read, listed.
+        A list of the unknown symbols of the context, which the model does not read.
 
     Raises
     ------
@@ -147,8 +147,8 @@ class RowScorer:
     ) -> None:
         if checkpoint.labels:
             raise ConfigError(
-                f"this model predicts {checkpoint.settings.predict}, not text: charrnn predict "
-                "labels texts with it, and charrnn eval scores it"
+                f"this model predicts {checkpoint.settings.predict}, not text: use charrnn predict "
+                "to label texts with it, and charrnn eval to evaluate it"
             )
         vocabulary, task = checkpoint.vocabulary, checkpoint.task
         self._vocabulary, self._task = vocabulary, task
@@ -156,7 +156,10 @@ class RowScorer:
             fitting_text(context, vocabulary, checkpoint.text.newlines)[0]
         )
         if task.separate and (before == task.end).any():
-            raise ConfigError("the context of an item is its beginning, and this one has an end")
+            raise ConfigError(
+                "the context begins each item, so it cannot contain the end of an item: leave "
+                "that out"
+            )
         self._before = before if isinstance(task, PromptedItems) else before[:0]
         ids, unread = vocabulary.encode_known(before)
         self.unread = ", ".join(map(vocabulary.show, unread))
@@ -194,18 +197,18 @@ class RowScorer:
         Parameters
         ----------
         rows : sequence of int arrays
-            Their codes, without an end. An empty one costs its end in running text, and nothing
-            where rows are items, which are never empty.
+            Their codes, without an end. For an empty row of running text only its end is scored;
+            an empty item has a score of 0, since items are never empty.
         read : sequence of int, optional
-            That rows are parts of a text, without an end, and how many symbols of each are read
-            and not scored.
+            For rows that are parts of a text, without an end: how many symbols of each are read
+            but not scored.
 
         Raises
         ------
         CheckpointError
-            If the model predicts nothing finite.
+            If the model's predictions are not finite.
         CorpusError
-            If a row lacks the prompt that it should have.
+            If a row has no prompt although the model needs one.
         """
         if read is None:
             prompts, whole = self._prompts(rows), [self._whole(row) for row in rows]
@@ -218,7 +221,7 @@ class RowScorer:
         nats[known] = self._costs(whole, codes, known, lengths)
         if not np.isfinite(nats).all():
             raise CheckpointError(
-                "the model's predictions are not finite, it diverged in training: "
+                "the model's predictions are not finite because it diverged in training: "
                 "train again with a lower --learning-rate"
             )
         if prompts.any():
@@ -243,7 +246,7 @@ class RowScorer:
         )
 
     def reserved(self, known: int, new: int) -> float:
-        """Return what known symbols cost more where others are possible, as a text shows."""
+        """Return the nats that known symbols lose to unknown ones."""
         return self._novelty.charge(known, new) - new * self._novelty.cost
 
     def _costs(
@@ -262,11 +265,11 @@ class RowScorer:
             return row
         may_lack_it = self._task.separate and not (self._begun or self._always_ends)
         if may_lack_it and not np.isin(row, self._vocabulary.symbols).any():
-            return row  # as in an evaluation
+            return row  # as eval does
         return np.append(row, row.dtype.type(self._task.end))
 
     def _prompts(self, rows: Sequence[Codes]) -> Counts:
-        """Return how many symbols of each row are only read."""
+        """Return how many symbols of each row are read but not scored."""
         sizes = np.zeros(len(rows), np.int64)
         task = self._task
         if not isinstance(task, PromptedItems) or task.border in self._before:
@@ -285,26 +288,27 @@ class NoPrompt(CorpusError):
     Attributes
     ----------
     row : int
-        Which of those that were to be scored, from 0.
+        The index of the row, from 0.
     border : str
-        What ends a prompt, in words.
+        The name of the symbol that ends a prompt.
     """
 
     def __init__(self, row: int, border: str) -> None:
         self.row, self.border = row, border
         super().__init__(
-            f"text {row + 1:,} has no prompt, which this model reads first and which {border} ends"
+            f"text {row + 1:,} has no prompt, which this model reads first and which ends with "
+            f"{border}"
         )
 
 
 def sums_of(nats: Floats, owner: Counts, count: int) -> Floats:
-    """Return the sums of nats (m,) over the rows that they belong to (count,)."""
+    """Return the sums (count,) of nats (m,) per row."""
     sums: Floats = np.bincount(owner, nats, minlength=count).astype(np.float64, copy=False)
     return sums
 
 
 def _leading(lengths: Counts, sizes: Counts) -> Flags:
-    """Return of each symbol of rows (m,) whether it is among the first so many of its row."""
+    """Return whether each symbol (m,) is among the first ``sizes`` (n,) symbols of its row."""
     place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flags: Flags = place < np.repeat(sizes, lengths)
     return flags

@@ -1,8 +1,8 @@
-"""Which rows are strange: unlike the text as a whole, or with one character that is.
+"""The strangest rows of a text, as a whole or by a single character.
 
-A typo leaves a line likely but for one character, and is not repeated. A line in another language
-is unlikely all along, and its characters need not be. No single measure finds both, so the
-strangest rows are taken from two lists in turn (``python -m tests.bench.typos`` measures that).
+A typo makes a single character of a line unlikely, and is not repeated. A line in another language
+is unlikely as a whole, although no single character may be. No single measure finds both, so the
+strangest rows are taken from two lists in turn (measured by ``python -m tests.bench.typos``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,36 +19,36 @@ Why = Literal["line", "character"]
 Of = TypeVar("Of")
 
 SHORT = 10
-"""Characters of a row that is short: below, the deviation of a single one is no measure."""
+"""Length below which the deviation of a row's mean is too noisy to compare."""
 
 
 class Strange(NamedTuple, Generic[Of]):
-    """A row and how it is strange."""
+    """A row and why it is strange."""
 
     row: Of
     why: Why
 
 
 def whole_line(nats: float, characters: int, mean: float) -> float:
-    """Return how much a row costs above the mean nats per character of its text, by its length.
+    """Return how far the nats of a row exceed the mean of its text, scaled by the row's length.
 
-    The sum of what its characters cost above the mean, over the root of their number and
-    ``SHORT`` more. Such a sum has a deviation of the root of its length times that of a character:
-    a short row that is a little unlikely is not strange, as it is by its nats per character, and
-    neither is an empty line for its end alone.
+    The sum of its characters' nats above the mean is divided by the root of their number plus
+    ``SHORT``, since the standard deviation of such a sum grows with the root of its length. By nats
+    per character, short rows that are slightly unlikely would rank too high, and so would empty
+    lines because of their end alone.
     """
     return (nats - characters * mean) / sqrt(characters + SHORT) if characters else -inf
 
 
 class Strangest(Generic[Of]):
-    """Keeps the strangest of any number of rows.
+    """Keeps the strangest rows of a stream.
 
     Parameters
     ----------
     count : int
-        How many are kept.
+        Number of rows to keep.
     by : "both", "line" or "character"
-        How they are strange.
+        The measure.
     """
 
     def __init__(self, count: int, by: By = "both") -> None:
@@ -64,10 +64,10 @@ class Strangest(Generic[Of]):
         figures: Sequence[Figures],
         scores: Sequence[RowScore] = (),
     ) -> None:
-        """Look at more rows: what they cost, and for ``character`` symbol by symbol.
+        """Add rows with their figures and, for ``character``, their scores symbol by symbol.
 
-        Those that are given together say what their text repeats, and the first of them what its
-        characters cost.
+        Rows that are added together determine what repeats in their text; the mean nats per
+        character come from the first such group.
         """
         if self._mean is None:
             self._mean = _mean_of(figures)
@@ -80,14 +80,14 @@ class Strangest(Generic[Of]):
                 strange = surprise
                 if why == "line":
                     strange = whole_line(cost.nats, cost.characters, self._mean)
-                entry = (strange, -self._seen, row)  # the first of equals stays
+                entry = (strange, -self._seen, row)  # of equal rows the first is kept
                 if len(heap) < self._count:
                     heappush(heap, entry)
                 elif entry[:2] > heap[0][:2]:
                     heappushpop(heap, entry)
 
     def __iter__(self) -> Iterator[Strange[Of]]:
-        """Yield the strangest first, from each list in turn."""
+        """Yield rows from each list in turn, the strangest first."""
         lists = [
             [(why, entry) for entry in sorted(heap, reverse=True)]
             for why, heap in self._heaps.items()
@@ -102,6 +102,6 @@ class Strangest(Generic[Of]):
 
 
 def _mean_of(figures: Sequence[Figures]) -> float:
-    """Return the nats per character of rows."""
+    """Return the mean nats per character of rows."""
     characters = sum(each.characters for each in figures)
     return sum(each.nats for each in figures) / characters if characters else 0.0
