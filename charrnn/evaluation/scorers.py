@@ -31,7 +31,7 @@ NORMAL_95 = 1.96
 
 Read = Callable[[Ids, Ids, Array], tuple[Array, Array]]
 """Takes ids, targets (T, N) and a state; returns values (..., T, N) and the state after."""
-Sums = NDArray[np.float64]
+ScoreSums = NDArray[np.float64]
 """Sums over the pieces of a shard: nats x, nats of marked symbols (or the number of correct
 labels), x squared, x times characters."""
 
@@ -84,10 +84,10 @@ class Scorer(Protocol):
     whole: int
     num_shards: int
 
-    def score(self, model: CharModel, shard: int) -> Sums:
+    def score(self, model: CharModel, shard: int) -> ScoreSums:
         """Return the sums over one shard."""
 
-    def result(self, model: CharModel, sums: Sums) -> Score:
+    def result(self, model: CharModel, sums: ScoreSums) -> Score:
         """Return the score from the sums over all shards."""
 
 
@@ -119,7 +119,7 @@ class TextScorer:
             self._per_shard = max(PIECES_PER_SHARD, COLD_CHARACTERS // longest)
         self.num_shards = max(1, -(-len(pieces.starts) // self._per_shard))
 
-    def score(self, model: CharModel, shard: int) -> Sums:
+    def score(self, model: CharModel, shard: int) -> ScoreSums:
         """Return the sums over one shard of the pieces."""
         counts = self.pieces.counts[self._some(shard)]
         nats = np.zeros((2, len(counts)))
@@ -190,7 +190,7 @@ class TextScorer:
         state[..., starts == 0] = 0  # no warm-up at the start of the text
         return state
 
-    def result(self, model: CharModel, sums: Sums) -> Score:
+    def result(self, model: CharModel, sums: ScoreSums) -> Score:
         """Return the score from the sums over all pieces."""
         first = self.pieces.uniform * log(model.vocab_size)
         marked = float(sums[1])
@@ -200,7 +200,7 @@ class TextScorer:
         return Score(first + float(sums[0]), self.characters, marked, interval)
 
 
-def interval_of(sums: Sums, counts: Places, scored: int, whole: int) -> float:
+def interval_of(sums: ScoreSums, counts: Places, scored: int, whole: int) -> float:
     """Return the half-width of the confidence interval of a ratio of sums over sampled pieces.
 
     It is based on the variance of ``x - mean * n`` over the pieces (Cochran 1977, section 6.4),
@@ -209,7 +209,7 @@ def interval_of(sums: Sums, counts: Places, scored: int, whole: int) -> float:
     Parameters
     ----------
     sums : (4,) array
-        See ``Sums``.
+        See ``ScoreSums``.
     counts : (S,) int array
         The characters of each piece.
     scored, whole : int
@@ -238,7 +238,7 @@ class ScoringWorker:
         self.model, self.scorer, self.shards = model, scorer, shards
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def score(self) -> list[Sums]:
+    def score(self) -> list[ScoreSums]:
         """Return the sums of its shards."""
         return [self.scorer.score(self.model, shard) for shard in self.shards]
 

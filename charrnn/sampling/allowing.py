@@ -41,7 +41,7 @@ class Allowed:
     after: NDArray[np.intp]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, characters: str, end: int | None = None) -> Self:
+    def of(cls, vocabulary: Vocabulary, characters: str, end_id: int | None = None) -> Self:
         """Allow the characters of a text.
 
         Parameters
@@ -50,7 +50,7 @@ class Allowed:
             The model's.
         characters : str
             Each of them may occur any number of times.
-        end : int, optional
+        end_id : int, optional
             The id of a symbol that may follow any whole character, such as the end of an item.
 
         Raises
@@ -72,7 +72,7 @@ class Allowed:
         # A row takes 9 V bytes, so only proper prefixes of characters become states.
         inner = [state for state, row in enumerate(rows) if row]
         number = {state: place for place, state in enumerate(inner)}
-        begins = {} if end is None else {end: BEGIN}
+        begins = {} if end_id is None else {end_id: BEGIN}
         begins |= {symbol: number.get(after, BEGIN) for symbol, after in rows[BEGIN].items()}
         rows = [
             (begins if state in whole else {})

@@ -247,7 +247,7 @@ def generate(
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     never_first: int | None = None,
-    end: int | None = None,
+    end_id: int | None = None,
     threads: int = 1,
     together: bool = False,
     raw: bool = False,
@@ -270,7 +270,7 @@ def generate(
         What to do with characters of the seed that the model does not know.
     never_first : int, optional
         The id of a symbol that is never sampled right after the seed, even at temperature 0.
-    end : int, optional
+    end_id : int, optional
         The id of a symbol that may be sampled whichever characters are allowed.
     threads : int
         Number of workers for many samples; no effect on the text.
@@ -293,7 +293,7 @@ def generate(
     """
     ids = encode_seed(vocabulary, seed, unknown)
     stops = [stop_symbols(vocabulary, stop) for stop in config.stops]
-    allowed = None if config.allow is None else Allowed.of(vocabulary, config.allow, end)
+    allowed = None if config.allow is None else Allowed.of(vocabulary, config.allow, end_id)
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]

@@ -317,7 +317,7 @@ def draw_items(
         seed=chr(end) + prompt + seed,
         unknown=unknown,
         never_first=None if begun else symbol,  # no item is empty
-        end=symbol,
+        end_id=symbol,
         threads=threads,
         together=together,
         raw=vocabulary.unit == "byte",

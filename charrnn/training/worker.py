@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array
 from charrnn.data.windows import Batches
-from charrnn.evaluation.scorers import Scorer
-from charrnn.evaluation.scorers import Sums as ScoreSums
+from charrnn.evaluation.scorers import Scorer, ScoreSums
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer

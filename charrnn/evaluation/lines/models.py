@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.parts import text_of
-from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_alike
+from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_same_rows
 from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
 from charrnn.evaluation.pieces import WARM_UP
 from charrnn.storage.checkpoint import Checkpoint
@@ -102,11 +102,11 @@ class Models:
     ) -> None:
         (first, leading), *others = checkpoints.items()
         for name, checkpoint in others:
-            check_alike(leading, checkpoint, (first, name))
+            check_same_rows(leading, checkpoint, (first, name))
         self.names = tuple(checkpoints)
         self.divisions = [Division(model.task, model.vocabulary) for model in checkpoints.values()]
         # All models are charged for the same text, including its end.
-        end = True if others else None
+        with_end = True if others else None
         self._scorers: list[RowScorer] = []
         self._seen, self._knows = False, [False] * len(checkpoints)
         try:
@@ -114,7 +114,9 @@ class Models:
                 try:
                     model = checkpoint.model()
                     model = checkpoint.with_counts(model) if counts else model
-                    scorer = RowScorer(checkpoint, model, context=context, end=end, threads=threads)
+                    scorer = RowScorer(
+                        checkpoint, model, context=context, with_end=with_end, threads=threads
+                    )
                 except ConfigError as error:
                     raise ConfigError(f"{name}: {error}" if others else str(error)) from None
                 self._scorers.append(scorer)

@@ -109,7 +109,7 @@ class Division:
         return self.codes(to_text(codes), "keep")
 
 
-def check_alike(first: Checkpoint, other: Checkpoint, names: tuple[str, str]) -> None:
+def check_same_rows(first: Checkpoint, other: Checkpoint, names: tuple[str, str]) -> None:
     """Reject models that divide texts into different rows.
 
     Raises

@@ -118,7 +118,7 @@ class RowScorer:
     context : str
         The text before every row; for a model of items, the beginning of each item. Without it,
         rows follow what samples follow.
-    end : bool, optional
+    with_end : bool, optional
         Whether rows of running text end with a line end, which is scored; by default they do if the
         model knows it. Items always have their end, except that an item of only unknown symbols
         has it only if this is True.
@@ -142,7 +142,7 @@ class RowScorer:
         model: CharModel | None = None,
         *,
         context: str = "",
-        end: bool | None = None,
+        with_end: bool | None = None,
         threads: int = 1,
     ) -> None:
         if checkpoint.labels:
@@ -169,10 +169,10 @@ class RowScorer:
             ids = np.concatenate([first, ids])
         elif not len(ids):
             ids = vocabulary.before_all()
-        self._always_ends = bool(end)
-        if end is None:
-            end = LINE_END in vocabulary.symbols
-        self._ends = task.separate or end
+        self._always_ends = bool(with_end)
+        if with_end is None:
+            with_end = LINE_END in vocabulary.symbols
+        self._ends = task.separate or with_end
         self._novelty = Novelty.of(checkpoint.counts, checkpoint.characters - checkpoint.held_out)
         self._reader = SymbolReader(model or checkpoint.model(), ids, threads=threads)
 
