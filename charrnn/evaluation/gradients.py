@@ -35,7 +35,7 @@ from charrnn.text.codes import Codes
 DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128)
 """Steps between the loss and the state."""
 LITTLE = 0.01
-"""The share of the gradient at which it counts as vanished."""
+"""Share of the gradient below which it counts as vanished."""
 PLACES = 32
 """Positions in a text to average over."""
 DRAWS = 4

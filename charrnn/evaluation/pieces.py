@@ -1,12 +1,11 @@
-"""A text cut into pieces to be scored: every character once, the state carried or zero.
+"""Splitting a text into pieces for scoring, with every character scored once.
 
 Dimensions
     S pieces, m characters.
 
-A text is scored exactly in one piece. Faster, it is cut into parallel streams, each of which first
-reads the text before its part, unscored, so that its state is what it would have been. Cold pieces
-are not warmed up: windows, items or the held-out ends of streams. Of a long text, pieces spread
-evenly over it may stand for all of it.
+A single piece gives the exact score. Parallel streams are faster: each first reads the text before
+its part, unscored, to warm up its state. Cold pieces start from a zero state: windows, items or the
+held-out ends of streams. A long text may be represented by a sample of evenly spread pieces.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ FEWEST_TEXTS = 8
 LEAST_TEXTS = 5
 """Fewest texts worth holding out."""
 SIZES = ((3.0, 128), (12.0, 192), (float("inf"), 256))
-"""Hidden units per member that label best, for runs of up to so many minutes."""
+"""Best number of hidden units per member, by the length of the run in minutes."""
 MEMBERS = {"item": 3, "step": 2}
 """Ensemble members that label a whole text, which is cheap, or each symbol: two members get 97.0 %
 of the held-out spaces of KAIST's sentences right, one 96.5 %; on KLUE's named entities they tie."""

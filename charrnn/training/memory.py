@@ -59,7 +59,7 @@ def _mixture_bytes(learned: int, held: int, num_labels: int, train: TrainingSett
     num_labels : int
         C.
     train : TrainingSettings
-        Settings that say what is mixed.
+        Settings, which include what is mixed.
     """
     ngrams = counts = 0
     if train.ngrams and num_labels <= LABELS_OF_NGRAMS:

@@ -133,7 +133,7 @@ class Setup:
         return unseen
 
     def scorer(self, characters: int | None) -> Scorer | None:
-        """Return a scorer of so many held-out characters; None if nothing is held out."""
+        """Return a scorer of about ``characters`` held-out ones; None if nothing is held out."""
         return scorer_for(
             self.sides.held,
             self.vocabulary,

@@ -50,7 +50,7 @@ def check_together(
     if not (model.directions in (None, 1) or train.predict):
         raise ConfigError(
             f"--directions {model.directions} reads the text that follows, which a language model "
-            "predicts: give --predict too, or leave it out"
+            "predicts: give --predict too, or leave --directions out"
         )
     if device.is_gpu and model.cell is not None:
         engine.check_supported(

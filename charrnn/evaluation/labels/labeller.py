@@ -204,9 +204,9 @@ class Labeller:
         Parameters
         ----------
         texts : sequence of str
-            Texts, from which what is to be restored is removed first.
+            The texts. Any spaces, case, marks or accents that the model restores are removed first.
         keep : bool
-            Whether what was there is always restored, whatever the model predicts.
+            Whether to always restore what was removed, in addition to what the model predicts.
         """
         self._check(RestoringTask, "restore")
         assert isinstance(self.task, RestoringTask)

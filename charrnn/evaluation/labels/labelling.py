@@ -19,7 +19,7 @@ LEARNED = 4_000_000
 PORTION = 2**24
 """Most elements, one per character and label, that are held at once."""
 HELD_OUT = 10
-"""One in so many texts is held out for model selection."""
+"""One in ``HELD_OUT`` texts is held out for model selection."""
 
 
 class Labelling(NamedTuple):

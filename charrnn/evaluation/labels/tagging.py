@@ -103,8 +103,8 @@ def likeliest_form(
 ) -> list[list[str]]:
     """Give each word its most frequent labels, and restore nothing in unknown words.
 
-    A word is a run of letters and digits; between words nothing is restored. This does not apply to
-    spaces, without which there are no words.
+    A word is a run of letters and digits; between words nothing is restored. This opponent cannot
+    restore spaces, since a text without spaces has no words.
 
     Parameters
     ----------
