@@ -353,7 +353,9 @@ def test_a_corpus_takes_the_place_of_files(folder):
     for more in ({"paths": ["a.txt"]}, {"text": {"newlines": "keep"}}):
         with pytest.raises(ConfigError, match="give one or the other"):
             evaluate_checkpoint(checkpoint, corpus=corpus, **more)
-    with pytest.raises(ConfigError, match="read by char and the model was trained by byte"):
+    with pytest.raises(
+        ConfigError, match="read with unit char, but the model was trained with byte"
+    ):
         evaluate_checkpoint(load(folder / "byte" / "best.npz"), corpus=corpus)
 
 

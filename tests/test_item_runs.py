@@ -234,7 +234,7 @@ def test_items_that_are_all_alike_are_not_held_out(tmp_path):
     run.close()
     settings = {"items": "blank-line", "split_mode": "contiguous", "val_fraction": 0.01}
     run = new(tmp_path / "run", tmp_path / "same.txt", **settings)
-    assert "nothing is held out: there are too few different items" in run.notices
+    assert "nothing is held out: there are too few distinct items" in run.notices
     run.close()
 
 
@@ -360,7 +360,7 @@ def test_a_mark_on_lines_of_its_own_is_kept(here):
     assert load("start/best.npz").settings.items == "\n%\n"
     again = new("again", "fortunes", items="%", val_fraction=None, init_from=start)
     assert again._setup.train.val_fraction == 0.2
-    assert division_words(again.plan.train.items) == "what stands between lines of '%'"
+    assert division_words(again.plan.train.items) == "text between lines of '%'"
     again.close()
     Path("one").write_text("only 50% of a fortune")  # no line has the mark alone
     found = evaluate_checkpoint(load("start/best.npz"), ["one"])

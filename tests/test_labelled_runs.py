@@ -305,13 +305,13 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
     plan = run("train", folder / "tags.txt", "--predict", "tags", "--plan", "--steps", 5)
     assert plan.exit_code == 0, plan.output
     assert "one of 3 tags for each word" in plan.stdout
-    assert "texts to train on" in plan.stdout
+    assert "texts to learn from" in plan.stdout
 
 
 def test_the_plan_gives_the_length_as_it_was_given(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("train", folder / "label.txt", "--predict", "label", "--plan")
-    assert "labels best after so many steps" in run(*words, "--steps", 5).stdout
+    assert "labels best after this many steps" in run(*words, "--steps", 5).stdout
     assert "labels best after 2 min" in run(*words, "--minutes", 2, "--threads", 2).stdout
 
 
@@ -526,7 +526,7 @@ def test_figures_of_what_the_weights_were_fitted_on_say_so(folder, tmp_path, ngr
         list(new(path, folder / "label.txt", predict="label", ngrams=False, steps=3).train())
     own = json.loads(run("eval", "--model", path, "--json").stdout)
     fitted = "the weights of the mixture were" if ngrams else "the temperature was"
-    assert f"and {fitted} fitted: charrnn eval FILE" in own["protocol"]
+    assert f"and {fitted} fitted: for a fair test, run charrnn eval FILE" in own["protocol"]
     assert own["fitted_here"] is True
     (tmp_path / "test.tsv").write_text(names(60, 9), encoding="utf-8")
     other = json.loads(run("eval", tmp_path / "test.tsv", "--model", path, "--json").stdout)

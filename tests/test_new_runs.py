@@ -87,14 +87,14 @@ def test_only_the_key_changes_what_is_held_out(here):
 def test_too_few_different_lines_hold_nothing_out(here):
     write(here, "two.txt", "ab\nabb\n" * 300)
     run = new("two.txt", lines=True, val_fraction=0.1)
-    assert "too few different items" in said(run)
+    assert "too few distinct items" in said(run)
     assert run.plan.held_out == 0
 
 
 @pytest.mark.parametrize("text", [TextConfig(newlines="keep")])
 def test_lines_need_their_ends(here, text):
     write(here, "names.txt", "\n".join(NAMES) + "\n")
-    with pytest.raises(ConfigError, match="--newlines keep and --lines"):
+    with pytest.raises(ConfigError, match="--newlines keep conflicts with --lines"):
         new("names.txt", lines=True, text=text)
 
 

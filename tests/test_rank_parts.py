@@ -314,14 +314,14 @@ def test_a_plain_command_imports_nothing_of_ranks(tmp_path):
 
 
 def test_nothing_is_said_of_ranks_without_a_launcher():
-    assert launched.told_of_ranks(setup_of(64, 2, 10**6)) == []
+    assert launched.rank_notices(setup_of(64, 2, 10**6)) == []
     assert launched.rank_plan(setup_of(64, 2, 10**6), None, 1.0) is None
 
 
 def test_ranks_with_nothing_to_learn_from_are_told_of(monkeypatch):
     monkeypatch.setattr(launched, "current", lambda: SimpleNamespace(size=4))
-    assert launched.told_of_ranks(setup_of(64, 2, 10**6)) == [
+    assert launched.rank_notices(setup_of(64, 2, 10**6)) == [
         "4 ranks for 2 shards (64 streams in all): 2 have no work; raise --batch-size or "
         "start fewer ranks"
     ]
-    assert launched.told_of_ranks(setup_of(128, 4, 10**6)) == []
+    assert launched.rank_notices(setup_of(128, 4, 10**6)) == []

@@ -121,7 +121,7 @@ def test_more_ranks_than_shards_are_told_of(corpus, tmp_path):
     words = [corpus, *SMALL, "--batch-size", 16, "--steps", 2, "--out", "run"]
     done = train(3, tmp_path, *words)
     assert done.returncode == 0, done.stderr
-    assert "notice: 3 ranks for 2 shards (16 streams in all): 1 has nothing to learn" in done.stderr
+    assert "notice: 3 ranks for 2 shards (16 streams in all): 1 has no work" in done.stderr
 
 
 def test_scores_and_opponents_are_those_of_one_process(corpus, tmp_path):

@@ -243,7 +243,7 @@ def test_a_log_whose_end_cannot_be_written_is_an_error_and_the_run_is_whole(here
     list(new(here / "straight").train())
     run = new(here / "run")
     with pytest.raises(
-        CheckpointError, match=r"log\.jsonl could not.*saved whole, but for the las"
+        CheckpointError, match=r"log\.jsonl could not.*the run is saved, except for the las"
     ):
         go(run, blocked, (LOG,), range(9, 13))
     check_same(here / "run", here / "straight")

@@ -343,8 +343,5 @@ def test_patience_is_refused_where_a_run_holds_nothing_out(mine):
     words = ["--steps", "2", "--hidden-size", "4", "--threads", "1", "--val-fraction", "0"]
     assert run("train", "text", *words, "--out", "run").exit_code == 0
     said = failed("train", "--resume", "run", "--steps", "3", "--patience", "3")
-    assert (
-        said
-        == "--patience 3 applies only to a held-out part, and run holds nothing out: leave it out"
-    )
+    assert said == "--patience 3 has no effect, since run holds nothing out: leave it out"
     assert run("train", "--resume", "run", "--steps", "3", "--patience", "0").exit_code == 0

@@ -46,8 +46,8 @@ def test_what_adapts_is_told_apart():
     words = against(1.4, others)
     assert words.startswith("the model predicts this text best, 0.1000 nats ahead of the Kneser")
     assert words.endswith(
-        "; but counts that adapt, which learn from this text as they read, need 0.1000 nats less: "
-        "see --adapt"
+        "; but counts that adapt, which learn from this text as they score it, need 0.1000 nats "
+        "less: see --adapt"
     )
     assert against(1.6, others).startswith("the Kneser-Ney 7-gram predicts this text better")
 
@@ -82,4 +82,4 @@ def test_a_name_decides_nothing(name):
 def test_why_an_ngram_is_better():
     assert "more text would help most" in against(1.6, [NGRAM], longer_helps=False)
     words = against(1.6, [NGRAM], shared=NOTABLE_OVERLAP, longer_helps=False)
-    assert words.endswith("20 % of it is in the training text, which an n-gram has in full")
+    assert words.endswith("20 % of it is in the training text, which the n-grams store in full")

@@ -34,11 +34,11 @@ from charrnn.text.codes import Codes
 
 DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128)
 """Steps between the loss and the state."""
-LITTLE = 0.01
+VANISHED = 0.01
 """Share of the gradient below which it counts as vanished."""
-PLACES = 32
+NUM_POSITIONS = 32
 """Positions in a text to average over."""
-DRAWS = 4
+NUM_INITIALIZATIONS = 4
 """Random initializations of untrained networks to average over: a single one may be off by half."""
 WARM_UP = 64
 """Characters that are read before the largest distance."""
@@ -88,15 +88,15 @@ class GradientCurve:
 
     @property
     def reach(self) -> float | None:
-        """The distance at which the share falls to ``LITTLE``; None if it stays above.
+        """The distance at which the share falls to ``VANISHED``; None if it stays above.
 
         It is interpolated in the logarithm of the share. If that becomes exactly 0, it is the first
         distance with a zero gradient.
         """
         before, share = 0, 1.0
         for k, left in zip(self.distances, self.left, strict=True):
-            if left < LITTLE:
-                part = log(share / LITTLE) / log(share / left) if left > 0 else 1.0
+            if left < VANISHED:
+                part = log(share / VANISHED) / log(share / left) if left > 0 else 1.0
                 return before + (k - before) * part
             before, share = k, left
         return None
@@ -219,7 +219,7 @@ def untrained(
     """Return the curves of untrained cells on random text.
 
     Each cell has uniform recurrent weights, as in PyTorch, or orthogonal ones. Curves are averaged
-    over ``DRAWS`` samples of weights and text.
+    over ``NUM_INITIALIZATIONS`` samples of weights and text.
     """
     curves = []
     for cell, nonlinearity in cells:
@@ -229,8 +229,10 @@ def untrained(
         (layer,), limit = model.layers, hidden_size**-0.5
         for drawn in ("uniform", "orthogonal"):
             rng, norms = np.random.default_rng(random_seed), []
-            for _ in range(DRAWS):
-                ids = rng.integers(SYMBOLS, size=(WARM_UP + DISTANCES[-1], PLACES // DRAWS))
+            for _ in range(NUM_INITIALIZATIONS):
+                ids = rng.integers(
+                    SYMBOLS, size=(WARM_UP + DISTANCES[-1], NUM_POSITIONS // NUM_INITIALIZATIONS)
+                )
                 model.initialise(rng)
                 if drawn == "uniform":
                     layer.Wh[...] = rng.uniform(-limit, limit, layer.Wh.shape)
@@ -315,7 +317,7 @@ def _spread(checkpoint: Checkpoint, codes: Codes) -> Places:
     T = min(WARM_UP + DISTANCES[-1], len(codes) - 1)
     if T < 1:
         raise CorpusError("the text is too short: at least two known symbols are needed")
-    starts = np.linspace(0, len(codes) - 1 - T, min(PLACES, len(codes) - T)).astype(np.int64)
+    starts = np.linspace(0, len(codes) - 1 - T, min(NUM_POSITIONS, len(codes) - T)).astype(np.int64)
     read = np.asarray(codes[starts + np.arange(T + 1)[:, np.newaxis]])
     ids = checkpoint.vocabulary.encode(read.reshape(-1)).reshape(read.shape)
     return Places(ids[:-1], ids[-1])

@@ -90,8 +90,8 @@ def scorer_of(
         named += f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         raise CorpusError(
             "there is nothing to score: the model knows none of the "
-            f"{plural(vocabulary.noun)}: {named}; name another text, or, with --model, a model "
-            "that was trained on such text"
+            f"{plural(vocabulary.noun)}: {named}; name another text, or use --model to name a "
+            "model that was trained on such text"
         )
     return scorer
 

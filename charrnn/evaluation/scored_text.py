@@ -267,9 +267,7 @@ def _before(checkpoint: Checkpoint, context: str) -> tuple[Ids, str, list[str]]:
     form, _ = fitting_text(context, vocabulary, checkpoint.text.newlines)
     ids, unknown = vocabulary.encode_known(vocabulary.text_to_codes(form))
     listed = ", ".join(map(vocabulary.show, unknown))
-    notices = [f"left out of the context, since the model does not know it: {listed}"] * bool(
-        unknown
-    )
+    notices = [f"left out of the context: {listed}, which the model does not know"] * bool(unknown)
     if len(ids):
         return ids, f"{count(len(ids), vocabulary.noun)} of context", notices
     first = vocabulary.before_all()

@@ -28,7 +28,7 @@ from charrnn.text.stream import as_text, raw_bytes
 ROUNDS = 50
 """Most rounds of sampling in search of new items."""
 LEAST_AT_ONCE = 32
-MOST_PROMPTS, TIMES_A_LABEL = 1000, 5
+MOST_PROMPTS, TIMES_PER_LABEL = 1000, 5
 """Prompts are shown as labels if there are at most this many, each used this often on average."""
 
 
@@ -97,7 +97,7 @@ def few_prompts(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> lis
         item for chunk in chunks_of_items(codes, task.end) for item in texts_of(chunk, task.end)
     ]
     prompts = {item.partition(chr(task.border))[0] for item in items}
-    few = len(prompts) <= min(MOST_PROMPTS, len(items) // TIMES_A_LABEL)
+    few = len(prompts) <= min(MOST_PROMPTS, len(items) // TIMES_PER_LABEL)
     return sorted(prompts) if few else []
 
 

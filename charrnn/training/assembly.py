@@ -14,7 +14,7 @@ from charrnn.storage.store import RunStore
 from charrnn.trainer import Trainer
 from charrnn.training import engine
 from charrnn.training.clock import Clock
-from charrnn.training.launched import told_of_ranks
+from charrnn.training.launched import rank_notices
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
@@ -99,7 +99,7 @@ def assemble(
         history.places = [*history.places, place]
     if (ranks := current()) is not None:
         setup.logged = ranks.notices
-        setup.notices = [*setup.notices, *told_of_ranks(setup)]
+        setup.notices = [*setup.notices, *rank_notices(setup)]
     trainer = _trainer(setup, threads)
     trainer.step_count = setup.history.step
     if training is not None:

@@ -14,7 +14,7 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 from charrnn.training.setup import Setup
 
-SYMBOLS_A_MINUTE = 15_000_000
+SYMBOLS_PER_MINUTE = 15_000_000
 """Symbols per minute of the run that are counted: doing so twice takes less than half the time."""
 
 
@@ -33,7 +33,7 @@ class Counting:
         minutes = setup.train.minutes
         self._most = MOST_SYMBOLS
         if minutes:
-            self._most = min(self._most, int(SYMBOLS_A_MINUTE * minutes) + 1)
+            self._most = min(self._most, int(SYMBOLS_PER_MINUTE * minutes) + 1)
         ids, apart = self._encoded(setup.sides.learned), self._encoded(setup.apart)
         V = len(setup.vocabulary)
         self._longest = best_longest(ids, apart, V, first=self._first)

@@ -46,7 +46,7 @@ class RankPlan:
         return asdict(self)
 
 
-def told_of_ranks(setup: Setup) -> list[str]:
+def rank_notices(setup: Setup) -> list[str]:
     """Return a notice if there are more ranks than shards."""
     ranks, shards = current(), setup.train.shards
     if ranks is None or ranks.size <= shards:

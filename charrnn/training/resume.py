@@ -172,8 +172,8 @@ def _moved(before: Place, now: Place, why: str) -> str:
         return ""
     because = f" ({why})" if why else ""
     return (
-        f"the run resumes on {shown(now)}{because} and was trained on {shown(before)} before: from "
-        "here on its results differ in the last digits from those of a run that stays there"
+        f"the run resumes on {shown(now)}{because} but was trained on {shown(before)} before: from "
+        "here on, its results differ in their last digits"
     )
 
 

@@ -29,7 +29,7 @@ from charrnn.parallel.sharding import collect, deal, in_order, shard_columns
 from charrnn.parallel.summing import Sums
 from charrnn.parallel.team import Team
 from charrnn.trainer import StepResult
-from charrnn.training.worker import Held, Kept, Shard, Worker, is_sound
+from charrnn.training.worker import FrozenWeights, Held, Shard, Worker, is_sound
 
 
 class ShardTrainer:
@@ -79,7 +79,7 @@ class ShardTrainer:
         threads: int = 1,
     ) -> None:
         self.model, self.batches = model, batches
-        kept = Kept.of(model, np.arange(0) if new_symbols is None else new_symbols)
+        kept = FrozenWeights.of(model, np.arange(0) if new_symbols is None else new_symbols)
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
         N = batches.batch_size

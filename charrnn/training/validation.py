@@ -18,7 +18,7 @@ MOST_CHARACTERS = 500_000
 LEAST_CHARACTERS = 2**14
 """Fewest characters per validation: below this, validations become rarer instead."""
 FEW, MANY = 4, 20
-"""Fewest and most evenly spaced validations: beyond the fewest, scoring more text goes first."""
+"""Fewest and most evenly spaced validations; scoring more text comes before more validations."""
 SHARE = 0.05
 """Largest share of a run's time for validations, samples and saves together."""
 SHORT_SHARE = 0.1

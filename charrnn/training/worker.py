@@ -31,7 +31,7 @@ def is_sound(theta: Array) -> bool:
 
 
 @dataclass(frozen=True)
-class Kept:
+class FrozenWeights:
     """Frozen weights.
 
     Attributes
@@ -44,7 +44,7 @@ class Kept:
     values: Array
 
     @staticmethod
-    def of(model: CharModel, symbols: NDArray[np.integer]) -> "Kept":
+    def of(model: CharModel, symbols: NDArray[np.integer]) -> "FrozenWeights":
         """Return the output weights of some symbols (U,)."""
         start, places = 0, [np.arange(0)]
         for name, shape in model.parameters.shapes.items():
@@ -54,15 +54,15 @@ class Kept:
                 places.append((rows[:, np.newaxis] + np.arange(width)).reshape(-1))
             start += shape[0] * width
         found = np.concatenate(places)
-        return Kept(found, model.parameters.vector[found])
+        return FrozenWeights(found, model.parameters.vector[found])
 
-    def within(self, parts: Sequence[slice]) -> "Kept":
+    def within(self, parts: Sequence[slice]) -> "FrozenWeights":
         """Return those within some slices of the vector."""
         if not len(self.places):
             return self
         borders = [np.searchsorted(self.places, (part.start, part.stop)) for part in parts]
         chosen = np.concatenate([np.arange(0), *(np.arange(*border) for border in borders)])
-        return Kept(self.places[chosen], self.values[chosen])
+        return FrozenWeights(self.places[chosen], self.values[chosen])
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Worker:
         shards: Sequence[Shard],
         sums: Sums,
         parts: Sequence[slice],
-        kept: Kept,
+        kept: FrozenWeights,
         optimizer: Optimizer,
         batches: Batches,
         reset: float,
@@ -170,7 +170,7 @@ class Worker:
             return sound
 
     def meet(self, exchange: bool) -> None:
-        """Do the communication of a step, or only its calls, without its computation."""
+        """Do the communication of a step without its computation; nothing unless ``exchange``."""
         if exchange:
             with self.sums.or_abort():
                 self.sums.fetch()

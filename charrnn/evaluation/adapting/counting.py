@@ -35,7 +35,7 @@ NUM_PREDICTORS = len(ORDERS) + len(CACHE_ORDERS) + KINDS + len(MATCHES)
 """E."""
 
 
-class Said(NamedTuple):
+class CountPredictions(NamedTuple):
     """Predictions of the counts for a block.
 
     Attributes
@@ -118,7 +118,7 @@ class GrowingCounts:
             np.stack([pair.new_to_scored for pair in predecessors[:longest]]),
         )
 
-    def read(self, first: int, stop: int) -> Said:
+    def read(self, first: int, stop: int) -> CountPredictions:
         """Predict the symbols from ``first`` to ``stop``, which follow those read before."""
         entries = Entries.of(self._stack, first, stop, self._vocab_size)
         counters = (self._tops, self._lower, self._cache_tops, self._cache_lower)
@@ -135,7 +135,7 @@ class GrowingCounts:
         known = (lower.left < 1).sum(axis=0) + (tops.left[max(ORDERS) - min(ORDERS)] < 1)
         for counter in counters:
             counter.count(first, stop)
-        return Said(p, known, self._matches[0].lengths[first:stop])
+        return CountPredictions(p, known, self._matches[0].lengths[first:stop])
 
     def _chain(
         self,

@@ -206,7 +206,7 @@ class Labeller:
         texts : sequence of str
             The texts. Any spaces, case, marks or accents that the model restores are removed first.
         keep : bool
-            Whether to always restore what was removed, in addition to what the model predicts.
+            Whether to keep what the texts had, so that the model's predictions are only added.
         """
         self._check(RestoringTask, "restore")
         assert isinstance(self.task, RestoringTask)

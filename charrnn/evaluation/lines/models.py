@@ -145,7 +145,7 @@ class Models:
                 who = name if len(self.names) > 1 else "the model"
                 yield (
                     f"{who} knows none of the characters of this text, so every character has the "
-                    "loss of an unknown one: name a model trained on such text with --model"
+                    "loss of an unknown one: use --model to name one that was trained on such text"
                 )
 
     def _note(self, number: int, codes: Codes, known: NDArray[np.bool_]) -> None:
