@@ -102,7 +102,7 @@ def evaluate_checkpoint(
     _check(checkpoint, config, paths, corpus, text)
     if context and corpus is None and not paths:
         raise ConfigError(
-            "--context precedes a named text, but the held-out part follows its training part: "
+            "--context applies to a named FILE, and the held-out part follows its training part: "
             "name a FILE, or leave --context out"
         )
     if corpus is not None:

@@ -260,8 +260,8 @@ def _before(checkpoint: Checkpoint, context: str) -> tuple[Ids, str, list[str]]:
     if checkpoint.task.separate:
         if context:
             raise ConfigError(
-                "--context precedes running text, but this model was trained on items, each from a "
-                "zero state: leave it out, or see charrnn score --context"
+                "--context applies to running text, and this model was trained on items, each from "
+                "a zero state: leave it out, or see charrnn score --context"
             )
         return np.empty(0, vocabulary.dtype), "", []
     form, _ = fitting_text(context, vocabulary, checkpoint.text.newlines)

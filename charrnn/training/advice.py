@@ -66,7 +66,7 @@ def of_run(
     shared : float, optional
         Share of the held-out text that also occurs in the training part.
     capped : bool, optional
-        Whether the run ended at the default limit on epochs.
+        Whether the run ended after so many epochs that more do not lower the validation loss.
     run : str, optional
         The name with which the run can be resumed.
     other_split : str, optional

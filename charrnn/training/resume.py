@@ -203,9 +203,13 @@ def _new_length(
     if done_after(train, steps_per_epoch, history.step, history.seconds) >= 1:
         epochs = history.step / steps_per_epoch
         if train.max_epochs and epochs >= train.max_epochs:
-            limit = ", the default limit (--max-epochs)" if train.max_epochs >= MAX_EPOCHS else ""
+            why = (
+                ", and more do not lower the validation loss"
+                if train.max_epochs >= MAX_EPOCHS
+                else ""
+            )
             raise RunError(
-                f"{path} has had {epochs:.0f} epochs{limit}: to continue, train a new run with "
+                f"{path} has had {epochs:.0f} epochs{why}: to continue, train a new run with "
                 f"--init-from {path} --max-epochs 0"
             )
         raise RunError(

@@ -95,5 +95,5 @@ def _check_held_out(train: TrainConfig, val: bool) -> None:
         idle.append("--schedule plateau")
     if idle:
         raise ConfigError(
-            f"--val-fraction 0 holds nothing out, so {idle[0]} has no effect: leave one of them out"
+            f"--val-fraction 0 holds nothing out, so {idle[0]} has no effect: leave one out"
         )
