@@ -118,8 +118,8 @@ def test_line_ends_of_windows_and_text_without_a_last_one(tmp_path):
     ("text", "settings", "said"),
     [
         ("abcdef" * 100, {}, "finds 1 item"),
-        (TEXT, {"reset": 0.5, "lines": True}, "--reset and --lines"),
-        (TEXT, {"reset": 0.5}, "--reset and --items"),
+        (TEXT, {"reset": 0.5, "lines": True}, "--reset has no effect with --lines"),
+        (TEXT, {"reset": 0.5}, "--reset has no effect with --items"),
         (TEXT, {"items": "@"}, "--items '@' is not in the text"),
         (TEXT, {"items": "file"}, "--items file finds 1 item"),
         (" \n\n", {"items": "blank-line"}, "--items blank-line finds no item"),
