@@ -52,7 +52,7 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
-		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process counting_runs crash devices directions \
+		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process console_blocks counting_runs crash devices directions \
 			docs_runs export_engine export_page fitting gpu_bench gradients item_runs labelled_runs losses members \
 			nouns option_pairs platforms ranks rank_parts reference report saving score_command score_process skips \
 			small_texts timetable whole_characters, \
@@ -86,6 +86,10 @@ docs: $(DOCS_READY) ## Build the documentation as a site: build/site/index.html
 
 reference: $(READY) ## Write docs/api.md from the docstrings and docs/cli.md from the help
 	$(BIN)/python -m docs.scripts.reference
+
+dist: $(READY) ## Build the wheel and the source archive: dist/
+	rm -rf dist
+	$(BIN)/hatchling build
 
 corpora: $(READY) ## Write Python's own documentation to corpora/pydoc.txt
 	$(BIN)/python -c "from pydoc_data.topics import topics; print('\n'.join(topics[t] for t in sorted(topics)))" > corpora/pydoc.txt
