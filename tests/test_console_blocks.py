@@ -225,7 +225,7 @@ def test_blocks_print_what_they_show(page, tmp_path, monkeypatch):
         if resumed := re.search(r"--resume (\w+)", words):
             make_resumable(resumed[1])
         wrong += filter(None, [checked(command)])
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 BLOCK = """
