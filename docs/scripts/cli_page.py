@@ -35,8 +35,9 @@ class Markdown:
         """End a paragraph: parts are apart anyway."""
 
     def write(self, text: str) -> None:
-        """Write the text of an epilog or a description, line by line."""
-        self.write_text(text)
+        """Write an example: what it does, a colon, and the line to type."""
+        what, _, line = text.strip().partition(":\n")
+        self.parts.append(f"{escaped(what)}:\n\n```console\n$ {line.strip()}\n```")
 
     def write_text(self, text: str) -> None:
         """Write paragraphs."""
@@ -80,15 +81,17 @@ def cell(text: str) -> str:
 
 def page() -> str:
     """Return the page."""
-    parts = [HEAD, helped(get_command(app), "charrnn")]
+    whole = get_command(app).make_context("charrnn", [], resilient_parsing=True)
+    parts = [HEAD, helped(whole)]
     for name in COMMANDS:
-        parts += [f"## charrnn {name}\n", helped(load_command(name), f"charrnn {name}")]
+        command = load_command(name)
+        context = command.make_context(name, [], parent=whole, resilient_parsing=True)
+        parts += [f"## charrnn {name}\n", helped(context)]
     return "\n".join(parts)
 
 
-def helped(command: Any, path: str) -> str:
-    """Return the help of a command."""
+def helped(context: Any) -> str:
+    """Return the help of the command of a context."""
     written = Markdown()
-    context = command.make_context(path, [], resilient_parsing=True)
-    command.format_help(context, written)
+    context.command.format_help(context, written)
     return "\n\n".join(written.parts) + "\n"
