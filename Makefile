@@ -55,8 +55,7 @@ floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of eac
 		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process console_blocks counting_runs crash devices directions \
 			docs_runs export_engine export_page fitting gpu_bench gradients item_runs labelled_runs losses members \
 			nouns option_pairs platforms ranks rank_parts recording reference report saving score_command score_process \
-			skips \
-			small_texts timetable whole_characters, \
+			skips small_texts timetable whole_characters, \
 			--ignore tests/test_$(name).py)
 
 lint: $(READY)

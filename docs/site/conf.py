@@ -11,7 +11,7 @@ from typing import Any
 from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).parents[2]
-LINK = re.compile(r"^- \[[^\]]+\]\((?P<path>[^)]+)\.md\)", re.M)
+LINK = re.compile(r"^- \[(?P<title>[^\]]+)\]\((?P<path>[^)]+)\.md\)", re.M)
 LOADED = re.compile(
     r"<(?:script|img|iframe|source|image|use)\b[^>]*\b(?:src|href)=\"(?:https?:)?//[^\"]*"
     r"|<link\b[^>]*\brel=\"(?:stylesheet|icon|preload)\"[^>]*\bhref=\"(?:https?:)?//[^\"]*"
@@ -62,7 +62,7 @@ def contents(home: str) -> str:
     trees = []
     for section in home.split("\n## ")[1:]:
         title, _, body = section.partition("\n")
-        pages = [match["path"] for match in LINK.finditer(body)]
+        pages = [f"{match['title']} <{match['path']}>" for match in LINK.finditer(body)]
         trees.append(
             "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *pages, "```"])
         )
