@@ -64,6 +64,8 @@ def test_text_is_shown_from_when_it_is_written_until_it_is_overwritten(scripts):
     )
     assert f".{gone}{{visibility:hidden;" in svg
     assert f".{last}{{animation:" in svg
+    opening = re.findall(r"animation:\w+ ([\d.]+)s -([\d.]+)s", svg)  # not with an empty terminal
+    assert {float(begin) for _, begin in opening} == {min(recording.BEGIN, float(opening[0][0]))}
 
 
 def test_half_a_frame_is_never_shown(scripts):

@@ -50,8 +50,13 @@ class Frame(NamedTuple):
     runs: set[Run]
 
 
-def animate(frames: Sequence[Frame], *, columns: int, rows: int, seconds: float, title: str) -> str:
-    """Return an SVG that plays the frames again and again, ``seconds`` each time."""
+def animate(
+    frames: Sequence[Frame], *, columns: int, rows: int, seconds: float, begin: float, title: str
+) -> str:
+    """Return an SVG that plays the frames again and again, ``seconds`` each time.
+
+    It opens with what is shown at ``begin`` (seconds), since an empty terminal says nothing.
+    """
     width = columns * CELL_WIDTH + 2 * MARGIN
     height = rows * CELL_HEIGHT + BAR + MARGIN
     css = [CSS]
@@ -64,23 +69,22 @@ def animate(frames: Sequence[Frame], *, columns: int, rows: int, seconds: float,
     tops = [next(group) for _, group in groupby(frames, key=lambda frame: frame.top)]
     steps = "".join(f"{percent(f.seconds)}{{transform:{_up(f.top)}}}" for f in tops)
     css.append(f"@keyframes up{{{steps}to{{transform:{_up(tops[-1].top)}}}}}\n")
-    css.append(
-        f".up{{transform:{_up(tops[-1].top)};animation:up {seconds:g}s step-end infinite}}\n"
-    )
+    play = f"{seconds:g}s -{begin:g}s step-end infinite"
+    css.append(f".up{{transform:{_up(tops[-1].top)};animation:up {play}}}\n")
 
     groups: dict[tuple[float, float], list[Run]] = {}
-    for run, begin, end in _shown(frames, seconds):
-        groups.setdefault((begin, end), []).append(run)
+    for run, first, end in _shown(frames, seconds):
+        groups.setdefault((first, end), []).append(run)
     body = []
-    for number, ((begin, end), runs) in enumerate(sorted(groups.items())):
+    for number, ((first, end), runs) in enumerate(sorted(groups.items())):
         name = f"t{number}"
         hidden, last = "visibility:hidden", end >= seconds
-        keys = f"0%{{{hidden}}}" if begin else ""
-        keys += f"{percent(begin)}{{visibility:visible}}"
+        keys = f"0%{{{hidden}}}" if first else ""
+        keys += f"{percent(first)}{{visibility:visible}}"
         keys += "" if last else f"{percent(end)}{{{hidden}}}to{{{hidden}}}"
         rest = "" if last else hidden + ";"
         css.append(f"@keyframes {name}{{{keys}}}\n")
-        css.append(f".{name}{{{rest}animation:{name} {seconds:g}s step-end infinite}}\n")
+        css.append(f".{name}{{{rest}animation:{name} {play}}}\n")
         body.append(f'<g class="{name}">{"".join(map(_drawn, sorted(runs)))}</g>')
     css.append("@media(prefers-reduced-motion:reduce){*{animation:none!important}}\n")
     lights = "".join(

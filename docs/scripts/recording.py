@@ -40,6 +40,8 @@ TYPED, KEYS = 0.12, 3
 """Seconds between two frames while a command is typed, and the characters of each."""
 START, PAUSE, END = 0.4, 1.5, 6.0
 """Seconds before a command writes, after it, and after the last one."""
+BEGIN = 8.0
+"""Seconds in at which the picture opens: in the midst of training."""
 REDRAWN = "\r\x1b[2K"
 """How a display begins to draw itself again: what stood before is whole."""
 
@@ -119,7 +121,8 @@ def play(
     """Return commands and what they wrote as an animated SVG."""
     frames, seconds = frames_of(played, columns, rows)
     title = f"A terminal in which these commands run: {'; '.join(name for name, _ in played)}"
-    return animate(frames, columns=columns, rows=rows, seconds=seconds, title=title)
+    size = {"columns": columns, "rows": rows}
+    return animate(frames, **size, seconds=seconds, begin=min(BEGIN, seconds), title=title)
 
 
 def main() -> None:
