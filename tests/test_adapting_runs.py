@@ -134,7 +134,7 @@ def test_the_training_part_is_needed(folder, tmp_path):
     text = (folder / "corpus.txt").read_text()
     (folder / "corpus.txt").unlink()
     try:
-        with pytest.raises(CorpusError, match=r"counts that grow begin with it.*--adapt"):
+        with pytest.raises(CorpusError, match=r"adapting counts start from it.*--adapt"):
             evaluate_checkpoint(checkpoint, [folder / "new.txt"], config=EvalConfig(adapt="counts"))
     finally:
         (folder / "corpus.txt").write_text(text)

@@ -311,7 +311,7 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
 def test_the_plan_gives_the_length_as_it_was_given(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("train", folder / "label.txt", "--predict", "label", "--plan")
-    assert "labels best after so many steps" in run(*words, "--steps", 5).stdout
+    assert "labels best after this many steps" in run(*words, "--steps", 5).stdout
     assert "labels best after 2 min" in run(*words, "--minutes", 2, "--threads", 2).stdout
 
 
@@ -526,7 +526,7 @@ def test_figures_of_what_the_weights_were_fitted_on_say_so(folder, tmp_path, ngr
         list(new(path, folder / "label.txt", predict="label", ngrams=False, steps=3).train())
     own = json.loads(run("eval", "--model", path, "--json").stdout)
     fitted = "the weights of the mixture were" if ngrams else "the temperature was"
-    assert f"and {fitted} fitted: charrnn eval FILE" in own["protocol"]
+    assert f"and {fitted} fitted: for a fair test, run charrnn eval FILE" in own["protocol"]
     assert own["fitted_here"] is True
     (tmp_path / "test.tsv").write_text(names(60, 9), encoding="utf-8")
     other = json.loads(run("eval", tmp_path / "test.tsv", "--model", path, "--json").stdout)
@@ -554,7 +554,7 @@ def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder,
 def test_what_nothing_was_fitted_on_says_nothing(folder):
     alone = replace(load(folder / "tags" / "best.npz"), mixture=(), ngrams=None)
     found = evaluate_labels(alone)
-    assert found.protocol.startswith("what was held out of training; ")
+    assert found.protocol.startswith("the part held out of training; ")
     assert not found.fitted_here
 
 
@@ -738,15 +738,15 @@ def test_a_labeller_starts_from_a_language_model(folder, tmp_path):
     assert (model.parameters["layers.0.W"][:, len(vocabulary) :] == W[:, U:]).all()
     assert model.parameters["head.W"].shape[0] == 2
     # Both hold out the texts whose hash is low, but a model of the first 90 % has seen some.
-    assert not any("--init-from was trained on" in notice for notice in run.notices)
+    assert not any("--init-from model was trained on" in notice for notice in run.notices)
     settings = {"lines": True, "split_mode": "contiguous", "steps": 3}
     list(new(tmp_path / "first", tmp_path / "text.txt", **settings).train())
     again = new(
         tmp_path / "run2", folder / "label.txt", predict="label", init_from=tmp_path / "first"
     )
     again.close()
-    assert any("--init-from was trained on" in notice for notice in again.notices)
-    with pytest.raises(CheckpointError, match="cannot learn to write"):
+    assert any("--init-from model was trained on" in notice for notice in again.notices)
+    with pytest.raises(CheckpointError, match="cannot be fine-tuned to generate"):
         new(tmp_path / "x", tmp_path / "text.txt", init_from=folder / "label")
 
 

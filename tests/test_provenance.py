@@ -143,7 +143,7 @@ def test_files_that_have_grown(checkpoint, tmp_path):
         path = tmp_path / name
         path.write_text(TEXTS[name] + "and more\n")
         found = evaluate_checkpoint(checkpoint, [path])
-        assert found.notices == (f"this text begins with one that {what}: {path}",)
+        assert found.notices == (f"this text starts with a file that {what}: {path}",)
         assert found.learned == 0
 
 

@@ -259,7 +259,7 @@ def test_an_item_of_several_lines_is_a_row():
         (["-", "--flush", "--per-file"], "--per-file needs all of the text first"),
         (["lines.txt", "--model", "byte", "--top", "1"], "--top applies only to one model"),
         (["lines.txt", "--model", "byte", "--per-char"], "--per-char applies only to one model"),
-        (["lines.txt", "--model", "poems"], "compare models that divide a text alike"),
+        (["lines.txt", "--model", "poems"], "compare models that divide texts in the same way"),
         (["missing.txt"], "missing.txt"),
         (["-"], "standard input"),
     ],

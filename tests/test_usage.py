@@ -329,7 +329,8 @@ def test_a_run_that_is_resumed_says_why_it_is_on_the_cpu(mine):
     words = ["--steps", "3", "--hidden-size", "4", "--threads", "1", "--out", "run"]
     assert run("train", "text", *words).exit_code == 0
     said = run("train", "--resume", "run", "--steps", "4", "--device", "auto").stderr
-    assert "device      CPU: as for every run of steps; --device cuda takes a GPU\n" in said
+    reason = "the default for runs of --steps or --epochs; --device cuda uses a GPU"
+    assert f"device      CPU: {reason}\n" in said
 
 
 def test_patience_without_a_held_out_part_is_said_to_have_no_effect(mine):
@@ -342,8 +343,5 @@ def test_patience_is_refused_where_a_run_holds_nothing_out(mine):
     words = ["--steps", "2", "--hidden-size", "4", "--threads", "1", "--val-fraction", "0"]
     assert run("train", "text", *words, "--out", "run").exit_code == 0
     said = failed("train", "--resume", "run", "--steps", "3", "--patience", "3")
-    assert (
-        said
-        == "--patience 3 applies only to a held-out part, and run holds nothing out: leave it out"
-    )
+    assert said == "--patience 3 has no effect, since run holds nothing out: leave it out"
     assert run("train", "--resume", "run", "--steps", "3", "--patience", "0").exit_code == 0
