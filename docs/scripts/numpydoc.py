@@ -88,9 +88,9 @@ def bullets(section: str, linked: Collection[str] = ()) -> str:
 
 
 def examples(section: str) -> str:
-    """Return examples: sessions of Python as fenced code, and the sentences between them."""
+    """Return examples: what is typed into Python as fenced code, and the sentences between."""
     blocks = []
     for block in re.split(r"\n\n", section.strip()):
-        session = block.startswith(">>>")
-        blocks.append(f"```pycon\n{block}\n```" if session else inline(block))
+        typed = block.startswith(">>>")
+        blocks.append(f"```pycon\n{block}\n```" if typed else inline(block))
     return "\n\n".join(blocks)
