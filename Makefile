@@ -56,7 +56,7 @@ floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of eac
 			cli_process context copied counting_runs counts crash devices directions \
 			docs_runs drawn_items dynamic evaluation export_engine export_page fitting \
 			gpu_bench gradients item_runs items labelled_runs locating losses members nouns \
-			option_pairs own_text platforms rank_parts ranks report sample_rules saving \
+			option_pairs own_text platforms rank_parts ranks recording report sample_rules saving \
 			score_command score_lines score_process score_texts scoring skips small_texts \
 			tag_layouts timetable tracing training whole_characters, \
 			--ignore tests/test_$(name).py)

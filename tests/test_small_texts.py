@@ -22,7 +22,7 @@ def piece(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "length"), zip(OURS, [1_000, 2_500], strict=True), ids=["garden", "madang"]
+    ("text", "length"), [*zip(OURS, [1_000, 2_500], strict=True)], ids=["garden", "madang"]
 )
 def test_more_time_never_gives_a_worse_model(tmp_path, piece, text, length):
     path, folder = piece(text, length), tmp_path / "runs"
