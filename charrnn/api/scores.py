@@ -230,7 +230,7 @@ def score_text(
     nats[known] = np.concatenate(costs)
     if not np.isfinite(nats).all():
         raise CheckpointError(
-            "the model's predictions are not finite, it diverged in training: "
+            "the model's predictions are not finite because it diverged in training: "
             "train again with a lower learning_rate"
         )
     new = int(np.count_nonzero(~known))

@@ -212,24 +212,6 @@ def open_model(model: str | Path | None = None) -> tuple[Path, Checkpoint]:
     return path, load(path)
 
 
-def load_model(model: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint that a name stands for.
-
-    Parameters
-    ----------
-    model : str, optional
-        An .npz file, a run's directory or its name under ./runs; the newest run if left out.
-
-    Raises
-    ------
-    RunError
-        If there is no such thing.
-    CheckpointError
-        If the file is damaged or no checkpoint.
-    """
-    return open_model(model)[1]
-
-
 def run_directories() -> list[Path]:
     """Return the directories under ./runs that hold a run, the newest model first."""
 
