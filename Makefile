@@ -8,6 +8,7 @@ DOCS := .venv-docs
 DOCS_READY := $(DOCS)/.ready
 
 PYTEST := -m pytest -q -n auto --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: none needs to compile it all
 
 .PHONY: help install demo test check coverage floors lint types imports format docs reference dist corpora soak fuzz bench check-gpu check-browser clean
 help: ## Show what there is to make
@@ -48,14 +49,18 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --editable . $$requirements
 	@touch $@
 
-# What depends on no version is left out: processes, crashes, other platforms, pages, what is learned.
+# What depends on no version is left out: processes, crashes, other platforms, pages, what is learned,
+# and what only puts together what is tested here: layers, optimizers, steps, checkpoints, commands.
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
-		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process console_blocks counting_runs crash devices directions \
-			docs_runs export_engine export_page fitting gpu_bench gradients item_runs labelled_runs losses members \
-			nouns option_pairs platforms ranks rank_parts recording reference report saving score_command score_process \
-			skips small_texts timetable whole_characters, \
+		--ignore tests/cuda $(foreach name,adapting adapting_runs api_scores cache \
+			cli_process console_blocks context copied counting_runs counts crash devices directions \
+			docs_runs drawn_items dynamic evaluation export_engine export_page fitting \
+			gpu_bench gradients item_runs items labelled_runs locating losses members nouns \
+			option_pairs own_text platforms rank_parts ranks recording reference report sample_rules saving \
+			score_command score_lines score_process score_texts scoring skips small_texts \
+			tag_layouts timetable tracing training whole_characters, \
 			--ignore tests/test_$(name).py)
 
 lint: $(READY)

@@ -29,6 +29,8 @@ from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
 from charrnn.training.resume import resume
+from tests.launching import PATIENCE
+from tests.tracing import untraced
 
 DATA = Path(__file__).parent / "data"
 PLACE = Path(__file__).parent.parent
@@ -607,10 +609,10 @@ def test_little_memory_is_enough_to_refuse(last, tmp_path):
         paths.append(path)
     result = subprocess.run(
         [sys.executable, "-c", LIMITED, *map(str, paths)],
-        env={**os.environ, "PYTHONPATH": str(PLACE), "OPENBLAS_NUM_THREADS": "1"},
+        env=untraced(PYTHONPATH=str(PLACE), OPENBLAS_NUM_THREADS="1"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -114,7 +114,7 @@ def test_a_resumed_run_has_the_same_counts(tmp_path):
         (TEXT[:3000], {"split_mode": "strided"}),
         (TEXT[:3000], {"val_fraction": 0.0}),
         ("ab", {}),
-        *[("abcadbeafc"[:n], {}) for n in range(3, 11)],
+        *[("abcadbeafc"[:n], {}) for n in (3, 4, 6, 10)],
         ("a" * 300, {}),
         ("ab" * 60, {}),
     ],

@@ -19,6 +19,7 @@ from charrnn.storage.checkpoint import load, save
 from charrnn.storage.listing import list_runs
 from charrnn.storage.lock import LOCK, RunLock, is_running
 from charrnn.storage.log import LOG, append_log, read_log, write_log
+from tests.launching import PATIENCE
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1.npz"
 
@@ -226,12 +227,12 @@ def test_looking_does_not_disturb(here):
 def test_a_worker_does_not_hold_the_lock_of_its_run(here):
     lock = RunLock(here)
     context = multiprocessing.get_context("fork")
-    worker = context.Process(target=time.sleep, args=(60,))
+    worker = context.Process(target=time.sleep, args=(600,))
     worker.start()
     try:
         assert is_running(here)
         lock.release()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while is_running(here):
             assert time.monotonic() < deadline
     finally:
