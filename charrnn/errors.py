@@ -1,4 +1,4 @@
-"""The errors that charrnn raises on purpose; anything else that escapes is a bug."""
+"""The errors that charrnn raises intentionally; any other exception is a bug."""
 
 import copyreg
 from typing import Any
@@ -20,7 +20,7 @@ class CharrnnError(Exception):
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Let workers send it, whatever a child is made from."""
+        """Make the error picklable for workers, whatever arguments a subclass takes."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 

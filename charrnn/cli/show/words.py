@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from charrnn.config.words import count as count
+from charrnn.config.words import listing as listing
 from charrnn.config.words import long_shape as long_shape
 from charrnn.config.words import shape as shape
 
@@ -29,12 +30,6 @@ def loss(nats: float | None) -> str:
 def short(value: float) -> str:
     """Return a number with three decimals, or in powers of ten where it is huge."""
     return f"{value:.3f}" if abs(value) < 10_000 else f"{value:.2e}"
-
-
-def listing(names: Sequence[str], most: int = 10) -> str:
-    """Return ``a, b, c``; beyond so many names, ``a, b, c and 5 more``."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def shortened(text: str, most: int = 40) -> str:
