@@ -87,7 +87,7 @@ def test_unknown_characters_are_named():
         "'\\n' (U+000A) 2 times, first at line 1, column 2; "
         "'한' (U+D55C) 1 time, first at line 2, column 2; "
         "'\\x1b' (U+001B) 1 time, first at line 3, column 1: "
-        "remove or replace them, or use a model that was trained on them"
+        "remove or replace them, or use a model whose training text has them"
     )
     with pytest.raises(
         VocabularyError, match=r"does not know 26 char.*'J'.* time, .*; and 16 more"
@@ -163,7 +163,7 @@ def test_ids_outside_are_refused(ids):
 def test_codes_that_are_none():
     with pytest.raises(VocabularyError, match="empty"):
         Vocabulary.from_codes(np.array([], np.uint8))
-    with pytest.raises(VocabularyError, match="no code points"):
+    with pytest.raises(VocabularyError, match="not code points"):
         Vocabulary.from_codes(np.array([0xFFFFFFFF], np.uint32))
     with pytest.raises(VocabularyError, match="number 4294967295 1 time"):
         make("a").encode(np.array([0xFFFFFFFF], np.uint32))
