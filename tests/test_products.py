@@ -15,15 +15,17 @@ from charrnn.backend.products import (
 )
 
 
-def test_blocks_of_rows_divide_the_matrix(monkeypatch):
+def test_blocks_of_rows_divide_the_matrix_or_are_whole_tiles(monkeypatch):
     monkeypatch.setattr(products, "blas_kernel", lambda: "SkylakeX")
     for M in range(1, 200, 7):
         for K in (1, 64, 1000, 5000):
             for N in (1, 32, 100):
                 rows = rows_per_block(M, K, N)
-                assert M % rows == 0
+                assert M % rows == 0 or rows % products.TILE == 0
                 assert rows == M or 128 <= rows * N <= products.SMALL_PRODUCT_LIMIT // K
-    assert rows_per_block(512, 1025, 32) < 512
+    assert rows_per_block(512, 128, 32) == 128
+    assert rows_per_block(2048, 1025, 32) == 24
+    assert rows_per_block(512, 2048, 32) == 12
     assert rows_per_block(512, 10**7, 32) == 512
 
 
@@ -35,14 +37,16 @@ def test_what_is_not_cut_goes_to_numpy_at_once(monkeypatch, kernel, sizes):
     assert product_of(*sizes) is np.matmul
 
 
+@pytest.mark.parametrize(("limit", "tile", "rows"), [(3, 12, 3), (5, 5, 5)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_product_in_blocks_is_the_product(monkeypatch, order):
+def test_a_product_in_blocks_is_the_product(monkeypatch, order, limit, tile, rows):
     monkeypatch.setattr(products, "blas_kernel", lambda: "SkylakeX")
-    monkeypatch.setattr(products, "SMALL_PRODUCT_LIMIT", 3 * 5 * 64)
+    monkeypatch.setattr(products, "SMALL_PRODUCT_LIMIT", limit * 5 * 64)
+    monkeypatch.setattr(products, "TILE", tile)
     rng = np.random.default_rng(0)
     product = product_of(12, 5, 64)
     assert isinstance(product, BlockedProduct)
-    assert product.rows == 3
+    assert product.rows == rows
     # Of a part of a matrix, into a part of a buffer, as a cell's gates are.
     W = np.asarray(rng.standard_normal((14, 9)), order=order)[2:, 3:8]
     other, buffer = rng.standard_normal((12, 5)), np.zeros((2, 15, 64))

@@ -182,6 +182,32 @@ def test_the_strangest_lines_come_first():
     assert rows("lines.txt", "--top", "1", "--per-word")[0][5] == "bxo"
 
 
+def test_a_typo_has_a_correction():
+    typo = TEXT.replace("liquor", "lqiuor", 1)
+    (found,) = score("-", "--top", "1", "--json", input=typo).stdout.splitlines()
+    assert json.loads(found)["correction"] == "pack my box with five dozen liquor jugs"
+    (byte,) = score("-", "--top", "1", "--json", input=typo, model="byte").stdout.splitlines()
+    assert json.loads(byte)["correction"] == json.loads(found)["correction"]
+    (same,) = score("-", "--top", "1", "--json", input=TEXT).stdout.splitlines()
+    assert "correction" not in json.loads(same)
+    assert rows("-", "--top", "1", input=typo)[0][3] == typo.split("\n")[0]  # columns stay
+
+
+@pytest.mark.parametrize(
+    ("text", "correction", "shown"),
+    [
+        ("my bxo is", "my box is", "bxo should perhaps be box"),
+        ("x my box", " my box", "perhaps:  my box"),
+        ("box\x1b", "boxes", "box\\x1b should perhaps be boxes"),
+    ],
+)
+def test_a_terminal_shows_the_word_that_a_correction_changes(
+    monkeypatch, capsys, text, correction, shown
+):
+    row = Output(text, [Figures(2.0, 4, 0)], 1, "", why="character", correction=correction)
+    assert drawn(monkeypatch, capsys, row, [])[2].strip() == shown
+
+
 def test_candidates_are_ranked_by_their_probability():
     texts = ["box my pack", "pack my box", "my pack box"]
     found = rows(*(word for text in texts for word in ("--text", text)), "--rank")

@@ -10,7 +10,7 @@ from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.lines import symbols
 from charrnn.evaluation.lines.models import Figures, Models
 from charrnn.evaluation.lines.parts import characters, words
-from charrnn.evaluation.lines.repeats import NEXT, SHARE, largest
+from charrnn.evaluation.lines.repeats import NEXT, SHARE, surprises
 from charrnn.evaluation.lines.rows import Division, Row
 from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
 from charrnn.evaluation.lines.strangest import Strangest, whole_line
@@ -356,6 +356,14 @@ def test_the_strangest_are_one_of_each_kind_in_turn():
     assert len(strangest(9, "both", *costs)) == 5
 
 
+def test_of_equal_rows_the_first_is_shown():
+    found = Strangest(2, "both")
+    name, other = row_of([7, 7, 7], [9, 9, 9]), row_of([1, 2, 3], [2, 1, 1])
+    rows = [other, name, name, name, row_of([4, 5, 6], [3, 1, 1])]
+    found.add(range(5), [Figures(each.total, 3, 0) for each in rows], rows)
+    assert sorted(strange.row for strange in found) == [1, 4]
+
+
 def test_a_short_line_is_not_strange_for_being_short():
     assert whole_line(4.0, 1, 1.5) < whole_line(60.0, 20, 1.5)  # 4 nats a character, and 3
     assert whole_line(9.0, 1, 1.5) < whole_line(60.0, 20, 1.5)  # an empty line where none is usual
@@ -365,11 +373,13 @@ def test_a_short_line_is_not_strange_for_being_short():
 def test_a_surprise_that_the_text_repeats_is_none():
     once, name = [row_of([1, 2, 3, 4], [1, 1, 9, 1])], row_of([7, 6, 5, 4], [1, 1, 9, 1])
     alone = (1 + NEXT) * -np.log(1 - SHARE) + 9 + NEXT  # and what comes behind it
-    assert largest(once)[0] == pytest.approx(alone)
-    repeated = largest([*once, name, name, row_of([7, 6, 8], [1, 1, 1]), row_of([], [])])
+    assert surprises(once)[0].max() == pytest.approx(alone)
+    rows = [*once, name, name, row_of([7, 6, 8], [1, 1, 1]), row_of([], [])]
+    repeated = [each.max(initial=0) for each in surprises(rows)]
     assert repeated[0] == pytest.approx(alone)
     # It follows on the same symbols once in the two other places where these are, and 4 always.
     itself = -np.log((1 - SHARE) * np.exp(-9) + SHARE / 2)
     assert repeated[1] == pytest.approx(itself + NEXT * -np.log((1 - SHARE) * np.exp(-1) + SHARE))
     assert repeated[4] == 0
-    assert largest([row_of([], [])]).tolist() == [0]
+    assert [len(each) for each in surprises(rows)] == [4, 4, 4, 3, 0]
+    assert [len(each) for each in surprises([row_of([], [])])] == [0]

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from charrnn.evaluation.lines.corrections import Corrector
 from charrnn.evaluation.lines.models import Figures
 from charrnn.evaluation.lines.scoring import RowScorer
 from charrnn.evaluation.lines.strangest import Strangest
@@ -82,8 +83,22 @@ def of_ngram(train: np.ndarray, context: int, checkpoint: Checkpoint, lines: Seq
     return np.split(-np.log(found[1:]), ends[:-1])
 
 
+def corrected(
+    checkpoint: Checkpoint, lines: Sequence[str], typos: set[int], by: str, *, counts: bool = False
+) -> float:
+    """Return the share of the typos among the top lines, as ``charrnn score`` shows them."""
+    rows = [checkpoint.vocabulary.text_to_codes(line) for line in lines]
+    model = checkpoint.with_counts(checkpoint.model()) if counts else None
+    with RowScorer(checkpoint, model, threads=available_cores()) as scorer:
+        scores = [*scorer.score(rows)]
+        strangest: Strangest[int] = Strangest(TOP, by, Corrector(scorer))
+        figures = [Figures(one.total, len(one.codes), 0) for one in scores]
+        strangest.add(range(len(scores)), figures, scores)
+        return len(typos & {strange.row for strange in strangest}) / len(typos)
+
+
 def recall(lines: Sequence[str], nats: Nats, typos: set[int], by: str) -> float:
-    """Return the share of the typos among the top lines."""
+    """Return the share of the typos among the top lines, without corrections."""
     strangest: Strangest[int] = Strangest(TOP, by)
     figures = [Figures(float(each.sum()), len(each), 0) for each in nats]
     strangest.add(range(len(nats)), figures, [*map(Row, lines, nats)])
@@ -111,6 +126,10 @@ def measured(checkpoint: Checkpoint) -> Iterator[tuple[int, str, str, float]]:
         }
         if checkpoint.table is not None:
             found["network and counts"] = of_network(checkpoint, chosen, counts=True)
+        for counts in [False] + [True] * (checkpoint.table is not None):
+            name = "network" + " and counts" * counts + ", corrected"
+            for by in ("character", "both"):
+                yield seed, name, by, corrected(checkpoint, chosen, typos, by, counts=counts)
         for name, nats in found.items():
             for by in ("character", "line", "both"):
                 yield seed, name, by, recall(chosen, nats, typos, by)
@@ -128,7 +147,7 @@ def main() -> None:
         found.setdefault((name, by), []).append(share)
     for (name, by), shares in found.items():
         each = " ".join(f"{share:.2f}" for share in shares)
-        print(f"{name:<20}{by:<20}{np.mean(shares):.3f}   {each}")
+        print(f"{name:<30}{by:<20}{np.mean(shares):.3f}   {each}")
 
 
 if __name__ == "__main__":

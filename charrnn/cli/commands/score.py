@@ -352,10 +352,13 @@ def _write(
             parts.add(rows_of_parts, [row.figures[0] for row in rows_of_parts])
         writer.write([strange.row for strange in parts])
         return
-    strangest: Strangest[Scored] = Strangest(wanted.top, wanted.by)
+    strangest: Strangest[Scored] = Strangest(wanted.top, wanted.by, models.corrector)
     for block in scored:
         scores = [one.score for one in block if one.score is not None]
         strangest.add(block, [one.figures[0] for one in block], scores)
     for strange in strangest:
         why = strange.why if wanted.by == "both" else ""
-        writer.write([output._replace(why=why) for output in outputs.of(strange.row)])
+        correction = outputs.correction(strange)
+        writer.write(
+            [output._replace(why=why, correction=correction) for output in outputs.of(strange.row)]
+        )

@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
     from charrnn.cli.show.rows import Output
     from charrnn.evaluation.lines.models import Models, Scored
+    from charrnn.evaluation.lines.strangest import Strange
 
 Unit = Literal["line", "word", "char", "file"]
+SURE = 5.0
+"""Nats that a correction saves at least: the row is then 150 times as likely."""
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class Outputs:
@@ -43,6 +49,17 @@ class Outputs:
         for part in parts:
             figures = (Figures(part.nats, part.symbols, part.unknown),)
             yield Output(part.text, figures, row.number, row.source, part.column)
+
+    def correction(self, strange: "Strange[Scored]") -> str:
+        """Return a row as it should perhaps have been, or nothing."""
+        from charrnn.evaluation.lines.parts import text_of
+
+        found, score = strange.correction, strange.row.score
+        if found is None or score is None or found.saved < SURE:
+            return ""
+        text = text_of(self._division.vocabulary, np.concatenate([score.prompt, found.codes]))
+        # A byte too few or too many makes no character.
+        return "" if REPLACEMENT in text and REPLACEMENT not in strange.row.text else text
 
     def _cells(self, scored: "Scored") -> list[Any]:
         """Return the characters of a row for a heat map: the prompt costs nothing."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from charrnn.cli.show.console import is_terminal, make_console, write, write_json
 from charrnn.cli.show.heat import heat, legend
 from charrnn.cli.show.text import visible_line
+from charrnn.evaluation.lines.corrections import changed_words
 from charrnn.evaluation.lines.models import Figures
 from charrnn.views.heat import Cell
 
@@ -36,6 +37,8 @@ class Output(NamedTuple):
         The text with what each character of it costs, where that is known.
     why : str
         How it is strange.
+    correction : str
+        The text as it should perhaps have been.
     """
 
     text: str
@@ -45,6 +48,7 @@ class Output(NamedTuple):
     column: int | None = None
     cells: Sequence[Cell] = ()
     why: str = ""
+    correction: str = ""
 
     @property
     def best(self) -> int:
@@ -136,6 +140,7 @@ class RowWriter:
             place |= {} if row.column is None else {"column": row.column}
             place["text"] = row.text
         place |= {"strange": row.why} if row.why else {}
+        place |= {"correction": row.correction} if row.correction else {}
         if len(row.figures) == 1:
             return {**place, **_object_of(row.figures[0]), "per": self._symbol}
         models = {
@@ -201,15 +206,25 @@ class RowWriter:
     def _text(self, row: Output) -> "Text":
         from rich.text import Text
 
-        if not row.cells:
-            return Text(visible_line(row.text))
-        self._has_colours = True
-        return heat(row.cells)
+        text = Text(visible_line(row.text))
+        if row.cells:
+            self._has_colours = True
+            text = heat(row.cells)
+        if row.correction:
+            text.append(_hint(row), style="dim")
+        return text
 
 
 def rows_are_parts(rows: Sequence[Output]) -> bool:
     """Return whether rows are words or characters of lines."""
     return any(row.column is not None for row in rows)
+
+
+def _hint(row: Output) -> str:
+    """Return what a row should perhaps have been, as a line below it."""
+    before, after = changed_words(row.text, row.correction)
+    words = f"{before} should perhaps be {after}"
+    return "\n" + visible_line(words if before and after else f"perhaps: {row.correction}")
 
 
 def _object_of(figures: Figures) -> dict[str, Any]:

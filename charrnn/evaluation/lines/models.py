@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.cost import mean_of, perplexity_of
+from charrnn.evaluation.lines.corrections import Corrector
 from charrnn.evaluation.lines.parts import text_of
 from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_alike
 from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
@@ -126,6 +127,11 @@ class Models:
     def division(self) -> Division:
         """How the first model divides a text."""
         return self.divisions[0]
+
+    @property
+    def corrector(self) -> Corrector:
+        """What corrects rows that the first model scored."""
+        return Corrector(self._scorers[0])
 
     @property
     def notices(self) -> Iterator[str]:

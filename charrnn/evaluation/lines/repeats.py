@@ -23,8 +23,8 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 Hashes = NDArray[np.uint64]
 
 
-def largest(scores: Sequence[RowScore]) -> NDArray[np.float64]:
-    """Return the nats of the least likely symbol of each row (n,); 0 where there is none.
+def surprises(scores: Sequence[RowScore]) -> list[NDArray[np.float64]]:
+    """Return how unlikely each symbol of each row is (k,), in nats.
 
     Parameters
     ----------
@@ -35,16 +35,14 @@ def largest(scores: Sequence[RowScore]) -> NDArray[np.float64]:
     """
     lengths = np.array([len(score.codes) for score in scores], np.int64)
     if not lengths.sum():
-        return np.zeros(len(scores))
+        return [np.empty(0)] * len(scores)
     codes = np.concatenate([score.codes for score in scores]).astype(np.uint64)
     nats = np.concatenate([score.nats for score in scores])
     own = SHARE * _elsewhere(codes, lengths)
     adapted = -np.logaddexp(np.log1p(-SHARE) - nats, np.log(np.maximum(own, 1e-300)))
     owner = np.repeat(np.arange(len(scores)), lengths)
     adapted[:-1] += np.where(owner[:-1] == owner[1:], NEXT * adapted[1:], 0.0)
-    found = np.zeros(len(scores))
-    np.maximum.at(found, owner, adapted)
-    return found
+    return np.split(adapted, np.cumsum(lengths)[:-1])
 
 
 def _elsewhere(codes: Hashes, lengths: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charrnn.data.items import id_of
 from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CheckpointError, ConfigError, CorpusError
+from charrnn.evaluation.likeliest import likeliest
 from charrnn.evaluation.lines.symbols import SymbolReader
 from charrnn.evaluation.novelty import Novelty
 from charrnn.nn.model import CharModel
@@ -171,7 +172,8 @@ class RowScorer:
             end = LINE_END in vocabulary.symbols
         self._ends = task.separate or end
         self._novelty = Novelty.of(checkpoint.counts, checkpoint.characters - checkpoint.held_out)
-        self._reader = SymbolReader(model or checkpoint.model(), ids, threads=threads)
+        self._model, self._begin = model or checkpoint.model(), ids
+        self._reader = SymbolReader(self._model, ids, threads=threads)
 
     def close(self) -> None:
         """End the workers."""
@@ -241,6 +243,25 @@ class RowScorer:
             unknown=unknown,
             prompts=[row[:size] for row, size in zip(whole, prompts.tolist(), strict=True)],
         )
+
+    def without_end(self, score: RowScore) -> Codes:
+        """Return the symbols of a row that was scored, without its end."""
+        codes = score.codes
+        ended = self._ends and len(codes) > 0 and codes[-1] == self._task.end
+        return codes[:-1] if ended else codes
+
+    def expected(self, prompt: Codes, codes: Codes, count: int) -> list[Codes]:
+        """Return what the model expects at each place of a row, and behind it (k + 1).
+
+        Each is the likeliest symbols (count,), without an end; symbols that the model does not know
+        are not read.
+        """
+        read = np.concatenate([prompt, codes])
+        known = np.isin(read, self._vocabulary.symbols)
+        ids = np.concatenate([self._begin, self._vocabulary.encode(read[known])])
+        symbols = self._vocabulary.symbols[likeliest(self._model, ids, count=count + 1).symbols]
+        before = len(self._begin) - 1 + np.concatenate([[0], np.cumsum(known)])[len(prompt) :]
+        return [row[row != self._task.end][:count].astype(codes.dtype) for row in symbols[before]]
 
     def reserved(self, known: int, new: int) -> float:
         """Return what known symbols cost more where others are possible, as a text shows."""

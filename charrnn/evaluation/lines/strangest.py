@@ -1,32 +1,42 @@
 """Which rows are strange: unlike the text as a whole, or with one character that is.
 
-A typo leaves a line likely but for one character, and is not repeated. A line in another language
-is unlikely all along, and its characters need not be. No single measure finds both, so the
-strangest rows are taken from two lists in turn (``python -m tests.bench.typos`` measures that).
+A typo leaves a line likely but for one character, is not repeated, and has a likely line beside it.
+A line in another language is unlikely all along, and its characters need not be. No single measure
+finds both, so the strangest rows are taken from two lists in turn (``python -m tests.bench.typos``
+measures that).
 """
 
 from collections.abc import Iterator, Sequence
 from heapq import heappush, heappushpop
 from math import inf, sqrt
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.evaluation.lines.corrections import Correction, Corrector
 from charrnn.evaluation.lines.models import Figures
-from charrnn.evaluation.lines.repeats import largest
+from charrnn.evaluation.lines.repeats import surprises
 from charrnn.evaluation.lines.scoring import RowScore
 
 By = Literal["both", "line", "character"]
 Why = Literal["line", "character"]
 Of = TypeVar("Of")
 
+SPARE = 200
+"""Rows beyond those that are asked for among which typos are looked for."""
+TRIED = 1000
+"""Rows that are corrected at most: about 50 changes each are scored."""
 SHORT = 10
 """Characters of a row that is short: below, the deviation of a single one is no measure."""
 
 
 class Strange(NamedTuple, Generic[Of]):
-    """A row and how it is strange."""
+    """A row and how it is strange, with what it should perhaps have been."""
 
     row: Of
     why: Why
+    correction: Correction | None = None
 
 
 def whole_line(nats: float, characters: int, mean: float) -> float:
@@ -40,8 +50,28 @@ def whole_line(nats: float, characters: int, mean: float) -> float:
     return (nats - characters * mean) / sqrt(characters + SHORT) if characters else -inf
 
 
+class _Entry(NamedTuple, Generic[Of]):
+    """A row by how strange it is; of equals the first seen is the larger."""
+
+    strange: float
+    turn: int
+    row: Of
+    score: RowScore | None
+    surprises: NDArray[np.float64]
+
+    @property
+    def text(self) -> bytes:
+        """The symbols of the row, where they are known."""
+        return (
+            b"" if self.score is None else self.score.prompt.tobytes() + self.score.codes.tobytes()
+        )
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return self[:2] < other[:2]
+
+
 class Strangest(Generic[Of]):
-    """Keeps the strangest of any number of rows.
+    """Keeps the strangest of any number of rows, and of equal ones the first.
 
     Parameters
     ----------
@@ -49,12 +79,16 @@ class Strangest(Generic[Of]):
         How many are kept.
     by : "both", "line" or "character"
         How they are strange.
+    corrector : Corrector, optional
+        For ``character``: of the rows with the most surprising characters, those come first that
+        one change makes the most likely.
     """
 
-    def __init__(self, count: int, by: By = "both") -> None:
-        self._count = count
+    def __init__(self, count: int, by: By = "both", corrector: Corrector | None = None) -> None:
+        self._count, self._corrector = count, corrector
         kinds: tuple[Why, ...] = ("character", "line") if by == "both" else (by,)
-        self._heaps: dict[Why, list[tuple[float, int, Of]]] = {kind: [] for kind in kinds}
+        self._heaps: dict[Why, list[_Entry[Of]]] = {kind: [] for kind in kinds}
+        self._kept: dict[Why, set[bytes]] = {kind: set() for kind in kinds}
         self._mean: float | None = None
         self._seen = 0
 
@@ -71,34 +105,58 @@ class Strangest(Generic[Of]):
         """
         if self._mean is None:
             self._mean = _mean_of(figures)
-        surprises = [0.0] * len(rows)
+        found = [np.empty(0)] * len(rows)
         if "character" in self._heaps:
-            surprises = largest(scores).tolist()
-        for row, cost, surprise in zip(rows, figures, surprises, strict=True):
+            found = surprises(scores)
+        by_symbol: Sequence[RowScore | None] = scores or [None] * len(rows)
+        for row, cost, score, each in zip(rows, figures, by_symbol, found, strict=True):
             self._seen += 1
-            for why, heap in self._heaps.items():
-                strange = surprise
+            for why in self._heaps:
+                strange = each.max(initial=0.0)
                 if why == "line":
                     strange = whole_line(cost.nats, cost.characters, self._mean)
-                entry = (strange, -self._seen, row)  # the first of equals stays
-                if len(heap) < self._count:
-                    heappush(heap, entry)
-                elif entry[:2] > heap[0][:2]:
-                    heappushpop(heap, entry)
+                self._keep(why, _Entry(float(strange), -self._seen, row, score, each))
+
+    def _keep(self, why: Why, entry: _Entry[Of]) -> None:
+        """Keep a row if it is strange enough, and none with the same text is kept."""
+        heap, kept = self._heaps[why], self._kept[why]
+        spare = SPARE if why == "character" and self._corrector else 0
+        full = len(heap) == self._count + spare
+        if (full and entry < heap[0]) or entry.text in kept:
+            return
+        if full:
+            kept.discard(heappushpop(heap, entry).text)
+        else:
+            heappush(heap, entry)
+        if entry.text:
+            kept.add(entry.text)
 
     def __iter__(self) -> Iterator[Strange[Of]]:
         """Yield the strangest first, from each list in turn."""
-        lists = [
-            [(why, entry) for entry in sorted(heap, reverse=True)]
-            for why, heap in self._heaps.items()
-        ]
+        lists = [self._ordered(why, heap) for why, heap in self._heaps.items()]
         shown: set[int] = set()
         for turn in range(max(map(len, lists))):
             for entries in lists:
-                why, (_, number, row) = entries[turn]
+                if turn == len(entries):
+                    continue
+                number, strange = entries[turn]
                 if number not in shown and len(shown) < self._count:
                     shown.add(number)
-                    yield Strange(row, why)
+                    yield strange
+
+    def _ordered(self, why: Why, heap: list[_Entry[Of]]) -> list[tuple[int, Strange[Of]]]:
+        """Return the rows of a list, with the number of each, the strangest first."""
+        entries = sorted(heap, reverse=True)
+        corrections: list[Correction | None] = [None] * len(entries)
+        if why == "character" and self._corrector:
+            tried = [(each.score, each.surprises) for each in entries[:TRIED] if each.score]
+            corrections[: len(tried)] = self._corrector.corrected(*zip(*tried, strict=True))
+        found = [
+            (entry.turn, Strange(entry.row, why, correction))
+            for entry, correction in zip(entries, corrections, strict=True)
+        ]
+        found.sort(key=lambda one: -(one[1].correction.saved if one[1].correction else 0.0))
+        return found[: self._count]
 
 
 def _mean_of(figures: Sequence[Figures]) -> float:
