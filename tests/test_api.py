@@ -8,10 +8,12 @@ import pytest
 from programs import NAMES, SMALL, TEXT, files, trained
 
 import charrnn
-from charrnn.api import line_scores, report, runs, scores, scoring
+from charrnn import errors
+from charrnn.api import line_scores, loading, report, runs, scores, scoring
 from charrnn.api import model as model_module
 from charrnn.errors import CheckpointError, ConfigError, CorpusError, RunError, VocabularyError
 from charrnn.evaluation import verbatim
+from charrnn.storage import checkpoint
 from charrnn.text import corpus, vocabulary
 from charrnn.text.normalizing import normalized
 
@@ -44,7 +46,10 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "module",
-    [model_module, runs, scores, scoring, line_scores, verbatim, report, corpus, vocabulary],
+    [
+        *(loading, checkpoint, model_module, runs),  # the run is longer after runs
+        *(scores, scoring, line_scores, report, verbatim, corpus, vocabulary, errors),
+    ],
     ids=lambda module: module.__name__,
 )
 def test_the_examples(folder, monkeypatch, module):

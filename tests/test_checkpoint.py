@@ -436,17 +436,17 @@ META = {
     "an unknown setting": (lambda meta: meta["model"].update(x=1), "unknown setting"),
     "a huge vocabulary": (
         lambda meta: meta["vocabulary"].update(symbols=list(range(200_000))),
-        "code point|no char|shorter",
+        "code point|too short",
     ),
     "a huge model": (
         lambda meta: meta["model"].update(hidden_size=16384, num_layers=64),
         "do not match its model",
     ),
-    "a wide model": (lambda meta: meta["model"].update(hidden_size=16384), "shorter"),
+    "a wide model": (lambda meta: meta["model"].update(hidden_size=16384), "too short"),
     "a deep model": (lambda meta: meta["model"].update(num_layers=10**9), "num-layers"),
     "a huge state": (
         lambda meta: meta["training"].update(state=[2, 2, 4, 2**40]),
-        "shorter",
+        "too short",
     ),
     "a shape of many huge sizes": (
         lambda meta: meta["training"].update(state=[10**4000] * 500),

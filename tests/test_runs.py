@@ -141,7 +141,7 @@ def test_finding_a_model(here):
     with pytest.raises(RunError, match="wait for its first save, or name a model, as in --model r"):
         runs.find_model(None)
     lock.release()
-    with pytest.raises(RunError, match=r"holds no best\.npz: give runs/new/last\.npz"):
+    with pytest.raises(RunError, match=r"has no best\.npz: name runs/new/last\.npz"):
         runs.find_model("new")
     (here / "empty").mkdir()
     with pytest.raises(RunError, match=r"has no best\.npz: list the runs with"):

@@ -179,7 +179,9 @@ def test_a_mixture_of_labels_waits_too(here, blocked):
 
 def test_a_first_save_that_fails_ends_the_run(here, blocked):
     blocked.add(LAST)
-    with pytest.raises(CheckpointError, match=r"last\.npz could not be written .*: make room"):
+    with pytest.raises(
+        CheckpointError, match=r"last\.npz could not be written .*: free some space"
+    ):
         list(new(here / "run").train())
 
 

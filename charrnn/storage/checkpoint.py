@@ -110,6 +110,12 @@ class Checkpoint:
         How the table is mixed with the network.
     format : int
         The format of the file that it was read from; by default, the current one.
+
+    Examples
+    --------
+    >>> checkpoint = charrnn.load("runs/corpus").checkpoint
+    >>> checkpoint.history.step, checkpoint.architecture.cell, checkpoint.weights["head.W"].shape
+    (60, 'gru', (28, 17))
     """
 
     text: TextConfig

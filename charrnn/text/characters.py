@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from charrnn.text.codes import Codes
-from charrnn.text.normalizing import starts_anew
+from charrnn.text.normalizing import may_split_before
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -30,7 +30,7 @@ def whole_characters(vocabulary: Vocabulary, codes: Codes) -> list[int]:
     if vocabulary.unit == "byte":
         starts[1:] = codes[1:] & 0xC0 != 0x80
     elif vocabulary.normalize == "nfd":
-        starts[1:] = [starts_anew(chr(code)) for code in codes[1:].tolist()]
+        starts[1:] = [may_split_before(chr(code)) for code in codes[1:].tolist()]
     return [*np.flatnonzero(starts).tolist(), len(codes)]
 
 
@@ -76,7 +76,7 @@ class LetterCounter:
 
     def add(self, code: int) -> None:
         """Count the next symbol."""
-        self.begun += starts_anew(chr(code))
+        self.begun += may_split_before(chr(code))
 
 
 class ByteCounter:

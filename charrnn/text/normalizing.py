@@ -50,7 +50,7 @@ class Normalizer:
             stop = min(start + NORMALIZE_PIECE, len(text))
             first = max(start + 1, known)
             cut = stop - 1
-            while cut >= first and not starts_anew(text[cut]):
+            while cut >= first and not may_split_before(text[cut]):
                 cut -= 1
             if cut < first:
                 if stop - start < NORMALIZE_PIECE:
@@ -61,7 +61,7 @@ class Normalizer:
         self._held = text[start:]
 
 
-def starts_anew(character: str) -> bool:
+def may_split_before(character: str) -> bool:
     """Whether a text may be split before `character` without changing any normal form."""
     if character < "\u0300":
         return True

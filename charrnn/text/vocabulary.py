@@ -80,7 +80,8 @@ class Vocabulary:
         surrogates = (symbols >= 0xD800) & (symbols <= 0xDFFF)
         limit = CODE_POINTS if self.unit == "char" else 256
         if symbols[-1] >= limit or surrogates.any():
-            raise VocabularyError(f"the vocabulary has numbers that are not a {self.unit}")
+            kind = "code points" if self.unit == "char" else "bytes"
+            raise VocabularyError(f"the vocabulary has numbers that are not {kind}")
 
     @classmethod
     def from_codes(

@@ -93,7 +93,7 @@ def _losses(
         lines.append((colour, training, validation))
     if not any(training or validation for _, training, validation in lines):
         return None
-    opponent = line_of(runs)
+    baseline = line_of(runs)
 
     def draw(axes: Any) -> None:
         kept = []
@@ -104,9 +104,9 @@ def _losses(
             axes.plot(*_columns(validation), color=mark, linewidth=1.8, **dots)
             end = max((x for x, _ in training + validation), default=0)
             kept += [y for x, y in training + validation if x >= min(end, WARM_UP * end)]
-        if opponent is not None:
-            axes.axhline(opponent[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
-            kept.append(opponent[1])
+        if baseline is not None:
+            axes.axhline(baseline[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+            kept.append(baseline[1])
         low, high = min(kept), max(kept)
         room = 0.05 * max(high - low, 0.02 * abs(high), 1e-6)
         axes.set_ylim(low - room, high + room)

@@ -176,9 +176,9 @@ def _curves(runs: Sequence[RunContent], colours: Sequence[int]) -> str:
         entries.append(f'<li>{key}"></i>{name}validation</li><li>{key} pale"></i>training</li>')
         if run.line_missing:
             missing.setdefault(run.line_missing, []).append(run.name)
-    opponent = line_of(runs)
-    if opponent is not None:
-        words = f"{brief(opponent[0])}, {opponent[1]:.3f}"
+    baseline = line_of(runs)
+    if baseline is not None:
+        words = f"{brief(baseline[0])}, {baseline[1]:.3f}"
         entries.append(f'<li><i class="key dashed"></i>{words}</li>')
     notes = [
         why if len(names) == len(runs) else f"{', '.join(names)}: {why}"
