@@ -52,7 +52,7 @@ floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of eac
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
 		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process counting_runs crash devices directions \
 			docs_runs export_engine export_page fitting gpu_bench gradients item_runs labelled_runs losses members \
-			nouns option_pairs platforms ranks rank_parts report saving score_command score_process skips \
+			nouns option_pairs platforms ranks rank_parts recording report saving score_command score_process skips \
 			small_texts timetable whole_characters, \
 			--ignore tests/test_$(name).py)
 
