@@ -39,25 +39,26 @@ def test_overfitting():
     assert "stayed at 1.702" in words
     assert words.endswith("Try --dropout 0.3")
     words = says([x - 0.5 for x in FLAT], FLAT)
-    assert "neither loss falls any more" in words
+    assert "neither loss is falling any more" in words
     assert words.endswith("Try --dropout 0.3")
 
 
 def test_underfitting():
     words = says(FALLING, [x + 0.1 for x in FALLING])
     assert words.startswith("not finished: ")
-    assert "from 2.100 nats half-way to 1.600, with a training loss of 1.500 (measured" in words
+    assert "from 2.100 nats halfway to 1.600, with a training loss of 1.500 (measured" in words
     assert words.endswith("Try --minutes 5")
     assert says([x - 0.5 for x in FALLING], FALLING).startswith("not finished: ")
     assert says(FALLING, FALLING, minutes=None, steps=1000).endswith("Try --steps 2000")
     assert says(FALLING, FALLING, minutes=None).endswith("Try --steps 2000")
+    assert says(FALLING, FALLING, minutes=None, steps=99, epochs=1.5).endswith("Try --epochs 3")
 
 
 def test_half_way_is_by_steps_where_validations_are_closer_at_the_beginning():
     early = [(10 * (i + 1), x, x) for i, x in enumerate(FALLING)]
     words = of_run([*early, (500, 1.3, 1.3), (1000, 1.0, 1.0)], **SETTINGS)
     assert words.startswith("not finished: ")
-    assert "from 1.300 nats half-way to 1.000" in words
+    assert "from 1.300 nats halfway to 1.000" in words
 
 
 def test_a_run_goes_on_rather_than_begin_again():
@@ -81,8 +82,8 @@ def test_an_end_that_is_unlike_the_rest_is_no_overfitting():
         words = says(FALLING, RISING, unigram=unigram, unlike=True, other_split="hashed")
         assert "Try" not in words
         assert words.endswith(
-            "But the held-out end is unlike the rest: --split-mode hashed holds out parts from all "
-            "over the text"
+            "But the held-out end differs from the rest of the text: --split-mode hashed holds out "
+            "parts from all over it"
         )
 
 
@@ -113,7 +114,7 @@ def test_no_better_than_frequencies():
     assert words.endswith("Try --minutes 5, or another --learning-rate")
     assert "nothing learned" not in says([3.35] * 10, FALLING)  # a large dropout
     words = of_run([(5, 3.9, None)], **SETTINGS)
-    assert "3.90 nats, above the 3.30 of how frequent" in words
+    assert "3.90 nats, above the 3.30 of predicting by character frequencies" in words
     early = [
         (step // 20, train, val) for step, train, val in rows([3.0, 4.5, *FALLING[2:]], FALLING)
     ]
@@ -126,7 +127,7 @@ def test_no_better_than_frequencies():
 
 def test_a_run_of_enough_epochs_asks_for_more_text():
     words = says([x - 0.2 for x in FALLING], RISING, capped=True)
-    assert words.startswith("as good as this text allows: after so many epochs the training loss")
+    assert words.startswith("as good as this text allows: after this many epochs the training loss")
     assert "best validation loss, 1.650" in words
     assert words.endswith("More text of this kind would help most")
 

@@ -99,7 +99,7 @@ def test_the_settings_of_a_sample_are_used(model):
         ({"temp": 1}, ConfigError, "sample has no setting 'temp': did you mean temperature?"),
         ({"nucleus_p": 1}, ConfigError, "no setting 'nucleus_p': did you mean top_p?"),
         ({"temperature": -1}, ConfigError, "out of range"),
-        ({"length": "9"}, ConfigError, "not of type int"),
+        ({"length": "9"}, ConfigError, "is not a whole number"),
         ({"num_samples": 0}, ConfigError, "out of range"),
         ({"novel": True}, ConfigError, "train a model with items"),
         ({"seed": "é"}, VocabularyError, r"does not know 1 character .* line 1, column 1"),
@@ -127,7 +127,7 @@ def test_new_items_are_not_in_the_text(names):
     assert not set(drawn) & set(NAMES.split())
     with pytest.raises(ConfigError, match="each item ends by itself"):
         names.sample(stop="a")
-    with pytest.raises(ConfigError, match="cannot hold what stands between two"):
+    with pytest.raises(ConfigError, match="cannot contain the separator"):
         names.sample("ba\n")
 
 

@@ -293,7 +293,7 @@ def test_numbers_of_numpy_are_numbers():
         ({"paths": "a.txt", "text": TEXT}, ConfigError, "paths and text cannot be combined"),
         ({"val": "a.txt", "text": TEXT}, ConfigError, "val and text cannot be combined"),
         ({"text": TEXT, "hiden_size": 4}, ConfigError, "train has no setting .* mean hidden_size?"),
-        ({"text": TEXT, "hidden_size": "4"}, ConfigError, "not of type int"),
+        ({"text": TEXT, "hidden_size": "4"}, ConfigError, "is not a whole number"),
         ({"text": TEXT, "steps": 1, "minutes": 1}, ConfigError, "both set the length"),
         ({"text": TEXT, "out": "a.txt"}, RunError, "a.txt is a file"),
         ({"text": TEXT, "init_from": "gone"}, RunError, "neither a checkpoint nor a run"),
@@ -362,7 +362,7 @@ def test_weights_that_are_lost_come_back_from_memory(monkeypatch):
     monkeypatch.setattr(ShardTrainer, "step", spoiled)
     run = charrnn.train(text=TEXT, steps=6, **SMALL)
     told = [event.message for event in run if event.kind == "notice"]
-    assert any("the weights are those of step 0 again" in message for message in told)
+    assert any("the weights go back to step 0" in message for message in told)
     assert np.isfinite(run.model.network.parameters.vector).all()
 
 

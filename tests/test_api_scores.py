@@ -207,7 +207,7 @@ def test_an_item_that_is_none(names):
 def test_a_model_that_diverged_says_so(model):
     lost = charrnn.Model(model.checkpoint)
     lost.network.parameters.vector[...] = np.nan
-    with pytest.raises(CheckpointError, match="not finite, it diverged"):
+    with pytest.raises(CheckpointError, match="not finite because it diverged"):
         lost.score("box")
 
 

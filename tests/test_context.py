@@ -96,7 +96,7 @@ def test_labels_have_no_context():
 
 def test_items_have_no_context():
     model = trained("one\ntwo\nthree\nfour\nfive\nsix\n" * 10, lines=True)
-    with pytest.raises(ConfigError, match="--context is what running text follows on"):
+    with pytest.raises(ConfigError, match="--context applies to running text"):
         model.evaluate(text="two", context="o")
 
 

@@ -71,8 +71,8 @@ AUTO = DeviceConfig()
     [
         (AUTO, {"minutes": 1}, None, TF32, "faster"),
         (AUTO, {}, None, TF32, "faster"),
-        (AUTO, {"steps": 100}, None, CPU, "every run of steps"),
-        (DeviceConfig(device="auto"), {"steps": 100}, None, CPU, "every run of steps"),
+        (AUTO, {"steps": 100}, None, CPU, "the default for runs of --steps"),
+        (DeviceConfig(device="auto"), {"steps": 100}, None, CPU, "the default for runs of --steps"),
         (DeviceConfig(device="cpu"), {"minutes": 1}, None, CPU, ""),
         (DeviceConfig(device="cuda"), {"steps": 100}, None, TF32, ""),
         (DeviceConfig(device="cuda:3", precision="bf16"), {"steps": 9}, None, BF16, ""),
@@ -181,12 +181,15 @@ def test_a_run_stays_on_its_gpu_and_moves_if_it_must_or_is_told_to(here, fake, s
     run = resume(here / "run")
     assert run.plan.device == "cpu"
     (notice,) = of_kind(go(run, stop_after=8), Notice)
-    assert f"the CPU (no NVIDIA driver is installed), and {NAME} (bf16)" in notice.message
+    assert (
+        f"the CPU (no NVIDIA driver is installed) but was trained on {NAME} (bf16)"
+        in notice.message
+    )
     assert notice.message in [event.get("message") for event in log_of(here / "run")]
     fake.found = gpu()
     assert not of_kind(go(resume(here / "run"), stop_after=9), Notice)  # it is of the CPU now
     events = go(resume(here / "run", device=DeviceConfig(device="cuda")))
-    assert f"on {NAME} (tf32), and the CPU trained" in of_kind(events, Notice)[0].message
+    assert f"on {NAME} (tf32) but was trained on the CPU" in of_kind(events, Notice)[0].message
     places = load(here / "run" / "last.npz").history.places
     assert places == [BF16, CPU, TF32]
     straight, moved = (content(here / name / "last.npz") for name in ("straight", "run"))
@@ -330,7 +333,7 @@ def test_the_interface_takes_a_device(here, fake):
         charrnn.train(text=TEXT, device="cuda", threads=2)
     charrnn.train(text=TEXT, device="cuda", out="run", **options).model.save("x.npz")
     again = charrnn.resume("run", steps=7, device="cpu")
-    assert f"{NAME} (tf32) trained it before" in " ".join(
+    assert f"was trained on {NAME} (tf32) before" in " ".join(
         event.message for event in again if event.kind == "notice"
     )
     assert charrnn.load("run/last.npz").checkpoint.history.places == [TF32, CPU]

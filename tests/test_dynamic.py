@@ -202,7 +202,7 @@ def test_the_command(folder, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "without learning" in result.stdout
     assert "this model (gru 1x32), dynamic" in result.stdout
-    assert "without learning from it" in result.stdout.splitlines()[-1]
+    assert "without adapting to it" in result.stdout.splitlines()[-1]
     nats = float(run("--dynamic", "--nats").stdout)
     assert nats != float(run("--dynamic", "--nats", "--dynamic-window", "30").stdout)
     assert nats != float(run("--dynamic", "--nats", "--dynamic-rate", "0.002").stdout)

@@ -190,7 +190,7 @@ def test_without_the_corpus_a_file_has_no_opponents(tmp_path):
     (tmp_path / "other.txt").write_text("the cat")
     (tmp_path / "gone.txt").unlink()
     assert evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"]).baselines == ()
-    with pytest.raises(CorpusError, match="the baselines learn from it"):
+    with pytest.raises(CorpusError, match="the baselines are trained on it"):
         evaluate_checkpoint(checkpoint, [tmp_path / "other.txt"], baselines=True)
 
 
@@ -344,7 +344,7 @@ def test_the_text_that_was_learned_is_known_in_memory_too(folder):
     checkpoint = load(folder / "char" / "best.npz")
     found = evaluate_checkpoint(checkpoint, corpus=Corpus.from_text(TEXT))
     assert found.learned == pytest.approx(0.9, abs=0.01)
-    assert found.notices == ("the model was trained on this text, on 90 % of it: text in memory",)
+    assert found.notices == ("the model was trained on 90 % of this text: text in memory",)
     assert found.held_out_nats == pytest.approx(evaluate_checkpoint(checkpoint).nats_per_char)
 
 
@@ -353,7 +353,9 @@ def test_a_corpus_takes_the_place_of_files(folder):
     for more in ({"paths": ["a.txt"]}, {"text": {"newlines": "keep"}}):
         with pytest.raises(ConfigError, match="give one or the other"):
             evaluate_checkpoint(checkpoint, corpus=corpus, **more)
-    with pytest.raises(ConfigError, match="read by char and the model was trained by byte"):
+    with pytest.raises(
+        ConfigError, match="read with unit char, but the model was trained with byte"
+    ):
         evaluate_checkpoint(load(folder / "byte" / "best.npz"), corpus=corpus)
 
 
@@ -369,7 +371,7 @@ def test_a_file_is_read_as_the_corpus_was():
 
 def test_a_run_that_held_nothing_out(folder):
     checkpoint = replace(load(folder / "char" / "best.npz"), held_out=0)
-    with pytest.raises(CorpusError, match="the run held no text out"):
+    with pytest.raises(CorpusError, match="the run has no held-out part"):
         evaluate_checkpoint(checkpoint)
     found = evaluate_checkpoint(checkpoint, corpus=Corpus.from_text(TEXT))
     assert (found.learned, found.held_out_nats) == (1, None)

@@ -257,8 +257,8 @@ def test_json_and_a_page():
     [
         (["--hidden-size", "0"], "--hidden-size 0 is out of range"),
         (["--hidden-size", "9999"], "at most 4096"),
-        (["a.npz", "--hidden-size", "8"], "--hidden-size is that of untrained cells"),
-        (["--text", "text.txt"], "--text is what a trained model reads"),
+        (["a.npz", "--hidden-size", "8"], "--hidden-size applies only to untrained cells"),
+        (["--text", "text.txt"], "--text is read by a trained model"),
         (["-o", "curve.png"], "neither .svg nor .html"),
         (["--hidden-size", "2", "-o", "missing/curve.svg"], "cannot be written"),
         (["missing"], "missing is neither a checkpoint nor a run"),

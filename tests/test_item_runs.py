@@ -118,8 +118,8 @@ def test_line_ends_of_windows_and_text_without_a_last_one(tmp_path):
     ("text", "settings", "said"),
     [
         ("abcdef" * 100, {}, "finds 1 item"),
-        (TEXT, {"reset": 0.5, "lines": True}, "--reset and --lines"),
-        (TEXT, {"reset": 0.5}, "--reset and --items"),
+        (TEXT, {"reset": 0.5, "lines": True}, "--reset has no effect with --lines"),
+        (TEXT, {"reset": 0.5}, "--reset has no effect with --items"),
         (TEXT, {"items": "@"}, "--items '@' is not in the text"),
         (TEXT, {"items": "file"}, "--items file finds 1 item"),
         (" \n\n", {"items": "blank-line"}, "--items blank-line finds no item"),
@@ -230,11 +230,11 @@ def test_items_that_are_all_alike_are_not_held_out(tmp_path):
     (tmp_path / "same.txt").write_text("one poem\nof two lines\n\n" * 50)
     run = new(tmp_path / "run", tmp_path / "same.txt", items="blank-line", split_key=0)
     assert run.plan.held_out == 0
-    assert any("--split-key N chooses others" in notice for notice in run.notices)
+    assert any("--split-key N makes another split" in notice for notice in run.notices)
     run.close()
     settings = {"items": "blank-line", "split_mode": "contiguous", "val_fraction": 0.01}
     run = new(tmp_path / "run", tmp_path / "same.txt", **settings)
-    assert "nothing is held out: there are too few different items" in run.notices
+    assert "nothing is held out: there are too few distinct items" in run.notices
     run.close()
 
 
@@ -301,7 +301,7 @@ def test_what_was_held_out_is_known_again(here):
         (["--val", "nothing.txt"], "nothing.txt: no such file or folder"),
         (["--val", "binary"], "is not UTF-8"),
         (["--val", "empty.txt"], "empty.txt is empty"),
-        (["--val", "short.txt"], "--val: 6 characters are too few to tell anything"),
+        (["--val", "short.txt"], "--val: 6 characters are too few for validation"),
         (["--val", "val.txt", "--split-key", "3"], "--split-key has nothing to choose"),
         (["--val", "val.txt", "--val-fraction", "0.1"], "--val-fraction has nothing to choose"),
         (["--split-mode", "files"], "name them with --val"),
@@ -323,7 +323,7 @@ def test_there_must_be_an_item_to_learn_from(here):
     Path("blank.txt").write_text(" \n\n\t\n")
     result = run("train", "blank.txt", "--items", "blank-line", "--val", "val.txt", *TRAIN)
     assert result.exit_code == 2
-    assert "there is no item to learn from, only blank text" in result.stderr
+    assert "there is no item to train on, only blank text" in result.stderr
 
 
 # A model to start from
@@ -360,7 +360,7 @@ def test_a_mark_on_lines_of_its_own_is_kept(here):
     assert load("start/best.npz").settings.items == "\n%\n"
     again = new("again", "fortunes", items="%", val_fraction=None, init_from=start)
     assert again._setup.train.val_fraction == 0.2
-    assert division_words(again.plan.train.items) == "what stands between lines of '%'"
+    assert division_words(again.plan.train.items) == "text between lines of '%'"
     again.close()
     Path("one").write_text("only 50% of a fortune")  # no line has the mark alone
     found = evaluate_checkpoint(load("start/best.npz"), ["one"])

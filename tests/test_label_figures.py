@@ -70,7 +70,7 @@ def test_labels_equal_counting_one_by_one(pairs):
 def test_no_labels_and_labels_of_unequal_number():
     found = label_figures([], [])
     assert (found.accuracy, found.macro_f1, found.rows) == (0.0, 0.0, ())
-    with pytest.raises(ValueError, match="1 labels were predicted, where 2 are right"):
+    with pytest.raises(ValueError, match="1 predicted labels for 2 correct ones"):
         label_figures(["a", "b"], ["a"])
 
 
@@ -133,9 +133,9 @@ def test_entities_by_hand():
     assert (found.precision, found.recall, found.f1) == (1 / 2, 1 / 3, 2 / 5)
     assert list(found.kinds) == ["PS", "LC"]
     assert found.kinds["LC"] == Matches(1, 1, 1)
-    with pytest.raises(ValueError, match="sequence 1: 1 labels for 2 places"):
+    with pytest.raises(ValueError, match="sequence 1: 1 labels for 2 positions"):
         entity_figures(gold, [predicted[0], ["O"]])
-    with pytest.raises(ValueError, match="1 sequences were predicted, where 2 are"):
+    with pytest.raises(ValueError, match="1 predicted sequences for 2 correct ones"):
         entity_figures(gold, predicted[:1])
 
 
@@ -214,7 +214,7 @@ def test_no_text_at_all(kind):
 
 
 def test_labels_of_restored_texts_must_fit_them():
-    with pytest.raises(ValueError, match="sequence 0: 1 labels for 2 places"):
+    with pytest.raises(ValueError, match="sequence 0: 1 labels for 2 positions"):
         restoration_figures("case", [("ab", ["L", "L"])], [["L"]])
 
 

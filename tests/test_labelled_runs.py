@@ -311,7 +311,7 @@ def test_the_plan_says_what_is_predicted(folder, tmp_path, monkeypatch):
 def test_the_plan_gives_the_length_as_it_was_given(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("train", folder / "label.txt", "--predict", "label", "--plan")
-    assert "labels best after so many steps" in run(*words, "--steps", 5).stdout
+    assert "labels best after this many steps" in run(*words, "--steps", 5).stdout
     assert "labels best after 2 min" in run(*words, "--minutes", 2, "--threads", 2).stdout
 
 
@@ -331,12 +331,12 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
         assert ("will hold the training texts" in plan) == kept
         assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
     counted = run(*words, *small, "--counts", "--out", "a").stderr
-    assert "notice: the checkpoint holds the training texts" in counted
+    assert "notice: the checkpoint contains the training texts" in counted
     assert "of the labels right by the network alone" in counted
     text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
-    assert "tell much of the training text" in run(*text, *small).stderr
+    assert "reveal much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
-    assert "holds the training texts" not in alone
+    assert "contains the training texts" not in alone
     assert "network alone" not in alone
 
 
@@ -493,12 +493,12 @@ def test_a_known_text_is_not_new_whatever_its_prompt(prompted):
 
 def test_a_prompt_that_a_text_of_labels_does_not_have_is_told(prompted, tmp_path):
     model = ("--model", prompted / "run")
-    assert "notice: no prompt" not in run("sample", "--prompt", "a", *model).stderr
+    assert "the training text has no prompt" not in run("sample", "--prompt", "a", *model).stderr
     text = "".join(f"{label}\t{label[0] * n}\n" for label in ("red", "blue") for n in range(3, 40))
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
     list(new(tmp_path / "run", tmp_path / "a.txt", prompted=True, steps=3).train())
     told = run("sample", "--prompt", "bleu", "--model", tmp_path / "run").stderr
-    assert "no prompt of the text is 'bleu': did you mean blue?" in told
+    assert "the training text has no prompt 'bleu': did you mean blue?" in told
 
 
 def test_a_very_long_prompt_is_shown_nowhere(tmp_path):
@@ -511,7 +511,7 @@ def test_a_very_long_prompt_is_shown_nowhere(tmp_path):
     assert "sample --prompt red" in told
     for prompt in ("bed", "\u4e00", "x" * 1900):
         told += run("sample", "--prompt", prompt, "--unknown", "skip", "--model", path).stderr
-    assert "no prompt of the text is" in told
+    assert "the training text has no prompt" in told
     assert max(map(len, told.splitlines())) < 1000
 
 
@@ -526,7 +526,7 @@ def test_figures_of_what_the_weights_were_fitted_on_say_so(folder, tmp_path, ngr
         list(new(path, folder / "label.txt", predict="label", ngrams=False, steps=3).train())
     own = json.loads(run("eval", "--model", path, "--json").stdout)
     fitted = "the weights of the mixture were" if ngrams else "the temperature was"
-    assert f"and {fitted} fitted: charrnn eval FILE" in own["protocol"]
+    assert f"and {fitted} fitted: for a fair test, run charrnn eval FILE" in own["protocol"]
     assert own["fitted_here"] is True
     (tmp_path / "test.tsv").write_text(names(60, 9), encoding="utf-8")
     other = json.loads(run("eval", tmp_path / "test.tsv", "--model", path, "--json").stdout)
@@ -554,7 +554,7 @@ def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder,
 def test_what_nothing_was_fitted_on_says_nothing(folder):
     alone = replace(load(folder / "tags" / "best.npz"), mixture=(), ngrams=None)
     found = evaluate_labels(alone)
-    assert found.protocol.startswith("what was held out of training; ")
+    assert found.protocol.startswith("the part held out of training; ")
     assert not found.fitted_here
 
 
@@ -580,8 +580,8 @@ def test_counts_are_mixed_with_the_network(folder, counted):
     assert found.nats < alone.nats
     assert found.labels.right >= alone.labels.right
     shown = run("info", counted).stdout
-    assert "holds the training texts" in " ".join(shown.split())
-    assert "holds the training texts" not in run("info", folder / "label").stdout
+    assert "contains the training texts" in " ".join(shown.split())
+    assert "contains the training texts" not in run("info", folder / "label").stdout
     assert run("predict", "--text", "bada", "--model", counted).stdout == "open\tbada\n"
 
 
@@ -738,15 +738,15 @@ def test_a_labeller_starts_from_a_language_model(folder, tmp_path):
     assert (model.parameters["layers.0.W"][:, len(vocabulary) :] == W[:, U:]).all()
     assert model.parameters["head.W"].shape[0] == 2
     # Both hold out the texts whose hash is low, but a model of the first 90 % has seen some.
-    assert not any("--init-from was trained on" in notice for notice in run.notices)
+    assert not any("--init-from model was trained on" in notice for notice in run.notices)
     settings = {"lines": True, "split_mode": "contiguous", "steps": 3}
     list(new(tmp_path / "first", tmp_path / "text.txt", **settings).train())
     again = new(
         tmp_path / "run2", folder / "label.txt", predict="label", init_from=tmp_path / "first"
     )
     again.close()
-    assert any("--init-from was trained on" in notice for notice in again.notices)
-    with pytest.raises(CheckpointError, match="cannot learn to write"):
+    assert any("--init-from model was trained on" in notice for notice in again.notices)
+    with pytest.raises(CheckpointError, match="cannot be fine-tuned to generate"):
         new(tmp_path / "x", tmp_path / "text.txt", init_from=folder / "label")
 
 

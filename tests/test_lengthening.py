@@ -3,14 +3,16 @@
 import re
 
 import pytest
-from test_training import go, here, new, of_kind, train_config
+from test_training import by_frequency, go, here, new, of_kind, train_config
 
 from charrnn.api.runs import resume as resume_by_name
+from charrnn.config import TrainConfig
 from charrnn.errors import ConfigError, RunError
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.log import read_log
 from charrnn.training.events import Finished
 from charrnn.training.resume import resume
+from charrnn.training.verdict import verdict
 
 assert here  # a fixture
 
@@ -22,9 +24,24 @@ def settings_of(folder):
 def test_a_run_is_trained_once(here):
     run = new(None)
     go(run)
-    with pytest.raises(RunError, match="this run was trained: resume it, or prepare another"):
+    with pytest.raises(RunError, match="already trained: resume it, or prepare another"):
         next(run.train())
     assert [path.name for path in (here / "runs").iterdir()] == ["corpus"]
+
+
+def test_the_verdict_on_a_run_of_epochs_advises_epochs(here):
+    def advice(run):
+        setup, start = run._setup, by_frequency()
+        losses = [start * (1 - n / 20) for n in range(1, 11)]
+        setup.history.rows = [(100 * n, loss, loss) for n, loss in enumerate(losses, 1)]
+        return verdict(setup, setup.steps_per_epoch, None)
+
+    assert advice(new(None, train=train_config(epochs=2.0))).endswith("Try --epochs 4")
+    assert advice(new(None, train=train_config(steps=20))).endswith("Try --steps 40")
+    go(new(here / "run", train=train_config(epochs=1.0)))
+    run = resume(here / "run", length=TrainConfig(epochs=3.0))
+    assert advice(run).endswith("--epochs 6")
+    run.close()
 
 
 def test_how_often_it_saves_and_how_patient_it_is_may_change(here):
@@ -54,20 +71,20 @@ def test_more_patience_is_a_reason_to_go_on(here):
 def notices_of(folder, **length):
     run = resume(folder, length=train_config(**length))
     run.close()
-    return [notice for notice in run.notices if "in all" in notice]
+    return [notice for notice in run.notices if "in total" in notice]
 
 
 def test_a_new_length_says_what_becomes_of_the_learning_rate(here):
     go(new(here / "run", train=train_config(steps=12, schedule="cosine")))
     assert notices_of(here / "run", steps=24) == [
-        "24 steps in all, of which 12 are done: the learning rate rises from 0 to 0.0052 at once"
+        "24 steps in total, of which 12 are done: the learning rate rises from 0 to 0.0052 at once"
     ]
     constant = load(here / "run" / "last.npz")
     constant.settings = train_settings(constant.settings, schedule="constant")
     save(here / "run" / "last.npz", constant)
-    assert notices_of(here / "run", steps=24) == ["24 steps in all, of which 12 are done"]
+    assert notices_of(here / "run", steps=24) == ["24 steps in total, of which 12 are done"]
     (said,) = notices_of(here / "run", minutes=2.0)
-    assert re.match(r"2 minutes in all, of which [\d.e-]+ have passed", said)
+    assert re.match(r"2 minutes in total, of which [\d.e-]+ have passed", said)
 
 
 def train_settings(settings, **changes):
@@ -77,7 +94,7 @@ def train_settings(settings, **changes):
 def test_a_run_that_goes_on_as_it_was_says_nothing_of_its_length(here):
     go(new(here / "run", train=train_config(steps=12)), stop_after=4)
     run = resume(here / "run")
-    assert not any("in all" in notice for notice in run.notices)
+    assert not any("in total" in notice for notice in run.notices)
     assert of_kind(go(run), Finished)[0].step == 12
 
 

@@ -162,7 +162,7 @@ def trained(folder, name, *, members, cell="lstm", init_from=None):
 
 def test_no_other_number_of_them_can_start_from_these(tmp_path):
     trained(tmp_path, "first", members=2)
-    with pytest.raises(CharrnnError, match="of --members 2, which cannot become 3"):
+    with pytest.raises(CharrnnError, match="with --members 2, which cannot be changed to 3"):
         trained(tmp_path, "no", members=3, init_from=tmp_path / "first")
 
 

@@ -87,14 +87,14 @@ def test_only_the_key_changes_what_is_held_out(here):
 def test_too_few_different_lines_hold_nothing_out(here):
     write(here, "two.txt", "ab\nabb\n" * 300)
     run = new("two.txt", lines=True, val_fraction=0.1)
-    assert "too few different items" in said(run)
+    assert "too few distinct items" in said(run)
     assert run.plan.held_out == 0
 
 
 @pytest.mark.parametrize("text", [TextConfig(newlines="keep")])
 def test_lines_need_their_ends(here, text):
     write(here, "names.txt", "\n".join(NAMES) + "\n")
-    with pytest.raises(ConfigError, match="--newlines keep and --lines"):
+    with pytest.raises(ConfigError, match="--newlines keep conflicts with --lines"):
         new("names.txt", lines=True, text=text)
 
 
@@ -147,7 +147,7 @@ def test_a_model_to_start_from_keeps_its_split(here):
     assert (train.split_key, train.val_fraction) == (3, 0.25)
     assert "was trained on" not in said(run)
     other = new("names.txt", init_from=start, lines=True, split_key=4, model=ModelConfig())
-    assert "the model of --init-from was trained on 7" in said(other)  # about three quarters
+    assert "the --init-from model was trained on 7" in said(other)  # about three quarters
 
 
 def test_what_a_model_to_start_from_has_seen_is_told(here):
@@ -157,11 +157,11 @@ def test_what_a_model_to_start_from_has_seen_is_told(here):
     start = trained("text.txt", here)
     assert "was trained on" not in said(new("text.txt", init_from=start, model=ModelConfig()))
     more = new("text.txt", init_from=start, model=ModelConfig(), val_fraction=0.3)
-    assert "the model of --init-from was trained on 6" in said(more)  # two thirds
+    assert "the --init-from model was trained on 6" in said(more)  # two thirds
     (here / "text.txt").rename(here.parent / f"{here.name}-gone.txt")
     write(here, "other.txt", words[::-1])
     gone = new("other.txt", init_from=start, model=ModelConfig())
-    assert "the text of the model of --init-from is not found" in said(gone)
+    assert "the training text of the --init-from model was not found" in said(gone)
 
 
 def test_a_text_is_read_in_the_form_that_the_model_knows(here):

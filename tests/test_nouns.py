@@ -82,7 +82,7 @@ def test_an_evaluation_speaks_of_what_the_model_reads(name, words):
 
 def test_figures_of_a_text_of_jamo_say_how_they_compare():
     words = run("eval", "--model", "jamo").stdout
-    assert "bits per byte, which are of the composed text" in words
+    assert "bits per byte, counted on the composed text" in words
     found = charrnn.load("jamo").evaluate("new.txt")
     assert (found.per, found.characters, found.num_bytes) == ("jamo", 11, 13)
     assert json.loads(run("eval", "--json", "--model", "byte").stdout)["per"] == "byte"

@@ -220,13 +220,13 @@ def test_a_text_that_was_learned_is_recognised(here):
         found = evaluate_checkpoint(checkpoint, [path])
         assert found.learned == pytest.approx(0.9, abs=0.01)
         assert found.held_out_nats == pytest.approx(held_out, rel=1e-9)
-        assert any(f"was trained on this text, on 90 % of it: {path}" in n for n in found.notices)
+        assert any(f"was trained on 90 % of this text: {path}" in n for n in found.notices)
     piped = evaluate_checkpoint(checkpoint, ["-"], stdin=io.BytesIO(TEXT.encode()))
     assert piped.held_out_nats == pytest.approx(held_out, rel=1e-9)
     grow(here)
     found = evaluate_checkpoint(checkpoint, ["corpus.txt"])
     assert found.notices == (
-        "this text begins with one that was in the corpus of the model: corpus.txt",
+        "this text starts with a file from the corpus of the model: corpus.txt",
     )
     assert found.held_out_nats is None
     (here / "other.txt").write_text("the rain in rows")

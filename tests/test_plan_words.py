@@ -50,7 +50,7 @@ def test_items_are_counted_as_items():
     assert f"{learned} lines to learn from, {held} (" in rows["split"]
     assert ", by their hash) held out for validation" in rows["split"]
     rows = planned("blocks.txt", "--items", "blank-line", "--steps", "5", "--val-fraction", "0")
-    assert rows["corpus"].endswith(", 21 items (what stands between blank lines)")
+    assert rows["corpus"].endswith(", 21 items (text between blank lines)")
     assert rows["split"] == "21 items to learn from, nothing held out"
 
 

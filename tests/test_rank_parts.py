@@ -285,11 +285,11 @@ def setup_of(streams, shards, symbols):
 
 
 def test_a_plan_says_whether_more_ranks_would_help():
-    assert launched._more(setup_of(256, 8, 10**6), 4) == "help, up to 8: one for each shard"
+    assert launched._more(setup_of(256, 8, 10**6), 4) == "help, up to 8: one per shard"
     said = launched._more(setup_of(256, 8, 10**6), 8)
-    assert said.startswith("would not help: 256 streams have no more than 8 shards")
+    assert said.startswith("would not help: 256 streams have only 8 shards")
     said = launched._more(setup_of(64, 2, 10**6), 2)
-    assert said.startswith("would not help with 64 streams; up to 256 are of use")
+    assert said.startswith("would not help with 64 streams; up to 256 are useful")
 
 
 def test_a_plain_command_imports_nothing_of_ranks(tmp_path):
@@ -314,14 +314,14 @@ def test_a_plain_command_imports_nothing_of_ranks(tmp_path):
 
 
 def test_nothing_is_said_of_ranks_without_a_launcher():
-    assert launched.told_of_ranks(setup_of(64, 2, 10**6)) == []
+    assert launched.rank_notices(setup_of(64, 2, 10**6)) == []
     assert launched.rank_plan(setup_of(64, 2, 10**6), None, 1.0) is None
 
 
 def test_ranks_with_nothing_to_learn_from_are_told_of(monkeypatch):
     monkeypatch.setattr(launched, "current", lambda: SimpleNamespace(size=4))
-    assert launched.told_of_ranks(setup_of(64, 2, 10**6)) == [
-        "4 ranks for 2 shards (64 streams in all): 2 have nothing to learn from; give a larger "
-        "--batch-size or start fewer ranks"
+    assert launched.rank_notices(setup_of(64, 2, 10**6)) == [
+        "4 ranks for 2 shards (64 streams in all): 2 have no work; raise --batch-size or "
+        "start fewer ranks"
     ]
-    assert launched.told_of_ranks(setup_of(128, 4, 10**6)) == []
+    assert launched.rank_notices(setup_of(128, 4, 10**6)) == []

@@ -108,12 +108,12 @@ def test_a_plan_says_what_ranks_do_and_cost(corpus, tmp_path):
     rows = dict(line.split("  ", 1) for line in done.stdout.splitlines() if "  " in line)
     assert rows["ranks"].strip() == "3 on 2 machines, 1 of 3 shards each"
     assert "sent by a machine" in rows["exchange"]
-    assert "would not help: 70 streams have no more than 3 shards" in rows["more ranks"]
+    assert "would not help: 70 streams have only 3 shards" in rows["more ranks"]
     assert "3 ranks on 2 machines" in rows["memory"]
     done = launched(2, "-m", "charrnn", *words[2:], "--json", folder=tmp_path)
     plan = json.loads(done.stdout)["ranks"]
     assert (plan["ranks"], plan["machines"], plan["shards"]) == (2, 1, 3)
-    assert plan["more"] == "help, up to 3: one for each shard"
+    assert plan["more"] == "help, up to 3: one per shard"
     assert 0 < plan["exchange_seconds"] < plan["step_seconds"] * 100
 
 
@@ -121,7 +121,7 @@ def test_more_ranks_than_shards_are_told_of(corpus, tmp_path):
     words = [corpus, *SMALL, "--batch-size", 16, "--steps", 2, "--out", "run"]
     done = train(3, tmp_path, *words)
     assert done.returncode == 0, done.stderr
-    assert "notice: 3 ranks for 2 shards (16 streams in all): 1 has nothing to learn" in done.stderr
+    assert "notice: 3 ranks for 2 shards (16 streams in all): 1 has no work" in done.stderr
 
 
 def test_scores_and_opponents_are_those_of_one_process(corpus, tmp_path):

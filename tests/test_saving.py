@@ -119,11 +119,11 @@ def test_what_cannot_be_saved_on_the_way_is_saved_later(here, blocked, names):
     messages = told(events)
     failed = [message for message in messages if "could not be saved" in message]
     assert failed
-    assert "No space left on device): make room, or close" in failed[0]
-    assert re.search(r"^step \d+: .* is saved again$", messages[-1])
+    assert "No space left on device): free disk space, or close" in failed[0]
+    assert re.search(r"^step \d+: .* can be saved again$", messages[-1])
     again = [message.split(": ")[1] for message in messages if message.endswith("saved again")]
     failures = {message.split(": ")[1].split(" could")[0] for message in failed}
-    assert {message.removesuffix(" is saved again") for message in again} == failures
+    assert {message.removesuffix(" can be saved again") for message in again} == failures
     if names == (LAST,):
         assert "the last save is of step 2" in failed[0]
 
@@ -211,7 +211,7 @@ def test_an_end_that_cannot_be_saved_is_an_error_that_says_where_it_is(
     message = str(caught.value)
     found = re.search(rf"the end of the run, step {end}, is saved in (\S+) instead: ", message)
     assert found, message
-    assert f"move the files there to {here / 'run'} as soon as it can be written" in message
+    assert f"move the files from there to {here / 'run'} once it is writable" in message
     assert "\n" not in message
     for path in Path(found[1]).iterdir():  # as is said
         path.replace(here / "run" / path.name)
@@ -231,7 +231,7 @@ def test_an_end_that_can_be_saved_nowhere_says_what_is(here, blocked, monkeypatc
         raise files.WriteError(path, FULL, "make room")
 
     monkeypatch.setattr(saving, "save", full)
-    again = rf"the last save is of step 4: make room and go on with .*--resume {here / 'run'}"
+    again = rf"the last save is of step 4: free disk space, then run .*--resume {here / 'run'}"
     with pytest.raises(CheckpointError, match=again):
         go(new(here / "run"), blocked, BOTH, range(5, 13))
     assert not list((here / "tmp").iterdir())
@@ -245,7 +245,7 @@ def test_a_log_whose_end_cannot_be_written_is_an_error_and_the_run_is_whole(here
     list(new(here / "straight").train())
     run = new(here / "run")
     with pytest.raises(
-        CheckpointError, match=r"log\.jsonl could not.*saved whole, but for the las"
+        CheckpointError, match=r"log\.jsonl could not.*the run is saved, except for the las"
     ):
         go(run, blocked, (LOG,), range(9, 13))
     check_same(here / "run", here / "straight")
@@ -285,7 +285,7 @@ def test_a_run_trains_once(here):
     run = new(here / "run")
     list(run.train())
     before = (here / "run" / LAST).read_bytes()
-    with pytest.raises(RunError, match="this run was trained: resume it"):
+    with pytest.raises(RunError, match="this run was already trained: resume it"):
         run.train()
     assert (here / "run" / LAST).read_bytes() == before
     assert not (here / "runs").exists()
@@ -295,6 +295,6 @@ def test_a_run_whose_speed_was_measured_trains_no_more(here):
     shape, train = ModelConfig(hidden_size=8), TrainConfig(steps=4, batch_size=4, seq_len=8)
     run = prepare(["corpus.txt"], model=shape, train=train, store=MemoryStore())
     assert run.measure_speed(0.0) > 0
-    with pytest.raises(RunError, match="this run was trained: resume it"):
+    with pytest.raises(RunError, match="this run was already trained: resume it"):
         run.train()
     run.close()

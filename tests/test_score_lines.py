@@ -160,7 +160,7 @@ def test_without_a_line_end_in_the_vocabulary_there_is_none_to_score():
         found = scorer.score(rows_of(model, ["ab", ""]))
     assert found.characters.tolist() == [2, 0]
     assert found.total.tolist() == [pytest.approx(model.score("ab").total_nats, 1e-5), 0]
-    with RowScorer(model.checkpoint, end=True) as scorer:  # as beside another model
+    with RowScorer(model.checkpoint, with_end=True) as scorer:  # as beside another model
         assert scorer.score(rows_of(model, ["ab"])).unknown.tolist() == [1]
 
 

@@ -164,7 +164,7 @@ def test_a_score_that_cannot_be(model, arguments, error, message):
 def test_a_model_that_diverged_says_so():
     lost = trained(steps=1)
     lost.network.parameters.vector[...] = np.nan
-    with pytest.raises(CheckpointError, match="not finite, it diverged"):
+    with pytest.raises(CheckpointError, match="not finite because it diverged"):
         lost.score(["box"])
 
 

@@ -46,7 +46,7 @@ def test_a_run_of_minutes_ends_when_the_text_was_read_often_enough(tmp_path, pie
     assert last.reason in ("done", "no longer improving")
     assert last.seconds < 300
     log = (tmp_path / "run" / "log.jsonl").read_text()
-    assert "more time would not lower the best validation loss" in log
+    assert "more training would not lower the best validation loss" in log
 
 
 def test_a_run_that_was_to_end_early_is_not_said_to_be_as_good_as_can_be(tmp_path, piece):

@@ -133,7 +133,7 @@ def test_weights_that_are_lost_come_back(here, in_chunks, monkeypatch):
 
     monkeypatch.setattr(run._trainer, "step", lost_once)
     notices = [event.message for event in of_kind(go(run), Notice)]
-    assert "the weights are those of step" in notices[0]
+    assert "the weights go back to step" in notices[0]
     last = load(here / "run" / "last.npz")
     assert last.history.step == 20
     assert np.isfinite(last.weights["head.W"]).all()

@@ -683,7 +683,7 @@ def test_init_from_a_window_keeps_its_context(here):
         )
     )
     assert load(here / "new" / "last.npz").architecture.context == 3
-    with pytest.raises(CheckpointError, match="of --context 3, which cannot become 4"):
+    with pytest.raises(CheckpointError, match="with --context 3, which cannot be changed to 4"):
         new(here / "no", model=ModelConfig(cell="window", context=4), init_from=here / "old")
 
 
@@ -801,7 +801,7 @@ def test_init_from_grows_by_the_new_symbols_of_the_text(here):
     run = new(
         here / "new", corpus="other.txt", train=train_config(**NO_STEP), init_from=here / "old"
     )
-    assert "the model gets 2 new symbols: 'Q' (U+0051), 'Z' (U+005A)" in run.notices
+    assert "2 new symbols are added to the model: 'Q' (U+0051), 'Z' (U+005A)" in run.notices
     go(run)
     old, grown = (load(here / name / "last.npz") for name in ("old", "new"))
     assert set(grown.vocabulary.symbols) == {*old.vocabulary.symbols, ord("Q"), ord("Z")}

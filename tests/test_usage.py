@@ -55,6 +55,11 @@ def options_of(command):
         ("predict --topp 1", "--top"),
         ("bench --hidden_size", "--hidden-size"),
         ("trian", "train"),
+        ("sample --n 3", "--num-samples"),
+        ("sample -num_samples 3", "--num-samples"),
+        ("sample -n 2 -temperature 1", "--temperature"),
+        ("report -output x", "--output"),
+        ("train x -quiet", "--quiet"),
         ("generate", "sample"),
     ],
 )
@@ -75,6 +80,11 @@ def test_an_unknown_option_names_the_right_one(words, meant):
         ("train x --ngrams", "did you mean --no-ngrams?"),
         ("report --baselines", "did you mean --no-baselines?"),
         ("eval --no-exact", "--exact"),
+        ("help", "no such command: help; did you mean charrnn --help?"),
+        ("help train", "did you mean charrnn train --help?"),
+        ("resume garden", "did you mean charrnn train --resume garden?"),
+        ("sample -n0", "--num-samples 0 is out of range"),
+        ("sample --stop -quiet -n 0", "--num-samples 0 is out of range"),
         ("bench stray", "unexpected argument: stray: see charrnn bench --help"),
         ("bench --seconds", "--seconds needs a value: see charrnn bench --help"),
         ("eval --json=3", "--json takes no value: see charrnn eval --help"),
@@ -312,10 +322,10 @@ def test_the_name_of_a_division_is_proposed(mine):
 @pytest.mark.parametrize(
     ("device", "said"),
     [
-        ("cuda:99999", "; GPUs have the numbers 0 to 999: nvidia-smi lists"),
+        ("cuda:99999", "; GPUs have numbers from 0 to 999, which nvidia-smi"),
         ("CUDA", "; did you mean cuda?"),
         ("gpu", "; did you mean cuda?"),
-        ("mps", "; only GPUs of NVIDIA are used"),
+        ("mps", "; only NVIDIA GPUs are supported"),
     ],
 )
 def test_a_device_that_there_is_not(device, said):
@@ -332,7 +342,8 @@ def test_a_run_that_is_resumed_says_why_it_is_on_the_cpu(mine):
     words = ["--steps", "3", "--hidden-size", "4", "--threads", "1", "--out", "run"]
     assert run("train", "text", *words).exit_code == 0
     said = run("train", "--resume", "run", "--steps", "4", "--device", "auto").stderr
-    assert "device      CPU: as for every run of steps; --device cuda takes a GPU\n" in said
+    reason = "the default for runs of --steps or --epochs; --device cuda uses a GPU"
+    assert f"device      CPU: {reason}\n" in said
 
 
 def test_patience_without_a_held_out_part_is_said_to_have_no_effect(mine):
@@ -345,8 +356,5 @@ def test_patience_is_refused_where_a_run_holds_nothing_out(mine):
     words = ["--steps", "2", "--hidden-size", "4", "--threads", "1", "--val-fraction", "0"]
     assert run("train", "text", *words, "--out", "run").exit_code == 0
     said = failed("train", "--resume", "run", "--steps", "3", "--patience", "3")
-    assert (
-        said
-        == "--patience 3 applies only to a held-out part, and run holds nothing out: leave it out"
-    )
+    assert said == "--patience 3 has no effect, since run holds nothing out: leave it out"
     assert run("train", "--resume", "run", "--steps", "3", "--patience", "0").exit_code == 0

@@ -9,7 +9,9 @@ from charrnn.evaluation.verdict import NOTABLE_OVERLAP, against, is_foreign, of_
 def test_a_model_that_knows_nothing():
     assert "guessing 4.00" in of_model(5.0, uniform=4.0)
     assert of_model(3.9, uniform=4.0) == of_model(3.7, uniform=4.0, unigram=3.8) == ""
-    assert "3.900 nats, and 3.800 by how frequent" in of_model(3.9, uniform=4.0, unigram=3.8)
+    assert "3.900 nats per character, and character frequencies alone 3.800" in of_model(
+        3.9, uniform=4.0, unigram=3.8
+    )
     assert of_model(None, uniform=4.0) == ""
     assert of_model(4.0, uniform=4.0) == ""  # a text of one character, which counts as uniform
 
@@ -29,7 +31,7 @@ def test_against_the_opponents():
         "the model predicts this text best, 0.1000 nats ahead of the Kneser-Ney 7-gram"
     )
     assert against(1.6, others) == (
-        "the Kneser-Ney 7-gram predicts this text better, by 0.1000 nats: train longer, or a "
+        "the Kneser-Ney 7-gram predicts this text better, by 0.1000 nats: train longer, or train a "
         "larger model"
     )
     assert "xz -9e needs 0.2000 nats less" in against(1.9, others[1:])
@@ -44,8 +46,8 @@ def test_what_adapts_is_told_apart():
     words = against(1.4, others)
     assert words.startswith("the model predicts this text best, 0.1000 nats ahead of the Kneser")
     assert words.endswith(
-        "; but counts that adapt, which learn from this text as they read, need 0.1000 nats less: "
-        "see --adapt"
+        "; but counts that adapt, which learn from this text as they score it, need 0.1000 nats "
+        "less: see --adapt"
     )
     assert against(1.6, others).startswith("the Kneser-Ney 7-gram predicts this text better")
 
@@ -67,8 +69,8 @@ def test_a_text_that_has_nothing_to_do_with_that_of_the_model():
 def test_against_character_frequencies():
     others = [opponent("unigram", 3.0), UNIFORM]
     assert "ahead of the unigram" in against(2.9, others)
-    assert against(3.1, others).startswith("how frequent each character is predicts this text")
-    assert against(3.1, [NGRAM, *others]).startswith("how frequent each character is")
+    assert against(3.1, others).startswith("character frequencies predict this text")
+    assert against(3.1, [NGRAM, *others]).startswith("character frequencies")
 
 
 @pytest.mark.parametrize("name", ["a program", "anagrams -9", "uniform"])
@@ -80,4 +82,4 @@ def test_a_name_decides_nothing(name):
 def test_why_an_ngram_is_better():
     assert "more text would help most" in against(1.6, [NGRAM], longer_helps=False)
     words = against(1.6, [NGRAM], shared=NOTABLE_OVERLAP, longer_helps=False)
-    assert words.endswith("20 % of it is in the training text, which an n-gram has in full")
+    assert words.endswith("20 % of it is in the training text, which the n-grams store in full")

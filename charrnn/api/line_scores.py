@@ -192,7 +192,7 @@ def score_texts(
     items = [_items(checkpoint, each, begun=len(before) > 0) for each in codes]
     owner = np.repeat(np.arange(len(texts)), [len(some) for some in items])
     rows = [item for some in items for item in some]
-    with RowScorer(checkpoint, network, context=context, end=False, threads=threads) as scorer:
+    with RowScorer(checkpoint, network, context=context, with_end=False, threads=threads) as scorer:
         found = [scorer.score(block) for block in _blocks(rows)]
     nats = np.concatenate([np.empty(0), *(part.nats for part in found)])
     known = np.concatenate([np.empty(0, np.bool_), *(part.known for part in found)])

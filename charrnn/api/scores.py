@@ -239,8 +239,8 @@ def score_text(
     nats[known] = np.concatenate(costs)
     if not np.isfinite(nats).all():
         raise CheckpointError(
-            "the model's predictions are not finite, it diverged in training: train again with a "
-            "lower learning_rate"
+            "the model's predictions are not finite because it diverged in training: "
+            "train again with a lower learning_rate"
         )
     new = int(np.count_nonzero(~known))
     reserved = novelty.charge(len(codes) - new, new) - new * novelty.cost

@@ -1,1 +1,1 @@
-"""Counting what follows what: n-grams of a training text that a network's predictions mix with."""
+"""N-gram counts of a training text, whose predictions are mixed with a network's."""

@@ -1,6 +1,6 @@
-"""All strings of a text up to a length, with how often each occurs and what precedes it.
+"""Counts of all n-grams of a text up to a length: occurrences and distinct predecessors.
 
-Dimensions: n symbols of a text, V vocabulary size, G distinct strings (grams) of one length.
+Dimensions: n symbols of a text, V vocabulary size, G distinct n-grams of one length.
 """
 
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ Keys = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 
 WORD = 64
-"""Bits of a key: a gram has as many symbols as find room in it."""
+"""Bits in a key, which limit the length of an n-gram."""
 
 
 class Grams(NamedTuple):
-    """The distinct grams of one length.
+    """The distinct n-grams of one length.
 
     Attributes
     ----------
     keys : (G,) uint64 array
-        In ascending order: the symbols, each plus one, the first one in the highest bits.
+        The symbols, each plus one, with the first in the highest bits; sorted in ascending order.
     occurrences : (G,) int array
     predecessors : (G,) int array
-        How many different symbols stand before each in the text; the beginning of the text is one
-        of them. Of the longest grams and of those that begin an item: the occurrences.
+        Number of distinct symbols that precede each; the beginning of the text counts as one.
+        For the longest n-grams, and for those that begin an item, the occurrences instead.
     """
 
     keys: Keys
@@ -37,22 +37,22 @@ class Grams(NamedTuple):
 
 
 def bits_of(vocab_size: int) -> int:
-    """Return how many bits a symbol takes in a key; 0 stands for none."""
+    """Return the number of bits per symbol in a key; the value 0 means no symbol."""
     return vocab_size.bit_length()
 
 
 def longest_of(vocab_size: int) -> int:
-    """Return the length of the longest grams that can be counted."""
+    """Return the length of the longest n-grams that fit in a key."""
     return WORD // bits_of(vocab_size)
 
 
 def grams_of(
     ids: Ids, vocab_size: int, longest: int, *, first: int | None = None
 ) -> Iterator[Grams]:
-    """Yield the distinct grams of 1, then 2, ..., then ``longest`` symbols.
+    """Yield the distinct n-grams of length 1, 2, ..., ``longest``.
 
-    One sort of the places of a text, by the symbols from there on, brings all equal strings of
-    every length together.
+    Sorting the positions of a text once, by the symbols that follow, groups equal strings of
+    every length.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def grams_of(
     longest : int
         At most ``longest_of(vocab_size)``.
     first : int, optional
-        The symbol that ends an item and begins the next one: no gram reaches over it.
+        The symbol that ends one item and begins the next: no n-gram crosses it.
     """
     bits = bits_of(vocab_size)
     keys = _packed(ids, bits, longest)
@@ -86,7 +86,7 @@ def grams_of(
 
 
 def _packed(ids: Ids, bits: int, length: int) -> Keys:
-    """Return the keys (n,) of the strings from each place on; behind the end there is nothing."""
+    """Return the keys (n,) of the strings that start at each position, padded after the end."""
     symbols = np.zeros(len(ids) + length, np.uint64)
     symbols[: len(ids)] = ids
     symbols[: len(ids)] += np.uint64(1)
@@ -98,13 +98,13 @@ def _packed(ids: Ids, bits: int, length: int) -> Keys:
 
 
 class _Inside(NamedTuple):
-    """Tells which strings are grams: those that are inside the text, and inside an item."""
+    """Selects the strings that lie within the text and within one item."""
 
     bits: int
     border: int | None
 
     def distinct(self, keys: Keys, length: int, k: int) -> tuple[Keys, Numbers]:
-        """Return the grams of k symbols that sorted keys begin with, and how often each occurs."""
+        """Return the n-grams of k symbols that sorted keys begin with, and their occurrences."""
         strings = keys >> np.uint64(self.bits * (length - k))
         places = np.flatnonzero(np.concatenate([[True], strings[1:] != strings[:-1]]))
         places = places[: len(strings)]
@@ -117,12 +117,12 @@ class _Inside(NamedTuple):
         return strings[kept], counts[kept]
 
     def _symbol(self, strings: Keys, place: int) -> Keys:
-        """Return the symbol that stands so many places before the last one."""
+        """Return the symbol ``place`` positions before the last one."""
         symbols: Keys = (strings >> np.uint64(self.bits * place)) & np.uint64(2**self.bits - 1)
         return symbols
 
 
 def _predecessors(longer: Keys, bits: int, k: int) -> tuple[Keys, Numbers]:
-    """Return the grams of k symbols that longer ones end with, and how many of these there are."""
+    """Return the n-grams of k symbols that longer ones end with, and how many do."""
     shorter = longer & np.uint64(2 ** (bits * k) - 1)
     return np.unique(shorter, return_counts=True)

@@ -1,6 +1,6 @@
-"""A table of n-grams made from a text, and kept small.
+"""Building an n-gram table from a text, and pruning it to a limit.
 
-Dimensions: n symbols of a text, V vocabulary size, G distinct grams of one length.
+Dimensions: n symbols of a text, V vocabulary size, G distinct n-grams of one length.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,18 @@ from charrnn.counts.counting import Grams, Numbers, bits_of, grams_of, longest_o
 from charrnn.counts.table import STEPS, CountTable, symbol_type
 
 LONGEST = 9
-"""Symbols of the longest grams, where a key has room for so many: on 1 MB of prose 8 are as good,
-on 2 MB of code 9 gain 0.005 nats over them."""
+"""Symbols in the longest n-grams, where they fit in a key: on 1 MB of prose 8 are as good, on 2 MB
+of code 9 gain 0.005 nats over 8."""
 ONCE = 6
-"""Symbols of the longest grams that are kept although they occur once. Longer ones would cost
-space and lower the loss no further (tiny Shakespeare, Python code: see docs/counts.md)."""
+"""Symbols in the longest n-grams that are kept even if they occur once. Longer ones would take
+space without lowering the loss (tiny Shakespeare, Python code: see docs/counts.md)."""
 BYTES_PER_SYMBOL, MOST_BYTES = 4, 2**26
-"""How large a table may be, for each symbol of its text and in all."""
+"""Largest size of a table, per symbol of its text and in total."""
 SHORT = 300_000
-"""Symbols of a text for which the length of the longest grams is chosen."""
+"""Texts of up to this many symbols have the length of their longest n-grams tuned."""
 MOST_SYMBOLS = 10_000_000
-"""The last symbols of a text that are counted: each takes up to ``COUNTING_BYTES``."""
+"""At most this many symbols, the last ones of a text, are counted: each takes up to
+``COUNTING_BYTES``."""
 COUNTING_BYTES = 100
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """KenLM's --discount_fallback."""
@@ -38,7 +39,7 @@ def counted(
     most: int = MOST_SYMBOLS,
     limit: int | None = None,
 ) -> CountTable:
-    """Count a text.
+    """Count the n-grams of a text.
 
     Parameters
     ----------
@@ -47,13 +48,13 @@ def counted(
     vocab_size : int
         V.
     first : int, optional
-        The symbol that ends an item and begins the next one: no gram reaches over it.
+        The symbol that ends one item and begins the next: no n-gram crosses it.
     longest : int
-        Symbols of the longest grams; fewer where they do not fit into a key.
+        Symbols in the longest n-grams; fewer where they do not fit in a key.
     most : int
-        Of a longer text, the last so many symbols are counted.
+        Number of symbols to count, from the end of the text.
     limit : int, optional
-        Bytes that the table may take, where not as many as its text allows.
+        Largest size of the table in bytes. By default it follows from the length of the text.
     """
     ids = ids[-most:]
     longest = min(longest, longest_of(vocab_size))
@@ -63,15 +64,15 @@ def counted(
 
 
 def best_longest(ids: Ids, apart: Ids, vocab_size: int, *, first: int | None = None) -> int:
-    """Choose the length of the longest grams by what a text costs that is not counted.
+    """Choose the length of the longest n-grams by the loss on a text that is not counted.
 
-    A short text overfits long strings: they are tried from short to long, until two in a row
-    bring nothing. A long text is not tried, and has the longest.
+    On a short text long n-grams overfit. Lengths are tried from short to long until two in a row
+    bring no gain. A long text gets the largest length without a search.
 
     Parameters
     ----------
     ids, apart : (n,) and (m,) int arrays
-        The text to count, and the one to judge by.
+        The text to count, and the one to measure the loss on.
     vocab_size : int
         V.
     first : int, optional
@@ -93,19 +94,19 @@ def best_longest(ids: Ids, apart: Ids, vocab_size: int, *, first: int | None = N
 
 
 class _Estimated:
-    """The grams of one length that may be kept: keys, occurrences and shares (G,)."""
+    """Candidate n-grams of one length: keys, occurrences and shares (G,)."""
 
     def __init__(self, keys: NDArray[np.uint64], occurrences: Numbers, shares: Numbers) -> None:
         self.keys, self.occurrences, self.shares = keys, occurrences, shares
 
     def of(self, fewest: int) -> "_Estimated":
-        """Return those that occur so often."""
+        """Return those that occur at least ``fewest`` times."""
         kept = self.occurrences >= fewest
         return _Estimated(self.keys[kept], self.occurrences[kept], self.shares[kept])
 
 
 def _kept(levels: Iterator[Grams], vocab_size: int) -> Iterator[_Estimated]:
-    """Yield the grams of each length with their shares, without long ones that occur once."""
+    """Yield the n-grams of each length with their shares, without long ones that occur once."""
     for length, grams in enumerate(levels, 1):
         shares = _shares(grams.predecessors, grams.keys >> np.uint64(bits_of(vocab_size)))
         found = _Estimated(grams.keys, grams.occurrences, shares)
@@ -113,22 +114,22 @@ def _kept(levels: Iterator[Grams], vocab_size: int) -> Iterator[_Estimated]:
 
 
 def _shares(counts: Numbers, contexts: NDArray[np.uint64]) -> Numbers:
-    """Return a(hx) of grams as whole parts of a halving; contexts (G,) are in ascending order."""
+    """Return a(hx) of n-grams in the stored form; contexts (G,) are in ascending order."""
     if not len(counts):
         return counts
     starts = np.flatnonzero(np.concatenate([[True], contexts[1:] != contexts[:-1]]))
     totals = np.repeat(np.add.reduceat(counts, starts), np.diff(starts, append=len(counts)))
     shares = (counts - discounts(counts)[np.minimum(counts, 3)]) / totals
-    # Rounded down, and none is 0: what they leave for shorter contexts stays above 0.
+    # Rounding a down, and never to 1, leaves shorter contexts a weight above 0.
     parts = np.clip(np.floor(-STEPS * np.log2(shares)) + 1, 1, np.iinfo(np.uint16).max)
     whole: Numbers = parts.astype(np.int64)
     return whole
 
 
 def _pruned(levels: list[_Estimated], vocab_size: int, limit: int) -> list[_Estimated]:
-    """Leave out the rarest grams, the longest first, until the table takes no more than that.
+    """Drop the rarest n-grams, the longest first, until the table fits the limit in bytes.
 
-    A gram occurs at most as often as its context, so no context is left out before it.
+    An n-gram occurs at most as often as its context, so no context is dropped before it.
     """
     fewest = 1
     while _bytes_of(levels, vocab_size) > limit and any(len(level.keys) for level in levels[1:]):
@@ -141,7 +142,7 @@ def _pruned(levels: list[_Estimated], vocab_size: int, limit: int) -> list[_Esti
 
 
 def _bytes_of(levels: list[_Estimated], vocab_size: int) -> int:
-    """Return what the table of some grams takes."""
+    """Return the size in bytes of a table of some n-grams."""
     sizes = [len(level.keys) for level in levels]
     of_symbol = symbol_type(vocab_size).itemsize
     return sum(sizes) * (of_symbol + 2) + sum(sizes[:-1]) * of_symbol
@@ -168,12 +169,11 @@ def _table(levels: list[_Estimated], vocab_size: int) -> CountTable:
 
 
 def discounts(counts: Ids) -> NDArray[np.float64]:
-    """Estimate what to take from counts of 0, 1, 2, and 3 or more, by Chen and Goodman's formula.
+    """Estimate the discounts of counts 0, 1, 2, and 3 or more, by Chen and Goodman's formula.
 
-    ``D[r] = r - (r + 1) Y n[r + 1] / n[r]`` with ``Y = n[1] / (n[1] + 2 n[2])`` and n[r] the grams
-    that count r. Short texts, and orders with few grams, may have none; where the formula is then
-    undefined or not positive, KenLM's fallback stands in. Every D lies in (0, r], so no symbol is
-    ever impossible.
+    ``D[r] = r - (r + 1) Y n[r + 1] / n[r]`` with ``Y = n[1] / (n[1] + 2 n[2])`` and n[r] the number
+    of n-grams that occur r times. In short texts some n[r] are 0; where the formula is undefined or
+    not positive, KenLM's fallback is used. Every D is in (0, r], so no symbol has probability 0.
     """
     n = np.bincount(counts[counts < 5], minlength=5).tolist()
     found = [0.0, *FALLBACK_DISCOUNTS]

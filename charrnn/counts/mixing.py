@@ -1,13 +1,13 @@
-"""Mixing a network with counts: how much to trust which of them, at every step.
+"""Mixing a network with n-gram counts, with a weight that depends on the context.
 
-The mean of both predictions, with a weight that follows from how unsure each of them is::
+The weighted mean of both predictions, where the weight depends on how uncertain each one is::
 
     p(x) = w p_network(x) + (1 - w) p_counts(x)      w = sigmoid(weights @ features)
 
-Unsure is the network by the entropy of its prediction, and the counts by what their longest known
-context leaves to shorter ones. The weights, and a temperature of the network, are fitted on text
-that neither of them has learned from: the logarithm of p is made largest by expectation
-maximization, of which each maximization is a step of Newton's for a logistic regression.
+The network's uncertainty is the entropy of its prediction; that of the counts is the weight which
+their longest known context leaves to shorter ones. The weights, and a temperature for the network,
+are fitted on text that neither was trained on: expectation maximization maximizes log p, and each
+M step is one Newton step of a logistic regression.
 
 Dimensions: M predictions, F features.
 """
@@ -21,51 +21,50 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Array
 
 TEMPERATURES = (1.0, 0.95, 0.9, 0.85, 0.8)
-"""Those that are tried: after dropout a network is rather too unsure."""
+"""Candidates, none above 1: a network trained with dropout tends to be underconfident."""
 FEATURES = 6
 """F."""
 ROUNDS = 60
 SMALLEST = 1e-9
 RIDGE = 1.0
-"""Pull of the weights to 0, as so many predictions that say nothing would have it: a short text
-fits few weights."""
+"""L2 penalty on the weights: a short text overfits them without it."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """How a network and counts are mixed.
+    """Fitted parameters that mix a network with counts.
 
     Attributes
     ----------
     temperature : float
         Divides the network's logits.
     weights : tuple of F floats
-        Of the features.
+        One weight per feature.
     """
 
     temperature: float
     weights: tuple[float, ...]
 
     def share(self, entropy: Floats, left: Floats) -> Floats:
-        """Return w of each prediction."""
+        """Return the weight w of the network for each prediction."""
         return _sigmoid(np.tensordot(self.weights, features(entropy, left), 1))
 
 
 EVEN = Mixture(1.0, (0.0,) * FEATURES)
-"""Both sides weigh the same: what is taken where there is nothing to fit on."""
+"""Equal weights, used where there is no text to fit on."""
 
 
 def features(entropy: Floats, left: Floats) -> Floats:
-    """Return what w follows from: 1, both measures of being unsure, and their products.
+    """Return the features of w: a constant 1, both uncertainties, and their products.
 
     Parameters
     ----------
     entropy : float64 array
         Of the network's predictions, in nats.
     left : float64 array of the same shape
-        What the counts leave to contexts that are shorter than the longest they know, in (0, 1].
+        The weight that the longest known context leaves to shorter ones, in (0, 1].
 
     Returns
     -------
@@ -87,15 +86,15 @@ def log_probabilities(logits: Array, temperature: float) -> tuple[Floats, Floats
 
 
 def fitted(network: Sequence[tuple[Floats, Floats]], counts: Floats, left: Floats) -> Mixture:
-    """Fit a mixture on predictions of text that neither side has learned from.
+    """Fit a mixture on predictions for text that neither side was trained on.
 
     Parameters
     ----------
     network : sequence of (nats, entropy)
-        For each of ``TEMPERATURES``, what the targets (M,) cost the network, and the entropy of its
-        predictions (M,).
+        For each of ``TEMPERATURES``, the network's loss (M,) on the targets, in nats, and the
+        entropy (M,) of its predictions.
     counts : (M,) float64 array
-        The probability of each target by counts.
+        The probability that the counts give each target.
     left : (M,) float64 array
         See ``features``.
     """
@@ -110,7 +109,7 @@ def fitted(network: Sequence[tuple[Floats, Floats]], counts: Floats, left: Float
 
 
 def _fit(p: Floats, q: Floats, x: Floats) -> tuple[Floats, float]:
-    """Return the weights (F,) with which ``w p + (1 - w) q`` is likeliest, and what that costs."""
+    """Return the weights (F,) that maximize the likelihood of ``w p + (1 - w) q``, and the loss."""
     pull = RIDGE * np.eye(len(x))
 
     def cost(weights: Floats) -> float:
@@ -126,7 +125,7 @@ def _fit(p: Floats, q: Floats, x: Floats) -> tuple[Floats, float]:
         curve = (x * (w * (1 - w))) @ x.T + pull
         step = np.linalg.solve(curve, slope)
         while (now := cost(weights + step)) > least and np.abs(step).max() > SMALLEST:
-            step /= 2  # a step of Newton's may go too far
+            step /= 2  # a full Newton step may overshoot
         if now >= least:
             break
         weights, least = weights + step, now

@@ -1,8 +1,8 @@
-"""A network and counts that predict together: it stands where scorers and samplers use a model.
+"""A network mixed with n-gram counts, with the interface of a model for scorers and samplers.
 
 Dimensions
-    T steps of a window, N parallel streams, V vocabulary size, F numbers of a network's state, C
-    symbols of the longest context that was counted.
+    T steps of a window, N parallel streams, V vocabulary size, F features of the network's flat
+    state, C symbols of the longest context in the counts.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from charrnn.nn.model import CharModel
 
 
 class CountingModel:
-    """Predicts the next symbol by a network and by counts.
+    """Predicts the next symbol with a network and n-gram counts.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class CountingModel:
 
     Notes
     -----
-    The state is the network's, flat (F, N), and below it the last C symbols of each stream, each
-    plus one: 0 is none.
+    The state stacks the network's flat state (F, N) and the last C symbols of each stream, each
+    plus one; 0 means none.
     """
 
     def __init__(self, network: CharModel, table: CountTable, mixture: Mixture) -> None:
@@ -59,7 +59,7 @@ class CountingModel:
         return np.log(mixed).astype(self.dtype), after
 
     def nats(self, ids: Ids, targets: Ids, state: Array) -> tuple[Array, Array]:
-        """Return what each target (T, N) costs, and the state after."""
+        """Return the loss of each target (T, N) in nats, and the state after."""
         parts, after = self.parts(ids, targets, state, [self.mixture.temperature])
         (nats, entropy), (counts, left) = parts[:2], parts[2:]
         share = self.mixture.share(entropy, left)
@@ -68,14 +68,14 @@ class CountingModel:
     def parts(
         self, ids: Ids, targets: Ids, state: Array, temperatures: Sequence[float]
     ) -> tuple[Floats, Array]:
-        """Return what is mixed, by itself, and the state after.
+        """Return the inputs of the mixture, and the state after.
 
         Returns
         -------
         parts : (2 * len(temperatures) + 2, T, N) float64 array
-            For each temperature what the targets cost the network, and the entropy of its
-            predictions; the probabilities of the targets by counts, and what the counts leave to
-            shorter contexts.
+            For each temperature the network's loss on the targets and the entropy of its
+            predictions; then the probabilities of the targets by counts, and the weight that the
+            counts leave to shorter contexts.
         state : (F + C, N) array
         """
         logits, contexts, after = self._read(ids, state)
@@ -88,7 +88,7 @@ class CountingModel:
         return np.stack([*shaped, *self.table.probabilities(contexts, targets)]), after
 
     def _read(self, ids: Ids, state: Array) -> tuple[Array, list[Nodes], Array]:
-        """Return the network's logits, what was counted contexts of, and the state after."""
+        """Return the network's logits, the nodes of the contexts, and the state after."""
         C = self.table.context
         kept = state[len(state) - C :]
         before = state[: len(state) - C].reshape(*self._shape, -1)

@@ -1,16 +1,16 @@
-"""A compact table of n-grams: how likely each symbol is after a context, by what was counted.
+"""A compact n-gram table that gives the probability of each symbol after a context.
 
-It is interpolated modified Kneser-Ney (Chen & Goodman 1998, section 3) as a tree. A node is a
-string of the training text, and its children are the same string with one symbol more. With h the
-context, h' the same without its first symbol, and c a count::
+It is an interpolated modified Kneser-Ney model (Chen & Goodman 1998, section 3) stored as a tree. A
+node is a string of the training text; its children extend the string by one symbol. With context
+h, its suffix h' without the first symbol, and counts c::
 
     p(x | h) = a(hx) + g(h) p(x | h')      a(hx) = (c(hx) - D[c(hx)]) / c(h.)
     g(h) = 1 - (sum over y of a(hy))
 
-Whatever is left out of the table, and however coarsely a is written, the probabilities sum to 1.
+The probabilities sum to 1 whichever n-grams are pruned and however coarsely a is quantized.
 
-Dimensions: V vocabulary size, K levels (the longest grams have K symbols), G grams of all levels,
-T steps of a window, N streams.
+Dimensions: V vocabulary size, K levels (the longest n-grams have K symbols), G n-grams in all
+levels, T steps of a window, N streams.
 """
 
 from collections.abc import Sequence
@@ -23,44 +23,44 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Ids
 
 STEPS = 2048.0
-"""a is stored as a logarithm, in so many parts of a halving."""
+"""a is stored as a negative base-2 logarithm, in units of 1 / ``STEPS``."""
 VALUES = np.exp2(np.arange(2**16) * (-1 / STEPS))
-"""a by how it is stored."""
+"""a for each stored value."""
 NONE = -1
-"""The node of a string that the table does not have."""
+"""Stands for the node of a string that is not in the table."""
 
 Floats = NDArray[np.float64]
 Nodes = NDArray[np.int64]
 
 
 def symbol_type(vocab_size: int) -> np.dtype[Any]:
-    """Return the smallest type that holds V: for symbols, and for how many follow a string."""
+    """Return the smallest integer type that holds V, used for symbols and numbers of children."""
     types = (np.uint8, np.uint16, np.uint32)
     return np.dtype(next(kind for kind in types if vocab_size <= np.iinfo(kind).max))
 
 
 def sums_of_shares(shares: NDArray[np.uint16], firsts: Nodes) -> Floats:
-    """Return the sum of a over each of several runs of grams, by where these begin."""
+    """Return the sum of a over each run of n-grams, given where the runs begin."""
     sums: Floats = np.add.reduceat(VALUES[shares], firsts)
     return sums
 
 
 class CountTable:
-    """What a text makes likely after each of its strings.
+    """The n-gram model of a text.
 
     Parameters
     ----------
     vocab_size : int
         V.
     sizes : sequence of K ints
-        The grams of each level, G in all.
+        The number of n-grams in each level, G in total.
     symbols : (G,) array of ``symbol_type``
-        The last symbol of each gram, level by level. In a level the grams with the same context
-        stand together, in the order of the contexts in their own level, and their symbols ascend.
+        The last symbol of each n-gram, level by level. Within a level, n-grams with the same
+        context are adjacent, ordered as the contexts are in their own level, then by symbol.
     shares : (G,) uint16 array
-        a of each gram is ``2 ** (-share / STEPS)``.
+        a of each n-gram is ``2 ** (-share / STEPS)``.
     children : (G - sizes[-1],) array of ``symbol_type``
-        How many grams continue each one, of all levels but the last.
+        The number of n-grams that extend each one, for all levels but the last.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class CountTable:
 
     @cached_property
     def _levels(self) -> list["_Level"]:
-        """The levels with what looking up needs: several times the memory, made on first use."""
+        """The levels with lookup indexes: several times the memory, so built on first use."""
         levels = []
         borders = np.array([0, self.sizes[0]], np.int64)
         at = 0
@@ -90,27 +90,27 @@ class CountTable:
 
     @property
     def context(self) -> int:
-        """K - 1, how many symbols before the next one matter at the most."""
+        """K - 1, the length of the longest context."""
         return len(self.sizes) - 1
 
     @property
     def num_bytes(self) -> int:
-        """What it takes in a file."""
+        """Its size in a file."""
         return self.symbols.nbytes + self.shares.nbytes + self.children.nbytes
 
     def contexts(self, ids: Ids) -> list[Nodes]:
-        """Return the strings that end at each step of a text, as nodes.
+        """Return the contexts that end at each step of a text, as nodes.
 
         Parameters
         ----------
         ids : (T, N) int array
-            The symbols of N streams; below 0 is none, as before the beginning of a text.
+            The symbols of N streams; negative where there is none, as before the start of a text.
 
         Returns
         -------
         list of K int arrays (T, N)
-            The nodes of the last 0, 1, ..., K - 1 symbols; ``NONE`` where the table has no such
-            string.
+            The nodes of the last 0, 1, ..., K - 1 symbols; ``NONE`` where the string is not in the
+            table.
         """
         found = [np.zeros(ids.shape, np.int64)]
         for level in self._levels[:-1]:
@@ -121,7 +121,7 @@ class CountTable:
         return found
 
     def probabilities(self, contexts: Sequence[Nodes], targets: Ids) -> tuple[Floats, Floats]:
-        """Return how likely each target is after its context, and how unsure the table is.
+        """Return the probability of each target after its context, and the backoff weight.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class CountTable:
         -------
         probabilities : float64 array
         left : float64 array
-            g of the longest context that has children; in (0, 1].
+            g of the longest context that has children, in (0, 1]: the larger, the less certain.
         """
         p, unsure = np.full(targets.shape, 1 / self.vocab_size), np.ones(targets.shape)
         for level, nodes in zip(self._levels, contexts, strict=True):
@@ -144,7 +144,7 @@ class CountTable:
         return p, unsure
 
     def rows(self, contexts: Sequence[Nodes]) -> tuple[Floats, Floats]:
-        """Return the probabilities (V, N) of all symbols after N contexts, and g (N,) of these."""
+        """Return the probabilities (V, N) of all symbols after N contexts, and their g (N,)."""
         N = len(contexts[0])
         p, unsure = np.full((self.vocab_size, N), 1 / self.vocab_size), np.ones(N)
         for level, nodes in zip(self._levels, contexts, strict=True):
@@ -156,14 +156,14 @@ class CountTable:
 
 
 class _Level:
-    """The grams of one length.
+    """The n-grams of one length.
 
     Parameters
     ----------
     borders : (nodes + 1,) int array
-        Where the grams of each context begin, and where the last ones end.
+        Where the n-grams of each context begin, and where the last ones end.
     symbols, shares
-        As those of the table.
+        This level's part of the table's arrays.
     """
 
     def __init__(
@@ -173,14 +173,14 @@ class _Level:
         self._vocab_size = vocab_size
         counts = np.diff(borders)
         self._keys = np.repeat(np.arange(len(counts)), counts) * vocab_size + symbols
-        self.left: Floats = np.ones(len(counts) + 1)  # the last one is of NONE
+        self.left: Floats = np.ones(len(counts) + 1)  # the last entry is for NONE
         """g of each context."""
         if len(shares):
             some = np.flatnonzero(counts)
             self.left[some] -= sums_of_shares(shares, borders[some])
 
     def child(self, nodes: Nodes, symbols: Ids) -> Nodes:
-        """Return the gram of each node with a symbol more, or ``NONE``."""
+        """Return the n-gram that extends each node by a symbol, or ``NONE``."""
         if not len(self._keys):
             return np.full(nodes.shape, NONE, np.int64)
         keys = nodes * self._vocab_size + symbols
@@ -189,14 +189,14 @@ class _Level:
         return np.where(is_there, place, NONE)
 
     def share(self, nodes: Nodes, symbols: Ids) -> Floats:
-        """Return a of each node with a symbol more; 0 where the table has no such gram."""
+        """Return a of each node extended by a symbol; 0 where the table has no such n-gram."""
         if not len(self._shares):
             return np.zeros(nodes.shape)
         children = self.child(nodes, symbols)
         return np.where(children == NONE, 0.0, VALUES[self._shares[children]])
 
     def add_shares(self, p: Floats, nodes: Nodes) -> None:
-        """Add to p (V, N) what the symbols after each node (N,) have."""
+        """Add to p (V, N) a of the symbols that follow each node (N,)."""
         known = np.flatnonzero(nodes != NONE)
         starts = self._borders[nodes[known]]
         counts = self._borders[nodes[known] + 1] - starts

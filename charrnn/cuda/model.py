@@ -15,7 +15,7 @@ from charrnn.config import Architecture
 from charrnn.cuda.backend import Backend, each
 from charrnn.cuda.step import Networks, State, shape_of
 from charrnn.cuda.window import Read
-from charrnn.evaluation.scorers import Score, Scorer, Sums
+from charrnn.evaluation.scorers import Score, Scorer, ScoreSums
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 
@@ -191,7 +191,7 @@ class Scoring:
 
     def score(self, scorer: Scorer) -> Score:
         """Return the score of a scorer's text."""
-        sums: Sums = np.zeros(4)
+        sums: ScoreSums = np.zeros(4)
         for shard in range(scorer.num_shards):
             sums = np.add(sums, scorer.score(self._model, shard))  # type: ignore[arg-type]
         return scorer.result(self._model, sums)  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""What a text costs under a model, and under what it is compared with."""
+"""Evaluating a model: its loss on a text, and the loss of the baselines."""

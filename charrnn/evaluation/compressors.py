@@ -1,4 +1,4 @@
-"""File compressors as opponents: how many bytes a text adds to the training text before it."""
+"""File compressors as opponents: the bytes that a text adds to the compressed training text."""
 
 import bz2
 import gzip
@@ -14,10 +14,10 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def compressed_bytes_given(train: bytes, held_out: bytes) -> dict[str, int]:
-    """Count the bytes by which the held-out text makes the compressed training text longer.
+    """Count the bytes that the held-out text adds to the compressed training text.
 
-    The nearest that a file compressor comes to a held-out loss: it has read the training text
-    (as much as fits its window: 32 KiB, 900 kB and 64 MiB), and adapts within the held-out text.
+    This is the closest that a file compressor comes to a held-out loss: it has read the training
+    text (as much as fits its window of 32 KiB, 900 kB or 64 MiB) and adapts to the held-out text.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def compressed_bytes_given(train: bytes, held_out: bytes) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        Bytes added for ``"gzip -9"``, ``"bzip2 -9"`` and ``"xz -9e"``.
+        Bytes added with ``"gzip -9"``, ``"bzip2 -9"`` and ``"xz -9e"``.
     """
     both = train + held_out
     return {
@@ -36,10 +36,10 @@ def compressed_bytes_given(train: bytes, held_out: bytes) -> dict[str, int]:
 
 
 def compressed_nats_given(train: bytes, held_out: bytes) -> dict[str, float]:
-    """Return the same in nats, 8 ln 2 a byte, of the compressors that need more than no byte.
+    """Return the same in nats, 8 ln 2 per byte, without compressors that add no bytes.
 
-    Of a text that repeats the training text, a compressor may pack both into no more bytes than
-    the one: that is no cost of a text, and it is left out.
+    If a text repeats the training text, a compressor may need no more bytes for both than for one.
+    Such a result says nothing about the text and is left out.
     """
     added = compressed_bytes_given(train, held_out)
     return {name: count * 8 * log(2) for name, count in added.items() if count > 0}

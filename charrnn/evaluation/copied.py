@@ -1,13 +1,13 @@
-"""How much of some texts stands verbatim in the text that a model learned.
+"""How much of some texts occurs verbatim in a model's training text.
 
 Dimensions
-    s symbols of all texts, k texts, w = 2**level the length of a string, D different ones of a
-    level, m symbols of a chunk of the learned text.
+    s symbols in all texts, k texts, w = 2**level the length of a string, D distinct strings of a
+    level, m symbols in a chunk of the training text.
 
 A string of length 2w is a pair of strings of length w. So the strings of the texts are numbered
-level by level, 1, 2, 4, 8, ... symbols long, each level by the pairs of the one below, and the
-learned text, which passes by once in chunks, is numbered by the same tables: what the texts do not
-have drops out. There is no hash, and the result is exact.
+level by level, with lengths 1, 2, 4, 8, ..., each level from the pairs of the level below. The
+training text is streamed once in chunks and numbered with the same tables; strings that no text
+contains drop out. No hashes are used, so the result is exact.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from charrnn.text.codes import Codes
 
 NGRAMS = (4, 8, 16, 32)
-"""Lengths of the n-grams that are looked for, powers of 2."""
+"""Lengths of the n-grams that are counted, powers of 2."""
 CHUNK = 1 << 18
-"""Symbols of the learned text that are looked at together, where no text is as long."""
+"""Symbols per chunk of the training text, unless a text is longer."""
 AT_ONCE = 1 << 20
-"""Symbols of texts that are looked for together; of more, the learned text passes by again."""
+"""Symbols of texts that are searched for at once; more texts take another pass."""
 DENSE = 1 << 22
-"""Pairs whose numbers are in a table, 4 bytes each; more are searched in a sorted array."""
+"""Most pairs for a lookup table of 4 bytes each; beyond, a sorted array is searched."""
 NONE = -1
 
 Numbers = NDArray[np.int32]
@@ -35,17 +35,17 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Copies:
-    """What of a text, or of several, stands in a learned text.
+    """What parts of a text, or of several texts, occur in a training text.
 
     Attributes
     ----------
     symbols : int
-        Length of the text, of all of them together.
+        Length of the text, or of all of them together.
     start, stop : int
-        A run that stands in the learned text, as long as any.
+        The longest run that occurs in the training text.
     ngrams, new : tuple of int
-        For each length of ``NGRAMS``: how many n-grams the text has, one for each place where one
-        can begin, and how many of them the learned text does not have.
+        For each length in ``NGRAMS``: the number of n-grams in the text, counted at every
+        position, and how many of them do not occur in the training text.
     """
 
     symbols: int
@@ -56,30 +56,30 @@ class Copies:
 
     @property
     def longest(self) -> int:
-        """Length of the longest run."""
+        """Length of the longest copied run."""
         return self.stop - self.start
 
 
 def find_copies(texts: Sequence[Codes], learned: Codes) -> list[Copies]:
-    """Look for the strings of texts in a learned text.
+    """Search a training text for the strings of some texts.
 
     Parameters
     ----------
     texts : sequence of int arrays
-        As codes, like the learned text.
+        As codes, like the training text.
     learned : (n,) int array
         May be a memory map; it is read in order.
 
     Returns
     -------
     list of Copies
-        For each text.
+        One for each text.
     """
     return [found for group in _groups(texts) for found in _Search(group).over(learned).results()]
 
 
 def _groups(texts: Sequence[Codes]) -> Iterator[list[Codes]]:
-    """Yield the texts in groups of about ``AT_ONCE`` symbols, or of one longer text."""
+    """Yield the texts in groups of about ``AT_ONCE`` symbols, or of a single longer text."""
     group: list[Codes] = []
     size = 0
     for text in texts:
@@ -103,13 +103,13 @@ class _Level:
     count : int
         D.
     numbers : (s,) int32 array
-        Which string begins at each place; ``NONE`` where the text ends before it does.
+        The string that starts at each position; ``NONE`` where it would go past the text's end.
     keys : int array, sorted
-        What makes a string: its symbol, or its pair of numbers.
+        What identifies each string: its symbol, or its pair of numbers.
     table : int32 array, optional
-        The number of each key, ``NONE`` for others, and last for all larger ones.
+        The number of each key, or ``NONE``; the last entry is for all larger keys.
     seen : (D,) bool array
-        Whether the learned text has it.
+        Whether the string occurs in the training text.
     """
 
     width: int
@@ -122,7 +122,7 @@ class _Level:
     def of(
         cls, width: int, keys: NDArray[np.int64], places: Places, size: int, top: int
     ) -> "_Level":
-        """Number keys, each of which begins at one of the places and is below ``top``."""
+        """Number the keys below ``top`` of the strings that start at some positions."""
         different, inverse = np.unique(keys, return_inverse=True)
         numbers = np.full(size, NONE, np.int32)
         numbers[places] = inverse
@@ -137,7 +137,7 @@ class _Level:
         return len(self.keys)
 
     def find(self, keys: NDArray[np.integer]) -> Numbers:
-        """Return the numbers of keys, ``NONE`` for those that no text has."""
+        """Return the numbers of keys, ``NONE`` for those that occur in no text."""
         if self.table is not None:
             return self.table.take(keys, mode="clip")
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
@@ -149,7 +149,7 @@ class _Level:
 
 
 class _Search:
-    """Some texts that are looked for.
+    """A search for some texts.
 
     Parameters
     ----------
@@ -172,10 +172,10 @@ class _Search:
             self._levels = [_Level.of(1, codes, every, len(codes), int(codes.max()) + 1)]
 
     def over(self, learned: Codes) -> "_Search":
-        """Look at a learned text and return itself."""
+        """Search a training text and return ``self``."""
         if not self._levels:
             return self
-        # What begins in a chunk ends in it or in the piece that follows, however long it is.
+        # Whatever begins in a chunk ends in it or in the overlap that follows.
         more = self._longest - 1
         step = max(CHUNK, 2 * more)
         for start in range(0, len(learned), step):
@@ -183,7 +183,7 @@ class _Search:
         return self
 
     def results(self) -> Iterator[Copies]:
-        """Yield what was found of each text."""
+        """Yield the result for each text."""
         counts = [self._counts(length) for length in NGRAMS]
         rows = zip(self._begins, self._ends, self._starts, self._runs, strict=True)
         for number, (begin, end, start, run) in enumerate(rows):
@@ -196,7 +196,7 @@ class _Search:
             )
 
     def _counts(self, length: int) -> tuple[Places, Places]:
-        """Return how many n-grams each text has, and how many of them are new."""
+        """Return the number of n-grams in each text, and how many of them are new."""
         ngrams = np.maximum(self._ends - self._begins - length + 1, 0)
         level = next((level for level in self._levels if level.width == length), None)
         if level is None:
@@ -206,7 +206,7 @@ class _Search:
         return ngrams, np.bincount(self._owner[new], minlength=len(ngrams))
 
     def _level(self, number: int) -> _Level:
-        """Return a level, of which the one below is there."""
+        """Return a level; the one below must exist."""
         if number == len(self._levels):
             below = self._levels[-1]
             places = np.flatnonzero(self._left >= 2 * below.width)
@@ -216,7 +216,7 @@ class _Search:
         return self._levels[number]
 
     def _look_at(self, chunk: Codes) -> None:
-        """Look for all strings in a chunk (m,)."""
+        """Search a chunk (m,) for all strings."""
         found = [self._levels[0].find(chunk)]
         places = [np.flatnonzero(found[0] != NONE)]
         while len(places[-1]):
@@ -239,22 +239,22 @@ class _Search:
                 self._lengthen(level, numbers, here)
 
     def _lengthen(self, level: _Level, found: Numbers, places: Places) -> None:
-        """Find longer runs, from w to below 2w symbols, of which a chunk has the beginning.
+        """Find runs of w to 2w - 1 symbols that begin in a chunk.
 
-        Such a run is a pair of strings that overlap. Runs of 2w are of the next level.
+        Such a run is a pair of overlapping strings. Runs of 2w belong to the next level.
 
         Parameters
         ----------
         level : _Level
-            Of strings of w symbols.
+            The strings of w symbols.
         found : (m,) int32 array
-            The strings of the level that begin at each place of the chunk.
+            The string of the level that starts at each position of the chunk.
         places : int array
             Where there is one.
         """
         width = level.width
         runs = self._runs
-        # Who may gain: what has no run of 2w yet, and more symbols than in its longest.
+        # Only texts without a run of 2w, and longer than their longest run, can gain.
         gains = (runs < 2 * width) & (runs < self._ends - self._begins)
         if not gains.any():
             return
@@ -263,7 +263,7 @@ class _Search:
         mine = np.flatnonzero((level.numbers != NONE) & gains[self._owner])
         mine = mine[here[level.numbers[mine]]]
         self._take(mine[runs[self._owner[mine]] < width], width)
-        # The longest run by bisection, for each text: known is one that there is.
+        # Bisect the longest run of each text; a run of length known exists.
         known, most = runs.copy(), np.minimum(2 * width - 1, self._ends - self._begins)
         tried = np.minimum(known + 1, most)
         while len(mine):
@@ -278,7 +278,7 @@ class _Search:
     def _pairs_among(
         self, level: _Level, found: Numbers, places: Places, mine: Places, lengths: Places
     ) -> Places:
-        """Return which places of the texts begin a run in the chunk as long as asked of each."""
+        """Return which positions of the texts start a run of the wanted length in the chunk."""
         rest = lengths[self._owner[mine]]
         fits = self._left[mine] >= rest
         mine, shifts = mine[fits], rest[fits] - level.width
@@ -296,14 +296,14 @@ class _Search:
         return np.sort(np.concatenate(kept)) if kept else mine
 
     def _take(self, begins: Places, length: int | Places) -> None:
-        """Note runs that begin at sorted places, the first of each text."""
+        """Record runs that start at sorted positions, the first one of each text."""
         texts, first = np.unique(self._owner[begins], return_index=True)
         self._runs[texts] = length if isinstance(length, int) else length[texts]
         self._starts[texts] = begins[first]
 
 
 def _among(wanted: NDArray[np.int64], there: NDArray[np.int64]) -> Flags:
-    """Return which keys are among others, of which there may be none: with one sort of these."""
+    """Return which keys are in ``there``, which may be empty, with a single sort of it."""
     if not len(there):
         return np.zeros(len(wanted), np.bool_)
     ordered = np.sort(there)

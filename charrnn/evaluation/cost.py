@@ -1,4 +1,4 @@
-"""What a text costs a model, in every unit, and what it costs an opponent of the model."""
+"""The loss of a model or an opponent on a text, in every unit."""
 
 from dataclasses import asdict, dataclass
 from math import exp, isnan, log, nan
@@ -8,25 +8,25 @@ OpponentKind = Literal["uniform", "unigram", "ngram", "adapting", "compressor"]
 
 
 def mean_of(total: float, count: int) -> float:
-    """Return a mean: not a number of nothing, as NumPy has it."""
+    """Return a mean; NaN for a count of 0, as in NumPy."""
     return total / count if count else nan
 
 
 def perplexity_of(nats_per_char: float) -> float:
-    """Return ``exp`` of a mean, no more than a float can hold."""
+    """Return ``exp`` of a mean, limited to the largest float."""
     return exp(min(nats_per_char, 700.0))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a text costs; the means of a text without a symbol are not a number.
+    """The loss on a text; the means of an empty text are NaN.
 
     Attributes
     ----------
     total_nats : float
         The negative log-probability of the text.
     characters : int
-        Symbols scored; ``num_bytes`` is what they take in UTF-8.
+        Symbols scored; ``num_bytes`` is their length in UTF-8.
     """
 
     total_nats: float
@@ -35,7 +35,7 @@ class Cost:
 
     @property
     def nats_per_char(self) -> float:
-        """Mean negative log-probability of a character, natural logarithm."""
+        """Mean negative log-probability per character, natural logarithm."""
         return mean_of(self.total_nats, self.characters)
 
     @property
@@ -45,7 +45,7 @@ class Cost:
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits for the whole text over its bytes: comparable between vocabularies."""
+        """Bits for the whole text divided by its bytes: comparable between vocabularies."""
         return mean_of(self.total_nats / log(2), self.num_bytes)
 
     @property
@@ -54,7 +54,7 @@ class Cost:
         return perplexity_of(self.nats_per_char)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types; means that are not a number are null."""
+        """Return all of it as JSON types; NaN becomes null."""
         means = {
             "nats_per_char": self.nats_per_char,
             "bits_per_char": self.bits_per_char,
@@ -67,7 +67,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Opponent(Cost):
-    """What the same text costs one of the opponents; ``kind`` says what it is, ``name`` which."""
+    """The loss of an opponent on the same text; ``kind`` is its type, ``name`` its name."""
 
     name: str
     kind: OpponentKind

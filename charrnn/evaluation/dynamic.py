@@ -1,14 +1,14 @@
-"""Dynamic evaluation: the model goes on learning from the text that it has just been scored on.
+"""Dynamic evaluation: the model keeps training on the text that it has just been scored on.
 
-Krause et al. (2018), "Dynamic Evaluation of Neural Sequence Models", with its update rule: the
-gradient of a window is divided by how large gradients of the trained model usually are, measured
-on the training text, and the weights decay back to the trained ones::
+The update rule is that of Krause et al. (2018), "Dynamic Evaluation of Neural Sequence Models": the
+gradient of a window is divided by the RMS gradient of the trained model, measured on the training
+text, and the weights decay towards the trained ones::
 
     theta += -rate * g / (rms + EPSILON * |rms| / sqrt(P))
              + min(1, decay * rms / mean(rms)) * (theta_trained - theta)
 
-A window is predicted first, with the weights that the windows before it left behind; then they
-take one step down its gradient. So no character is scored after it was learned from.
+Each window is first predicted with the weights as adapted to earlier windows, and then used for one
+step. So no character is scored after the model was trained on it.
 
 Dimensions
     T steps of a window, one stream, m characters, P parameters.
@@ -29,31 +29,31 @@ from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
 
 WINDOW, RATE = 20, 0.0005
-"""What serves when neither is given. Models that Muon trained, twice this rate, then this: tiny
-Shakespeare with 256, 384, 512 units 1.333, 1.302, 1.298, then 1.338, 1.284, 1.271 nats; Korean
-1.748, then 1.754. Six tenths of it gave 1.273 with 512 units; windows of 10 gained nothing."""
+"""Defaults. With models trained by Muon, twice this rate against this rate: tiny Shakespeare with
+256, 384, 512 units 1.333, 1.302, 1.298 against 1.338, 1.284, 1.271 nats; Korean 1.748 against
+1.754. 0.6 times this rate gave 1.273 with 512 units; windows of 10 gained nothing."""
 DECAY = 0.001
 EPSILON = 0.1
-"""What every gradient counts as at least, as a share of the root mean square of all: the weights
-of rare symbols have had almost none, and would leap. With a fifth of it Korean text, of 1,232
-symbols, lost 0.1 nats."""
+"""Added to each RMS gradient, as a fraction of the RMS over all weights: the weights of rare
+symbols have had almost no gradient and would make huge steps. With a fifth of this value the loss
+on Korean text, with 1,232 symbols, was 0.1 nats higher."""
 STATISTICS = 800
-"""Windows of the training text that the usual gradient is measured on."""
+"""Windows of the training text on which the RMS gradient is measured."""
 RUN = 8
-"""How many of them follow one another, the first from a zero state."""
+"""Consecutive windows per run, the first from a zero state."""
 
 
 def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, window: int) -> Array:
-    """Return the root of the mean squared gradient (P,) of windows all over a training text.
+    """Return the RMS gradient (P,) over windows spread over a training text.
 
     Parameters
     ----------
     model : CharModel
-        Its gradients are overwritten.
+        The model; its gradients are overwritten.
     vocabulary : Vocabulary
         The model's.
     train : (n,) int array
-        The codes of the training text, in memory or mapped; only what is read is encoded.
+        The codes of the training text, in memory or mapped; only the windows are encoded.
     window : int
         T.
     """
@@ -77,25 +77,25 @@ def usual_gradient(model: CharModel, vocabulary: Vocabulary, train: Codes, *, wi
 def dynamic_nats(
     model: CharModel, ids: Ids, usual: Array, *, window: int, rate: float, decay: float = DECAY
 ) -> NDArray[np.float64]:
-    """Return the nats (m,) of each character of a text, the model learning as it goes.
+    """Return the nats (m,) of each character of a text while the model adapts to it.
 
     Parameters
     ----------
     model : CharModel
-        **Changed**: it ends adapted to the text.
+        **Modified**: it ends adapted to the text.
     ids : (m,) int array
         The text; the first character is scored as uniform.
     usual : (P,) array
         From ``usual_gradient``.
     window : int
-        T, the characters between two steps.
+        T, the characters per step.
     rate, decay : float
-        As above. Where the rate is far too high the result is not finite.
+        As above. If the rate is far too high, the result is not finite.
     """
     nats = np.full(len(ids), log(model.vocab_size))
     windows = dynamic_windows(model, ids, usual, window=window, rate=rate, decay=decay)
     place = 1
-    # One stream is too little work to share, and no sum may depend on who shares it.
+    # One stream is too little work to split. A team of one makes sums independent of BLAS threads.
     with Team([model]):
         for costs, _ in windows:
             nats[place : place + len(costs)] = costs
@@ -106,13 +106,13 @@ def dynamic_nats(
 def dynamic_windows(
     model: CharModel, ids: Ids, usual: Array, *, window: int, rate: float, decay: float = DECAY
 ) -> Iterator[tuple[Array, Array]]:
-    """Yield the nats (T,) of each window's characters, and the logits (V, T), before it learns.
+    """Yield the nats (T,) and the logits (V, T) of each window before the model trains on it.
 
     The parameters are those of ``dynamic_nats``; the first character is not predicted.
     """
     theta, grad = model.parameters.vector, model.grads.vector
     trained = theta.copy()
-    mean = float(usual.mean()) or 1.0  # 0 for a model that has nothing to learn
+    mean = float(usual.mean()) or 1.0  # 0 for a model with nothing to learn
     steps = rate / (usual + EPSILON * (sqrt(float(np.mean(usual * usual))) or 1.0))
     pull = np.minimum(1, decay / mean * usual)
     state = model.zero_state(1)
@@ -128,10 +128,10 @@ def dynamic_windows(
 
 
 def _read(model: CharModel, ids: Ids, state: Array) -> tuple[Array, Array, Array]:
-    """Predict each of ids (T + 1, 1) but the first; fill the gradients of the mean loss.
+    """Predict each of ids (T + 1, 1) except the first; compute the gradients of the mean loss.
 
-    Returns the nats (T,), the logits (V, T) and the state after. The loss is that of what is
-    predicted, which for several members is not the one that they learned by.
+    Returns the nats (T,), the logits (V, T) and the state after. For several members, this is the
+    loss of their joint prediction, which differs from the training loss.
     """
     logits, state = model.forward(ids[:-1], state)
     nats, dlogits = cross_entropy_(logits.copy(), ids[1:].reshape(-1))

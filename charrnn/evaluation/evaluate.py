@@ -1,4 +1,4 @@
-"""What a text costs under a model: nats, bits, perplexity, and how they were measured."""
+"""Evaluating a model on a text: nats, bits, perplexity, and how they were measured."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ from charrnn.text import Corpus
 from charrnn.text.codes import Codes
 
 MAX_ADAPTING, MANY_SYMBOLS = 200_000, 500
-"""Characters of the longest text that counts which adapt are an opponent on; fewer where a
-vocabulary has more than so many symbols, as each takes time."""
+"""Longest text, in characters, on which adapting counts are an opponent; shorter for a vocabulary
+of more than so many symbols, since each symbol takes time."""
 ENOUGH = 0.95
-"""Share of the epochs that are of use, from which on more training is no advice."""
+"""Share of the useful epochs from which more training is not suggested."""
 
 
 def evaluate_checkpoint(
@@ -61,37 +61,37 @@ def evaluate_checkpoint(
     Parameters
     ----------
     checkpoint : Checkpoint
-        The model, and what it was trained on.
+        The model, with a record of its training text.
     paths : sequence of str
-        What to score. Without it and ``corpus``, that is the held-out part of the checkpoint's own
-        corpus, which is looked for where it was, beside the checkpoint and in the working folder.
+        Files to score. The default is the held-out part of the checkpoint's own corpus, which is
+        searched for in its original place, beside the checkpoint and in the working folder.
     model : CharModel, optional
-        What predicts in place of a new copy of the checkpoint's network, such as one on a GPU.
+        Used in place of a new copy of the checkpoint's network, for example a copy on a GPU.
     corpus : Corpus, optional
-        What to score in place of files: a text that was read, or one in memory. ``read_like``
-        says how it should be read.
+        A text to score instead of files, already read or in memory. ``read_like`` gives the
+        settings to read it with.
     text : mapping, optional
-        Fields of ``TextConfig``: how to read ``paths``, where not as the corpus was read.
+        Fields of ``TextConfig`` for reading ``paths``, where they differ from the corpus.
     config : EvalConfig, optional
         How to score it.
     context : str
-        What precedes a text that is named or given; it costs nothing. Without it, the text follows
-        on what ``sample`` begins with.
+        Text that precedes a named or given text, and is not scored. Without it, the text follows
+        what ``sample`` begins with.
     baselines : bool
-        Whether the opponents score it too; they learn from what the model learned from.
+        Whether the opponents score it too; they are trained on the model's training part.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
     stdin : binary file, optional
-        What the path "-" reads.
+        Read for the path "-".
     cache_dir : Path, optional
-        Where a corpus too large for memory is kept encoded.
+        Where a corpus too large for memory is cached.
 
     Raises
     ------
     CorpusError
-        If the text cannot be read, is empty, or is no longer what the model was trained on.
+        If the text cannot be read, is empty, or has changed since training.
     ConfigError
-        If the options contradict each other, or do not fit the model.
+        If the options conflict with each other or with the model.
     VocabularyError
         If there are unknown characters and ``config.unknown`` is "error".
     """
@@ -102,8 +102,8 @@ def evaluate_checkpoint(
     _check(checkpoint, config, paths, corpus, text)
     if context and corpus is None and not paths:
         raise ConfigError(
-            "--context is what a text that is named follows on, and the held-out part follows on "
-            "its training part: name a FILE, or leave it out"
+            "--context applies to a named FILE, and the held-out part follows its training part: "
+            "name a FILE, or leave --context out"
         )
     if corpus is not None:
         scored = given_text(
@@ -168,15 +168,15 @@ def _check(
     corpus: Corpus | None,
     text: Mapping[str, Any] | None,
 ) -> None:
-    """Refuse what makes no sense together."""
+    """Reject options that conflict."""
     if checkpoint.task.separate and (config.exact or config.cold_windows or config.adapts):
         raise ConfigError(
-            "this model was trained on items: each is scored from a zero state, and no option "
-            "changes that"
+            "this model was trained on items, and each is scored from a zero state: leave out "
+            "--exact, --cold-windows, --dynamic and --adapt"
         )
     if corpus is not None and (paths or text):
         raise ConfigError(
-            "paths and text say what files to score and how to read them, and a corpus is what was "
+            "paths and text name files to score and how to read them, while a corpus was already "
             "read: give one or the other"
         )
 
@@ -188,7 +188,7 @@ def _training_part(
     baselines: bool,
     cache_dir: Path | None,
 ) -> Codes | None:
-    """Return what the model learned from, where it is at hand or cannot be done without."""
+    """Return the training part, if it is available or required."""
     own = text.own
     if own is None and (baselines or config.adapts):
         why, option = _need_of_training_part(config)
@@ -198,20 +198,20 @@ def _training_part(
 
 
 def _need_of_training_part(config: EvalConfig) -> tuple[str, str]:
-    """Say what it is needed for, and the option that needs it."""
+    """Return why the training part is required, and the option that requires it."""
     if config.adapts_counts:
-        return "the counts that grow begin with it", "--adapt"
+        return "the adapting counts start from it", "--adapt"
     if config.adapts_network:
         return "dynamic evaluation measures gradients on it", (
             "--dynamic" if config.dynamic else "--adapt"
         )
-    return "the baselines learn from it", "--baselines"
+    return "the baselines are trained on it", "--baselines"
 
 
 def _held_out_alone(
     checkpoint: Checkpoint, model: CharModel, text: ScoredText, config: EvalConfig, threads: int
 ) -> float | None:
-    """Return nats per character of the held-out part, if the text that was scored was learned."""
+    """Return nats per character of the held-out part, if the scored text was trained on."""
     if not text.learned or text.own is None or not checkpoint.held_out or config.adapts:
         return None
     held = held_out_text(checkpoint, text.own, config.unknown)
@@ -225,7 +225,7 @@ def _overlap(checkpoint: Checkpoint, text: ScoredText, train: Codes | None) -> f
 
 
 def _is_trained_enough(checkpoint: Checkpoint) -> bool:
-    """Whether a run had the epochs that are of use."""
+    """Whether a run had most of the useful epochs."""
     train, history = checkpoint.settings, checkpoint.history
     if checkpoint.task.separate or not checkpoint.held_out or train.max_epochs < MAX_EPOCHS:
         return False
@@ -252,28 +252,28 @@ def _opponents(
 
 
 def _may_adapt(checkpoint: Checkpoint, text: ScoredText) -> bool:
-    """Whether counts that grow with a text are among its opponents."""
+    """Whether adapting counts are among the opponents."""
     work = len(text.known) * max(1, len(checkpoint.vocabulary) / MANY_SYMBOLS)
     return not checkpoint.task.separate and work <= MAX_ADAPTING
 
 
 def _only_read(checkpoint: Checkpoint, text: ScoredText) -> NDArray[np.bool_] | None:
-    """Return of each known symbol whether it is in a prompt, where there are prompts."""
+    """Return whether each known symbol is in a prompt, or None without prompts."""
     task = checkpoint.task
     prompts = task.prompts(text.known)
     return None if prompts is None else in_prompts(text.known, task.end, prompts)
 
 
 def _left_out(checkpoint: Checkpoint, text: ScoredText, rows: Sequence[Opponent]) -> Iterator[str]:
-    """Say what is not among the opponents, though it could be."""
+    """Yield notices about opponents that are left out."""
     if not checkpoint.task.separate and not _may_adapt(checkpoint, text):
         yield (
             "counts that adapt are left out: they would take a minute or more for "
-            f"{len(text.known):,} characters of {len(checkpoint.vocabulary):,} kinds"
+            f"{len(text.known):,} characters with a vocabulary of {len(checkpoint.vocabulary):,}"
         )
     if not text.prompted:
         for name in sorted(COMPRESSORS.keys() - {row.name for row in rows}):
             yield (
-                f"{name} is left out: it packs the training text and this one into no more bytes "
-                "than the training text alone, which is no cost of a text"
+                f"{name} is left out: it needs no more bytes for the training text with this text "
+                "than without, which gives no meaningful loss"
             )

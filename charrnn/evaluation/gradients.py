@@ -1,12 +1,13 @@
-"""How much of a loss's gradient arrives at the states of the steps before it.
+"""How much of a loss's gradient reaches the states of earlier steps.
 
 Dimensions
-    T steps of the text, N places in it, V vocabulary size, H hidden units, L layers,
-    K distances; S and R are those of a layer's state (see ``Recurrent``).
+    T steps of the text, N positions in it, V vocabulary size, H hidden units, L layers,
+    K distances; S and R as in a layer's state (see ``Recurrent``).
 
-The loss of one step, t, is sent back as in training, but never cut off. What is measured is the
-gradient of the state after step t - k: all of it, which is h and c of an LSTM, and the inputs that
-it still has to read of a window. It is in float64: small numbers stay what they are.
+The loss of a single step t is backpropagated as in training, but without truncation. What is
+measured is the gradient of the whole state after step t - k: h, for an LSTM also c, and for a
+context window the inputs that are still to be read. It is computed in float64, so that small
+gradients are accurate.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,44 +34,44 @@ from charrnn.text.codes import Codes
 
 DISTANCES = (1, 2, 4, 8, 16, 32, 64, 128)
 """Steps between the loss and the state."""
-LITTLE = 0.01
-"""The share of the gradient at which it is as good as gone."""
-PLACES = 32
-"""Places of a text whose mean is taken."""
-DRAWS = 4
-"""Draws of the weights of untrained networks whose mean is taken: one may be off by a half."""
+VANISHED = 0.01
+"""Share of the gradient below which it counts as vanished."""
+NUM_POSITIONS = 32
+"""Positions in a text to average over."""
+NUM_INITIALIZATIONS = 4
+"""Random initializations of untrained networks to average over: a single one may be off by half."""
 WARM_UP = 64
-"""Characters that are read before the furthest distance."""
+"""Characters that are read before the largest distance."""
 UNTRAINED: tuple[tuple[Cell, Nonlinearity], ...] = (
     ("rnn", "tanh"),
     ("rnn", "relu"),
     ("lstm", "tanh"),
     ("gru", "tanh"),
 )
-"""The cells that are shown without a model."""
+"""The cells that are compared when no model is given."""
 SYMBOLS = 65
-"""Of the random text that untrained networks read."""
+"""Vocabulary size of the random text for untrained networks."""
 
 
 @dataclass(frozen=True)
 class GradientCurve:
-    """What arrives at one layer.
+    """The gradient that reaches one layer.
 
     Attributes
     ----------
     name : str
         The network.
     layer : int
-        The layer, from 0; the highest is nearest to the loss.
+        The layer, from 0; the highest is closest to the loss.
     distances : tuple of int
         K distances k.
     at_once : float
-        The norm of the gradient of the layer's output at the step of the loss itself.
+        The norm of the gradient of the layer's output at the step of the loss.
     norms : tuple of float
-        The norm of the gradient of the state k steps before, for each distance; a mean over the
-        places, and over the members of a model that has several.
+        The norm of the gradient of the state k steps before, for each distance, averaged over
+        positions and ensemble members.
     steps : int, optional
-        How many steps the network was trained for; None if it is untrained.
+        Training steps of the network; None if it is untrained.
     """
 
     name: str
@@ -82,20 +83,20 @@ class GradientCurve:
 
     @property
     def left(self) -> tuple[float, ...]:
-        """The share of the gradient that is left at each distance."""
+        """The remaining share of the gradient at each distance."""
         return tuple(norm / self.at_once if self.at_once else 0.0 for norm in self.norms)
 
     @property
     def reach(self) -> float | None:
-        """The distance at which ``LITTLE`` is left; None if more is left at all of them.
+        """The distance at which the share falls to ``VANISHED``; None if it stays above.
 
-        Interpolated in the logarithm of what is left. Where nothing at all is left, it is the
-        first distance without a gradient.
+        It is interpolated in the logarithm of the share. If that becomes exactly 0, it is the first
+        distance with a zero gradient.
         """
         before, share = 0, 1.0
         for k, left in zip(self.distances, self.left, strict=True):
-            if left < LITTLE:
-                part = log(share / LITTLE) / log(share / left) if left > 0 else 1.0
+            if left < VANISHED:
+                part = log(share / VANISHED) / log(share / left) if left > 0 else 1.0
                 return before + (k - before) * part
             before, share = k, left
         return None
@@ -115,35 +116,35 @@ class GradientCurve:
 
 
 class Places(NamedTuple):
-    """Places of a text."""
+    """Positions in a text."""
 
-    ids: Ids  # (T, N), what is read; the loss is that of the last step
-    targets: Ids  # (N,), what follows
+    ids: Ids  # (T, N), the inputs; the loss is that of the last step
+    targets: Ids  # (N,), the next symbols
 
 
 Toward = Callable[[Array], Array]
-"""From the output of the last step (1, H, N) to the gradient of the loss with respect to it."""
+"""Maps the output of the last step (1, H, N) to the gradient of the loss with respect to it."""
 
 
 def norms_of(
     body: Body, ids: Ids, toward: Toward, distances: Sequence[int], dtype: np.dtype[np.floating]
 ) -> NDArray[np.float64]:
-    """Return the norms (1 + K, L): at the step of the loss, and at each distance before it.
+    """Return the gradient norms (1 + K, L) at the step of the loss and at each distance before it.
 
-    Each is a mean over the N places.
+    Each is a mean over the N positions.
 
     Parameters
     ----------
     body : Body
         The layers, bound to weights and gradients; the gradients are overwritten.
     ids : (T, N) int array
-        What it reads, from a zero state.
+        The inputs, read from a zero state.
     toward : callable
-        Where the gradient comes from.
+        Gives the gradient of the loss.
     distances : sequence of int
-        K distances in rising order, from 1 to T at most.
+        K distances in ascending order, between 1 and T.
     dtype : dtype
-        Of the weights.
+        The dtype of the weights.
     """
     T, N = ids.shape
     borders = [T - k for k in reversed(distances)]
@@ -156,7 +157,7 @@ def norms_of(
         y, state = body.forward(ids[start:stop], state)
     found = [_at_once(body, toward(y))]
     dstate = np.zeros_like(state)
-    # A layer keeps the buffers of one part alone: each is read again before it is gone back.
+    # A layer keeps the buffers of one part only: each is read again before its backward pass.
     for (start, stop), before in zip(reversed(parts), reversed(befores), strict=True):
         y, _ = body.forward(ids[start:stop], before)
         dstate = body.backward(toward(y) if stop == T else np.zeros_like(y), dstate)
@@ -165,9 +166,9 @@ def norms_of(
 
 
 def _at_once(body: Body, dy: Array) -> NDArray[np.float64]:
-    """Return the norm (L,) of the gradient of each layer's output in the step just read.
+    """Return the norm (L,) of the gradient of each layer's output at the step just read.
 
-    ``dy`` (1, H, N) is that of the top.
+    ``dy`` (1, H, N) is the gradient of the top layer's output.
     """
     norms = np.zeros(len(body.layers))
     above: Array | None = dy
@@ -190,13 +191,13 @@ def curves_of(
     model : CharModel
         In float64.
     places : Places
-        What it reads.
+        The inputs.
     name : str
-        What the curves are called.
+        The name of the curves.
     trained : int, optional
-        For how many steps it was trained; its loss is then that of its prediction. The head of an
-        untrained model is zero and would send nothing back: there, a sum of the outputs whose
-        gradient has norm 1 stands in for the loss.
+        Training steps of the model, whose loss is then used. The head of an untrained model is zero
+        and would pass no gradient, so there a sum of the outputs with gradient norm 1 replaces the
+        loss.
     """
     distances = tuple(k for k in DISTANCES if k <= len(places.ids))
     total = np.zeros(())
@@ -215,10 +216,10 @@ def curves_of(
 def untrained(
     hidden_size: int, cells: Sequence[tuple[Cell, Nonlinearity]] = UNTRAINED, random_seed: int = 0
 ) -> list[GradientCurve]:
-    """Return the curves of untrained cells side by side, on random text.
+    """Return the curves of untrained cells on random text.
 
-    Each with uniform recurrent weights, as PyTorch draws them, and with orthogonal ones; a mean
-    over ``DRAWS`` draws of weights and text.
+    Each cell has uniform recurrent weights, as in PyTorch, or orthogonal ones. Curves are averaged
+    over ``NUM_INITIALIZATIONS`` samples of weights and text.
     """
     curves = []
     for cell, nonlinearity in cells:
@@ -228,8 +229,10 @@ def untrained(
         (layer,), limit = model.layers, hidden_size**-0.5
         for drawn in ("uniform", "orthogonal"):
             rng, norms = np.random.default_rng(random_seed), []
-            for _ in range(DRAWS):
-                ids = rng.integers(SYMBOLS, size=(WARM_UP + DISTANCES[-1], PLACES // DRAWS))
+            for _ in range(NUM_INITIALIZATIONS):
+                ids = rng.integers(
+                    SYMBOLS, size=(WARM_UP + DISTANCES[-1], NUM_POSITIONS // NUM_INITIALIZATIONS)
+                )
                 model.initialise(rng)
                 if drawn == "uniform":
                     layer.Wh[...] = rng.uniform(-limit, limit, layer.Wh.shape)
@@ -259,7 +262,7 @@ def _curves(
 
 
 def of_checkpoint(checkpoint: Checkpoint, places: Places, name: str) -> list[GradientCurve]:
-    """Return the curves of a trained model, and of the same architecture untrained."""
+    """Return the curves of a trained model, and those of its architecture before training."""
     architecture, symbols = checkpoint.architecture, len(checkpoint.vocabulary)
     model = CharModel(architecture, symbols, dtype=np.float64)
     model.parameters.fill(checkpoint.weights)
@@ -271,28 +274,28 @@ def of_checkpoint(checkpoint: Checkpoint, places: Places, name: str) -> list[Gra
 def places_of(
     checkpoint: Checkpoint, paths: Sequence[str | Path] = (), *, cache_dir: Path | None = None
 ) -> tuple[Places, list[str]]:
-    """Return places spread evenly over a text, and what the user should be told of it.
+    """Return positions spread evenly over a text, and notices.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        The model that is to read it.
+        The model that will read it.
     paths : sequence of path
-        The text; without it, the held-out part of the checkpoint's own.
+        The text; by default the held-out part of the checkpoint's own corpus.
     cache_dir : Path, optional
-        Where a corpus too large for memory is kept encoded.
+        Where a corpus too large for memory is cached.
 
     Raises
     ------
     ConfigError
-        If the model reads items, which are too short for distances.
+        If the model reads items, which are too short for long distances.
     CorpusError
         If the text is not found, or too short.
     """
     if checkpoint.task.separate:
         raise ConfigError(
-            "this model reads each item from a zero state: gradients over many steps are those of "
-            "a model of running text"
+            "this model reads each item from a zero state, so no gradient spans many steps: name a "
+            "model of running text"
         )
     if paths:
         text = named_text(checkpoint, paths, "skip", text={}, cache_dir=cache_dir)
@@ -302,19 +305,19 @@ def places_of(
         own, notices = find_own_text(checkpoint, cache_dir=cache_dir, advice=advice)
         text = held_out_text(checkpoint, own, "skip")
     else:
-        raise CorpusError("the run held no text out: name a text with --text FILE")
+        raise CorpusError("the run has no held-out part: name a text with --text FILE")
     places = _spread(checkpoint, text.known)
     if len(places.ids) < DISTANCES[-1]:
         noun = checkpoint.vocabulary.noun
-        notices.append(f"the text has {count(len(text.known), noun)}: no distance is longer")
+        notices.append(f"the text has only {count(len(text.known), noun)}: no distance is longer")
     return places, notices
 
 
 def _spread(checkpoint: Checkpoint, codes: Codes) -> Places:
     T = min(WARM_UP + DISTANCES[-1], len(codes) - 1)
     if T < 1:
-        raise CorpusError("the text is too short: a gradient needs two known symbols")
-    starts = np.linspace(0, len(codes) - 1 - T, min(PLACES, len(codes) - T)).astype(np.int64)
+        raise CorpusError("the text is too short: at least two known symbols are needed")
+    starts = np.linspace(0, len(codes) - 1 - T, min(NUM_POSITIONS, len(codes) - T)).astype(np.int64)
     read = np.asarray(codes[starts + np.arange(T + 1)[:, np.newaxis]])
     ids = checkpoint.vocabulary.encode(read.reshape(-1)).reshape(read.shape)
     return Places(ids[:-1], ids[-1])

@@ -1,4 +1,4 @@
-"""What a model takes for likeliest at each place of a text.
+"""The most likely next symbols at each position of a text.
 
 Dimensions: n symbols, V vocabulary size, K guesses, T steps of a window.
 """
@@ -15,19 +15,19 @@ from charrnn.nn.model import CharModel
 
 GUESSES = 5
 WINDOW = 512
-"""T at most."""
+"""Largest T."""
 
 
 class Guesses(NamedTuple):
-    """What a model expects after each symbol of a text.
+    """A model's predictions after each symbol of a text.
 
     Attributes
     ----------
     symbols : (n, K) int array
-        The ids of the K likeliest symbols, the likeliest first.
+        The ids of the K most likely symbols, in descending order of probability.
     probabilities : (n, K) float64 array
     nats : (n - 1,) float64 array
-        What each symbol but the first cost: minus the logarithm of its probability.
+        The negative log-probability of each symbol except the first.
     """
 
     symbols: NDArray[np.intp]
@@ -36,16 +36,16 @@ class Guesses(NamedTuple):
 
 
 def likeliest(model: CharModel, ids: Ids, *, count: int = GUESSES) -> Guesses:
-    """Read a text from a zero state, and return what the model expects after each symbol.
+    """Read a text from a zero state, and return the model's predictions after each symbol.
 
     Parameters
     ----------
     model : CharModel
-        That predicts the next symbol.
+        A language model.
     ids : (n,) int array
         At least one symbol.
     count : int
-        K, or V if that is less.
+        K, at most V.
     """
     V = model.vocab_size
     K, T = min(count, V), max(1, min(WINDOW, LOGITS // V))
@@ -57,7 +57,7 @@ def likeliest(model: CharModel, ids: Ids, *, count: int = GUESSES) -> Guesses:
         some = ids[start : start + T]
         logits, state = model.forward(some[:, np.newaxis], state)
         found = log_softmax_(logits).T  # (T, V)
-        # Of two that are as likely, the one with the lower id comes first.
+        # Ties are ordered by id.
         best = np.argsort(-found, axis=1, kind="stable")[:, :K]
         symbols[start : start + T] = best
         probabilities[start : start + T] = np.exp(np.take_along_axis(found, best, axis=1))

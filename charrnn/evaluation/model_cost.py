@@ -1,4 +1,4 @@
-"""What a text costs the model itself, scored in the way that was asked for."""
+"""The loss of the model itself on a text, by the requested protocol."""
 
 from math import isfinite
 from typing import NamedTuple
@@ -22,21 +22,21 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 
 NAMED = 5
-"""Characters that an error names of a text that a model does not know."""
+"""Most unknown characters that an error names."""
 MAX_SCORED = 3_000_000
-"""Characters of the longest text that growing counts take: as many as of a training part."""
+"""Longest text for adapting counts, in characters: as long as the training part that they read."""
 
 
 class ModelCost(NamedTuple):
-    """Nats of the characters that a model knows.
+    """The loss in nats on the characters that a model knows.
 
     Attributes
     ----------
     total : float
     unseen : float
-        The part of it that symbols cost which the training part does not have.
+        The part of it that is due to symbols that do not occur in the training part.
     static : float, optional
-        What the text costs the model while it stays as it is, where it did not.
+        The loss of the unadapted model, if the evaluation adapts it.
     """
 
     total: float
@@ -50,7 +50,7 @@ def scorer_of(
     config: EvalConfig,
     marked: NDArray[np.bool_] | None = None,
 ) -> TextScorer:
-    """Return a text cut as it is to be scored.
+    """Return a scorer of a text.
 
     Parameters
     ----------
@@ -59,14 +59,15 @@ def scorer_of(
     text : ScoredText
         The text.
     config : EvalConfig
-        How to score it. What adapts reads parts as one text, also where the model stays as it is.
+        How to score it. With adaptation several parts are read as one text, also by the unadapted
+        model.
     marked : (V,) bool array, optional
         See ``TextScorer``.
 
     Raises
     ------
     CorpusError
-        If the model knows nothing of it.
+        If the model knows none of its characters.
     """
     vocabulary = checkpoint.vocabulary
     scorer: TextScorer | None = None
@@ -89,8 +90,8 @@ def scorer_of(
         named += f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         raise CorpusError(
             "there is nothing to score: the model knows none of the "
-            f"{plural(vocabulary.noun)}: {named}; name another text, or with --model one that was "
-            "trained on such text"
+            f"{plural(vocabulary.noun)}: {named}; name another text, or use --model to name a "
+            "model that was trained on such text"
         )
     return scorer
 
@@ -110,31 +111,31 @@ def model_cost(
     Parameters
     ----------
     checkpoint : Checkpoint
-        What is known of the model.
+        The checkpoint of the model.
     model : CharModel
-        Its network; unless that learns from the text, it may be on a GPU.
+        Its network; it may be on a GPU, except for dynamic evaluation.
     text : ScoredText
         The text.
     scorer : TextScorer
-        From ``scorer_of``; it marks the unseen symbols.
+        From ``scorer_of``; unseen symbols are marked.
     config : EvalConfig
         How to score it.
     train : (n,) int array, optional
-        The training part, which an evaluation that adapts needs.
+        The training part, required for adaptation.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Raises
     ------
     CheckpointError
-        If the model predicts nothing finite.
+        If the model's predictions are not finite.
     ConfigError
-        If the rate of dynamic evaluation is too high, or the text too long for growing counts.
+        If the rate of dynamic evaluation is too high, or the text too long for adapting counts.
     """
     static = score(model, scorer, threads=threads)
     if not isfinite(static.nats):
         raise CheckpointError(
-            "the model's predictions are not finite, it diverged in training: "
+            "the model's predictions are not finite because it diverged in training: "
             "train again with a lower --learning-rate"
         )
     if not config.adapts:
@@ -144,7 +145,7 @@ def model_cost(
     if config.adapts_counts and len(ids) > MAX_SCORED:
         raise ConfigError(
             f"the text has {count(len(ids), checkpoint.vocabulary.noun)}, and --adapt "
-            f"{config.adapt} takes {MAX_SCORED:,} at the most: score a part of it"
+            f"{config.adapt} handles at most {MAX_SCORED:,}: score a part of it"
         )
     each = _adapted(checkpoint, model, np.concatenate([text.before, ids]), config, train)[b:]
     unseen = 0.0 if scorer.marked is None else float(each[scorer.marked[ids]].sum())
@@ -154,7 +155,7 @@ def model_cost(
 def _adapted(
     checkpoint: Checkpoint, model: CharModel, ids: Ids, config: EvalConfig, train: Codes
 ) -> NDArray[np.float64]:
-    """Return the nats (m,) of each character of a text that is learned from once it is scored."""
+    """Return the nats (m,) of each character of a text that the model adapts to."""
     vocabulary, networks = checkpoint.vocabulary, []
     if config.adapts_network:
         window, rate = config.dynamic_window or WINDOW, config.dynamic_rate or RATE

@@ -1,10 +1,10 @@
-"""Counting as an opponent: characters by their frequency, and after the few before them.
+"""Counting opponents: character frequencies and n-grams.
 
-Every function scores a held-out text, each symbol exactly once, knowing a training text, and
-returns a *total* in nats, so that the caller divides all opponents by the same number of symbols.
+Every function scores each symbol of a held-out text exactly once, given a training text, and
+returns a *total* in nats, so that the caller can divide all opponents by the same number.
 
-Dimensions: n training symbols, m held-out symbols, V vocabulary size, K longest context; for grams
-(strings) of one length, G distinct ones and C distinct contexts (the same without the last symbol).
+Dimensions: n training symbols, m held-out symbols, V vocabulary size, K longest context; for
+n-grams of one length, G distinct ones and C distinct contexts (the same without the last symbol).
 """
 
 import math
@@ -21,21 +21,21 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 MAX_CONTEXT = 16
-"""The longest n-gram context tried; most texts stop gaining, and so the search, before 10."""
+"""The longest context tried; for most texts the search ends before 10."""
 MAX_SYMBOLS = 5_000_000
-"""The n-gram trains on at most so many symbols, the last ones: it takes about 80 bytes for each."""
+"""Most symbols that the n-gram model trains on, the last ones: it takes about 80 bytes for each."""
 
 
 def uniform(vocab_size: int, m: int) -> float:
-    """Score `m` symbols knowing only how many kinds there are: m ln V nats."""
+    """Score `m` symbols with the uniform distribution: m ln V nats."""
     return m * math.log(vocab_size)
 
 
 def unigram(train: Ids, held_out: Ids, vocab_size: int) -> float:
-    """Score the held-out text by how often each symbol occurs in training, without context.
+    """Score the held-out text by the symbol frequencies of the training text, without context.
 
     Half an occurrence is added to every symbol (Krichevsky and Trofimov, 1981), so that a symbol
-    never seen in training costs much, but not infinitely much:
+    never seen in training has a high but finite loss:
     ``p(x) = (count(x) + 1/2) / (n + V/2)``.
 
     Parameters
@@ -56,14 +56,14 @@ def unigram(train: Ids, held_out: Ids, vocab_size: int) -> float:
 
 
 def unigram_of_counts(train: Counts, held_out: Counts) -> float:
-    """Score a text of which only the counts (V,) of its symbols are known; see ``unigram``."""
+    """Score a text given only the counts (V,) of its symbols; see ``unigram``."""
     weights = train + 0.5
     nats = np.log(weights.sum()) - np.log(weights)
     return float(nats @ held_out)
 
 
 def entropy_of(counts: Counts) -> float:
-    """Return the nats per symbol to one who knows how often each occurs (V,)."""
+    """Return the entropy in nats per symbol of the frequencies ``counts`` (V,)."""
     shares = counts[counts > 0] / counts.sum()
     return float((shares * np.log(1 / shares)).sum())
 
@@ -75,7 +75,7 @@ def best_ngram(
     *,
     only_read: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[str, float]:
-    """Score the held-out text by the n-gram whose length suits the training text best.
+    """Score the held-out text by the n-gram model whose length suits the training text best.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ def best_ngram(
     vocab_size : int
         The number of symbols that share the probability.
     only_read : (m,) bool array, optional
-        Which symbols are context alone.
+        Which symbols are only context.
 
     Returns
     -------
     name : str
     nats : float
-        For the whole held-out text.
+        The total for the held-out text.
     """
     fitted = train[-MAX_SYMBOLS:]
     context = choose_context(fitted, vocab_size)
@@ -104,10 +104,10 @@ def best_ngram(
 def kneser_ney(
     train: Ids, held_out: Ids, vocab_size: int, *, max_context: int = MAX_CONTEXT
 ) -> Floats:
-    """Score the held-out text by the best classical n-grams, one for each length of context.
+    """Score the held-out text by the best classical n-gram models, one per length of context.
 
-    The model is in `kneser_ney_probabilities`. To take the smallest of these sums is to choose
-    the context on the very text it is judged by; `choose_context` chooses it fairly.
+    The model is in `kneser_ney_probabilities`. Taking the smallest of these sums would select the
+    context on the test text; `choose_context` selects it fairly.
 
     Parameters
     ----------
@@ -121,17 +121,17 @@ def kneser_ney(
     Returns
     -------
     (K+1,) float64 array
-        Nats for the whole held-out text with contexts of 0, 1, ..., K symbols.
+        The totals in nats for the held-out text with contexts of 0, 1, ..., K symbols.
     """
     orders = kneser_ney_probabilities(train, held_out, vocab_size, max_context=max_context)
     return np.array([-np.log(probabilities).sum() for probabilities in orders])
 
 
 def choose_context(train: Ids, vocab_size: int, *, max_context: int = MAX_CONTEXT) -> int:
-    """Choose the n-gram's length of context without looking at the held-out text.
+    """Choose the length of the context without looking at the held-out text.
 
     The first 90 % of the training text are counted and the last 10 % scored. Longer contexts are
-    tried until two in a row bring nothing: beyond its minimum the loss is nearly flat.
+    tried until two in a row bring no gain, since the loss is nearly flat beyond its minimum.
 
     Parameters
     ----------
@@ -162,19 +162,19 @@ def choose_context(train: Ids, vocab_size: int, *, max_context: int = MAX_CONTEX
 def kneser_ney_probabilities(
     train: Ids, held_out: Ids, vocab_size: int, *, max_context: int
 ) -> Iterator[Floats]:
-    """Give each held-out symbol's probability by interpolated modified Kneser-Ney, order by order.
+    """Return the probability of each held-out symbol by interpolated modified Kneser-Ney.
 
     With h the context, h' the same without its first symbol, and c(hx) a count::
 
         p(x | h) = (c(hx) - D[c(hx)]) / c(h.)  +  (sum over y of D[c(hy)]) / c(h.) * p'(x | h')
 
-    and p(x | h) = p'(x | h') where h never occurred. D is 0 for a count of zero, and has three
-    values for each order, for counts of 1, 2, and 3 or more. In p, c counts occurrences; in p',
-    which has the same form and leads down to the uniform distribution, it counts the different
-    symbols found before the gram (the beginning of the text is one of them). So each longer
-    context needs one new p and one new p', and all orders come out of a single pass.
+    and p(x | h) = p'(x | h') if h never occurred. D is 0 for a count of zero, and has three values
+    per order, for counts of 1, 2, and 3 or more. In p, c counts occurrences. In p', which has the
+    same form and ends in the uniform distribution, it counts the distinct symbols that precede the
+    n-gram (the beginning of the text is one of them). So each longer context needs one new p and
+    one new p', and a single pass computes all orders.
 
-    A held-out symbol with fewer than k symbols before it gets p for the context that it has.
+    A held-out symbol with fewer than k symbols before it is predicted from those.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def kneser_ney_probabilities(
     Yields
     ------
     (m,) float64 array
-        Probabilities in (0, 1] with contexts of 0, then 1, ..., then K symbols.
+        Probabilities in (0, 1], one array per length of context, 0 to K.
 
     References
     ----------
@@ -219,22 +219,22 @@ def kneser_ney_probabilities(
 
 
 class Strings(NamedTuple):
-    """All strings of one length in a text, equal ones with equal numbers."""
+    """All strings of one length in a text, where equal strings have equal numbers."""
 
-    at: npt.NDArray[np.int32]  # the number, in [0, kinds), of the string that begins at each place
+    at: npt.NDArray[np.int32]  # the number, in [0, kinds), of the string at each position
     kinds: int
 
 
 def number(keys: Ids) -> Strings:
-    """Number the distinct keys, which are not negative, in ascending order.
+    """Number the distinct keys, which must not be negative, in ascending order.
 
-    Strings of k + 1 symbols come from the numbers of k symbols and one more symbol, so a key stays
-    far below 2**63 whatever the vocabulary and the length.
+    A key for k + 1 symbols is made of the number of a string of k symbols and one more symbol, so
+    it stays far below 2**63 for any vocabulary and length.
     """
     bits = max(0, len(keys) - 1).bit_length()
     ascending: Ids
     if keys.dtype == np.int64 and int(keys.max(initial=0)) < 2 ** (63 - bits):
-        # A key and its place in one number: to sort these takes a fifth of an argsort's time.
+        # Sorting a key packed with its position takes a fifth of the time of argsort.
         packed = np.sort((keys << bits) | np.arange(len(keys)))
         order, ascending = packed & (2**bits - 1), packed >> bits
     else:
@@ -248,13 +248,13 @@ def number(keys: Ids) -> Strings:
 
 
 def _count_predecessors(fitted: Ids, kinds: int, longer: Strings) -> npt.NDArray[np.int64]:
-    """Count (G,) the different symbols found before each gram of the training text, `fitted`.
+    """Count the distinct symbols (G,) that precede each n-gram of the training text, `fitted`.
 
-    A distinct string of one symbol more is one predecessor, its first symbol, of the gram that
-    begins one place later. The beginning of the text is a predecessor too.
+    The first symbol of each distinct string of one more symbol is a predecessor of the n-gram that
+    follows it. The beginning of the text is a predecessor too.
     """
     extended = longer.at[: max(len(fitted) - 1, 0)]
-    place = np.full(longer.kinds, -1, np.int32)  # any one place of each string in training
+    place = np.full(longer.kinds, -1, np.int32)  # any position of each string in training
     place[extended] = np.arange(len(extended), dtype=np.int32)
     counts = np.bincount(fitted[place[place >= 0] + 1], minlength=kinds)
     counts[fitted[:1]] += 1
@@ -269,18 +269,18 @@ def _interpolate(
     num_contexts: int,
     lower: Floats,
 ) -> Floats:
-    """Mix discounted counts of grams with the lower order's probabilities.
+    """Interpolate discounted counts of n-grams with the probabilities of the lower order.
 
     Parameters
     ----------
     counts, context_of : (G,) integer arrays
-        How often each gram counts, and the number of the context that it continues.
+        The count of each n-gram, and the number of its context.
     grams, contexts : (m,) integer arrays
-        The gram that each held-out symbol completes, and its context.
+        The n-gram that each held-out symbol completes, and its context.
     num_contexts : int
         The number of distinct contexts, C.
     lower : (m,) float64 array
-        The same symbols' probabilities with one symbol less of context.
+        The probabilities of the same symbols with one symbol less of context.
     """
     taken = discounts(counts)[np.minimum(counts, 3)]  # (G,)
     total = np.bincount(context_of, weights=counts, minlength=num_contexts)[contexts]  # (m,)
@@ -290,7 +290,7 @@ def _interpolate(
 
 
 def _check_range(train: Ids, held_out: Ids, vocab_size: int) -> None:
-    """Refuse a symbol outside the vocabulary: it would be mistaken for another string."""
+    """Reject symbols outside the vocabulary, whose keys would collide with other strings."""
     for name, ids in (("train", train), ("held_out", held_out)):
         if ids.size and not 0 <= ids.min() <= ids.max() < vocab_size:
             raise ValueError(f"{name} has symbols outside the vocabulary, [0, {vocab_size})")

@@ -1,4 +1,4 @@
-"""What a symbol costs that a model does not know, by the estimate of Good and Turing."""
+"""The loss of symbols that a model does not know, by the Good-Turing estimate."""
 
 from dataclasses import dataclass
 from math import log, log1p
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Novelty:
-    """The share of new symbols in a text: that of symbols that occurred once in what was learned.
+    """The estimated share of new symbols: the share of symbols that occur once in training.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Novelty:
         Parameters
         ----------
         counts : (V,) int array, optional
-            How often each symbol occurs in what was learned.
+            Occurrences of each symbol in training.
         characters : int
-            How long that is: what is estimated from where there are no counts.
+            Length of the training text, used if there are no counts.
         """
         if counts is None:
             return cls(1 / (characters + 1))
@@ -38,12 +38,12 @@ class Novelty:
 
     @property
     def cost(self) -> float:
-        """Nats of a new symbol."""
+        """The loss of a new symbol in nats."""
         return -log(self.share)
 
     def charge(self, known: int, new: int) -> float:
-        """Return the nats by which new symbols make a text dearer.
+        """Return the nats that new symbols add to the loss of a text.
 
-        They cost ``cost`` each, and every known symbol costs more since others are possible.
+        Each new symbol adds ``cost``, and every known symbol loses some probability to new ones.
         """
         return new * self.cost - known * log1p(-self.share) if new else 0.0

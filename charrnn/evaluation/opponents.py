@@ -1,12 +1,12 @@
-"""The opponents that keep a character language model honest, on the text that it is judged by.
+"""The opponents of a character language model on the same text.
 
-A recurrent network is worth its training only if it beats what a few seconds of counting, or a
-file compressor, reach on the same split. All of them learn from the training part of the model's
-corpus, have its vocabulary, and predict each symbol of the same text exactly once.
+A recurrent network is worth training only if it beats what a few seconds of counting, or a file
+compressor, reach on the same split. All opponents are trained on the training part of the model's
+corpus, use its vocabulary, and predict each symbol of the same text exactly once.
 
-None of the counting ones sees the end of the training text as context: the first symbols have
-only the few symbols before them to go by, like a model with a fresh state. They stay as they were
-trained while they score; the compressors go on learning as they read, and so do counts that adapt.
+The counting opponents do not use the end of the training text as context: the first symbols have
+only the symbols before them, as for a model with a zero state. They do not change while they
+score, but the compressors and the adapting counts do.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
 
 TRAINED_ON = 2**26
-"""Characters that the opponents learn from, the last ones: all that a compressor can look back
-to, and what fits in memory."""
+"""Most characters that the opponents are trained on, the last ones: this is as far as a compressor
+can look back, and fits in memory."""
 
 
 def opponents(
@@ -48,31 +48,31 @@ def opponents(
     Parameters
     ----------
     train : (n,) int array
-        What they learn from: the training part of the model's corpus.
+        The training part of the model's corpus.
     scored : (m,) int array
-        The text to score, without characters that the model does not know.
+        The text to score, without unknown characters.
     vocabulary : Vocabulary
-        Of the model: its symbols share the probability, seen in training or not.
+        The model's: all of its symbols share the probability, seen in training or not.
     unknown_nats : float
-        What unknown characters cost the model: the counting opponents are charged the same.
+        The model's loss on unknown characters, which is also charged to the counting opponents.
     whole : (k,) int array, optional
-        The text with such characters, which compressors read, where they count.
+        The text with unknown characters, which compressors read if these are charged.
     size : (int, int), optional
-        Characters and bytes that the totals are divided by; those of ``whole`` if left out.
+        Characters and bytes to divide the totals by; those of ``whole`` by default.
     only_read : (m,) bool array, optional
-        Which symbols are context alone: the counting opponents read and do not score them, which
-        compressors cannot do.
+        Which symbols are only context: the counting opponents read them unscored, which compressors
+        cannot do.
     before : (b,) int array, optional
-        What precedes the text and costs nothing; not where ``only_read`` is given.
+        Symbols before the text that are not scored; not together with ``only_read``.
     adapting : bool
-        Whether counts that grow with the text are among them: they take about a second for every
-        10,000 characters and for every 300,000 of the training part.
+        Whether adapting counts are among them: they take about a second per 10,000 characters, and
+        per 300,000 of the training part.
 
     Returns
     -------
     tuple of Opponent
-        The context of the n-gram is chosen without the text. A compressor that packs the text
-        and the training text into no more bytes than the training text alone is left out.
+        The context length of the n-gram is chosen without the text. A compressor that needs no
+        extra bytes for the text is left out.
     """
     train, whole = train[-TRAINED_ON:], scored if whole is None else whole
     train_ids, ids, V = vocabulary.encode(train), vocabulary.encode(scored), len(vocabulary)
@@ -115,5 +115,5 @@ def opponents(
 
 
 def _adapting(train: Codes, ids: Ids, vocabulary: Vocabulary, first: int) -> float:
-    """Return what a text costs from a place on, where counts grow with all of it."""
+    """Return the loss of adapting counts on a text from a position on."""
     return float(adapting_nats(train, ids, vocabulary)[first:].sum())

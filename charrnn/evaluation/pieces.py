@@ -1,12 +1,11 @@
-"""A text cut into pieces to be scored: every character once, the state carried or zero.
+"""Splitting a text into pieces for scoring, with every character scored once.
 
 Dimensions
     S pieces, m characters.
 
-A text is scored exactly in one piece. Faster, it is cut into parallel streams, each of which first
-reads the text before its part, unscored, so that its state is what it would have been. Cold pieces
-are not warmed up: windows, items or the held-out ends of streams. Of a long text, pieces spread
-evenly over it may stand for all of it.
+A single piece gives the exact score. Parallel streams are faster: each first reads the text before
+its part, unscored, to warm up its state. Cold pieces start from a zero state: windows, items or the
+held-out ends of streams. A long text may be represented by a sample of evenly spread pieces.
 """
 
 from collections.abc import Sequence
@@ -21,17 +20,17 @@ from charrnn.backend.arrays import Ids
 STREAMS = 64
 """Parallel streams of a long text."""
 WARM_UP = 256
-"""Characters that a stream reads before its part."""
+"""Characters that a stream reads before its scored part."""
 
 SAMPLE_PIECES, SAMPLE_PIECE, SAMPLE_WARM_UP = 64, 1024, 64
-"""Into how many pieces of how many characters a sample of a text is cut, if it has so many, and
-what is read before each: the interval of a sample is far wider than what a longer start changes."""
+"""Number of pieces in a sample of a text, their length, and the warm-up before each: a longer
+warm-up would change the score far less than the width of the sample's interval."""
 
 Places = NDArray[np.int64]
 
 
 class TextIds(Protocol):
-    """The ids of a text: an array, or what encodes them where they are read."""
+    """The ids of a text: an array, or an object that encodes them on access."""
 
     def __len__(self) -> int: ...
 
@@ -44,20 +43,20 @@ class Pieces:
 
     Attributes
     ----------
-    ids : (m,) int array, or what gives the same
+    ids : (m,) int array or TextIds
         The text.
     starts, ends : (S,) int arrays
-        Piece s reads from ``starts[s]`` and is scored on the characters after that one, up to and
-        with ``ends[s]``.
+        Piece s reads from ``starts[s]`` and is scored on the characters after it, up to and
+        including ``ends[s]``.
     whole : int
-        Characters of the text that the pieces stand for.
+        Characters of the text that the pieces represent.
     uniform : int
-        Characters that no piece predicts: they are scored as uniform.
+        Characters that no piece predicts, which are scored as uniform.
     warm_up : int
-        Characters that are read before each piece, unscored; 0 where pieces are cold, each read
-        from a zero state.
+        Characters that are read before each piece, unscored; 0 for cold pieces, each read from a
+        zero state.
     prompts : (S,) int array, optional
-        How many characters after the first of each piece are read, but not scored.
+        How many characters after the first of each piece are read but not scored.
     """
 
     ids: TextIds
@@ -70,24 +69,23 @@ class Pieces:
 
     @property
     def counts(self) -> Places:
-        """How many characters of each piece are scored (S,)."""
+        """The number of scored characters of each piece (S,)."""
         counts: Places = self.ends - self.starts
         return counts if self.prompts is None else counts - self.prompts
 
     @property
     def characters(self) -> int:
-        """How many characters are scored."""
+        """The number of scored characters."""
         return self.uniform + int(self.counts.sum())
 
     @classmethod
     def streams(cls, ids: TextIds, most: int = STREAMS, read: int = 0) -> "Pieces":
-        """Cut a text of one character or more into at most so many streams.
+        """Split a text of at least one character into at most ``most`` streams.
 
-        One is the exact score. The very first character of the text is scored as uniform, or, if
-        something is ``read`` before, by what follows on that: so many of the ids are no part of
-        the text.
+        A single stream gives the exact score. The first character of the text is scored as
+        uniform, unless the first ``read`` ids precede the text and are only read.
         """
-        # A part is to be several times as long as the warm-up that it costs.
+        # A part should be several times as long as its warm-up.
         count = max(1, min(most, (len(ids) - read) // (4 * WARM_UP)))
         first = max(read - 1, 0)
         borders = first + np.arange(count + 1, dtype=np.int64) * (len(ids) - 1 - first) // count
@@ -98,9 +96,9 @@ class Pieces:
 
     @classmethod
     def sample(cls, ids: TextIds, characters: int) -> "Pieces":
-        """Take about so many characters of a text, spread evenly over it; all, if it has no more.
+        """Take about so many characters, evenly spread over a text; all if it has no more.
 
-        Where it has more, its first character is not predicted.
+        If it has more, its first character is not predicted.
         """
         if characters >= len(ids):
             return cls.streams(ids)
@@ -110,11 +108,11 @@ class Pieces:
 
     @classmethod
     def windows(cls, ids: TextIds, size: int, read: int = 0) -> "Pieces":
-        """Cut a text into cold windows, as nanoGPT evaluates.
+        """Split a text into cold windows, as nanoGPT does for evaluation.
 
-        A window reads ``size`` characters and predicts as many, each one character later, so that
-        it begins with the last character that the one before it predicted. The first one also has
-        what is ``read`` before the text, as of ``streams``.
+        A window reads ``size`` characters and predicts as many, each one character later, so it
+        begins with the last character that the previous one predicted. The first window also has
+        the ``read`` ids before the text, as in ``streams``.
         """
         last = len(ids) - 1
         borders = np.append(np.arange(max(read - 1, 0), last, size, dtype=np.int64), last)
@@ -129,10 +127,10 @@ class Pieces:
         characters: int | None = None,
         prompts: Places | None = None,
     ) -> "Pieces":
-        """Cut a divided text into its items; each has an end and none is empty.
+        """Split a divided text into its items; each has an end and none is empty.
 
-        With ``characters``, take about so many of them, in items that are spread evenly over the
-        text. Of each item as many symbols as ``prompts`` says are read and not scored.
+        With ``characters``, take about that many, in items spread evenly over the text. The first
+        ``prompts`` symbols of each item are read and not scored.
         """
         ids = np.concatenate([np.array([end], ids.dtype), ids])
         ends = np.flatnonzero(ids == end)
@@ -140,9 +138,9 @@ class Pieces:
 
     @classmethod
     def tails(cls, tails: Sequence[Ids], characters: int | None = None) -> "Pieces":
-        """Take the held-out ends of streams, each begun by the character before it.
+        """Take the held-out ends of streams, each preceded by one more character.
 
-        With ``characters``, take about so many of them, in ends that are spread evenly.
+        With ``characters``, take about that many, in evenly spread ends.
         """
         borders = np.cumsum([0, *map(len, tails)], dtype=np.int64)
         return cls._cold(np.concatenate(tails), borders[:-1], borders[1:] - 1, characters)
@@ -157,13 +155,13 @@ class Pieces:
         uniform: int = 0,
         prompts: Places | None = None,
     ) -> "Pieces":
-        """Take all cold pieces, or about so many characters of them."""
+        """Take all cold pieces, or pieces with about so many characters."""
         unscored = np.zeros_like(starts) if prompts is None else prompts
         whole = uniform + int((ends - starts - unscored).sum())
         taken = np.arange(len(starts))
         if characters is not None and characters < whole:
             taken = _spread(len(starts), len(starts) * characters // whole)
-        # Pieces of one length together: little is read behind the end of a piece.
+        # Sorted by length, so that pieces read together need little padding.
         taken = taken[np.argsort((ends - starts)[taken], kind="stable")]
         return cls(
             ids,
@@ -176,7 +174,7 @@ class Pieces:
 
 
 def _read_before(starts: Places, read: int) -> tuple[Places, Places | None]:
-    """Return starts of which the first is 0, and what each piece reads and does not score."""
+    """Return starts whose first is 0, and how much each piece reads unscored."""
     if read < 2 or not len(starts):
         return starts, None
     prompts = np.zeros_like(starts)
@@ -185,5 +183,5 @@ def _read_before(starts: Places, read: int) -> tuple[Places, Places | None]:
 
 
 def _spread(count: int, wanted: int) -> Places:
-    """Return so many of the numbers below ``count``, at least 2 for an interval, evenly spread."""
+    """Return evenly spread numbers below ``count``, at least 2 so that there is an interval."""
     return np.linspace(0, count - 1, min(count, max(2, wanted))).astype(np.int64)

@@ -1,7 +1,7 @@
-"""Properties of a text that people can read off it, place by place: inside quotes, digits, ...
+"""Human-readable properties of a text at each position: inside quotes, digits, ...
 
-Each is a number for each character, and follows from that character and those before it alone, as
-the state of a network does that has read just as far.
+Each property is a number per character that depends only on the text up to that character, like
+the state of a network.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ BRACKETS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = {"“": "”", "„": "“", "«": "»", "「": "」", "『": "』"}
 SENTENCE_ENDS = ".!?\u3002\uff01\uff1f"
 FARTHEST = {"line": 80, "sentence": 200, "paragraph": 10, "word": 12, "indent": 40}
-"""Where positions and lengths stop counting: beyond, a few long ones would outweigh all others."""
+"""Limits of positions and lengths: otherwise a few long ones would outweigh all others."""
 BEGINNING = 3
-"""Characters of a line that are its beginning."""
+"""Characters that count as the beginning of a line."""
 
 
 class Reader:
-    """Reads a text character by character and knows where it is; the attributes say where."""
+    """Reads a text character by character; the attributes describe the current position."""
 
     def __init__(self) -> None:
         self.character = self.before = "\n"
@@ -30,7 +30,7 @@ class Reader:
         self._line_ends = 0
 
     def read(self, character: str) -> None:
-        """Take in the next character."""
+        """Read the next character."""
         self.before, self.character = self.character, character
         self._place(character)
         self._word(character)
@@ -48,7 +48,7 @@ class Reader:
         else:
             self.in_indent = False
         self._line_ends = self._line_ends + 1 if character == "\n" else 0
-        if self._line_ends == 2:  # what nobody closed ends with its paragraph
+        if self._line_ends == 2:  # unclosed quotes and brackets end with the paragraph
             self.lines, self.open_quote, self.brackets, self.sentence = 0, "", 0, 0
 
     def _word(self, character: str) -> None:
@@ -92,11 +92,11 @@ PROPERTIES: dict[str, Property] = {
     "position in the sentence": lambda at: min(at.sentence, FARTHEST["sentence"]),
     "lines since the last blank one": lambda at: min(at.lines, FARTHEST["paragraph"]),
 }
-"""F properties: what each is of the last character that was read."""
+"""F properties, each a function of the reader after the last character."""
 
 
 def properties_of(text: str) -> NDArray[np.float64]:
-    """Return the F properties of each of the n characters of a text, as (F, n)."""
+    """Return the properties (F, n) of the n characters of a text."""
     reader, values = Reader(), np.empty((len(PROPERTIES), len(text)))
     rules = list(PROPERTIES.values())
     for place, character in enumerate(text):

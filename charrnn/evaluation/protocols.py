@@ -1,4 +1,4 @@
-"""How a text was scored, in words."""
+"""The evaluation protocol in words."""
 
 from charrnn.config import EvalConfig
 from charrnn.config.words import count, plural
@@ -15,8 +15,8 @@ ITEMS_PROTOCOL = (
 )
 
 COUNTS = (
-    "the network is mixed with counts of its training part, as fitted on a piece of that part from "
-    "which neither learned"
+    "the network is mixed with counts of its training part, with weights fitted on a piece of that "
+    "part on which neither was trained"
 )
 PROMPTED = "the prompt of each item is read and not scored"
 
@@ -24,20 +24,20 @@ PROMPTED = "the prompt of each item is read and not scored"
 def protocol_of(
     checkpoint: Checkpoint, text: ScoredText, pieces: Pieces, config: EvalConfig, novelty: Novelty
 ) -> str:
-    """Say what was scored, how, and among how many symbols, in one sentence.
+    """Return one sentence on what was scored, how, and with how many symbols.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The model.
     text : ScoredText
-        What was scored.
+        The scored text.
     pieces : Pieces
-        How it was cut.
+        How it was split.
     config : EvalConfig
-        How it was to be scored.
+        The requested protocol.
     novelty : Novelty
-        What was charged for symbols that the model does not know, if there are any.
+        What was charged for unknown symbols, if there are any.
     """
     noun = checkpoint.vocabulary.noun
     if checkpoint.task.separate:
@@ -65,8 +65,8 @@ def _way(text: ScoredText, pieces: Pieces, config: EvalConfig, noun: str) -> str
             window = count(config.dynamic_window or WINDOW, noun)
             ways.append(
                 f"dynamic evaluation: after every {window}, once they are scored, the weights take "
-                f"a step down their gradient (rate {config.dynamic_rate or RATE:g}, each gradient "
-                f"over its usual size in training, decay {DECAY:g} back to the trained weights)"
+                f"a gradient step (rate {config.dynamic_rate or RATE:g}, each gradient divided by "
+                f"its RMS in training, decay {DECAY:g} towards the trained weights)"
             )
         if config.adapts_counts:
             ways.append(_mixed(config, noun))
@@ -95,7 +95,7 @@ def _mixed(config: EvalConfig, noun: str) -> str:
 
 
 def _symbols(checkpoint: Checkpoint, novelty: Novelty | None) -> str:
-    """Say among how many symbols a prediction chooses, and what one costs that is none of them."""
+    """Return the size of the vocabulary, and what an unknown symbol is charged."""
     symbols = f"{len(checkpoint.vocabulary):,} symbols"
     whose = "of the training part" if checkpoint.counts is None else "of the whole corpus"
     if checkpoint.vocabulary.unit == "byte" and len(checkpoint.vocabulary) == 256:

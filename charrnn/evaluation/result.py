@@ -10,45 +10,44 @@ from charrnn.evaluation.verdict import against
 
 @dataclass(frozen=True)
 class Evaluation(Cost):
-    """What a text costs under a model.
+    """The result of evaluating a model on a text.
 
     Attributes
     ----------
     unknown : dict of str to int
-        Symbols that the model does not know, with their counts: charged ``unknown_cost`` nats each
-        and part of ``characters``, or left out of the text where that is None.
+        Unknown symbols with their counts. Each is charged ``unknown_cost`` nats and included in
+        ``characters``, or left out of the text if that is None.
     unseen, unseen_nats : int, float
-        How many of the scored characters are symbols that the model knows, but that its training
-        part does not have, and what they cost: part of ``total_nats``.
+        How many of the scored characters are in the vocabulary but not in the training part, and
+        their share of ``total_nats``.
     protocol : str
         How it was scored, in a sentence.
     seconds : float
     unknown_cost : float, optional
     file_bytes : int, optional
-        Bytes of the files, where the whole of them was scored: ``num_bytes`` is the text as
-        scored, in UTF-8.
+        Bytes of the files, if they were scored completely; ``num_bytes`` is the size of the text
+        as scored, in UTF-8.
     overlap : float, optional
-        Share of the text that is also in the training part, where that is at hand.
+        Share of the text that also occurs in the training part, if that is available.
     learned : float
-        Share of the text that is the training part itself: its files were named.
+        Share of the text that is the training part itself, if its files were named.
     held_out_nats : float, optional
-        Nats per character of the held-out part alone, where the text is the run's own.
+        Nats per character of the held-out part alone, if the text is the run's own.
     uniform_nats, unigram_nats : float, optional
-        Nats per character if every known symbol were as likely, or as likely as it is frequent in
-        the training part; unknown ones are charged as they are to the model.
+        Nats per character of the uniform distribution over known symbols, and of their frequencies
+        in the training part; unknown symbols are charged as they are for the model.
     static_nats : float, optional
-        What the text costs the model while it stays as it is, where it did not.
+        Loss of the unadapted model, if the evaluation adapted it.
     network_nats : float, optional
-        What it costs the network alone, where that is mixed with counts.
+        Loss of the network alone, if it is mixed with counts.
     per : str
-        What one of ``characters`` is, as the model reads them: "character", "byte", "jamo" or
-        "code point".
+        The name of one symbol: "character", "byte", "jamo" or "code point".
     baselines : tuple of Opponent
-        What the same text costs them, the best first; empty where they were not asked for.
+        Their losses on the same text, the best first; empty if not requested.
     longer_helps : bool
         Whether more epochs may lower the loss of the model.
     notices : tuple of str
-        What the user should be told, one line each.
+        Messages for the user, one line each.
     """
 
     unknown: dict[str, int]
@@ -72,21 +71,21 @@ class Evaluation(Cost):
 
     @property
     def static(self) -> Cost | None:
-        """What the text costs the model while it stays as it is, where it did not."""
+        """The loss of the unadapted model, if the evaluation adapted it."""
         if self.static_nats is None:
             return None
         return Cost(self.static_nats, self.characters, self.num_bytes)
 
     @property
     def network(self) -> Cost | None:
-        """What the text costs the network alone, where that is mixed with counts."""
+        """The loss of the network alone, if it is mixed with counts."""
         if self.network_nats is None:
             return None
         return Cost(self.network_nats, self.characters, self.num_bytes)
 
     @property
     def comparison(self) -> str:
-        """What the baselines say of the model, in a sentence; empty without them."""
+        """A sentence that compares the model with the baselines; empty without them."""
         if not self.baselines:
             return ""
         more: dict[str, Any] = {
@@ -103,8 +102,8 @@ class Evaluation(Cost):
         margin = best.nats_per_char - nats
         if (margin > 0) == (self.nats_per_char < best.nats_per_char):
             side = "ahead of" if margin > 0 else "behind"
-            return f"{words}; without learning from it {abs(margin):.4f} nats {side} {best.name}"
-        return f"{words}; without learning from it: {against(nats, others, **more)}"
+            return f"{words}; without adapting to it, {abs(margin):.4f} nats {side} {best.name}"
+        return f"{words}; without adapting to it: {against(nats, others, **more)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""

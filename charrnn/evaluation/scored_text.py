@@ -1,4 +1,4 @@
-"""What is scored: a text that was named or given, or what a run held out of its own."""
+"""The text to score: a named or given text, or the held-out part of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,38 +25,38 @@ Unknown = Literal["error", "skip", "score"]
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A text as it is to be scored.
+    """A text prepared for scoring.
 
     Attributes
     ----------
     codes : (m,) int array
-        All of it, divided as the model's task does.
+        The whole text, divided as the model's task requires.
     known : (k,) int array
-        What the model knows of it.
+        The codes that the model knows.
     unknown : dict of int to int
-        How often each code occurs that the model does not know.
+        Occurrences of each unknown code.
     charged : int
-        How many of these are part of the score; all or none.
+        How many of these are charged: all or none.
     what : str
-        What it is, in words.
+        A description of the text.
     predicted : (p,) int array
-        The known part without prompts, which are read and not scored.
+        The known part without prompts, which are read but not scored.
     before : (b,) int array
-        Ids that the model reads before it, which cost nothing; empty where its first character is
-        scored as uniform, or it is items.
+        Ids that the model reads before the text, unscored; empty if the first character is scored
+        as uniform, or for items.
     begins : str
-        What these are, in words.
+        A description of ``before``.
     tails : tuple of int arrays
-        The same text by part, each begun by the character before it, where it is the ends of
-        several parts of a corpus.
+        If the text is the ends of several parts of a corpus: the same text by part, each preceded
+        by one more character.
     own : Corpus, optional
-        The corpus of the run, where it is at hand.
+        The corpus of the run, if available.
     learned : float
         Share of the text that is the training part of the run itself.
     file_bytes : int, optional
-        Bytes of the files, where the text is the whole of them.
+        Bytes of the files, if the text is all of them.
     notices : tuple of str
-        What the user should be told, one line each.
+        Messages for the user, one line each.
     """
 
     codes: Codes
@@ -77,7 +77,7 @@ class ScoredText:
     def of(
         cls, checkpoint: Checkpoint, codes: Codes, unknown: Unknown, what: str, **more: Any
     ) -> "ScoredText":
-        """Take a divided text.
+        """Prepare a divided text.
 
         Raises
         ------
@@ -101,31 +101,31 @@ class ScoredText:
                 ) from None
         known = task.known_part(vocabulary.known(codes)) if left_out else codes
         predicted = task.predicted(known)
-        if left_out and len(predicted) < len(known):  # what is only read costs nothing
+        if left_out and len(predicted) < len(known):  # unknown symbols in prompts are not charged
             left_out = vocabulary.unknown(task.predicted(codes))
         charged = sum(left_out.values()) if unknown == "score" else 0
         return cls(codes, known, left_out, charged, what, predicted=predicted, **more)
 
     @property
     def counted(self) -> Codes:
-        """What is part of the score, unknown characters among it where they are charged."""
+        """The scored codes, including unknown ones if they are charged."""
         return self.codes if self.charged and not self.prompted else self.predicted
 
     @property
     def prompted(self) -> bool:
-        """Whether parts of the text are read and not scored."""
+        """Whether prompts in the text are read but not scored."""
         return len(self.predicted) < len(self.known)
 
     @property
     def characters(self) -> int:
-        """How many characters are part of the score.
+        """The number of scored characters.
 
-        Of an item of unknown symbols alone, which no model reads, the end is not scored either.
+        The end of an item of only unknown symbols, which the model does not read, is not scored.
         """
         return len(self.predicted) + self.charged
 
     def num_bytes(self, vocabulary: Vocabulary) -> int:
-        """Return how many bytes these take in UTF-8."""
+        """Return the number of UTF-8 bytes of the scored characters."""
         return written_length(self.counted, vocabulary) - (len(self.counted) - self.characters)
 
 
@@ -139,12 +139,12 @@ def named_text(
     stdin: BinaryIO | None = None,
     cache_dir: Path | None = None,
 ) -> ScoredText:
-    """Read the text that the user named, in the form that the model knows.
+    """Read the text that the user named, in the model's form.
 
     Raises
     ------
     CharrnnError
-        If that is not possible: see ``evaluate_checkpoint``.
+        If it cannot be read or scored: see ``evaluate_checkpoint``.
     """
 
     corpus = read_named(checkpoint, paths, text, stdin=stdin, cache_dir=cache_dir)
@@ -161,9 +161,9 @@ def read_named(
     stdin: BinaryIO | None = None,
     cache_dir: Path | None = None,
 ) -> Corpus:
-    """Read files in the form that a model knows; see ``read_for``.
+    """Read files in a model's form; see ``read_for``.
 
-    Of files with columns that is the one that the model learned, where nothing else is said.
+    In files with columns, the default column is the one that the model was trained on.
     """
 
     def read(reading: TextConfig) -> Corpus:
@@ -180,21 +180,21 @@ def read_named(
 def read_for(
     checkpoint: Checkpoint, read: Callable[[TextConfig], Corpus], text: Mapping[str, Any]
 ) -> Corpus:
-    """Read a text in the form that a model knows.
+    """Read a text in a model's form.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The model.
     read : callable
-        Returns the corpus that it reads with the settings it is given.
+        ``read(settings)`` returns the corpus.
     text : mapping
-        Fields of ``TextConfig``: how to read it, where not as the corpus was read.
+        Fields of ``TextConfig`` where they differ from those of the model's corpus.
 
     Raises
     ------
     ConfigError
-        If bytes were to be changed.
+        If an option would change bytes.
     CorpusError
         If it cannot be read.
     """
@@ -218,9 +218,9 @@ def given_text(
     paths: Sequence[str | Path] = (),
     cache_dir: Path | None = None,
 ) -> ScoredText:
-    """Return a text that was read, and what the user should know of it.
+    """Return a text that was read, prepared for scoring.
 
-    It follows on the ``context`` or, without one, on what `sample` begins with.
+    It follows the ``context`` or, without one, what `sample` begins with.
 
     Raises
     ------
@@ -229,14 +229,14 @@ def given_text(
     """
     if corpus.unit != checkpoint.vocabulary.unit:
         raise ConfigError(
-            f"the text was read by {corpus.unit} and the model was trained by "
+            f"the text was read with unit {corpus.unit}, but the model was trained with "
             f"{checkpoint.vocabulary.unit}: read it with that unit"
         )
     notices = list(corpus.notices)
     if _has_other_line_ends(corpus.codes, checkpoint.vocabulary):
         notices.append(
-            "the model learned CR LF as line ends, and this text has LF alone: its lines cost more "
-            "than they would (train again: line ends are LF by default)"
+            "the model was trained with CR LF line ends, but this text has LF: its loss is higher "
+            "for that reason (a model trained again would read line ends as LF by default)"
         )
     provenance = provenance_of(checkpoint, corpus, paths, cache_dir)
     before, begins, left_out = _before(checkpoint, context)
@@ -255,13 +255,13 @@ def given_text(
 
 
 def _before(checkpoint: Checkpoint, context: str) -> tuple[Ids, str, list[str]]:
-    """Return the ids that a text follows on, what they are in words, and what was left out."""
+    """Return the ids before a text, a description of them, and notices."""
     vocabulary = checkpoint.vocabulary
     if checkpoint.task.separate:
         if context:
             raise ConfigError(
-                "--context is what running text follows on, and this model was trained on items, "
-                "each from a fresh state: leave it out, or see charrnn score --context"
+                "--context applies to running text, and this model was trained on items, each from "
+                "a zero state: leave it out, or see charrnn score --context"
             )
         return np.empty(0, vocabulary.dtype), "", []
     form, _ = fitting_text(context, vocabulary, checkpoint.text.newlines)
@@ -279,7 +279,7 @@ def _before(checkpoint: Checkpoint, context: str) -> tuple[Ids, str, list[str]]:
 def own_held_out_text(
     checkpoint: Checkpoint, unknown: Unknown, cache_dir: Path | None = None
 ) -> ScoredText:
-    """Find the corpus of a run and return what was held out of it.
+    """Find the corpus of a run and return its held-out part.
 
     Raises
     ------
@@ -288,7 +288,7 @@ def own_held_out_text(
     """
     if not checkpoint.held_out:
         raise CorpusError(
-            "the run held no text out (its corpus is too small): name a file to score, "
+            "the run has no held-out part (its corpus is too small): name a file to score, "
             "as in: charrnn eval FILE"
         )
     own, notices = find_own_text(checkpoint, cache_dir=cache_dir)
@@ -296,9 +296,9 @@ def own_held_out_text(
 
 
 def held_out_text(checkpoint: Checkpoint, own: Corpus, unknown: Unknown) -> ScoredText:
-    """Return what was held out of a run's own corpus.
+    """Return the held-out part of a run's corpus.
 
-    Characters that the model does not know are no mistake there, and no error.
+    Unknown characters are expected there, and no error.
     """
     sides, settings = checkpoint.sides(own), checkpoint.settings
     characters = count(len(sides.held), checkpoint.vocabulary.noun)
@@ -320,10 +320,10 @@ def held_out_text(checkpoint: Checkpoint, own: Corpus, unknown: Unknown) -> Scor
 
 
 def read_like(own: TextConfig, given: Mapping[str, Any]) -> TextConfig:
-    """Return how to read a text to score: as the corpus of the model, where nothing else is said.
+    """Return how to read a text to score; the default is to read it like the model's corpus.
 
-    But a file that is not UTF-8 is read as what it fits, even if those of the corpus all were; and
-    a column is read only where that is asked for, as most texts have none.
+    However, the encoding is detected again, since a file may not be UTF-8 even if the corpus was,
+    and columns are read only on request, since most texts have none.
     """
     plain = own.encoding == "utf-8" and own.errors == "strict"
     encoding = "auto" if plain else own.encoding
@@ -331,9 +331,9 @@ def read_like(own: TextConfig, given: Mapping[str, Any]) -> TextConfig:
 
 
 def _has_other_line_ends(codes: Codes, vocabulary: Vocabulary) -> bool:
-    """Whether a text has no CR, but a model that learned line ends with it."""
+    """Return whether a text has no CR although the model was trained on CR LF line ends."""
     if vocabulary.unit == "byte" or ord("\r") not in vocabulary.symbols:
         return False
-    counts = vocabulary.count(codes)  # piece by piece: the text may be a memory map of many GB
+    counts = vocabulary.count(codes)  # in pieces: the text may be a memory map of many GB
     LF, CR = (counts[vocabulary.symbols == ord(end)].sum() for end in "\n\r")
     return bool(LF) and not CR

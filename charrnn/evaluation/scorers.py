@@ -1,9 +1,9 @@
-"""Scoring: what a held-out text costs a model, some of it at a time.
+"""Scoring: a model's loss on a text, shard by shard.
 
 Dimensions
-    T steps of a window, N pieces that are read in parallel, S pieces in all, V vocabulary size.
+    T steps of a window, N pieces that are read in parallel, S pieces in total, V vocabulary size.
 
-Where the pieces are a sample of a text, the score comes with an interval.
+If the pieces are a sample of a text, the score has a confidence interval.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,36 +21,36 @@ from charrnn.parallel.team import Team
 
 PIECES_PER_SHARD = 32
 COLD_CHARACTERS = 2**11
-"""Characters of the cold pieces that are read together, if they are short."""
+"""Characters of short cold pieces that are read together."""
 LOGITS = 2**21
-"""Logits held at a time."""
+"""Most logits held at a time."""
 STEPS, STEPS_OF_ONE = 64, 1024
-"""T at most, of several pieces and of a single one."""
+"""Largest T, for several pieces and for a single one."""
 NORMAL_95 = 1.96
-"""Standard errors on either side of a mean that hold the true one 19 times in 20."""
+"""Half-width of a 95 % confidence interval in standard errors."""
 
 Read = Callable[[Ids, Ids, Array], tuple[Array, Array]]
 """Takes ids, targets (T, N) and a state; returns values (..., T, N) and the state after."""
-Sums = NDArray[np.float64]
-"""Over the pieces of a shard: nats x, nats of marked symbols (or how many labels are right),
-x squared, x times characters."""
+ScoreSums = NDArray[np.float64]
+"""Sums over the pieces of a shard: nats x, nats of marked symbols (or the number of correct
+labels), x squared, x times characters."""
 
 
 class Score(NamedTuple):
-    """What scoring a text gave.
+    """The result of scoring a text.
 
     Attributes
     ----------
     nats : float
-        Negative log-probability of all ``characters`` that were scored.
+        Negative log-probability of all scored ``characters``.
     characters : int
     marked_nats : float
-        The part of ``nats`` that symbols marked by the caller cost.
+        The part of ``nats`` that is due to marked symbols.
     interval : float
-        Nats per character on either side of the mean in which the mean of the whole text lies 19
-        times in 20; 0 where the whole text was scored.
+        Half-width of the 95 % confidence interval of the mean, in nats per character; 0 if the
+        whole text was scored.
     right : int, optional
-        How many of the scored labels are also those that the model finds likeliest.
+        How many of the scored labels the model predicts correctly.
     """
 
     nats: float
@@ -66,17 +66,17 @@ class Score(NamedTuple):
 
     @property
     def accuracy(self) -> float | None:
-        """The share of the labels that are right, where labels were scored."""
+        """The share of correct labels, if labels were scored."""
         return None if self.right is None else self.right / self.characters
 
 
 class Scorer(Protocol):
-    """Scores a held-out text shard by shard; the shards follow from the text alone.
+    """Scores a text shard by shard; the shards depend only on the text.
 
     Attributes
     ----------
     characters, whole : int
-        How many characters or labels are scored, and how many these stand for.
+        Number of characters or labels that are scored, and number that these represent.
     num_shards : int
     """
 
@@ -84,10 +84,10 @@ class Scorer(Protocol):
     whole: int
     num_shards: int
 
-    def score(self, model: CharModel, shard: int) -> Sums:
+    def score(self, model: CharModel, shard: int) -> ScoreSums:
         """Return the sums over one shard."""
 
-    def result(self, model: CharModel, sums: Sums) -> Score:
+    def result(self, model: CharModel, sums: ScoreSums) -> Score:
         """Return the score from the sums over all shards."""
 
 
@@ -97,16 +97,16 @@ class TextScorer:
     Parameters
     ----------
     pieces : Pieces
-        How the text is cut.
+        How the text is split.
     marked : (V,) bool array, optional
-        Symbols whose share of the nats is also told.
+        Symbols whose nats are also summed separately.
 
     Attributes
     ----------
     characters, whole : int
-        How many characters are scored, and how many these stand for.
+        Number of characters that are scored, and number that these represent.
     num_shards : int
-        Which pieces are in a shard follows from the text alone.
+        The pieces in each shard depend only on the text.
     """
 
     def __init__(self, pieces: Pieces, *, marked: NDArray[np.bool_] | None = None) -> None:
@@ -114,12 +114,12 @@ class TextScorer:
         self.characters, self.whole = pieces.characters, pieces.whole
         self._per_shard = PIECES_PER_SHARD
         if not pieces.warm_up:
-            # Many short pieces at once: a product with few columns wastes the processor.
+            # Many short pieces at once: a matrix product with few columns is inefficient.
             longest = max(1, int((pieces.ends - pieces.starts).max(initial=1)))
             self._per_shard = max(PIECES_PER_SHARD, COLD_CHARACTERS // longest)
         self.num_shards = max(1, -(-len(pieces.starts) // self._per_shard))
 
-    def score(self, model: CharModel, shard: int) -> Sums:
+    def score(self, model: CharModel, shard: int) -> ScoreSums:
         """Return the sums over one shard of the pieces."""
         counts = self.pieces.counts[self._some(shard)]
         nats = np.zeros((2, len(counts)))
@@ -139,18 +139,18 @@ class TextScorer:
         Parameters
         ----------
         model : CharModel
-            Gives the state before a text.
+            Gives the zero state.
         shard : int
-            Its number.
+            The index of the shard.
         read : callable
-            Reads a window as ``CharModel.nats`` does; there may be several values (..., T, N).
+            Reads a window like ``CharModel.nats``, with values (..., T, N).
 
         Yields
         ------
         values : (..., T, N) array
         targets : (T, N) int array
         here : (T, N) bool array
-            Which of the targets are scored.
+            Which targets are scored.
         """
         ids, some = self.pieces.ids, self._some(shard)
         starts, ends = self.pieces.starts[some], self.pieces.ends[some]
@@ -168,7 +168,7 @@ class TextScorer:
             yield values, targets, (starts + steps >= firsts) & (starts + steps < ends)
 
     def _some(self, shard: int) -> slice:
-        """Return which pieces are in a shard."""
+        """Return the pieces of a shard."""
         return slice(shard * self._per_shard, (shard + 1) * self._per_shard)
 
     def _steps(self, N: int, longest: int, V: int) -> int:
@@ -176,10 +176,10 @@ class TextScorer:
         if self.pieces.warm_up:
             return max(1, min(STEPS if N > 1 else STEPS_OF_ONE, LOGITS // (N * V)))
         most = max(1, min(STEPS, LOGITS // (N * V)))
-        return -(-longest // -(-longest // most))  # equal windows: buffers keep their shape
+        return -(-longest // -(-longest // most))  # equal windows keep the buffers' shapes
 
     def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
-        """Return the state after what is read before some pieces."""
+        """Return the state after the warm-up of some pieces."""
         state = model.zero_state(len(starts))
         if not starts.any():
             return state
@@ -187,10 +187,10 @@ class TextScorer:
             steps = np.arange(offset, min(offset + T, 0))[:, np.newaxis]
             places = np.maximum(starts + steps, 0)
             _, state = read(self.pieces.ids[places], self.pieces.ids[places + 1], state)
-        state[..., starts == 0] = 0  # nothing comes before the text
+        state[..., starts == 0] = 0  # no warm-up at the start of the text
         return state
 
-    def result(self, model: CharModel, sums: Sums) -> Score:
+    def result(self, model: CharModel, sums: ScoreSums) -> Score:
         """Return the score from the sums over all pieces."""
         first = self.pieces.uniform * log(model.vocab_size)
         marked = float(sums[1])
@@ -200,20 +200,20 @@ class TextScorer:
         return Score(first + float(sums[0]), self.characters, marked, interval)
 
 
-def interval_of(sums: Sums, counts: Places, scored: int, whole: int) -> float:
-    """Return the half-width of the interval of a ratio of sums over pieces of a sample.
+def interval_of(sums: ScoreSums, counts: Places, scored: int, whole: int) -> float:
+    """Return the half-width of the confidence interval of a ratio of sums over sampled pieces.
 
-    The variance of ``x - mean * n`` over the pieces (Cochran 1977, section 6.4), with the
-    correction for a sample that is a good share of the whole.
+    It is based on the variance of ``x - mean * n`` over the pieces (Cochran 1977, section 6.4),
+    with the finite population correction.
 
     Parameters
     ----------
     sums : (4,) array
-        See ``Sums``.
+        See ``ScoreSums``.
     counts : (S,) int array
         The characters of each piece.
     scored, whole : int
-        How many characters are scored, and how many these stand for.
+        Number of characters that are scored, and number that these represent.
     """
     lengths = counts.astype(np.float64)
     count, total = len(lengths), lengths.sum()
@@ -227,33 +227,33 @@ def interval_of(sums: Sums, counts: Places, scored: int, whole: int) -> float:
 
 
 def window_of(vocab_size: int) -> int:
-    """Return how many characters are scored at once, steps times streams, at the most."""
+    """Return the most characters (steps times streams) that are scored at once."""
     return min(STEPS * PIECES_PER_SHARD, LOGITS // vocab_size)
 
 
 class ScoringWorker:
-    """One worker's share of the shards of a text."""
+    """A worker with its share of the shards of a text."""
 
     def __init__(self, model: CharModel, scorer: Scorer, shards: Sequence[int]) -> None:
         self.model, self.scorer, self.shards = model, scorer, shards
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def score(self) -> list[Sums]:
-        """Return the sums of each of its shards."""
+    def score(self) -> list[ScoreSums]:
+        """Return the sums of its shards."""
         return [self.scorer.score(self.model, shard) for shard in self.shards]
 
 
 def score(model: CharModel, scorer: Scorer, *, threads: int = 1) -> Score:
-    """Return what a text costs a model.
+    """Score a text.
 
     Parameters
     ----------
     model : CharModel
-        Whose predictions are scored.
+        The model to evaluate.
     scorer : Scorer
-        The text, cut.
+        The text, split into shards.
     threads : int
-        Workers; the result is the same, bit for bit, for every number of them.
+        Number of workers; the result is bit-identical for any number.
     """
     workers = [
         ScoringWorker(model.replica(), scorer, shards)

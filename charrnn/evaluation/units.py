@@ -1,13 +1,13 @@
-"""Units of a network that follow something legible, found on one half of a text.
+"""Interpretable units of a network, selected on one half of a text.
 
 Dimensions
-    n symbols of a piece, T steps, N pieces that are read in parallel, F properties, H units of a
-    layer, U units of all layers.
+    n symbols in a piece, T steps, N pieces that are read in parallel, F properties, H units in a
+    layer, U units in all layers.
 
-For each property of ``properties``, the unit whose output correlates most with it is chosen on the
-first half of a text. Its correlation is then measured on the second half, where nothing was chosen.
-The same is done with an untrained network of the same shape: so many units cannot but have some
-that correlate with anything, and what a trained one has learned is what it has beyond that.
+For each property in ``properties``, the unit whose output correlates most with it is selected on
+the first half of a text, and its correlation is measured on the second half. The same is done with
+an untrained network of the same shape: among many units some correlate with anything by chance, so
+only the difference shows what was learned.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +22,9 @@ from charrnn.evaluation.properties import PROPERTIES, properties_of
 from charrnn.nn.model import CharModel
 
 AT_ONCE = 2**14
-"""T times N at the most."""
+"""Largest T times N."""
 LEAST = 20
-"""Places at which a yes-or-no property must hold, and not hold, in each half."""
+"""Positions at which a yes-or-no property must hold, and must not hold, in each half."""
 
 Floats = NDArray[np.float64]
 
@@ -35,11 +35,11 @@ class Piece(NamedTuple):
     Attributes
     ----------
     ids : (n,) int array
-        What is read.
+        The inputs.
     properties : (F, n) float64 array
-        Of each symbol.
+        The properties of each symbol.
     counted : (n,) bool array
-        Which of them are measured; what comes before may be read to warm up.
+        Which symbols are measured; the others only warm up the state.
     """
 
     ids: Ids
@@ -49,20 +49,20 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class UnitFound:
-    """A unit that follows a property.
+    """A unit that correlates with a property.
 
     Attributes
     ----------
     name : str
-        Of the property.
+        The property's name.
     number : int
-        Of the property in ``PROPERTIES``.
+        The property's index in ``PROPERTIES``.
     layer, unit : int
-        From 0; the lowest layer is 0.
+        Indices from 0; the lowest layer is 0.
     chosen, correlation : float
-        Pearson's correlation on the half that it was chosen on, and on the other.
+        Pearson correlation on the half used for selection, and on the other half.
     untrained_chosen, untrained : float
-        The same of the untrained network's best unit.
+        The same for the best unit of the untrained network.
     """
 
     name: str
@@ -78,16 +78,16 @@ class UnitFound:
 def pieces_of(
     ids: Ids, text: str, *, length: int = 512, warm_up: int = 64, least: int = 0
 ) -> list[Piece]:
-    """Cut a text into pieces that are measured once each.
+    """Split a text into pieces in which each symbol is measured once.
 
     Parameters
     ----------
     ids : (n,) int array
-        Its symbols.
+        The symbols of the text.
     text : str
-        A character for each of them.
+        One character per symbol.
     length, warm_up : int
-        Symbols of a piece that are measured, and those before it that are only read.
+        Symbols of a piece that are measured, and symbols before them that are only read.
     least : int
         The first symbol that is measured.
     """
@@ -103,8 +103,8 @@ def pieces_of(
 def outputs(model: CharModel, ids: Ids, lengths: NDArray[np.int64] | None = None) -> Array:
     """Return the outputs (T, U, N) of all units of the first member for ids (T, N).
 
-    From the lowest layer to the highest. Of a level that reads in both directions, these are the
-    units that read from the beginning.
+    Layers are ordered from lowest to highest. For a bidirectional layer, these are the units of the
+    forward direction.
     """
     body = next(iter(model.members.values())).body
     state = np.zeros((*body.state_shape, ids.shape[1]), model.dtype)
@@ -113,9 +113,9 @@ def outputs(model: CharModel, ids: Ids, lengths: NDArray[np.int64] | None = None
 
 
 def correlations(model: CharModel, pieces: Sequence[Piece]) -> Floats:
-    """Return Pearson's correlation of each property with the output of each unit, as (F, U).
+    """Return the Pearson correlation (F, U) of each property with the output of each unit.
 
-    It is 0 where one of the two never varies.
+    It is 0 if one of the two is constant.
     """
     count, of_f, of_ff, of_h, of_hh, of_fh = 0, *(np.zeros(()) for _ in range(5))
     for ids, values, counted, lengths in _batches(pieces):
@@ -129,7 +129,7 @@ def correlations(model: CharModel, pieces: Sequence[Piece]) -> Floats:
     spread_f = np.sqrt(np.maximum(0, of_ff - of_f**2 / count))
     spread_h = np.sqrt(np.maximum(0, of_hh - of_h**2 / count))
     spread = np.outer(spread_f, spread_h)
-    # What is left of sums of a constant is their rounding.
+    # For a constant, only rounding errors of the sums remain.
     varies = spread > 1e-9 * np.sqrt(np.outer(of_ff, of_hh))
     found: Floats = np.divide(covariance, spread, out=np.zeros_like(covariance), where=varies)
     return found
@@ -138,20 +138,20 @@ def correlations(model: CharModel, pieces: Sequence[Piece]) -> Floats:
 def units_that_follow(
     model: CharModel, untrained: CharModel, first: Sequence[Piece], second: Sequence[Piece]
 ) -> list[UnitFound]:
-    """Return for each property the unit that follows it best on the first half.
+    """Return for each property the unit that correlates with it best on the first half.
 
     Parameters
     ----------
     model, untrained : CharModel
-        Of the same shape.
+        Two networks of the same shape.
     first, second : sequence of Piece
-        Two halves of a text: the first one chooses, the second one measures.
+        Two halves of a text, for selection and for measurement.
 
     Returns
     -------
     list of UnitFound
-        In the order of what the trained network has beyond the untrained one on the first half.
-        Properties that hardly occur in a half are left out.
+        Ordered by how much the trained network exceeds the untrained one on the first half.
+        Properties that are too rare in a half are left out.
     """
     usable = _occur(first) & _occur(second)
     trained = [correlations(model, half) for half in (first, second)]
@@ -175,7 +175,7 @@ def units_that_follow(
 
 
 def _occur(pieces: Sequence[Piece]) -> NDArray[np.bool_]:
-    """Return of each property whether it varies at enough places."""
+    """Return whether each property varies at enough positions."""
     values = np.concatenate([piece.properties[:, piece.counted] for piece in pieces], axis=1)
     low = values.min(axis=1, keepdims=True)
     above = np.count_nonzero(values > low, axis=1)
@@ -186,7 +186,7 @@ def _occur(pieces: Sequence[Piece]) -> NDArray[np.bool_]:
 def _batches(
     pieces: Sequence[Piece],
 ) -> Iterator[tuple[Ids, Floats, NDArray[np.bool_], NDArray[np.int64]]]:
-    """Return ids (T, N), properties (F, T, N), what is counted (T, N), and lengths (N,)."""
+    """Yield ids (T, N), properties (F, T, N), counted (T, N) and lengths (N,)."""
     ordered = sorted(pieces, key=lambda piece: len(piece.ids))
     while ordered:
         N = max(1, AT_ONCE // len(ordered[-1].ids))

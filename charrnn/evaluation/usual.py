@@ -1,4 +1,4 @@
-"""The usual way to score a text: that of validations in training, and of evaluation."""
+"""The default way to score a text, shared by validation and evaluation."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ from charrnn.text.vocabulary import Ids
 
 
 class EncodedText:
-    """The ids of a text, encoded where they are read: the text may be a memory map of many GB.
+    """The ids of a text, encoded on access: the text may be a memory map of many GB.
 
-    The vocabulary knows every character of it.
+    The vocabulary must have every character of the text.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class EncodedText:
         The text.
     vocabulary : Vocabulary
     before : (b,) int array, optional
-        Ids that stand before it.
+        Ids before the text.
     """
 
     def __init__(self, codes: Codes, vocabulary: Vocabulary, before: Ids | None = None) -> None:
@@ -55,9 +55,9 @@ def scorer_for(
     marked: NDArray[np.bool_] | None = None,
     seq_len: int = LONGEST,
 ) -> Scorer | None:
-    """Return what scores a text for a task: its labels, or as ``usual_scorer`` does.
+    """Return a scorer of a text for a task: of its labels, or the one of ``usual_scorer``.
 
-    Of labelled texts at most ``seq_len`` symbols are read at once, as in training.
+    At most ``seq_len`` symbols of a labelled text are read at once, as in training.
     """
     if not isinstance(task, LabelledTask):
         return usual_scorer(
@@ -76,20 +76,20 @@ def usual_scorer(
     characters: int | None = None,
     marked: NDArray[np.bool_] | None = None,
 ) -> TextScorer | None:
-    """Return what scores a text, or a sample of it; None where the model knows nothing of it.
+    """Return a scorer of a text or a sample of it; None if the model knows none of its characters.
 
     Parameters
     ----------
     codes : (m,) int array
-        The text, divided as the task does. What the vocabulary does not know is left out.
+        The text, divided as the task requires. Unknown characters are left out.
     vocabulary : Vocabulary
-        Of the model.
+        The model's.
     task : Task
-        Of the model: says whether the text is items.
+        The model's, which says whether the text is items.
     tails : sequence of int arrays
-        The same text as ends of streams, each begun by the character before it; see ``Sides``.
+        The same text as ends of streams, each preceded by one more character; see ``Sides``.
     characters : int, optional
-        How many to score, spread over all of the text.
+        How many to score, spread over the whole text.
     marked : (V,) bool array, optional
         See ``TextScorer``.
     """

@@ -1,4 +1,4 @@
-"""How much of some texts a model may have copied from its training text, beside held-out text."""
+"""How much of some texts may be copied from the training text, compared with held-out text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from charrnn.views.numbers import percent
 from charrnn.views.tables import table
 
 SHOWN = 60
-"""Characters of a copied run that a table shows."""
+"""Most characters of a copied run in a table."""
 
 
 @dataclass(frozen=True)
 class CopiedFigures:
-    """What of one text, or of several, stands verbatim in the training text.
+    """How much of one text, or of several, occurs verbatim in the training text.
 
     Attributes
     ----------
     symbols : int
-        Length: characters, bytes for a model of bytes, or the parts of decomposed letters.
+        Length in symbols of the model: characters, bytes, or the parts of decomposed letters.
     longest : int
-        Length of the longest run that stands in the training text.
+        Length of the longest run that occurs in the training text.
     run : str
         This run.
     ngrams : dict of int to int
-        How many n-grams the text has, one for each place where one can begin, by their length.
+        Number of n-grams in the text, counted at every position, by length.
     new : dict of int to int
-        How many of them the training text does not have.
+        How many of them do not occur in the training text.
     """
 
     symbols: int
@@ -46,7 +46,7 @@ class CopiedFigures:
     new: dict[int, int]
 
     def share(self, length: int) -> float | None:
-        """Return the share of the n-grams of a length that are new; None where there are none."""
+        """Return the share of new n-grams of a length; None if there are none of that length."""
         ngrams = self.ngrams[length]
         return self.new[length] / ngrams if ngrams else None
 
@@ -61,14 +61,14 @@ class CopiedFigures:
 
     @classmethod
     def of(cls, copies: Copies, codes: Codes, vocabulary: Vocabulary) -> "CopiedFigures":
-        """Take what was found of a text."""
+        """Make the figures of a text from its ``Copies``."""
         run = text_bytes(codes[copies.start : copies.stop], vocabulary).decode("utf-8", "replace")
         ngrams, new = (dict(zip(NGRAMS, row, strict=True)) for row in (copies.ngrams, copies.new))
         return cls(copies.symbols, copies.longest, run, ngrams, new)
 
     @classmethod
     def all_of(cls, texts: Sequence["CopiedFigures"]) -> "CopiedFigures":
-        """Return the figures of all of some texts, one or more, together."""
+        """Return the joint figures of one or more texts."""
         longest = max(texts, key=lambda text: text.longest)
         return cls(
             sum(text.symbols for text in texts),
@@ -81,19 +81,19 @@ class CopiedFigures:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Copied:
-    """How much of some texts stands verbatim in the training text of a model.
+    """How much of some texts occurs verbatim in a model's training text.
 
-    In a notebook it is a table.
+    Notebooks show it as a table.
 
     Attributes
     ----------
     texts : tuple of CopiedFigures
-        Of each text.
+        The figures of each text.
     all : CopiedFigures
-        Of all of them together: the longest run of any, the n-grams of all.
+        The joint figures: the longest run of any text, the n-grams of all.
     held_out : CopiedFigures or None
-        Of as much held-out text, in pieces of the same lengths, spread evenly, which overlap
-        where there is less of it; or in as many items. None if nothing was held out.
+        The figures of as much held-out text, in evenly spread pieces of the same lengths, which
+        overlap if there is less of it, or in as many items. None if nothing was held out.
     unit : str
         What is counted: "characters", "bytes", "jamo" or "code points".
 
@@ -113,7 +113,7 @@ class Copied:
     unit: str
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Yield the rows of a table: a name, the figure of the texts, and that of held-out text."""
+        """Yield the rows of a table: a name, the figure for the texts, and for held-out text."""
         columns = [self.all, *([self.held_out] if self.held_out else [])]
         yield (self.unit, *(f"{column.symbols:,}" for column in columns))
         yield ("longest run copied", *(f"{column.longest:,}" for column in columns))
@@ -150,16 +150,16 @@ class Copied:
 def copied_from_training(
     checkpoint: Checkpoint, texts: Sequence[Codes], *, cache_dir: Path | None = None
 ) -> Copied:
-    """Compare texts with what a model learned, and as much of what was held out.
+    """Compare texts, and as much held-out text, with a model's training text.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The model.
     texts : sequence of int arrays
-        As codes of its vocabulary; one or more.
+        One or more texts, as codes of its vocabulary.
     cache_dir : Path, optional
-        Where a corpus too large for memory is kept encoded.
+        Where a corpus too large for memory is cached.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def copied_from_training(
     own, _ = find_own_text(
         checkpoint,
         cache_dir=cache_dir,
-        advice="put it beside the run, or in the working folder, to see what is copied from it",
+        advice="put it next to the run or in the working folder to see what is copied from it",
     )
     sides, task, vocabulary = checkpoint.sides(own), checkpoint.task, checkpoint.vocabulary
     learned, held = task.predicted(sides.learned), task.predicted(sides.held)
@@ -192,7 +192,7 @@ def copied_from_training(
 
 
 def _pieces(held: Codes, lengths: Sequence[int]) -> list[Codes]:
-    """Return pieces of these lengths, spread evenly over a text; none of an empty one."""
+    """Return pieces of these lengths, spread evenly over a text; none if it is empty."""
     if not len(held):
         return []
     places = (np.arange(len(lengths)) + 0.5) / len(lengths)
@@ -207,7 +207,7 @@ def _pieces(held: Codes, lengths: Sequence[int]) -> list[Codes]:
 
 
 def _items(held: Codes, end: int, count: int) -> list[Codes]:
-    """Return so many items of a divided text, spread evenly, or all, without their ends."""
+    """Return ``count`` evenly spread items of a divided text, or all, without their ends."""
     ends = np.flatnonzero(held == end)
     begins = np.append(0, ends[:-1] + 1)
     chosen = np.arange(len(ends))

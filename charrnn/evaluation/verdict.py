@@ -1,4 +1,4 @@
-"""How good a model is, in words: by what guessing and its opponents make of the same text."""
+"""The verdict on a model, compared with guessing and with its opponents on the same text."""
 
 from collections.abc import Sequence
 
@@ -6,51 +6,51 @@ from charrnn.evaluation.cost import Opponent
 from charrnn.views.numbers import percent
 
 MAX_EPOCHS = 100.0
-"""Epochs after which no further one lowers the loss of what is held out."""
+"""Epochs after which more training does not lower the validation loss."""
 NOTABLE_OVERLAP = 0.2
-"""Share of a text that is learned from too, from which on its loss is in part one of
-remembering."""
+"""Share of a text that also occurs in the training part from which its loss partly measures
+memorization."""
 MOSTLY_UNKNOWN, NEAR_UNIFORM = 0.5, 0.9
-"""Share of unknown characters, and of the loss of guessing, beyond which a text is foreign."""
+"""Share of unknown characters, and of the loss of guessing, beyond which a text is unrelated."""
 
 
 def of_model(
     nats: float | None, *, uniform: float, unigram: float | None = None, noun: str = "character"
 ) -> str:
-    """Say that a model knows nothing of a text; empty for one that does.
+    """Return a sentence if a model predicts a text no better than guessing, or an empty string.
 
     Parameters
     ----------
     nats : float or None
-        What a character costs it; None where that is not known.
+        The model's loss per character; None if unknown.
     uniform : float
-        Nats of the uniform distribution, ``ln V``.
+        Loss of the uniform distribution, ``ln V``.
     unigram : float, optional
-        Nats of the same text by how frequent each character is in training.
+        Loss of the character frequencies of the training part on the same text.
     noun : str
-        What a character is called, as the model reads them.
+        The name of one symbol.
     """
     if nats is None:
         return ""
     if nats > uniform:
-        return f"a {noun} costs this model {nats:.2f} nats, and guessing {uniform:.2f}"
+        return f"this model needs {nats:.2f} nats per {noun}, and guessing {uniform:.2f}"
     if unigram is not None and nats > unigram:
         return (
-            f"a {noun} costs this model {nats:.3f} nats, and {unigram:.3f} by how frequent "
-            f"each {noun} is"
+            f"this model needs {nats:.3f} nats per {noun}, and {noun} frequencies alone "
+            f"{unigram:.3f}"
         )
     return ""
 
 
 def is_foreign(nats: float, *, uniform: float, unknown: float) -> bool:
-    """Return whether a text has nothing to do with what a model was trained on.
+    """Return whether a text is unrelated to a model's training text.
 
     Parameters
     ----------
     nats, uniform : float
-        What a character of it costs the model, and guessing.
+        The loss per character of the model, and of guessing.
     unknown : float
-        Share of its characters that the model does not know.
+        Share of unknown characters.
     """
     return unknown > MOSTLY_UNKNOWN or nats > NEAR_UNIFORM * uniform
 
@@ -64,27 +64,27 @@ def against(
     noun: str = "character",
     adapts: bool = False,
 ) -> str:
-    """Say whether a model is worth more than counting.
+    """Return whether a model beats its opponents, in words.
 
     Parameters
     ----------
     nats : float
-        What a character costs the model.
+        The model's loss per character.
     opponents : sequence of Opponent
-        What the same characters cost them, the best first.
+        The opponents on the same text, the best first.
     shared : float
-        Share of the scored text that is also in the training part.
+        Share of the scored text that also occurs in the training part.
     longer_helps : bool
-        Whether the model could still gain from more training.
+        Whether more training could still lower the model's loss.
     noun : str
-        As of ``of_model``.
+        As in ``of_model``.
     adapts : bool
-        Whether it was asked for that anything learns from the text, so that it is no advice.
+        Whether adaptation is already used, so that it is not suggested.
 
     Returns
     -------
     str
-        A sentence or two: which opponent is the best, who wins, and what to do if not the model.
+        One or two sentences: the best opponent, who wins, and what to do if it is not the model.
     """
     best, see = opponents[0], "" if adapts else ": see --adapt"
     if best.kind == "adapting" and best.nats_per_char <= nats and len(opponents) > 1:
@@ -98,7 +98,7 @@ def against(
         )
         margin = nats - best.nats_per_char
         return (
-            f"{words}; but {best.name}, which learn from this text as they read, need "
+            f"{words}; but {best.name}, which learn from this text as they score it, need "
             f"{margin:.4f} nats less{see}"
         )
     name = best.name if best.kind == "compressor" else f"the {best.name}"
@@ -110,8 +110,8 @@ def against(
         return "guessing predicts this text better: the model was trained on something else"
     if nats > by_kind.get("unigram", nats):
         return (
-            f"how frequent each {noun} is predicts this text better: the model learned nothing "
-            "that holds for it"
+            f"{noun} frequencies predict this text better: what the model learned does not apply "
+            "to it"
         )
     if best.kind == "compressor":
         return (
@@ -119,9 +119,9 @@ def against(
             f"and compressors copy what they have read{see}"
         )
     if shared >= NOTABLE_OVERLAP:
-        why = f"{percent(shared, 0)} of it is in the training text, which an n-gram has in full"
+        why = f"{percent(shared, 0)} of it is in the training text, which the n-grams store in full"
     elif longer_helps:
-        why = "train longer, or a larger model"
+        why = "train longer, or train a larger model"
     else:
-        why = "counting needs less text than a network does: more text would help most"
+        why = "counting needs less text than a network, so more text would help most"
     return f"{name} predicts this text better, by {margin:.4f} nats: {why}"

@@ -1,4 +1,4 @@
-"""A text as bytes, the way it is written to a file."""
+"""A text as the bytes that are written to a file."""
 
 from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes, to_text, utf8_length
@@ -8,14 +8,14 @@ PIECE = 2**16
 
 
 def text_bytes(codes: Codes, vocabulary: Vocabulary) -> bytes:
-    """Return a text as UTF-8, as it is written out: composed, if nfd; bytes as they are.
+    """Return a text as UTF-8: composed if the normalization is NFD; bytes unchanged.
 
     Parameters
     ----------
     codes : (m,) int array
         Code points, or bytes for the unit "byte".
     vocabulary : Vocabulary
-        Knows the unit and the normal form.
+        Gives the unit and the normalization.
     """
     if vocabulary.unit == "byte":
         return codes.astype("u1").tobytes()
@@ -28,7 +28,7 @@ def text_bytes(codes: Codes, vocabulary: Vocabulary) -> bytes:
 
 
 def written_length(codes: Codes, vocabulary: Vocabulary) -> int:
-    """Return the length of ``text_bytes`` without making them, unless that takes composing."""
+    """Return the length of ``text_bytes``, computed without them unless text must be composed."""
     if vocabulary.unit == "byte":
         return len(codes)
     if vocabulary.normalize == "nfd":

@@ -1,1 +1,1 @@
-"""A linear model of the strings of characters in a text, which labels it or each of its tokens."""
+"""A linear model on character n-grams that labels a whole text or each of its tokens."""

@@ -1,11 +1,11 @@
-"""Linear-chain conditional random fields: how likely a sequence of labels is as a whole.
+"""Linear-chain conditional random fields: a distribution over whole sequences of labels.
 
-The score of labels y is the sum of ``scores[t, y_t]`` and of ``transitions`` from each label to the
-next, and their probability the softmax of it over all sequences (Lafferty et al. 2001).
+The score of a sequence of labels y is the sum of ``scores[t, y_t]`` and of the ``transitions``
+between successive labels. Its probability is the softmax over all sequences (Lafferty et al. 2001).
 
 Dimensions
-    T places, N sequences, C labels. ``transitions`` are (C+1, C): row 0 is for the first label of a
-    sequence, row 1 + a for the one after label a.
+    T positions, N sequences, C labels. ``transitions`` are (C+1, C): row 0 scores the first label
+    of a sequence, row 1 + a the label after label a.
 """
 
 from typing import NamedTuple
@@ -19,21 +19,21 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 IMPOSSIBLE = -1e4
-"""Nats that stand for minus infinity."""
+"""Stands for minus infinity, in nats."""
 TINY = 1e-290
 
 
 class Expectations(NamedTuple):
-    """What a chain says of its labels.
+    """Expectations under a chain's distribution.
 
     Attributes
     ----------
     log_partition : (N,) float64 array
-        The logarithm of the sum over all sequences of labels.
+        The logarithm of the normalizing sum over all sequences of labels.
     marginals : (T, N, C) float64 array
-        The probability of each label at each place; zero behind the end of a sequence.
+        The probability of each label at each position; zero past the end of a sequence.
     pairs : (C+1, C) float64 array
-        How often each transition is expected, over all sequences.
+        The expected number of uses of each transition, summed over all sequences.
     """
 
     log_partition: Floats
@@ -42,22 +42,22 @@ class Expectations(NamedTuple):
 
 
 def expectations(scores: Array, lengths: Numbers, transitions: Array) -> Expectations:
-    """Return what follows from scores by the forward-backward algorithm (Rabiner 1989).
+    """Compute expectations with the forward-backward algorithm (Rabiner 1989).
 
     Parameters
     ----------
     scores : (T, N, C) array
-        Of each label at each place.
+        The score of each label at each position.
     lengths : (N,) int array
-        Sequence n has the first ``lengths[n]`` places, from 1 to T of them.
+        Sequence n has the first ``lengths[n]`` positions, between 1 and T.
     transitions : (C+1, C) array
-        Scores of the first label, and of each label after each other.
+        Scores of the first label, and of each pair of successive labels.
     """
     T, N, C = scores.shape
     inside = np.arange(T)[:, np.newaxis] < lengths
     first, after = np.asarray(transitions[0], np.float64), np.asarray(transitions[1:], np.float64)
     peaks = scores.max(axis=2).astype(np.float64)
-    tops = first.max(), after.max()  # nothing overflows
+    tops = first.max(), after.max()  # subtracted, so that exp cannot overflow
     local = np.exp(scores - peaks[:, :, np.newaxis])
     step = np.exp(after - tops[1])
     forward, sums = np.empty((T, N, C)), np.empty((T, N))
@@ -69,7 +69,7 @@ def expectations(scores: Array, lengths: Numbers, transitions: Array) -> Expecta
         ahead = forward[t] @ step
     backward, pairs = np.ones((N, C)), np.zeros((C + 1, C))
     for t in range(T - 1, -1, -1):
-        # Behind its end, a sequence has nothing to say of what precedes it.
+        # Positions past the end of a sequence contribute nothing to earlier ones.
         weights = backward * local[t] / sums[t][:, np.newaxis] * inside[t][:, np.newaxis]
         marginal = forward[t] * backward * inside[t][:, np.newaxis]
         if t:
@@ -84,19 +84,19 @@ def expectations(scores: Array, lengths: Numbers, transitions: Array) -> Expecta
 def loss_and_gradients(
     scores: Array, labels: Numbers, lengths: Numbers, transitions: Array
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the nats of the right labels, and their gradients.
+    """Return the negative log-likelihood of the correct labels, and its gradients.
 
     Parameters
     ----------
     scores, lengths, transitions
         As for ``expectations``.
     labels : (T, N) int array
-        The right ones; what stands behind the end of a sequence does not matter.
+        The correct labels; values past the end of a sequence are ignored.
 
     Returns
     -------
     nats : (N,) float64 array
-        Of each sequence.
+        The loss of each sequence.
     dscores : (T, N, C) float64 array
     dtransitions : (C+1, C) float64 array
     """
@@ -114,9 +114,9 @@ def loss_and_gradients(
 
 
 def likeliest(scores: Array, lengths: Numbers, transitions: Array) -> Numbers:
-    """Return the likeliest labels (T, N) by Viterbi's algorithm.
+    """Return the most likely sequences of labels (T, N), by the Viterbi algorithm.
 
-    Behind its end a sequence has its last label again. For the parameters see ``expectations``.
+    Past its end a sequence repeats its last label. For the parameters see ``expectations``.
     """
     T, N, _ = scores.shape
     first, after = np.asarray(transitions[0], np.float64), np.asarray(transitions[1:], np.float64)

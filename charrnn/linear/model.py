@@ -1,8 +1,8 @@
-"""The linear model: the sum of a weight for each string and label, and of transitions.
+"""The linear model: a weight per n-gram and label, and transitions between labels.
 
 Dimensions
-    k sequences, n places of all of them, F kinds of strings, G strings that are known, C labels,
-    T places of the longest of N sequences.
+    k sequences with n positions in total, F kinds of n-grams, G known n-grams, C labels, T
+    positions in the longest of N sequences.
 """
 
 from collections.abc import Iterator
@@ -18,25 +18,25 @@ from charrnn.linear.ngrams import NONE, Keys, Places
 Numbers = NDArray[np.int64]
 
 AT_ONCE = 2**12
-"""Places that are scored at once: their weights fit in the cache."""
+"""Positions that are scored at once, so that their weights fit in the CPU cache."""
 LONGEST = 1000
-"""Places of the longest chain: a longer sequence is cut into several."""
+"""Positions in the longest chain: longer sequences are split."""
 CELLS = 2**20
-"""Numbers that are held at once for sequences that are read side by side."""
+"""Elements of the largest array for a batch of padded sequences."""
 
 
 @dataclass(frozen=True, eq=False)
 class NgramModel:
-    """Scores of labels by the strings that a text has.
+    """Scores labels by the n-grams that a text contains.
 
     Attributes
     ----------
     keys : (G,) uint64 array
-        The strings that are known, in ascending order.
+        The known n-grams, in ascending order.
     weights : (G, C) float32 array
     bias : (C,) float32 array
     transitions : (C+1, C) float32 array, optional
-        From each label to the next (see ``chain``), where each place has a label and not the text.
+        From each label to the next (see ``chain``), where each position has a label.
     """
 
     keys: Keys
@@ -45,7 +45,7 @@ class NgramModel:
     transitions: NDArray[np.float32] | None = None
 
     def scores(self, places: Places) -> Array:
-        """Return the scores of all labels: (n, C) for places, or (k, C) for whole texts."""
+        """Return the scores of all labels: (n, C) for positions, or (k, C) for whole texts."""
         rows = rows_of(self.keys, places)
         table = np.vstack([self.weights, np.zeros_like(self.bias)])
         blocks = range(0, len(rows), AT_ONCE)
@@ -60,7 +60,7 @@ class NgramModel:
 
 
 def rows_of(keys: Keys, places: Places) -> NDArray[np.int32]:
-    """Return which of the keys (G,) the strings at each place are: (n, F), G for a new one."""
+    """Return the indices in ``keys`` (G,) of the n-grams at each position (n, F); G if unknown."""
     G = len(keys)
     columns = []
     for column in places.columns():
@@ -71,7 +71,7 @@ def rows_of(keys: Keys, places: Places) -> NDArray[np.int32]:
 
 
 def scales(rows: NDArray[np.int32], places: Places, unknown: int) -> NDArray[np.float32]:
-    """Return what the sum over each text (k,) is multiplied by: the more strings, the less."""
+    """Return the factor of each text's sum (k,): 1 over the root of its known n-grams."""
     counts = np.count_nonzero(rows != unknown, axis=1)
     ends = np.concatenate([[0], np.cumsum(places.lengths)])
     totals = np.diff(np.concatenate([[0], np.cumsum(counts)])[ends])
@@ -79,7 +79,7 @@ def scales(rows: NDArray[np.int32], places: Places, unknown: int) -> NDArray[np.
 
 
 def cut(lengths: Numbers) -> Numbers:
-    """Return the lengths of sequences, those of more than ``LONGEST`` places cut into pieces."""
+    """Return the lengths of sequences, with those longer than ``LONGEST`` split into pieces."""
     if not (lengths > LONGEST).any():
         return lengths
     pieces = np.maximum(1, -(-lengths // LONGEST))
@@ -89,17 +89,17 @@ def cut(lengths: Numbers) -> Numbers:
 
 
 class Padded(NamedTuple):
-    """Some sequences side by side.
+    """A batch of sequences, padded to one length.
 
     Attributes
     ----------
     which : (N,) int array
-        Their numbers.
+        Their indices.
     lengths : (N,) int array
     at : (T, N) int array
-        The place of each among those of all sequences; behind its end, some place.
+        The index of each position among those of all sequences; arbitrary past the end.
     inside : (T, N) bool array
-        Whether a sequence is as long.
+        Whether the position is within the sequence.
     """
 
     which: Numbers
@@ -109,18 +109,18 @@ class Padded(NamedTuple):
 
     @classmethod
     def of(cls, which: Numbers, lengths: Numbers, starts: Numbers, n: int) -> "Padded":
-        """Lay sequences side by side that begin at these of n places; none is empty."""
+        """Pad sequences that start at ``starts`` among n positions; none may be empty."""
         steps = np.arange(int(lengths.max()))[:, np.newaxis]
         return cls(which, lengths, np.minimum(starts + steps, n - 1), steps < lengths)
 
 
 def padded(lengths: Numbers, num_labels: int) -> Iterator[Padded]:
-    """Yield all sequences that are not empty, those of similar length together."""
+    """Yield batches of all non-empty sequences, with similar lengths together."""
     starts, n = np.cumsum(lengths) - lengths, int(lengths.sum())
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
     while len(order):
-        each = max(int(lengths[order[0]]), num_labels) * num_labels  # a step has pairs of labels
+        each = max(int(lengths[order[0]]), num_labels) * num_labels  # a step holds pairs of labels
         some = order[: max(1, CELLS // each)]
         yield Padded.of(some, lengths[some], starts[some], n)
         order = order[len(some) :]

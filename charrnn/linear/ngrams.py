@@ -1,9 +1,9 @@
-"""The strings in texts, as keys: of a few tokens, and where they stand.
+"""N-grams of tokens as hashed features, each with its position.
 
-A key is a hash of 64 bits of a string and of its kind, so strings need no table to be numbered by:
-among a million keys the chance that any two are equal is one to 30 million.
+A key is a 64-bit hash of an n-gram and its kind, so no table of n-grams is needed: among a million
+keys the chance of any collision is 1 in 30 million.
 
-Dimensions: k sequences, n places of all of them, F kinds of strings.
+Dimensions: k sequences with n positions in total, F kinds of n-grams.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,40 +17,40 @@ from numpy.typing import NDArray
 Keys = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 Tokens = Sequence[str]
-"""The tokens of a sentence, or the characters of a text: a str is a sequence of them."""
+"""The tokens of a sentence, or the characters of a text as a str."""
 
 LONGEST = 4
-"""Characters of the longest strings of a text that is labelled as a whole."""
+"""Characters in the longest n-grams of a text that is labelled as a whole."""
 LONGEST_AROUND = 3
-"""Tokens of the longest strings around a place."""
+"""Tokens in the longest n-grams around a position."""
 WIDTH = 2
-"""Tokens before and after a place that its strings may reach to."""
+"""Tokens before and after a position that its n-grams may include."""
 AFFIX = 3
-"""Characters of the longest prefix and suffix of a word."""
+"""Characters in the longest prefix and suffix of a word."""
 NONE = np.uint64(0)
-"""The key where there is no string."""
+"""The key where there is no n-gram."""
 BORDER = 0
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The places of some sequences, with the strings at each.
+    """The positions of some sequences, with the n-grams at each.
 
     Attributes
     ----------
     lengths : (k,) int array
-        The places of each sequence.
+        The number of positions in each sequence.
     codes : (m,) uint64 array
-        The tokens of all sequences as numbers, with borders between them.
+        The tokens of all sequences as numbers, with borders in between.
     at : (n,) int array
-        Where each place stands in ``codes``.
+        The index of each position in ``codes``.
     kinds : tuple of (int, int)
-        Where the strings of each kind begin, beside their place, and how many tokens they have.
+        For each kind, the offset of the first token from the position, and the number of tokens.
     room : (n,) int array, optional
-        The tokens from each place to the end of its sequence, where no string may be longer.
+        The tokens from each position to the end of its sequence, if n-grams must not go past it.
     affixes : tuple of (n,) uint64 arrays
-        Codes of the beginnings and ends of the word at each place.
+        Codes of the prefixes and suffixes of the word at each position.
     """
 
     lengths: Numbers
@@ -61,11 +61,11 @@ class Places:
     affixes: tuple[Keys, ...] = ()
 
     def columns(self) -> Iterator[Keys]:
-        """Yield for each kind the keys (n,) of the strings at all places."""
+        """Yield for each kind the keys (n,) of the n-grams at all positions."""
         for number, (first, length) in enumerate(self.kinds):
             keys = _begun(number, len(self.at))
             for place in range(first, first + length):
-                # Borders are as many as a string may reach over, but not behind the very last one.
+                # There are enough borders for every n-gram, except after the last sequence.
                 keys = _with(keys, self.codes[np.minimum(self.at + place, len(self.codes) - 1)])
             if self.room is not None:
                 keys[self.room < length] = NONE
@@ -75,10 +75,10 @@ class Places:
 
 
 def windows(sequences: Sequence[Tokens]) -> Places:
-    """Return the places of the tokens, each with the strings around it.
+    """Return the positions of the tokens, each with the n-grams around it.
 
-    These have one to ``LONGEST_AROUND`` tokens and reach over ``WIDTH`` tokens on either side.
-    Where tokens are words, there are also the first and the last characters of the word itself.
+    N-grams have up to ``LONGEST_AROUND`` tokens, within ``WIDTH`` tokens on either side. Where
+    tokens are words, the prefixes and suffixes of the word itself are added.
     """
     lengths = np.array([len(tokens) for tokens in sequences], np.int64)
     tokens = list(chain.from_iterable(sequences))
@@ -100,9 +100,9 @@ def windows(sequences: Sequence[Tokens]) -> Places:
 
 
 def bags(texts: Sequence[str]) -> Places:
-    """Return the places of texts and of a border before and after each, with what begins there.
+    """Return the positions of texts, with a border on either side, and the n-grams starting there.
 
-    The strings have one to ``LONGEST`` characters and do not leave their text.
+    The n-grams have up to ``LONGEST`` characters and stay within their text.
     """
     lengths = np.array([len(text) + 2 for text in texts], np.int64)
     ends = np.cumsum(lengths)
@@ -116,7 +116,7 @@ def bags(texts: Sequence[str]) -> Places:
 
 
 def _codes(tokens: Tokens) -> Keys:
-    """Return a number above ``BORDER`` for each token: of one character, its code point."""
+    """Return a number above ``BORDER`` for each token; single characters map to code points."""
     numbers = {token: _code(token) for token in set(tokens)}
     return np.fromiter((numbers[token] for token in tokens), np.uint64, len(tokens))
 
@@ -129,12 +129,12 @@ def _code(token: str) -> int:
 
 
 def _begun(kind: int, count: int) -> Keys:
-    """Return keys (n,) from which no two kinds of strings come to the same ones."""
+    """Return initial keys (n,) that differ between kinds of n-grams."""
     return _with(np.zeros(count, np.uint64), np.full(count, kind + 1, np.uint64))
 
 
 def _with(keys: Keys, codes: Keys) -> Keys:
-    """Return the keys of strings that are longer by a token."""
+    """Return the keys of n-grams extended by one token."""
     keys = (keys + codes) * FACTOR
     keys ^= keys >> np.uint64(29)
     return keys

@@ -1,12 +1,11 @@
-"""Which characters may be drawn, where a user allows some alone.
+"""Restricting samples to a set of allowed characters.
 
 Dimensions
     N samples, V vocabulary size, S states.
 
-A character may be several symbols: the bytes of its UTF-8, or a letter and its marks, a syllable
-and its jamo. The symbols of the allowed characters make a tree, and a sample walks through it: in
-each state it may draw the symbols that go on with a character, and where one is complete, those
-that begin another.
+A character may consist of several symbols: its UTF-8 bytes, a letter and its marks, the jamo of a
+syllable. The symbols of the allowed characters form a prefix tree. In each of its states a sample
+may continue the current character, and where that is complete, start another.
 """
 
 import unicodedata
@@ -21,28 +20,28 @@ from charrnn.errors import ConfigError
 from charrnn.text import Vocabulary, fitting_text
 
 LISTED = 10
-"""Unknown characters that an error names."""
+"""Most unknown characters that an error names."""
 BEGIN = 0
-"""The state before the first character, and after each that no other allowed one begins with."""
+"""The state before the first character, and after each one that is no prefix of another."""
 
 
 @dataclass(frozen=True, eq=False)
 class Allowed:
-    """What may be drawn in each state.
+    """The symbols that may be sampled in each state.
 
     Attributes
     ----------
     may : (S, V) bool array
-        Whether a symbol may be drawn; at least one in each state.
+        Whether a symbol may be sampled; at least one per state.
     after : (S, V) int array
-        The state after a symbol that may be drawn.
+        The state after a symbol that may be sampled.
     """
 
     may: NDArray[np.bool_]
     after: NDArray[np.intp]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, characters: str, end: int | None = None) -> Self:
+    def of(cls, vocabulary: Vocabulary, characters: str, end_id: int | None = None) -> Self:
         """Allow the characters of a text.
 
         Parameters
@@ -50,9 +49,9 @@ class Allowed:
         vocabulary : Vocabulary
             The model's.
         characters : str
-            Each of them may come any number of times.
-        end : int, optional
-            The id of a symbol that may follow on any whole character, such as the end of an item.
+            Each of them may occur any number of times.
+        end_id : int, optional
+            The id of a symbol that may follow any whole character, such as the end of an item.
 
         Raises
         ------
@@ -60,7 +59,7 @@ class Allowed:
             See ``symbols_of``.
         """
         symbols = symbols_of(vocabulary, characters)
-        rows: list[dict[int, int]] = [{}]  # of each state, the state after each symbol
+        rows: list[dict[int, int]] = [{}]  # for each state, the next state by symbol
         whole = {BEGIN}
         for ids in symbols:
             state = BEGIN
@@ -70,10 +69,10 @@ class Allowed:
                     rows.append({})
                 state = rows[state][symbol]
             whole.add(state)
-        # A row takes 9 V bytes: only the beginnings of characters are states of their own.
+        # A row takes 9 V bytes, so only proper prefixes of characters become states.
         inner = [state for state, row in enumerate(rows) if row]
         number = {state: place for place, state in enumerate(inner)}
-        begins = {} if end is None else {end: BEGIN}
+        begins = {} if end_id is None else {end_id: BEGIN}
         begins |= {symbol: number.get(after, BEGIN) for symbol, after in rows[BEGIN].items()}
         rows = [
             (begins if state in whole else {})
@@ -88,26 +87,26 @@ class Allowed:
         return cls(may, after)
 
     def begin(self, count: int) -> NDArray[np.intp]:
-        """Return the states (N,) of so many samples before anything is drawn."""
+        """Return the initial states (N,) of ``count`` samples."""
         return np.full(count, BEGIN, np.intp)
 
 
 def allow_(logits: Array, may: NDArray[np.bool_]) -> Array:
-    """Rule out the rows of logits (V, N) that may not be drawn, by ``may (N, V)``."""
+    """Mask the rows of logits (V, N) that may not be sampled, given ``may`` (N, V)."""
     logits[~may.T] = -np.inf
     return logits
 
 
 def symbols_of(vocabulary: Vocabulary, characters: str) -> list[list[int]]:
-    """Return the ids of each different character of a text.
+    """Return the ids of each distinct character of a text.
 
     Raises
     ------
     ConfigError
-        If there is none, or the model does not know some: names them.
+        If there is none, or the model does not know some; the message names them.
     """
     if not characters:
-        raise ConfigError("--allow is empty, so that nothing could be drawn: name characters")
+        raise ConfigError("--allow is empty, so nothing could be sampled: name characters")
     characters, _ = fitting_text(characters, vocabulary, "keep")
     if vocabulary.normalize != "none":
         characters = unicodedata.normalize("NFC", characters)
@@ -122,7 +121,7 @@ def symbols_of(vocabulary: Vocabulary, characters: str) -> list[list[int]]:
         more = f" and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
         named = ", ".join(map(repr, missing[:LISTED]))
         raise ConfigError(
-            f"--allow: the model cannot write {named}{more}, which its training text does not "
-            f"have: leave {'it' if len(missing) == 1 else 'them'} out"
+            f"--allow: the model does not know {named}{more}, since the training text has no such "
+            f"character: leave {'it' if len(missing) == 1 else 'them'} out"
         )
     return found

@@ -1,9 +1,9 @@
-"""Drawing text from a model.
+"""Sampling text from a model.
 
 Dimensions
-    N samples drawn in parallel, V vocabulary size.
+    N parallel samples, V vocabulary size.
 
-Every sample has a generator of its own, made from the random seed and the sample's number.
+Each sample has its own random generator, seeded with the random seed and the sample's number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,16 +26,16 @@ from charrnn.text import Vocabulary, fitting_text
 from charrnn.text.characters import SymbolCounter, counter_of
 
 CHARACTERS_PER_CALL = 64
-"""Drawn between two results of a worker."""
+"""Steps per call of a worker."""
 MOST_SYMBOLS = 16
-"""Symbols that are drawn for each character that is asked for, at most, where it may have several:
-a model might go on with combining marks for ever."""
+"""Limit on the symbols sampled per requested character, where a character may have several: a
+model might emit combining marks forever."""
 WINDOW = 1024
-"""Symbols of a seed that are read at once, at most."""
+"""Most symbols of a seed that are read at once."""
 
 
 def top_k_(logits: Array, k: int) -> Array:
-    """Rule out all but the k likeliest rows of each column of logits (V, N)."""
+    """Mask all but the k most likely rows in each column of logits (V, N)."""
     if k < len(logits):
         smallest = np.partition(logits, -k, axis=0)[-k]
         logits[logits < smallest] = -np.inf
@@ -43,9 +43,9 @@ def top_k_(logits: Array, k: int) -> Array:
 
 
 def top_p_(logits: Array, p: float) -> Array:
-    """Rule out all but the likeliest rows that together have probability p (Holtzman et al. 2020).
+    """Mask all but the most likely rows that together have probability p (Holtzman et al. 2020).
 
-    The row that crosses p stays, so at least one does.
+    The row that crosses p is kept, so at least one is.
     """
     order = np.argsort(-logits, axis=0, kind="stable")
     ranked = np.take_along_axis(softmax(logits), order, axis=0)
@@ -57,7 +57,7 @@ def top_p_(logits: Array, p: float) -> Array:
 
 
 def min_p_(logits: Array, p: float) -> Array:
-    """Rule out the rows less than p times as likely as the likeliest (Nguyen et al. 2024)."""
+    """Mask the rows that are less than p times as likely as the best (Nguyen et al. 2024)."""
     if p > 0:
         logits[logits < logits.max(axis=0) + np.log(p)] = -np.inf
     return logits
@@ -71,24 +71,24 @@ def softmax(logits: Array) -> NDArray[np.float64]:
 
 
 def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> NDArray[np.intp]:
-    """Return an id (N,) for each column of logits (V, N), by the inverse of the distribution.
+    """Sample an id (N,) for each column of logits (V, N), by inverse transform sampling.
 
     Parameters
     ----------
     logits : (V, N) array
         May be overwritten.
     uniform : (N,) array
-        Numbers in [0, 1), one a column.
+        Numbers in [0, 1), one per column.
     config : SampleConfig
-        ``temperature`` divides the logits, of what may be drawn at all, before ``top_k``,
-        ``min_p`` and ``top_p`` apply, in this order; at temperature 0 the likeliest row is taken.
+        ``temperature`` divides the logits before ``top_k``, ``min_p`` and ``top_p`` apply, in this
+        order; at temperature 0 the most likely row is taken.
     """
     ids: NDArray[np.intp]
     if config.temperature == 0:
         ids = logits.argmax(axis=0)
         return ids
     if config.temperature != 1:
-        # Subtracted first, the largest is 0 and no division can overflow to infinity.
+        # With the maximum subtracted first, the largest is 0 and the division cannot give +inf.
         logits -= logits.max(axis=0)
         with np.errstate(over="ignore"):
             logits /= logits.dtype.type(max(config.temperature, 1e-30))
@@ -98,7 +98,7 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
         min_p_(logits, config.min_p)
     if config.top_p is not None:
         top_p_(logits, config.top_p)
-    # The ufuncs' own methods: half the time of the arrays', where there is one column.
+    # For one column the methods of ufuncs take half the time of the arrays' methods.
     steps = np.exp(logits - np.maximum.reduce(logits), dtype=np.float64)
     np.add.accumulate(steps, out=steps)
     ids = np.add.reduce(steps <= uniform * steps[-1])
@@ -107,21 +107,21 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
 
 @np.errstate(over="ignore", invalid="ignore")
 def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
-    """Read the text to begin with, the same for all samples: return logits (V, 1) and state."""
+    """Read the seed, which all samples share, and return logits (V, 1) and state."""
     state = model.zero_state(1)
     T = max(1, min(WINDOW, LOGITS // model.vocab_size))
     for start in range(0, len(seed), T):
         logits, state = model.forward(seed[start : start + T, np.newaxis], state)
     if not np.isfinite(logits[:, -1]).all():
         raise CheckpointError(
-            "the model's predictions are not finite, it diverged in training: "
+            "the model's predictions are not finite because it diverged in training: "
             "train again with a lower --learning-rate"
         )
     return logits[:, -1:], state
 
 
 def rule_out(logits: Array, symbol: int) -> Array:
-    """Return logits (V, N) with one row that cannot be drawn, unless there is no other."""
+    """Return logits (V, N) with one row masked, unless it is the only one."""
     if len(logits) == 1:
         return logits
     left = logits.copy()
@@ -130,7 +130,7 @@ def rule_out(logits: Array, symbol: int) -> Array:
 
 
 class Drawer:
-    """Some of the samples: their state, their generators, the ids drawn last.
+    """Some of the samples, with their state, random generators and next logits.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ class Drawer:
     begun : (V, 1) array and state
         From ``begin``.
     numbers : range
-        Which samples.
+        The numbers of the samples.
     random_seed : int
     allowed : Allowed, optional
-        What may be drawn, where that is not everything.
+        Restricts what may be sampled.
     never_first : int, optional
-        The id of a symbol that is not drawn first.
+        The id of a symbol that must not be sampled first.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Drawer:
         return ids
 
     def draw_scored(self, count: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Return the next ids (count, N), and the nats of each under the model itself."""
+        """Return the next ids (count, N), and the negative log-likelihood of each in nats."""
         uniform = np.stack([rng.random(count) for rng in self.rngs], axis=1)
         ids = np.empty((count, len(self.numbers)), np.intp)
         nats = np.empty(ids.shape)
@@ -201,7 +201,7 @@ class Drawer:
 
 
 class DrawingWorker:
-    """One worker's drawers."""
+    """A worker with its share of the samples."""
 
     def __init__(self, drawers: Sequence[Drawer]) -> None:
         self.drawers = drawers
@@ -211,17 +211,17 @@ class DrawingWorker:
         return [drawer.draw(count) for drawer in self.drawers]
 
     def draw_scored(self, count: int) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-        """Return the next ids of each drawer, and what they cost the model."""
+        """Return the next ids of each drawer, and their negative log-likelihood in nats."""
         return [drawer.draw_scored(count) for drawer in self.drawers]
 
 
 def encode_seed(
     vocabulary: Vocabulary, seed: str, unknown: Literal["error", "skip"] = "error"
 ) -> Ids:
-    """Return the ids of the text to begin with; without one, of a line end or the first symbol.
+    """Return the ids of the seed; if it is empty, a line end or the first symbol.
 
-    A text with characters that the model knows in another form only, such as decomposed letters
-    or other line ends, is brought into that form.
+    The text is converted to the model's form where that differs, such as decomposed letters or
+    other line ends.
 
     Raises
     ------
@@ -247,53 +247,53 @@ def generate(
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
     never_first: int | None = None,
-    end: int | None = None,
+    end_id: int | None = None,
     threads: int = 1,
     together: bool = False,
     raw: bool = False,
     log_probabilities: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Draw samples in parallel and yield their text as it comes.
+    """Generate samples in parallel and yield their text piece by piece.
 
     Parameters
     ----------
     model : CharModel
-        Trained, or not: it draws from what it predicts.
+        Trained or not.
     vocabulary : Vocabulary
         The model's.
     config : SampleConfig
-        ``length`` counts characters as people see them, without the seed: no text ends within
-        one, be its symbols bytes or the parts of a syllable.
+        ``length`` counts characters as a reader does, without the seed. No text ends within a
+        character, whether its symbols are bytes or parts of a syllable.
     seed : str
-        The text to begin with.
+        The text to continue.
     unknown : "error" or "skip"
         What to do with characters of the seed that the model does not know.
     never_first : int, optional
-        The id of a symbol that is not drawn right after the seed, at any temperature.
-    end : int, optional
-        The id of a symbol that may be drawn whatever characters are allowed.
+        The id of a symbol that is never sampled right after the seed, even at temperature 0.
+    end_id : int, optional
+        The id of a symbol that may be sampled whichever characters are allowed.
     threads : int
-        Workers for many samples; no effect on the text.
+        Number of workers for many samples; no effect on the text.
     together : bool
-        Whether one worker draws all samples in one batch, as a GPU does best.
+        Whether one worker generates all samples in a single batch, which is fastest on a GPU.
     raw : bool
-        Whether bytes that are no UTF-8 come as surrogates, from which they can be had again; see
-        ``StreamDecoder``.
+        Whether bytes that are not valid UTF-8 become surrogates, from which they can be restored;
+        see ``StreamDecoder``.
     log_probabilities : (num_samples,) float64 array, optional
-        Gets added what `Model.score` says of each text, the seed being its context: the
-        log-probability, in nats, of its symbols under the model itself, at temperature 1 and
-        without any rule. It is complete with the last piece.
+        To it is added the log-probability of each text in nats, given the seed, under the model
+        itself at temperature 1 and without sampling rules, as `Model.score` computes it. It is
+        complete after the last piece.
 
     Yields
     ------
     number : int
-        Which sample, from 0.
+        The number of the sample, from 0.
     text : str
-        Its next piece, character by character if there is a single one.
+        Its next piece; with a single sample, one character at a time.
     """
     ids = encode_seed(vocabulary, seed, unknown)
     stops = [stop_symbols(vocabulary, stop) for stop in config.stops]
-    allowed = None if config.allow is None else Allowed.of(vocabulary, config.allow, end)
+    allowed = None if config.allow is None else Allowed.of(vocabulary, config.allow, end_id)
     random_seed = config.random_seed
     if random_seed is None:
         random_seed = int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
@@ -334,9 +334,9 @@ def generate(
 
 
 def _call(team: Team, count: int, *, scored: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Let the workers draw: return ids (count, N) and, if ``scored``, what they cost, or nothing.
+    """Return the workers' ids (count, N) and, if ``scored``, their nats, otherwise an empty array.
 
-    A sample has its column, in the order in which they were dealt.
+    The columns are in the order in which samples were assigned to workers.
     """
     if not scored:
         drawn = [ids for result in team.call("draw", count) for ids in result]

@@ -1,4 +1,4 @@
-"""Sampling whole items from a model of items, and telling which are new."""
+"""Sampling whole items from a model of items, and checking which are new."""
 
 import unicodedata
 from base64 import b64encode
@@ -26,30 +26,30 @@ from charrnn.text.codes import Codes
 from charrnn.text.stream import as_text, raw_bytes
 
 ROUNDS = 50
-"""How often a model is asked for more items that are new before that is given up."""
+"""Most rounds of sampling in search of new items."""
 LEAST_AT_ONCE = 32
-MOST_PROMPTS, TIMES_A_LABEL = 1000, 5
-"""Prompts are labels if there are no more of them, each so often on average."""
+MOST_PROMPTS, TIMES_PER_LABEL = 1000, 5
+"""Prompts are shown as labels if there are at most this many, each used this often on average."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """An item that was drawn.
+    """A sampled item.
 
     Attributes
     ----------
     text : str
         Without its end.
     cut : bool
-        Whether it reached the length that was asked for before its end.
+        Whether it reached the requested length before its end.
     new : bool or None
-        Whether the text of the model has no such item, or where it is cut, none that begins so;
-        None where that text is gone.
+        Whether the model's text has no such item or, if it is cut, none that starts with it; None
+        if the text is not available.
     log_probability : float or None
-        In nats, of what was drawn after the prompt and the seed, the end of the item included
-        unless it is cut; of the model itself, at temperature 1. None where it was not asked for.
+        Of what was sampled after the prompt and the seed, including the end of the item unless it
+        is cut, in nats, under the model itself at temperature 1. None if not requested.
     data : bytes or None
-        Of a model of bytes, what the text is read from: it may be no UTF-8.
+        For a model of bytes, the bytes of the text, which may not be valid UTF-8.
     """
 
     text: str
@@ -59,16 +59,16 @@ class Item:
     data: bytes | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON types, the bytes as ``base64`` where there are some."""
+        """Return it as JSON types, with any bytes as ``base64``."""
         row = {name: value for name, value in asdict(self).items() if name != "data"}
         return row if self.data is None else {**row, "base64": b64encode(self.data).decode()}
 
 
 def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
-    """Return the items of a model's text, sorted: what it learned from and what was held out.
+    """Return the sorted items of a model's text, both the training part and the held-out part.
 
-    Of prompted items these are the texts without their prompts. A text too large for memory is kept
-    encoded in ``cache_dir``, where one is given.
+    For prompted items these are the texts without their prompts. A text too large for memory is
+    cached in ``cache_dir``, if given.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def known_items(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> lis
 
 
 def few_prompts(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> list[str]:
-    """Return the prompts of a prompted model's text, if they are few and come again, as labels do.
+    """Return the prompts of a prompted model's text, if they are few and recur like labels.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def few_prompts(checkpoint: Checkpoint, *, cache_dir: Path | None = None) -> lis
         item for chunk in chunks_of_items(codes, task.end) for item in texts_of(chunk, task.end)
     ]
     prompts = {item.partition(chr(task.border))[0] for item in items}
-    few = len(prompts) <= min(MOST_PROMPTS, len(items) // TIMES_A_LABEL)
+    few = len(prompts) <= min(MOST_PROMPTS, len(items) // TIMES_PER_LABEL)
     return sorted(prompts) if few else []
 
 
@@ -105,13 +105,13 @@ def _own_items(checkpoint: Checkpoint, cache_dir: Path | None) -> Codes:
     own, _ = find_own_text(
         checkpoint,
         cache_dir=cache_dir,
-        advice="put it beside the run, or in the working folder, to see which items are new",
+        advice="put it next to the run or in the working folder to see which items are new",
     )
     return checkpoint.task.text(own, checkpoint.settings.val_files).codes
 
 
 def is_known(item: Item, known: Sequence[str]) -> bool:
-    """Return whether an item, or if it is cut, one that begins so, is among sorted ones."""
+    """Return whether an item, or one that starts with it if it is cut, is in a sorted list."""
     place = bisect_left(known, item.text)
     if place == len(known):
         return False
@@ -119,61 +119,63 @@ def is_known(item: Item, known: Sequence[str]) -> bool:
 
 
 def check_seed(checkpoint: Checkpoint, seed: str) -> None:
-    """Refuse a text to begin an item with that would be more than one.
+    """Reject a seed that contains more than one item.
 
     Raises
     ------
     ConfigError
-        If it holds what stands between items.
+        If it contains a separator of items.
     """
     task, vocabulary = checkpoint.task, checkpoint.vocabulary
     codes = vocabulary.text_to_codes(f"x{seed}x")
     if np.count_nonzero(task.divided(codes, (0,), vocabulary.unit) == task.end) > 1:
         raise ConfigError(
-            "the seed begins an item, so it cannot hold what stands between two: leave that out"
+            "the seed begins an item, so it cannot contain the separator of items: leave that out"
         )
 
 
 def full_prompt(checkpoint: Checkpoint, prompt: str | None) -> str:
-    """Return what a model reads before it draws: a prompt and its border.
+    """Return what a model reads before it generates: a prompt and its border.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The model.
     prompt : str, optional
-        What the user gave.
+        The prompt from the user.
 
     Raises
     ------
     ConfigError
-        If the model needs a prompt and there is none, or the other way round.
+        If the model needs a prompt and none is given, or the reverse.
     """
     task = checkpoint.task
     if not isinstance(task, PromptedItems):
         if prompt is not None:
             raise ConfigError(
-                "this model was not trained with --prompted: --seed TEXT begins what it writes"
+                "this model was not trained with --prompted: use --seed TEXT to begin its text"
             )
         return ""
     if prompt is None:
         raise ConfigError(
-            "this model writes what follows a prompt, as in its text: give one with --prompt TEXT"
+            "this model was trained with --prompted: give a prompt with --prompt TEXT"
         )
     if chr(task.border) in prompt or chr(task.end) in prompt:
-        raise ConfigError(f"a prompt ends before {task.border_name}, which is added: leave it out")
+        raise ConfigError(
+            f"a prompt ends before {task.border_name}, which is added automatically: leave it out"
+        )
     return prompt + chr(task.border)
 
 
 def separator(items: str, number: int) -> str:
-    """Return what stands before an item, so that what is written divides as the text did.
+    """Return the separator before an item, so that the output divides as the training text does.
 
     Parameters
     ----------
     items : str
         How the text was divided: see ``divide``.
     number : int
-        Which item, from 0.
+        The number of the item, from 0.
     """
     if items == "file":
         return f"--- sample {number + 1} ---\n"
@@ -197,7 +199,7 @@ def sample_items(
     together: bool = False,
     scored: bool = False,
 ) -> Iterator[Item]:
-    """Draw whole items, one after another.
+    """Sample whole items and yield them one by one.
 
     Parameters
     ----------
@@ -206,15 +208,15 @@ def sample_items(
     config : SampleConfig
         ``num_samples`` items of at most ``length`` characters.
     known : sequence of str, optional
-        From ``known_items``; without it, no item is said to be new.
+        From ``known_items``; without it, ``new`` stays None.
     novel : bool
-        Whether to leave out what is known, and what was drawn before.
+        Whether to skip known items and repeats.
     model : CharModel, optional
-        What draws in place of the checkpoint's network, such as one on a GPU.
+        Used in place of the checkpoint's network, for example a copy on a GPU.
     prompt : str
-        What a prompted model reads before each item; see ``full_prompt``.
+        Text that a prompted model reads before each item; see ``full_prompt``.
     seed : str
-        What each item begins with.
+        The beginning of each item.
     unknown : "error" or "skip"
         What to do with characters of the seed that the model does not know.
     threads : int
@@ -222,12 +224,12 @@ def sample_items(
     together : bool
         See ``generate``.
     scored : bool
-        Whether each item gets its log-probability.
+        Whether to compute log-probabilities.
 
     Raises
     ------
     CharrnnError
-        If so many new items do not turn up.
+        If not enough new items are found.
     """
     draw = partial(
         draw_items,
@@ -280,7 +282,7 @@ def draw_items(
     together: bool = False,
     scored: bool = False,
 ) -> list[Item]:
-    """Draw whole items in parallel.
+    """Sample whole items in parallel.
 
     Parameters
     ----------
@@ -293,16 +295,16 @@ def draw_items(
     end : int
         The code that ends an item, and begins it.
     prompt : str
-        What is read before each item, its border included.
+        Text that is read before each item, including its border.
     seed, unknown, threads, together
-        As for ``generate``: what each item begins with.
+        As for ``generate``; the seed begins each item.
     scored : bool
-        Whether each item gets its log-probability.
+        Whether to compute log-probabilities.
 
     Returns
     -------
     list of Item
-        Not yet said to be new or not.
+        With ``new`` still None.
     """
     parts: list[list[str]] = [[] for _ in range(config.num_samples)]
     logs = np.zeros(config.num_samples) if scored else None
@@ -315,7 +317,7 @@ def draw_items(
         seed=chr(end) + prompt + seed,
         unknown=unknown,
         never_first=None if begun else symbol,  # no item is empty
-        end=symbol,
+        end_id=symbol,
         threads=threads,
         together=together,
         raw=vocabulary.unit == "byte",
@@ -330,7 +332,7 @@ def draw_items(
     if vocabulary.unit == "byte":
         data = [raw_bytes(text) for text in texts]
         texts = [as_text(text) for text in texts]
-    if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
+    if vocabulary.normalize == "nfd":  # sampled marks may combine with the seed's last letter
         texts = [unicodedata.normalize("NFC", text) for text in texts]
     each = [None] * len(texts) if logs is None else logs.tolist()
     return [

@@ -1,7 +1,7 @@
-"""Where the text of a sample ends: at the first of its stop texts.
+"""Ending a sample at its first stop text.
 
-Stop texts are looked for among the symbols of the model, before these are decoded, so that it is
-known which symbols a text consists of. Here symbols are a str: code points, or bytes as Latin-1.
+Stop texts are searched for in the model's symbols before these are decoded, so that the number of
+symbols in the text is exact. Here symbols are a str: code points, or bytes as Latin-1.
 """
 
 from collections.abc import Sequence
@@ -18,45 +18,45 @@ from charrnn.text.codes import show_character, to_text
 from charrnn.text.normalizing import may_split_before
 
 TYPED = {"\\n": "$'\\n'", "\\t": "$'\\t'", "\\r": "$'\\r'"}
-"""What a shell passes on as two characters, and how to type what was meant."""
+"""What a shell passes as two characters, and how to type the one that was meant."""
 
 
 def stop_symbols(vocabulary: Vocabulary, stop: str) -> str:
-    """Return the symbols of a stop text, in the form that the model knows."""
+    """Return the symbols of a stop text in the model's normalization."""
     return to_text(vocabulary.text_to_codes(fitting_text(stop, vocabulary, "keep")[0]))
 
 
 def check_rules(vocabulary: Vocabulary, config: SampleConfig, end: int | None = None) -> list[str]:
-    """Refuse to draw from nothing, and stop texts that can never come.
+    """Reject rules under which nothing could be sampled, and stop texts that can never occur.
 
     Parameters
     ----------
     vocabulary : Vocabulary
         The model's.
     config : SampleConfig
-        With its ``stops`` and ``allow``.
+        Its ``stops`` and ``allow`` are checked.
     end : int, optional
         The code that ends an item.
 
     Returns
     -------
     list of str
-        What the user should know of stop texts that may mean something else.
+        Notices about stop texts that may not be what the user meant.
 
     Raises
     ------
     ConfigError
-        If a stop text is empty, or has a character that the model does not know or may not draw;
-        if no character may be drawn, or one that the model does not know.
+        If a stop text is empty or has a character that the model does not know or may not sample;
+        if ``allow`` is empty or has a character that the model does not know.
     """
     notices = []
     drawn = _drawn(vocabulary, config.allow)
     if drawn <= {end}:
-        raise ConfigError("--allow leaves nothing to draw but the end of an item: name characters")
+        raise ConfigError("--allow permits only the end of an item: name other characters")
     for stop in config.stops:
         if not stop:
             raise ConfigError(
-                "--stop is empty and can never come: give a text, for a line end --stop $'\\n'"
+                "--stop is empty and can never occur: give a text; for a line end, --stop $'\\n'"
             )
         shown = f"'{stop}'" if stop.isprintable() else repr(stop)
         meant = [f"{two} is typed {typed}" for two, typed in TYPED.items() if two in stop]
@@ -69,17 +69,17 @@ def check_rules(vocabulary: Vocabulary, config: SampleConfig, end: int | None = 
                 for code in dict.fromkeys(never)
             )
             raise ConfigError(
-                f"--stop {shown} can never come: the model does not know {named}{hint}"
+                f"--stop {shown} can never occur: the model does not know {named}{hint}"
             )
         if never:
-            raise ConfigError(f"--stop {shown} can never come: --allow leaves out part of it")
+            raise ConfigError(f"--stop {shown} can never occur: --allow leaves out part of it")
         if hint:
-            notices.append(f"--stop {shown} stops at a backslash and a letter{hint}")
+            notices.append(f"--stop {shown} stops at a backslash followed by a letter{hint}")
     return notices
 
 
 def _drawn(vocabulary: Vocabulary, allow: str | None) -> set[int]:
-    """Return the codes that may be drawn."""
+    """Return the codes that may be sampled."""
     codes: list[int] = vocabulary.symbols.tolist()
     if allow is None:
         return set(codes)
@@ -87,9 +87,10 @@ def _drawn(vocabulary: Vocabulary, allow: str | None) -> set[int]:
 
 
 class Writer:
-    """Turns one sample's ids into text and ends it after a stop text, the first that is complete.
+    """Decodes one sample's ids and ends the text after the first complete stop text.
 
-    A model of decomposed letters may go on with a letter: its stop text ends where another begins.
+    A model of decomposed text may still add marks to a letter, so its stop texts are complete only
+    when the next letter begins.
 
     Parameters
     ----------
@@ -97,16 +98,16 @@ class Writer:
     stops : sequence of str
         From ``stop_symbols``.
     length : int, optional
-        Characters at most, as people see them: the text ends with the last symbol of the last one.
+        Most characters, as a reader counts them; the text ends with the last one's last symbol.
     raw : bool
         See ``StreamDecoder``.
 
     Attributes
     ----------
     ended : bool
-        Whether no more text comes.
+        Whether the text is complete.
     symbols : int
-        How many were written, or wait for what follows.
+        How many were written or are pending.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Writer:
         self.symbols = 0
 
     def write(self, ids: NDArray[np.intp], last: bool) -> str:
-        """Return the text that ids (n,) complete; with ``last``, all that was held back."""
+        """Return the text that ids (n,) complete; with ``last``, all that is pending too."""
         if self.ended:
             return ""
         if self._length is not None:
@@ -148,7 +149,7 @@ class Writer:
         return text + self._decoder.flush() if self.ended else text
 
     def _within(self, ids: NDArray[np.intp], length: int) -> tuple[NDArray[np.intp], bool]:
-        """Return the ids that belong to the first characters, and whether there are so many."""
+        """Return the ids of the first ``length`` characters, and whether there are that many."""
         counter = self._counter
         for place, code in enumerate(self._vocabulary.symbols[ids].tolist()):
             counter.add(code)
@@ -159,7 +160,7 @@ class Writer:
         return ids, False
 
     def _end(self, symbols: str, stop: str, last: bool) -> int:
-        """Return where a stop text ends first, 0 if it does not."""
+        """Return where the first occurrence of a stop text ends, or 0 without one."""
         place = symbols.find(stop)
         while place >= 0:
             end = place + len(stop)
@@ -170,7 +171,7 @@ class Writer:
         return 0
 
     def _waiting(self, symbols: str) -> int:
-        """Return how many symbols at the end may be the beginning of a stop text."""
+        """Return how many of the last symbols may begin a stop text."""
         longest = max(map(len, self._stops)) - (not self._grows)
         keep = min(len(symbols), longest)
         while keep and not any(stop.startswith(symbols[-keep:]) for stop in self._stops):

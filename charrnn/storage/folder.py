@@ -213,25 +213,6 @@ def open_model(model: str | Path | None = None) -> tuple[Path, Checkpoint]:
     return path, load(path)
 
 
-def load_model(model: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint with a given name.
-
-    Parameters
-    ----------
-    model : str, optional
-        An .npz file, the directory of a run, or its name under ./runs. The default is the newest
-        run.
-
-    Raises
-    ------
-    RunError
-        If there is no such file or run.
-    CheckpointError
-        If the file is damaged or not a checkpoint.
-    """
-    return open_model(model)[1]
-
-
 def run_directories() -> list[Path]:
     """Return the directories of the runs under ./runs, the newest model first."""
 

@@ -1,1 +1,1 @@
-"""A run chosen, made ready and run."""
+"""Choosing the settings of a run, preparing it and training it."""

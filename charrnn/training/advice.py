@@ -1,4 +1,4 @@
-"""What came of a run, in words, and the one option to try next."""
+"""A run's verdict: what its losses mean, and the one option to try next."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ Row = tuple[int, float, float | None]
 Scored = tuple[int, float, float]
 
 MIN_ROWS, MIN_STEPS = 4, 100
-"""What a run must have for its losses to say anything."""
+"""Fewest validations and steps from which a verdict is given."""
 ABOVE_ENTROPY = 0.1
 LEARNED = 0.02
-"""Nats below the entropy of the characters at which a model begins to know something else."""
+"""Nats below the entropy of the characters from which a model has learned more than frequencies."""
 RISE = 0.01
-"""Share of the validation loss: a rise that is not chance, a fall that is worth time."""
+"""Smallest relative change of a loss that counts as a rise or a fall."""
 GAP = 0.15
-"""Share by which the validation loss of a text that is only harder may exceed the training loss;
-on tiny Shakespeare it does by 0.1 before any overfitting."""
+"""Largest relative gap between validation and training loss that is no sign of overfitting; on tiny
+Shakespeare the gap is 0.1 before any overfitting."""
 MOST_DROPOUT = 0.5
 MOSTLY_OVERLAP = 0.5
-"""Share of the held-out text that is learned from too, from which on its loss is for the most part
-one of remembering."""
+"""Share of the held-out text that also occurs in the training part from which the validation loss
+mostly measures memorization."""
 
 
 def of_run(
@@ -36,6 +36,7 @@ def of_run(
     learning_rate: float | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    epochs: float = 0.0,
     unigram: float = inf,
     shared: float = 0.0,
     capped: bool = False,
@@ -43,57 +44,59 @@ def of_run(
     other_split: str = "",
     unlike: bool = False,
 ) -> str:
-    """Say what the two losses of a run mean, and the one option to try next.
+    """Return what the losses of a run mean, and the one option to try next.
 
     Parameters
     ----------
     rows : sequence of (int, float, float or None)
-        The validations, in order: step, training nats since the one before, validation nats.
+        The validations in order: step, mean training loss since the previous one, and validation
+        loss, in nats.
     entropy : float
-        Nats of the training part's characters by their frequencies alone.
+        Entropy in nats of the character frequencies of the training part.
     dropout : float
-        What the run had, to name something else.
+        The run's dropout, so that a different one can be suggested.
     hidden_size : int or None
-        Likewise; None where it is that of the model from which the run started.
+        Likewise; None where the shape is fixed by the model of --init-from.
     learning_rate : float, optional
-        Likewise, where it was not the rule's.
-    steps, minutes : number, optional
-        How long the run was to be.
+        Likewise; only where the user set it.
+    steps, minutes, epochs : number, optional
+        The planned length of the run.
     unigram : float, optional
-        Nats of the held-out characters by the frequencies in the training part alone.
+        Loss in nats of predicting held-out characters by their frequencies in the training part.
     shared : float, optional
-        Share of the held-out text that is also in the training part.
+        Share of the held-out text that also occurs in the training part.
     capped : bool, optional
-        Whether the run ended because more epochs lower no validation loss.
+        Whether the run ended after so many epochs that more do not lower the validation loss.
     run : str, optional
-        By which name the run can go on.
+        The name with which the run can be resumed.
     other_split : str, optional
-        The split that holds out parts from all over the text, where its end was held out.
+        The split mode that holds out parts from all over the text, if its end was held out.
     unlike : bool, optional
-        Whether that end is known to be unlike the rest.
+        Whether that end is known to differ from the rest.
 
     Returns
     -------
     str
-        A sentence or two; empty where the run was too short to judge, or nothing was held out.
+        One or two sentences; empty if the run was too short to judge or nothing was held out.
     """
-    if not rows or not entropy:  # a text of a single symbol leaves nothing to learn
+    if not rows or not entropy:  # nothing to learn from a single symbol
         return ""
-    # Only the first may be of weights that were learned from another text.
-    # Of a short one, the first steps may overshoot: the last row tells whether that was harmful.
+    # The first row may come from weights that were trained on another text. In a short run the
+    # first steps may overshoot; the last row shows whether that did harm.
     later = [row for row in rows[1:-1] if row[0] >= MIN_STEPS]
     highest = max(train for _, train, _ in (*later, rows[-1]))
     best = min((val for *_, val in rows if val is not None), default=inf)
-    fine = len(rows) == 1 and best < min(unigram, entropy)  # a mean from the first step on
+    fine = len(rows) == 1 and best < min(unigram, entropy)  # its mean includes the first steps
     if not fine and highest > entropy + ABOVE_ENTROPY:
         return (
-            f"the training loss was {highest:.2f} nats, above the {entropy:.2f} of how frequent "
-            "each character is: train again with a lower --learning-rate"
+            f"the training loss was {highest:.2f} nats, above the {entropy:.2f} of predicting by "
+            "character frequencies: train again with a lower --learning-rate"
         )
     if not all(isfinite(loss) for _, *losses in rows for loss in losses if loss is not None):
         return ""
     steps = steps or rows[-1][0]
-    longer, shorter = longer_run(run, minutes, steps), _length(0.5, minutes, steps)
+    longer = longer_run(run, minutes, steps, epochs)
+    shorter = _length(0.5, minutes, steps, epochs)
     scored = [(step, train, val) for step, train, val in rows if val is not None]
     more_text = "More text of this kind would help most"
     if dropout < MOST_DROPOUT:
@@ -104,17 +107,17 @@ def of_run(
         firmer = f"Try {shorter}"
     if unlike:
         firmer = (
-            "But the held-out end is unlike the rest: "
-            f"--split-mode {other_split} holds out parts from all over the text"
+            "But the held-out end differs from the rest of the text: "
+            f"--split-mode {other_split} holds out parts from all over it"
         )
-    elsewhere = f"; if the end of the text is unlike the rest, --split-mode {other_split}"
+    elsewhere = f"; or, if the end of the text differs from the rest, --split-mode {other_split}"
     measured = " (measured with dropout)" if dropout else ""
     lowest = min(train for _, train, _ in rows)
     if scored and best >= unigram:
         learned = rows[-1][1] < entropy - LEARNED
         return (
             f"useless: the best validation loss, {best:.3f} nats, is not below the {unigram:.3f} "
-            "of how frequent each character is. "
+            "of predicting by character frequencies. "
             + (
                 f"The training loss fell to {rows[-1][1]:.3f}, so it memorized its training part. "
                 f"{firmer}{elsewhere if other_split and not unlike else ''}"
@@ -127,14 +130,14 @@ def of_run(
     if shared >= MOSTLY_OVERLAP:
         return (
             f"{percent(shared, 0)} of the held-out text is also in the training part, so these "
-            "losses tell how well the model remembers, not what it makes of new text: remove the "
+            "losses measure how well the model memorizes, not how it does on new text: remove the "
             "copies"
         )
     if min(lowest, best) > entropy - LEARNED:
         other = longer if learning_rate is None else f"without --learning-rate {learning_rate:g}"
         return (
             f"nothing learned: a loss of {lowest:.3f} nats is hardly better than the "
-            f"{entropy:.3f} of how frequent each character is. Try {other}"
+            f"{entropy:.3f} of predicting by character frequencies. Try {other}"
         )
     if not scored:
         return ""
@@ -142,9 +145,9 @@ def of_run(
     _, train, val = scored[-1]
     if capped:
         return (
-            f"as good as this text allows: after so many epochs the training loss is {train:.3f} "
-            f"nats{measured}, and more time would not lower the best validation loss, {best:.3f}. "
-            f"{more_text}"
+            f"as good as this text allows: after this many epochs the training loss is {train:.3f} "
+            f"nats{measured}, and more training would not lower the best validation loss, "
+            f"{best:.3f}. {more_text}"
         )
     if val > best * (1 + RISE) and train < train_at_best:
         return (
@@ -155,28 +158,28 @@ def of_run(
     if val < val_before * (1 - RISE):
         return (
             f"not finished: the validation loss was still falling, from {val_before:.3f} nats "
-            f"half-way to {val:.3f}, with a training loss of {train:.3f}{measured}. Try {longer}"
+            f"halfway to {val:.3f}, with a training loss of {train:.3f}{measured}. Try {longer}"
         )
     if train < train_before * (1 - RISE):
         return (
-            f"overfitting begins: over the last half the training loss fell from "
+            f"overfitting begins: over the second half the training loss fell from "
             f"{train_before:.3f} to {train:.3f} nats{measured}, but the validation loss stayed at "
             f"{val:.3f}. {firmer}"
         )
     if val > train * (1 + GAP):
         return (
-            f"overfitting: neither loss falls any more, and that of validation, {val:.3f} nats, is "
-            f"far above that of training, {train:.3f}{measured}. {firmer}"
+            f"overfitting: neither loss is falling any more, and the validation loss, {val:.3f} "
+            f"nats, is far above the training loss, {train:.3f}{measured}. {firmer}"
         )
     return (
         f"at its limit: the training loss, {train:.3f} nats{measured}, and the validation loss, "
-        f"{val:.3f}, are close and no longer fall. "
+        f"{val:.3f}, are close and no longer falling. "
         + (f"Try --hidden-size {2 * hidden_size}" if hidden_size else "Try without --init-from")
     )
 
 
 def _half_way(scored: Sequence[Scored]) -> Scored:
-    """Return the row nearest to half of the steps; rows are closer together at the beginning."""
+    """Return the row nearest to half of the steps; validations are denser at the beginning."""
     last = scored[-1][0]
     return min(scored[:-1] or scored, key=lambda row: abs(2 * row[0] - last))
 
@@ -188,49 +191,53 @@ def of_labels(
     at_end: bool,
     minutes: float | None = None,
     steps: int | None = None,
+    epochs: float = 0.0,
     run: str = "",
 ) -> str:
-    """Say what a run of labels has learned, and the one option to try next.
+    """Return the verdict on a run that predicts labels, and the one option to try next.
 
     Parameters
     ----------
     accuracy : float or None
-        The best share of the held-out labels that is right; None where nothing is held out.
+        The best share of correct held-out labels; None if nothing is held out.
     most_frequent : float
-        That of always predicting the most frequent one.
+        The accuracy of always predicting the most frequent label.
     at_end : bool
         Whether the last state is the best.
-    minutes, steps : number, optional
-        How long the run was to be.
+    steps, minutes, epochs : number, optional
+        The planned length of the run.
     run : str, optional
-        By which name the run can go on.
+        The name with which the run can be resumed.
 
     Returns
     -------
     str
-        A sentence; empty where there is nothing to say.
+        A sentence; empty if there is nothing to say.
     """
     if accuracy is None:
         return ""
-    longer = longer_run(run, minutes, steps or 1)
+    longer = longer_run(run, minutes, steps or 1, epochs)
     if accuracy <= most_frequent:
         return (
-            f"useless: {percent(accuracy)} of the held-out labels are right, and "
-            f"{percent(most_frequent)} are the most frequent one. Try {longer}, or more text"
+            f"useless: {percent(accuracy)} of the held-out labels are correct, no more than the "
+            f"{percent(most_frequent)} of always predicting the most frequent one. Try {longer}, "
+            "or more text"
         )
     if at_end and accuracy < 1:
         return f"not finished: the last state is the best one. Try {longer}"
     return ""
 
 
-def longer_run(run: str, minutes: float | None, steps: int) -> str:
-    """Return what makes a run twice as long: the command that resumes it, or an option."""
-    length = _length(2, minutes, steps)
+def longer_run(run: str, minutes: float | None, steps: int, epochs: float = 0.0) -> str:
+    """Return how to double a run's length: the command that resumes it, or an option."""
+    length = _length(2, minutes, steps, epochs)
     return f"{shlex.join(['charrnn', 'train', '--resume', run])} {length}" if run else length
 
 
-def _length(factor: float, minutes: float | None, steps: int) -> str:
-    """Return the option for a run that is so many times as long."""
+def _length(factor: float, minutes: float | None, steps: int, epochs: float) -> str:
+    """Return the option that makes a run ``factor`` times as long."""
     if minutes:
         return f"--minutes {factor * minutes:g}"
+    if epochs:
+        return f"--epochs {factor * epochs:g}"
     return f"--steps {max(1, int(factor * steps))}"

@@ -1,4 +1,4 @@
-"""A run put together from its setup: the windows, the trainer, the clock."""
+"""Building a run from its setup: windows, trainer and clock."""
 
 from collections.abc import Mapping
 from math import inf
@@ -14,7 +14,7 @@ from charrnn.storage.store import RunStore
 from charrnn.trainer import Trainer
 from charrnn.training import engine
 from charrnn.training.clock import Clock
-from charrnn.training.launched import told_of_ranks
+from charrnn.training.launched import rank_notices
 from charrnn.training.run import Run
 from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
@@ -23,28 +23,28 @@ from charrnn.views.numbers import percent
 
 
 def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
-    """Decide how often a new run validates and on how much: by measuring, where time ends it.
+    """Decide how often a new run validates and on how much; a timed run measures the cost.
 
     Parameters
     ----------
     setup : Setup
-        Of the run; all else is decided.
+        The run's; everything else is decided.
     asked : TrainConfig
         What the user gave.
     threads : int
-        The workers.
+        Number of workers.
 
     Returns
     -------
     float
-        Seconds that a validation takes, about; 0 where that was not measured.
+        Approximate seconds per validation; 0 if not measured.
     """
     train, length = setup.train, len(setup.sides.learned)
     if asked.validations is None and setup.held_out:
         setup.history.next_pass = next_pass(0)
-    most = length * (train.max_epochs or inf)  # characters that are read at the most
+    most = length * (train.max_epochs or inf)  # most characters that are read
     if train.steps:
-        per_step = length / setup.steps_per_pass
+        per_step = length / setup.steps_per_epoch
         budget, cost = min(train.steps * per_step, most), FORWARD * setup.symbols_per_target
     else:
         budget, cost = 60 * train.minutes, 0.0
@@ -59,7 +59,7 @@ def choose_validations(setup: Setup, asked: TrainConfig, threads: int) -> float:
         times=asked.validations,
         characters=asked.val_characters,
     )
-    why = f"for about {percent(EVEN_SHARE, 0)} of the run, where that is enough"
+    why = f"at most about {percent(EVEN_SHARE, 0)} of the run, where that is enough"
     for name in ("validations", "val_characters"):
         if getattr(asked, name) is None:
             setup.reasons[name] = why
@@ -74,20 +74,20 @@ def assemble(
     training: Mapping[str, Array] | None = None,
     validation_seconds: float = 0.0,
 ) -> Run:
-    """Return the run of a setup.
+    """Build a run from its setup.
 
     Parameters
     ----------
     setup : Setup
-        What it is made of.
+        The parts of the run.
     store : RunStore
-        Keeps what the run makes.
+        Stores checkpoints and the log.
     threads : int
-        At most this many workers; no effect on the result.
+        Maximum number of workers; no effect on the result.
     training : dict of str to array, optional
-        The arrays of the trainer of a run that is resumed.
+        The trainer's arrays, for a resumed run.
     validation_seconds : float
-        What a validation takes, about.
+        Approximate seconds per validation.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def assemble(
         history.places = [*history.places, place]
     if (ranks := current()) is not None:
         setup.logged = ranks.notices
-        setup.notices = [*setup.notices, *told_of_ranks(setup)]
+        setup.notices = [*setup.notices, *rank_notices(setup)]
     trainer = _trainer(setup, threads)
     trainer.step_count = setup.history.step
     if training is not None:
@@ -116,7 +116,7 @@ def assemble(
 
 
 def _trainer(setup: Setup, threads: int) -> Trainer:
-    """Return what trains a run on its device."""
+    """Return the trainer for the run's device."""
     train, device = setup.train, setup.device
     batches = setup.task.batches(setup.sides.learned, setup.vocabulary, train)
     settings: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What was chosen for the user, and why."""
+"""Settings chosen for the user, with the reasons."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -8,13 +8,13 @@ T = TypeVar("T")
 
 @dataclass
 class Choices:
-    """Collects the reason of every choice, and notices."""
+    """Collects notices and the reason for each choice."""
 
     reasons: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def of(self, name: str, given: T | None, value: T, why: str) -> T:
-        """Return what was given, or else the value, for this reason."""
+        """Return the given value, or else the default and record its reason."""
         if given is not None:
             return given
         self.reasons[name] = why
@@ -22,5 +22,5 @@ class Choices:
 
 
 def number(value: float) -> str:
-    """Return a number as people say it in a reason."""
+    """Return a number rounded for use in a reason."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

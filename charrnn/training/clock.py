@@ -1,37 +1,37 @@
-"""Training time: the time of a run, without what passes while it cannot work."""
+"""Training time: a run's wall-clock time without interruptions."""
 
 import time
 from collections import defaultdict, deque
 from statistics import median
 
 LEAST = 1.0
-"""Seconds below which a lap is never taken for an interruption."""
+"""A lap of fewer seconds is never considered an interruption."""
 FACTOR = 10
-"""How many times the usual length of its kind makes a lap one."""
+"""A lap this many times as long as usual for its kind may be an interruption."""
 BUSY = 0.5
-"""Share of a lap in which this process computed, from which on it was not stopped."""
+"""If the process used the CPU for this share of a lap, it was not interrupted."""
 REMEMBERED = 31
 
 
 class Clock:
-    """Adds up laps; one that is far longer than usual held a stop that is not counted.
+    """Adds up laps, and leaves out interruptions that make one far longer than usual.
 
-    A process that is stopped (Ctrl-Z), a container that is paused and a machine that sleeps learn
-    nothing meanwhile. All of them show as a single lap that is many times as long, for
-    its work, as the ones of its kind before it: of such a lap, the usual length is counted. Where
-    the process itself computed for most of it, it was no stop: so are kernels compiled for a GPU.
+    A stopped process (Ctrl-Z), a paused container and a suspended machine make no progress. Each
+    shows up as a single lap many times as long, for its work, as earlier ones of its kind. Only the
+    usual length of such a lap is counted, unless the process itself used the CPU for most of it, as
+    it does while kernels are compiled for a GPU.
 
     Parameters
     ----------
     seconds : float
-        Where the clock starts.
+        Training time at the start.
 
     Attributes
     ----------
     seconds : float
         Training time so far.
     stopped : float
-        Seconds that were left out.
+        Seconds left out as interruptions.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -40,11 +40,11 @@ class Clock:
         self.restart()
 
     def restart(self) -> None:
-        """Leave out what passed since the last lap."""
+        """Discard the time since the last lap."""
         self._last, self._computed = time.perf_counter(), time.process_time()
 
     def usual(self, kind: str) -> float:
-        """Return the seconds that the last laps of a kind took for their work; 0 before one."""
+        """Return the usual seconds per unit of work for a kind of lap; 0 before the first."""
         before = self._usual[kind]
         return median(before) if before else 0.0
 
@@ -54,9 +54,9 @@ class Clock:
         Parameters
         ----------
         kind : str
-            What it was spent on.
+            The kind of work.
         work : float
-            How much of that was done: laps of one kind may differ a thousandfold.
+            Amount of work: laps of one kind may differ a thousandfold.
         """
         last, computed = self._last, self._computed
         self.restart()

@@ -1,4 +1,4 @@
-"""Counts beside a network of text: made when a run begins, mixed with the network when it ends."""
+"""N-gram counts for a language model, mixed with the network at the end of a run."""
 
 from dataclasses import replace
 
@@ -14,17 +14,17 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 from charrnn.training.setup import Setup
 
-SYMBOLS_A_MINUTE = 15_000_000
-"""So many symbols are counted twice in less than half of the time."""
+SYMBOLS_PER_MINUTE = 15_000_000
+"""Symbols per minute of the run that are counted: doing so twice takes less than half the time."""
 
 
 class Counting:
-    """What a run counts.
+    """The n-gram counts of a run.
 
     Parameters
     ----------
     setup : Setup
-        Of the run, of a model of text.
+        The run's; it trains a language model.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -33,20 +33,20 @@ class Counting:
         minutes = setup.train.minutes
         self._most = MOST_SYMBOLS
         if minutes:
-            self._most = min(self._most, int(SYMBOLS_A_MINUTE * minutes) + 1)
+            self._most = min(self._most, int(SYMBOLS_PER_MINUTE * minutes) + 1)
         ids, apart = self._encoded(setup.sides.learned), self._encoded(setup.apart)
         V = len(setup.vocabulary)
         self._longest = best_longest(ids, apart, V, first=self._first)
         self._table = counted(ids, V, first=self._first, longest=self._longest)
 
     def _encoded(self, codes: Codes) -> Ids:
-        """Return what is counted of a text, its end: it may be a memory map."""
+        """Return the ids of the end of a text that is counted; the text may be a memory map."""
         return self._setup.vocabulary.encode(np.asarray(codes[-self._most :]))
 
     def mixed(self, best: Checkpoint, threads: int) -> tuple[Checkpoint, str]:
-        """Return a state with counts of the whole training part, and what they gain in a sentence.
+        """Return a checkpoint with counts of the whole training part, and a sentence on their gain.
 
-        How counts and network are mixed is fitted on what was set apart, by counts of the rest.
+        The mixture is fitted on the text that was set apart, with counts of the rest.
         """
         setup = self._setup
         mixture = self._fitted(best)
@@ -63,12 +63,12 @@ class Counting:
         nats = score(alone, scorer, threads=threads).mean
         mixed = score(state.with_counts(alone), scorer, threads=threads).mean
         return state, (
-            f"mixed with counts of the training part, what is held out costs {mixed:.3f} nats, by "
+            f"mixed with counts of the training part, the validation loss is {mixed:.3f} nats, by "
             f"the network alone {nats:.3f}; eval, score and sample mix them with --counts"
         )
 
     def _fitted(self, best: Checkpoint) -> Mixture:
-        """Return the mixture that is best on what was set apart."""
+        """Return the mixture fitted on the text that was set apart."""
         setup = self._setup
         model = CountingModel(best.model(), self._table, EVEN)
         scorer = usual_scorer(setup.apart, setup.vocabulary, task=setup.task)

@@ -1,4 +1,4 @@
-"""Which device computes: the CPU, or a GPU that was asked for or that makes it faster."""
+"""Choosing the device: the CPU, or a GPU if it was requested or is faster."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,27 +24,28 @@ if TYPE_CHECKING:
     from charrnn.cuda.device import Gpu
 
 FEWEST_PRODUCTS = 8_000
-"""Weights times streams from which on a GPU is at least twice as fast. A step in time of one layer
-costs it 17 microseconds in kernels of their own (H100, GRU and LSTM 1 x 256, 64 streams), and two
-cores 30 and one for each 1,700 weights and streams (GRU of 8 to 256 units, 1 to 64 streams)."""
+"""Weights times streams from which a GPU is at least twice as fast. One time step of one layer
+takes 17 microseconds on the GPU, in kernels of its own (H100, GRU and LSTM 1 x 256, 64 streams). On
+two cores it takes 30, and one more per 1,700 weights times streams (GRU of 8 to 256 units, 1 to 64
+streams)."""
 
 
 def is_faster(weights: int, streams: int) -> bool:
-    """Return whether a GPU trains a network of so many weights on so many streams faster."""
+    """Return whether a GPU trains a network of this size faster than the CPU."""
     return weights * streams >= FEWEST_PRODUCTS
 
 
 @dataclass(frozen=True)
 class Device:
-    """What trains a run; without a GPU it is the CPU.
+    """The device that trains a run; without a GPU it is the CPU.
 
     Attributes
     ----------
     gpu : Gpu or None
     precision : {"float32", "tf32", "bf16"}
-        Of the numbers that are multiplied.
+        Precision of the matrix products.
     megabytes : float
-        What the run takes of the GPU's memory, about.
+        Approximate GPU memory that the run takes.
     """
 
     gpu: "Gpu | None" = None
@@ -53,11 +54,11 @@ class Device:
 
     @property
     def place(self) -> Place:
-        """Its name and precision, as the history of a run has them."""
+        """Its name and precision, as stored in the history of a run."""
         return CPU if self.gpu is None else (self.gpu.name, self.precision)
 
     def model(self, model: CharModel) -> CharModel:
-        """Return what predicts as a model does, there."""
+        """Return a copy of a model that computes on this device."""
         if self.gpu is None:
             return model
         return engine.gpu_model(model, self.gpu, self.precision)
@@ -65,19 +66,19 @@ class Device:
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be trained."""
+    """The network to train and its batch."""
 
     model: Architecture
     train: TrainingSettings
     vocab_size: int
 
     def on(self, gpu: "Gpu", precision: Precision) -> Device:
-        """Return the device for it.
+        """Return the device for this work on a GPU.
 
         Raises
         ------
         ConfigError
-            If the engine does not train such a thing.
+            If the engine does not support it.
         DeviceError
             If the GPU has too little memory for it.
         """
@@ -86,8 +87,8 @@ class Work:
         if needed > gpu.free / 1e6:
             raise DeviceError(
                 f"training needs about {needed:,.0f} MB and {gpu.name} has {gpu.free / 1e6:,.0f} "
-                "MB free: give a smaller --hidden-size, --num-layers, --batch-size or --seq-len, "
-                "or --device cpu"
+                "MB free: lower --hidden-size, --num-layers, --batch-size or --seq-len, or give "
+                "--device cpu"
             )
         return Device(gpu, precision, needed)
 
@@ -98,16 +99,16 @@ def decide(
     recipe_for: Callable[[bool], Recipe],
     vocab_size: int,
 ) -> tuple[Recipe, Device, str]:
-    """Choose the device of a new run and its settings, which follow from how fast that is.
+    """Choose the device of a new run, and its settings, which depend on the device's speed.
 
     Parameters
     ----------
     asked : DeviceConfig
-        What the user gave.
+        The user's choice.
     train : TrainConfig
-        What the user gave of the settings.
+        The user's settings.
     recipe_for : callable
-        Returns the settings for a run of minutes on a GPU, or else on the CPU.
+        ``recipe_for(gpu)`` returns the settings for a timed run on a GPU or on the CPU.
     vocab_size : int
         V.
 
@@ -134,7 +135,7 @@ def decide(
 
 
 def _may_be_gpu(asked: DeviceConfig) -> bool:
-    """Return whether a GPU is asked for, or may be taken and can be."""
+    """Return whether a GPU is requested, or allowed and usable."""
     return asked.is_gpu or (asked.may_be_gpu and not isinstance(engine.usable("cuda"), str))
 
 
@@ -144,24 +145,24 @@ def choose(asked: DeviceConfig, work: Work, before: Place | None = None) -> tupl
     Parameters
     ----------
     asked : DeviceConfig
-        What the user gave.
+        The user's choice.
     work : Work
-        What is to be trained.
+        What to train.
     before : Place, optional
-        Where a run that is resumed was trained last: it stays there, if it can.
+        Where a resumed run was last trained; it stays there if possible.
 
     Returns
     -------
     device : Device
     why : str
-        Why it was chosen; empty where it was given.
+        The reason for the choice; empty if the user made it.
 
     Raises
     ------
     DeviceError
         If a GPU must be used and none can.
     ConfigError
-        If the GPU does not do what is asked for, or the CPU.
+        If the device does not support the work or the precision.
     """
     stays = before if asked.device is None else None
     device = asked.device or "auto"
@@ -180,14 +181,14 @@ def choose(asked: DeviceConfig, work: Work, before: Place | None = None) -> tupl
 
 
 def _automatic(work: Work, precision: Precision, stays: Place | None) -> tuple[Device, str]:
-    """Return the device of a run whose user leaves the choice, and why."""
+    """Return the default device of a run, and the reason."""
     weights = CharModel.size_of(work.model, work.vocab_size)
     if stays == CPU:
         return Device(), "as before"
     if stays is None and work.train.steps:
-        return Device(), "as for every run of steps; --device cuda takes a GPU"
+        return Device(), "the default for runs of --steps or --epochs; --device cuda uses a GPU"
     if stays is None and not is_faster(weights, work.train.batch_size):
-        return Device(), "so small a network gains little from a GPU"
+        return Device(), "a network this small gains little from a GPU"
     gpu = engine.usable("cuda")
     if isinstance(gpu, str):
         return Device(), gpu
@@ -198,7 +199,7 @@ def _automatic(work: Work, precision: Precision, stays: Place | None) -> tuple[D
 
 
 def find(device: str) -> "Gpu":
-    """Return the GPU of that name.
+    """Return the GPU with a given name.
 
     Raises
     ------
@@ -207,19 +208,19 @@ def find(device: str) -> "Gpu":
     """
     gpu = engine.usable(device)
     if isinstance(gpu, str):
-        raise DeviceError(f"--device {device}: {gpu}; --device cpu computes on the processor")
+        raise DeviceError(f"--device {device}: {gpu}; --device cpu runs on the CPU")
     return gpu
 
 
 def timed(asked: DeviceConfig, model: Architecture) -> "Gpu | None":
-    """Return the GPU whose speed with a network is to be measured; None for the CPU.
+    """Return the GPU to benchmark with a network; None for the CPU.
 
     Raises
     ------
     DeviceError
         If a GPU must be used and none can.
     ConfigError
-        If the CPU is to compute as only a GPU does, or a GPU what it does not.
+        If the device does not support the precision or the network.
     """
     if asked.is_gpu:
         engine.check_supported(model)
@@ -238,7 +239,7 @@ def timed(asked: DeviceConfig, model: Architecture) -> "Gpu | None":
 
 
 def _check_precision(precision: Precision | None, why: str) -> None:
-    """Refuse a precision that the CPU does not have.
+    """Reject a precision that the CPU does not support.
 
     Raises
     ------
@@ -248,13 +249,13 @@ def _check_precision(precision: Precision | None, why: str) -> None:
     if precision not in (None, "float32"):
         because = f" ({why})" if why else ""
         raise ConfigError(
-            f"--precision {precision} needs a GPU, and this runs on the CPU{because}: leave it "
+            f"--precision {precision} needs a GPU, but this runs on the CPU{because}: leave it "
             "out, or give --device cuda on a machine with a GPU"
         )
 
 
 def shown(place: Place) -> str:
-    """Return a place as a sentence names it."""
+    """Return how a message names a place."""
     name, precision = place
     return "the CPU" if place == CPU else f"{name} ({precision})"
 
@@ -262,27 +263,27 @@ def shown(place: Place) -> str:
 def predictor(
     asked: DeviceConfig, model: CharModel, streams: int, threads: int
 ) -> tuple[CharModel, int]:
-    """Return what predicts as a model does where the user wants it, and by how many workers.
+    """Return a copy of a model on the requested device, and the number of workers.
 
-    A GPU has one worker and computes in float32: what it is asked for here are figures.
+    A GPU has one worker and computes in float32, since figures are reported.
 
     Parameters
     ----------
     asked : DeviceConfig
-        Left open, it is the CPU, so that a figure is the same on every machine.
+        The default is the CPU, so that figures are the same on every machine.
     model : CharModel
-        What it is to predict as.
+        The model to copy.
     streams : int
-        How many it reads or writes at once, at most.
+        Most streams that it reads or writes in parallel.
     threads : int
-        The workers on the CPU.
+        Workers on the CPU.
 
     Raises
     ------
     DeviceError
         If a GPU must be used and none can.
     ConfigError
-        If the engine does not have such a model, and a GPU must be used.
+        If a GPU must be used and the engine does not support the model.
     """
     if asked.is_gpu:
         return engine.gpu_model(model, find(asked.device or ""), "float32"), 1
@@ -297,24 +298,23 @@ def predictor(
 def drawing_predictor(
     asked: DeviceConfig, model: CharModel, config: SampleConfig, threads: int | None
 ) -> tuple[CharModel, int]:
-    """Return what draws samples, and by how many workers: see ``predictor``.
+    """Return a model for sampling, and the number of workers; see ``predictor``.
 
     Raises
     ------
     ConfigError
-        If a GPU or threads are asked for and there is a single sample, which has nothing to compute
-        at once.
+        If a GPU or threads are requested for a single sample, which cannot be parallelized.
     """
     if config.num_samples == 1:
         if threads is not None:
             raise ConfigError(
-                "--threads share out many samples, and this draws one: give their number, as in "
-                "-n 100, or leave --threads out"
+                "--threads applies to many samples, and this generates one: give a number of "
+                "samples, as in -n 100, or leave --threads out"
             )
         if asked.is_gpu:
             raise ConfigError(
-                f"--device {asked.device} needs many samples, which a GPU draws at once, and this "
-                "draws one: give -n 1000, or leave --device out"
+                f"--device {asked.device} applies to many samples, which a GPU generates in "
+                "parallel, and this generates one: give -n 1000, or leave --device out"
             )
         return model, 1
     return predictor(asked, model, config.num_samples, threads or available_cores())

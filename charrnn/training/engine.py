@@ -1,4 +1,4 @@
-"""The GPU engine, imported when something asks for it, and nowhere else."""
+"""The GPU engine, imported lazily; the only module that imports it."""
 
 import time
 import warnings
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from charrnn.cuda.gpu import CupyBackend
 
 PEAK_SIZE, PRODUCTS = 4096, 10
-"""Rows of a large matrix, and how many products are timed at once."""
+"""Size of a large square matrix, and products per measurement."""
 
 
 def usable(device: str) -> "Gpu | str":
-    """Return the GPU of that name, or in a few words why there is none: no error or warning."""
+    """Return the GPU with a given name, or a few words on why it cannot be used; never raises."""
     from charrnn.cuda import device as devices
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of CuPy, of two installations of it
+        warnings.simplefilter("ignore")  # CuPy warns of duplicate installations
         return devices.usable(device)
 
 
 @cache
 def backend(gpu: "Gpu", precision: Precision) -> "CupyBackend":
-    """Return the backend of a GPU: one serves all that this process does there."""
+    """Return the backend of a GPU, of which a process has one."""
     from charrnn.cuda.gpu import CupyBackend
 
     return CupyBackend(gpu, precision)
 
 
 def check_supported(model: Architecture) -> None:
-    """Refuse what the engine does not compute.
+    """Reject a model that the engine does not support.
 
     Raises
     ------
     ConfigError
-        In a line that names it.
+        If it is not supported; the message names the setting.
     """
     from charrnn.cuda import trainer
 
@@ -53,7 +53,7 @@ def check_supported(model: Architecture) -> None:
 def megabytes(
     model: Architecture, train: TrainingSettings, vocab_size: int, precision: Precision
 ) -> float:
-    """Return about how many millions of bytes training takes on the GPU."""
+    """Return the approximate GPU memory of training, in MB."""
     from charrnn.cuda import plan
 
     return plan.megabytes(model, train, vocab_size, precision)
@@ -62,14 +62,14 @@ def megabytes(
 def gpu_trainer(
     model: CharModel, batches: Batches, *, gpu: "Gpu", precision: Precision, **settings: Any
 ) -> Trainer:
-    """Return what trains a model on a GPU; the settings are those of ``CudaTrainer``."""
+    """Return a trainer on a GPU; the settings are those of ``CudaTrainer``."""
     from charrnn.cuda.trainer import CudaTrainer
 
     return CudaTrainer(model, batches, backend(gpu, precision), **settings)
 
 
 def peak_gflops(gpu: "Gpu", precision: Precision, seconds: float) -> float:
-    """Return at how many billions of operations a second a GPU multiplies large matrices."""
+    """Return the GFLOP/s at which a GPU multiplies large matrices."""
     there, shape = backend(gpu, precision), (PEAK_SIZE, PEAK_SIZE)
     A = there.zeros(shape, np.uint16 if precision == "bf16" else np.float32)
     out = there.zeros(shape)
@@ -86,12 +86,12 @@ def peak_gflops(gpu: "Gpu", precision: Precision, seconds: float) -> float:
 
 
 def gpu_model(model: CharModel, gpu: "Gpu", precision: Precision) -> CharModel:
-    """Return what predicts as a model does, on a GPU: scorers and samplers take it for one.
+    """Return a copy of a model on a GPU, with the interface that scorers and samplers use.
 
     Raises
     ------
     ConfigError
-        If it is of a kind that the engine does not have.
+        If the engine does not support such a model.
     """
     from charrnn.cuda.model import CudaModel
 

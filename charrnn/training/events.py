@@ -1,4 +1,4 @@
-"""What a run reports as it goes: small records that the command line shows and the log keeps."""
+"""Events that a run reports: small records that the command line shows and the log stores."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
@@ -9,7 +9,7 @@ Reason = Literal["done", "no longer improving", "interrupted", "diverged"]
 
 @dataclass(frozen=True)
 class Event:
-    """Base of all events; ``kind`` is the name under which the log keeps it."""
+    """Base class of events; ``kind`` is the event's name in the log."""
 
     kind: ClassVar[str] = "event"
 
@@ -20,7 +20,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """Something the user should be told, in one line."""
+    """A message for the user, in one line."""
 
     kind: ClassVar[str] = "notice"
     message: str
@@ -30,10 +30,11 @@ class Notice(Event):
 class Progress(Event):
     """The state of the run after some steps.
 
-    ``nats`` is the mean training loss per character since the last such event, ``grad_norm`` the
-    last norm before clipping (of several members the quadratic mean of theirs); ``done`` goes from
-    0 to 1; ``seconds`` counts training time over all resumptions of the run, ``seconds_left`` is an
-    estimate. ``overhead`` is the share of the time that validations, samples and saves took.
+    ``nats`` is the mean training loss per character since the last Progress event; ``grad_norm`` is
+    the last gradient norm before clipping (for several members, the root mean square of theirs).
+    ``done`` goes from 0 to 1. ``seconds`` is the training time so far, including earlier parts of a
+    resumed run, and ``seconds_left`` an estimate. ``overhead`` is the share of the time that
+    validations, samples and saves took.
     """
 
     kind: ClassVar[str] = "progress"
@@ -52,9 +53,9 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Validated(Event):
-    """The held-out part was scored; ``best`` says that it was never better.
+    """The held-out part was scored; ``best`` says whether this is the best loss so far.
 
-    ``accuracy`` is the share of the labels that are right, where the model predicts labels.
+    ``accuracy`` is the share of correct labels, if the model predicts labels.
     """
 
     kind: ClassVar[str] = "validated"
@@ -66,7 +67,7 @@ class Validated(Event):
 
 @dataclass(frozen=True)
 class Sampled(Event):
-    """A short sample of what the model writes at this step."""
+    """A short sample from the model at this step."""
 
     kind: ClassVar[str] = "sampled"
     step: int
@@ -75,7 +76,7 @@ class Sampled(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """All that a resume needs is on disk."""
+    """The run can be resumed from this step."""
 
     kind: ClassVar[str] = "saved"
     step: int
@@ -84,11 +85,11 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The run is over.
+    """The run has ended.
 
-    ``best_nats`` is of ``val_characters`` of the ``held_out`` ones; where these are not all of
-    them, the loss of all lies within ``best_interval`` of it 19 times in 20. ``best_accuracy`` is
-    the share of the labels that are right then, where labels are predicted.
+    ``best_nats`` was measured on ``val_characters`` of the ``held_out`` ones. If these are not all,
+    the loss on all of them is within ``best_interval`` of it with 95 % confidence.
+    ``best_accuracy`` is the share of correct labels in the best state, if labels are predicted.
     """
 
     kind: ClassVar[str] = "finished"

@@ -1,4 +1,4 @@
-"""What a model writes, or how it labels, while it trains."""
+"""Live samples of what a model writes, or how it labels, during training."""
 
 from dataclasses import replace
 from itertools import islice
@@ -15,11 +15,11 @@ from charrnn.training.setup import Setup
 SAMPLE_LENGTH = 300
 SAMPLE_ITEMS = 8
 LONGEST_TEXT = 60
-"""Characters of a text that are shown beside its label."""
+"""Most characters of a text that are shown beside its label."""
 
 
 def live_sample(setup: Setup) -> str:
-    """Return a short text, some items, or some labelled texts, of the model as it is."""
+    """Return a short text, some items, or some labelled texts, from the current model."""
     model, vocabulary, task = setup.model, setup.vocabulary, setup.task
     config = SampleConfig(length=SAMPLE_LENGTH, temperature=0.8, random_seed=0)
     if isinstance(task, LabelledTask):
@@ -35,7 +35,7 @@ def live_sample(setup: Setup) -> str:
 
 
 def prompts_of(setup: Setup, most: int) -> list[str]:
-    """Return the first different prompts of what is held out, or else of what is learned."""
+    """Return the first distinct prompts of the held-out part, or else of the training part."""
     task = setup.task
     if not isinstance(task, PromptedItems):
         return []
@@ -59,7 +59,7 @@ def _answers(setup: Setup, task: PromptedItems, config: SampleConfig) -> str:
 
 
 def _labelled(setup: Setup, task: LabelledTask) -> str:
-    """Return some texts, of what is held out if there is any, with the likeliest labels."""
+    """Return some texts, held-out ones if there are any, with their predicted labels."""
     codes = setup.sides.held if len(setup.sides.held) else setup.sides.learned
     texts, labels = task.parse(codes)
     parsed = Parsed(texts[:SAMPLE_ITEMS], labels[:SAMPLE_ITEMS])
@@ -77,7 +77,7 @@ def _labelled(setup: Setup, task: LabelledTask) -> str:
 
 
 def _judged(right: object, label: str) -> str:
-    return label if label == right else f"{label} (it is {right})"
+    return label if label == right else f"{label} (correct: {right})"
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the items of a new run tell its recipe, and what to say of them."""
+"""Facts about the items of a new run for its recipe, and notices about them."""
 
 import dataclasses
 from math import ceil
@@ -18,12 +18,12 @@ from charrnn.training.recipe import ItemFacts, Recipe
 
 
 def facts_of(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
-    """Return what the recipe needs to know of the items of a divided text, if it has any.
+    """Return the facts that the recipe needs about the items of a divided text, if it has any.
 
     Raises
     ------
     ConfigError
-        If there are fewer than two, or all are in files that were named to be held out.
+        If there are fewer than two, or all are in files that are held out.
     """
     if not task.separate:
         return None
@@ -32,30 +32,30 @@ def facts_of(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
         lengths = task.lengths(codes)
     if isinstance(task, LabelledTask) and len(lengths) < 2:
         raise ConfigError(
-            f"there are too few texts to learn from ({len(lengths)}), and at least 2 are needed: "
-            "name more text, with an empty line between sentences where these are tagged"
+            f"there are too few texts to train on ({len(lengths)}), and at least 2 are needed: "
+            "name more text; tagged sentences are separated by an empty line"
         )
     if len(lengths) < 2:
         found = "1 item" if len(lengths) else "no item"
         raise ConfigError(
             f"--items {_shown(task.items)} finds {found} in this text, and at least 2 are needed: "
-            "divide it in another way, or leave the option out"
+            "divide it differently, or leave the option out"
         )
     if held_apart == len(codes):
         raise ConfigError(
-            "there is no item to learn from, only blank text: name other files to train on"
+            "there is no item to train on, only blank text: name other files to train on"
         )
     longest = int(lengths.max()) - (not isinstance(task, LabelledTask))  # without its end
     return ItemFacts(task.items, task.end, float(lengths.mean()), longest)
 
 
 def with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelFacts, list[str]]:
-    """Return a task with the labels of a text, what the recipe needs to know of them, and notices.
+    """Return a task with the labels of a text, the facts that the recipe needs, and notices.
 
     Raises
     ------
     ConfigError
-        If nothing can be learned from them.
+        If nothing can be learned from the labels.
     """
     notices = task.checked(codes)
     task = task.fitted(codes)
@@ -68,10 +68,10 @@ def with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelFa
 def recipe_of_items(
     recipe: Recipe, learned: Codes, held: Codes, task: Task, epochs: float | None
 ) -> Recipe:
-    """Count what epochs of the items are in steps, and say what is special of these."""
+    """Return the recipe with epochs counted in steps, and notices about the items."""
     train, notice = recipe.train, ""
     if isinstance(task, PromptedItems):
-        notice = f"each item is learned after its prompt, which ends with {task.border_name}"
+        notice = f"each item is predicted from its prompt, which ends with {task.border_name}"
     notices = list(recipe.notices)
     if isinstance(task, LabelledTask):
         notices += _labels_apart(task, learned, held)
@@ -84,7 +84,7 @@ def recipe_of_items(
 
 
 def _labels_apart(task: LabelledTask, learned: Codes, held: Codes) -> list[str]:
-    """Say which labels are on one side alone."""
+    """Return notices of labels that occur on one side of the split only."""
     if not len(held):
         return []
     sides = [task.known_labels(side) for side in (learned, held)]
@@ -93,13 +93,14 @@ def _labels_apart(task: LabelledTask, learned: Codes, held: Codes) -> list[str]:
     if untested := sorted((sides[0] - sides[1]) & several):
         are = "label is" if len(untested) == 1 else "labels are"
         notices.append(
-            f"{len(untested):,} {are} learned and not tested, of too few texts: {_listed(untested)}"
+            f"{len(untested):,} {are} trained on but not tested, having too few texts: "
+            f"{_listed(untested)}"
         )
     if unlearned := sorted(sides[1] - sides[0]):
         one = len(unlearned) == 1
         are, them = ("label is", "it") if one else ("labels are", "them")
         notices.append(
-            f"{len(unlearned):,} {are} only held out, and no model can learn {them}: "
+            f"{len(unlearned):,} {are} only in the held-out part, so no model can learn {them}: "
             f"{_listed(unlearned)}"
         )
     return notices
@@ -111,11 +112,11 @@ def _listed(labels: list[str]) -> str:
 
 
 def _long_texts(task: LabelledTask, learned: Codes, seq_len: int) -> str:
-    """Say what is done with texts that do not fit into a window, if there are any."""
+    """Return a notice on texts that do not fit in a window, if there are any."""
     long = int(np.count_nonzero(task.lengths(learned) > seq_len))
     if not long:
         return ""
-    what = "each piece is labelled by itself, with some text around it"
+    what = "each is labelled in pieces, with some context on either side"
     if task.head == "item":
         what = "only the beginning of each is read"
     texts = "text has" if long == 1 else "texts have"
@@ -123,12 +124,12 @@ def _long_texts(task: LabelledTask, learned: Codes, seq_len: int) -> str:
 
 
 def division_words(items: str) -> str:
-    """Return what an item is, of items that are neither lines nor files."""
-    words = {"blank-line": "what stands between blank lines"}
+    """Return what an item is, for items that are neither lines nor files."""
+    words = {"blank-line": "text between blank lines"}
     lines = "lines of " if is_line(items) else ""
-    return words.get(items, f"what stands between {lines}{_shown(items)}")
+    return words.get(items, f"text between {lines}{_shown(items)}")
 
 
 def _shown(items: str) -> str:
-    """Return a division as the user gave it, a mark in quotes."""
+    """Return a division as the user gave it, with a separator in quotes."""
     return items if items in SEPARATORS else repr(items.strip("\n") if is_line(items) else items)

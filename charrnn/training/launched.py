@@ -1,4 +1,4 @@
-"""What a run says of the ranks that train it: what each does, and what that costs."""
+"""The ranks that train a run: notices, and the cost of working together."""
 
 import statistics
 import time
@@ -12,23 +12,23 @@ from charrnn.training.setup import Setup
 from charrnn.training.step import ShardTrainer
 
 LARGEST_BATCH = 6144
-"""Characters of a step that a text of a million characters has use for: 256 streams of 24. On tiny
-Shakespeare, a GRU of 384 units learned as much of each character with 64 streams as with 256, and
-less with 1,024 (H100, after 4 to 64 million characters)."""
+"""Largest useful batch, in characters, per million characters of text: 256 streams of 24. On tiny
+Shakespeare, a GRU of 384 units learned as much per character with 64 streams as with 256, and less
+with 1,024 (H100, after 4 to 64 million characters)."""
 ROUNDS = 20
 
 
 @dataclass(frozen=True)
 class RankPlan:
-    """How the work of a run is shared out among ranks.
+    """How the work of a run is distributed over ranks.
 
     Attributes
     ----------
     ranks, machines, shards : int
     bytes_per_step : int
-        What a machine sends to others in a step.
+        Bytes that a machine sends to the others per step.
     exchange_seconds, step_seconds : float
-        Of a step: all calls of rank 0 with what is sent between machines, and the whole.
+        Time per step of the communication, as seen from rank 0, and of the whole step.
     more : str
         Whether more ranks would help.
     """
@@ -46,30 +46,30 @@ class RankPlan:
         return asdict(self)
 
 
-def told_of_ranks(setup: Setup) -> list[str]:
-    """Return notices of more ranks than there is work for."""
+def rank_notices(setup: Setup) -> list[str]:
+    """Return a notice if there are more ranks than shards."""
     ranks, shards = current(), setup.train.shards
     if ranks is None or ranks.size <= shards:
         return []
     idle = ranks.size - shards
     return [
         f"{ranks.size} ranks for {count(shards, 'shard')} ({setup.train.batch_size} streams in "
-        f"all): {idle} {'have' if idle > 1 else 'has'} nothing to learn from; give a larger "
-        "--batch-size or start fewer ranks"
+        f"all): {idle} {'have' if idle > 1 else 'has'} no work; raise --batch-size or start "
+        "fewer ranks"
     ]
 
 
 def rank_plan(setup: Setup, trainer: Trainer, speed: float) -> RankPlan | None:
-    """Measure what working together costs; None where no launcher started this process.
+    """Measure the cost of communication; None if no launcher started this process.
 
     Parameters
     ----------
     setup : Setup
-        Of the run.
+        The run's.
     trainer : Trainer
-        Its trainer; it cannot be used after it.
+        The run's trainer, which cannot be used afterwards.
     speed : float
-        Characters a second.
+        Characters per second.
     """
     ranks, train = current(), setup.train
     if ranks is None or not isinstance(trainer, ShardTrainer):
@@ -91,18 +91,18 @@ def rank_plan(setup: Setup, trainer: Trainer, speed: float) -> RankPlan | None:
 
 
 def _more(setup: Setup, ranks: int) -> str:
-    """Say whether more ranks would help."""
+    """Return the end of a sentence on whether more ranks would help."""
     train = setup.train
     batch, enough = train.batch_size * train.seq_len, LARGEST_BATCH * setup.train_symbols / 1e6
     if ranks < train.shards:
-        return f"help, up to {train.shards}: one for each shard"
+        return f"help, up to {train.shards}: one per shard"
     if batch >= enough:
         return (
-            f"would not help: {train.batch_size} streams have no more than {train.shards} "
-            f"shard{'s' if train.shards > 1 else ''}, and a larger batch learns less from each "
-            "character of a text of this size"
+            f"would not help: {train.batch_size} streams have only {train.shards} "
+            f"shard{'s' if train.shards > 1 else ''}, and with a text of this size a larger batch "
+            "learns less per character"
         )
     return (
         f"would not help with {train.batch_size} streams; up to {int(enough / train.seq_len):,} "
-        "are of use for a text of this size (--batch-size)"
+        "are useful with a text of this size (--batch-size)"
     )

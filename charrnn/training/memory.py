@@ -1,4 +1,4 @@
-"""How much memory a run takes, all of its processes on this machine together."""
+"""The memory of a run: the total of its processes on this machine."""
 
 import numpy as np
 
@@ -18,26 +18,26 @@ from charrnn.system.machine import installed_memory
 from charrnn.text import Corpus
 
 PROCESS = 46_000_000
-"""Bytes of Python with NumPy and what charrnn imports, as measured on Linux."""
+"""Bytes of a Python process with NumPy and charrnn, measured on Linux."""
 WORKER = 17_000_000
-"""Bytes that a forked worker does not share with it: pages that it writes, BLAS's own buffers."""
+"""Bytes that a forked worker does not share: pages that it writes, and BLAS buffers."""
 FLOAT = 4
 
 TEXTS, LABELLED = 20, 42
-"""Bytes that a symbol takes, parsed and encoded, of texts with a label each, and with its own."""
+"""Bytes per symbol of parsed and encoded texts, with a label per text and with one per symbol."""
 NGRAM_BYTES, COUNTED_BYTES = 110, 260
-"""What a character takes from which a linear model of labels is learned, and one that is counted
-for each label, as measured on a million of them."""
+"""Bytes per character for training a linear model of labels, and for counting n-grams per label,
+measured on a million characters."""
 SCORED_BYTES, MIXED_BYTES = 8, 24
-"""And what of the held-out part they take for each label."""
+"""Bytes per held-out character and label for scoring both."""
 
 
 def text_bytes(
     corpus: Corpus, sides: Sides, *, model: Architecture, train: TrainingSettings
 ) -> int:
-    """Return what a text takes in memory, and what is made of it beside the windows.
+    """Return the memory of a text and of what is derived from it, apart from windows.
 
-    A text that is mapped from a file takes nothing.
+    A memory-mapped text takes none.
     """
     parts = (sides.learned, sides.held)
     copies = sum(part.nbytes for part in parts if not np.may_share_memory(part, corpus.codes))
@@ -50,16 +50,16 @@ def text_bytes(
 
 
 def _mixture_bytes(learned: int, held: int, num_labels: int, train: TrainingSettings) -> int:
-    """Return what is taken, at the end of a run, by what is mixed with a network of labels.
+    """Return the memory for the models that are mixed with a labelling network after training.
 
     Parameters
     ----------
     learned, held : int
-        The symbols of both sides.
+        The numbers of symbols of both sides.
     num_labels : int
         C.
     train : TrainingSettings
-        Say what is mixed.
+        Settings, which include what is mixed.
     """
     ngrams = counts = 0
     if train.ngrams and num_labels <= LABELS_OF_NGRAMS:
@@ -80,7 +80,7 @@ def training_memory(
     text_bytes: int = 0,
     in_memory: bool = False,
 ) -> int:
-    """Return about how many bytes a run takes, the interpreter included.
+    """Return the approximate number of bytes that a run takes, including the interpreter.
 
     Parameters
     ----------
@@ -89,19 +89,19 @@ def training_memory(
     vocab_size : int
         V.
     threads : int
-        Workers at most, each with the buffers of one shard.
+        Maximum number of workers, each with the buffers of one shard.
     text_bytes : int
-        What the text takes in memory.
+        The memory of the text.
     in_memory : bool
-        Whether both states of the run are kept in memory and not in files.
+        Whether both states of the run are kept in memory instead of files.
     """
     ranks, each = current(), WORKER
-    if ranks is not None:  # processes of their own, those of this machine
+    if ranks is not None:  # separate processes; only local ones count
         threads, each = min(threads, len(ranks.local_ranks)), PROCESS
-        text_bytes *= 2  # the copy that the others read
+        text_bytes *= 2  # the copy that other ranks read
     workers, slots = min(threads, train.shards), len(OPTIMIZERS[train.optimizer].slots)
     vectors = 1 + slots + train.shards
-    # The first file of each kind is read back; the last state has the optimizer's vectors too.
+    # The first file of each kind is read back; last.npz includes the optimizer's vectors.
     vectors += 2 + slots if in_memory else 2
     shared = FLOAT * CharModel.size_of(model, vocab_size) * vectors
     processes = PROCESS + each * (workers - 1)
@@ -109,10 +109,9 @@ def training_memory(
 
 
 def _worker_bytes(model: Architecture, train: TrainingSettings, vocab_size: int) -> int:
-    """Return about how many bytes the buffers of one worker take.
+    """Return the approximate number of bytes in the buffers of one worker.
 
-    Those of a window are made again for a window of another shape: when it scores, and when it
-    learns again.
+    A window of another shape needs new buffers: when the worker scores, and when it trains again.
     """
     kept, passing = CharModel.floats_of_buffers(model, vocab_size)
     columns = shard_columns(train.batch_size, train.shards)
@@ -134,7 +133,7 @@ def check_memory(
     text_bytes: int = 0,
     in_memory: bool = False,
 ) -> None:
-    """Refuse what cannot fit, before the system ends the process for it.
+    """Reject what cannot fit, before the operating system kills the process.
 
     Raises
     ------
@@ -148,6 +147,6 @@ def check_memory(
     if installed is not None and needed > installed:
         raise ConfigError(
             f"training needs about {needed / 1e9:,.0f} GB and this machine has "
-            f"{installed / 1e9:,.0f} GB: give a smaller --hidden-size, --num-layers, "
+            f"{installed / 1e9:,.0f} GB: lower --hidden-size, --num-layers, "
             "--members, --batch-size or --seq-len"
         )

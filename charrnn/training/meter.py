@@ -1,16 +1,16 @@
-"""What the steps since some moment cost, on average."""
+"""Averages over the training steps since some moment."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Meter:
-    """Steps since some moment: how many, how long they took, and what they cost on average.
+    """Counts the steps since some moment, their duration and their mean loss.
 
     Attributes
     ----------
     since : float
-        The moment, in training time.
+        The start, in training time.
     """
 
     since: float
@@ -20,7 +20,7 @@ class Meter:
     nats: float = 0.0
 
     def add(self, nats: float, seconds: float, *, applied: bool) -> None:
-        """Count a step; the loss of one that was undone does not count."""
+        """Count a step; the loss counts only if the step was applied."""
         self.steps += 1
         self.seconds += seconds
         if applied:
@@ -28,9 +28,9 @@ class Meter:
             self.nats += nats
 
     def mean_nats(self, otherwise: float) -> float:
-        """Return the mean loss of the steps that were applied."""
+        """Return the mean loss of the applied steps, or ``otherwise`` if there are none."""
         return self.nats / self.applied if self.applied else otherwise
 
     def per_second(self, symbols_per_step: float) -> float:
-        """Return how many symbols a second of these steps read."""
+        """Return the symbols read per second."""
         return self.steps * symbols_per_step / max(self.seconds, 1e-9)

@@ -1,4 +1,4 @@
-"""The best state of a run of labels with a mixture fitted on what is held out."""
+"""Mixing the best state of a labelling run with n-grams, fitted on the held-out part."""
 
 from dataclasses import replace
 
@@ -11,24 +11,24 @@ from charrnn.views.numbers import percent
 
 
 def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, str] | None:
-    """Return a state with a linear model of n-grams, if it helps, and with fitted weights.
+    """Return a checkpoint with fitted weights and, if it helps, a linear n-gram model.
 
-    It also has the training texts if n-grams are counted on them.
+    It includes the training texts if n-grams are counted on them.
 
     Parameters
     ----------
     setup : Setup
-        Of the run.
+        The run's.
     best : Checkpoint
-        Its best state.
+        Its best checkpoint.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Returns
     -------
     (Checkpoint, str) or None
-        The state, and what n-grams gained, in a sentence, if they are mixed in; None where there is
-        nothing to fit, or to fit on.
+        The checkpoint, and a sentence on the gain if n-grams are mixed in; None if there is nothing
+        to fit or no held-out part.
     """
     task, train = setup.task, setup.train
     if not isinstance(task, LabelledTask) or not setup.held_targets:
@@ -51,7 +51,7 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
     state = replace(plain, mixture=mixture.weights, kept=kept, ngrams=mixture.ngrams)
     name, value, alone = mixture.figure, mixture.value, mixture.alone
     message = (
-        f"mixed with n-grams of the training texts, {name} on what is held out is "
+        f"mixed with n-grams of the training texts, {name} on the held-out part is "
         f"{percent(value)}, by the network alone {percent(alone)}; the weights are fitted there"
     )
     return state, message if kept is not None or mixture.ngrams is not None else ""

@@ -1,4 +1,4 @@
-"""A new run made ready, from a text and settings."""
+"""Preparing a new run from a text and settings."""
 
 import dataclasses
 import io
@@ -53,7 +53,7 @@ from charrnn.training.recipe import (
     split_settings,
 )
 from charrnn.training.run import Run
-from charrnn.training.setup import Setup
+from charrnn.training.setup import Origin, Setup
 from charrnn.training.together import check_together
 
 
@@ -73,46 +73,47 @@ def prepare(
     stdin: BinaryIO | None = None,
     cache: bool = True,
 ) -> Run:
-    """Read a corpus and make ready to train on it. The run has no directory yet.
+    """Read a corpus and prepare a run on it. The run has no directory yet.
 
     Parameters
     ----------
     paths : sequence of str
         Files, folders, patterns, or "-".
     content : str or bytes, optional
-        The text itself, in place of paths.
+        The text itself, instead of paths.
     val : sequence of str
-        Files of their own to hold out.
+        Separate files to hold out.
     text, model, train
-        Settings; what they leave open is chosen from the corpus and the time.
+        Settings; those left open are chosen from the corpus and the time.
     init_from : path or Checkpoint, optional
-        A checkpoint or run whose weights and vocabulary to start from. Its shape is taken over,
-        and so is the way in which it held text out; it grows where the text has new symbols.
+        A checkpoint or run to initialize weights and vocabulary from. The new run has its shape and
+        its split; the vocabulary grows if the text has new symbols.
     out : Path, optional
-        The run's directory; made on ``train``. ``runs/<corpus name>`` if left out.
+        The run's directory, created by ``train``. The default is ``runs/<corpus name>``.
     store : RunStore, optional
-        Keeps what the run makes, in place of a directory.
+        Stores checkpoints and the log, instead of a directory.
     threads : int
-        At most this many cores. A run of some minutes has more streams where they are many; no
-        other effect on the result.
+        Maximum number of cores. Timed runs have more streams on many cores; no other effect on
+        the result.
     device : DeviceConfig, optional
-        What trains; chosen if left out.
+        The device; chosen by default.
     stdin : binary file, optional
-        What the path "-" reads.
+        Read for the path "-".
     cache : bool
-        Whether a corpus too large for memory is kept encoded beside the run.
+        Whether a corpus too large for memory is cached in encoded form beside the run.
 
     Raises
     ------
     CharrnnError
-        If the corpus, the checkpoint or the settings do not allow it.
+        If the corpus, the checkpoint or the settings are invalid.
     """
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
     if out is not None:
-        runs.check_unused(out)  # before a long text is read
-    start = init_from
+        runs.check_unused(out)  # before reading a long text
+    start, parent = init_from, ""
     if start is not None and not isinstance(start, Checkpoint):
-        start = runs.load_model(start)
+        found, start = runs.open_model(start)
+        parent = str(found)
     if start is not None:
         check_start(start, train)
         text = text_like(start, text)
@@ -121,7 +122,7 @@ def prepare(
     cache_dir = runs.cache_directory() if cache else None
     only_text = train.predict is not None or (start is not None and start.vocabulary.unit == "char")
     corpus, text = _read(paths, content, val, text, start, cache_dir, stdin, characters=only_text)
-    if content is not None and store is None:  # kept as what comes from standard input is
+    if content is not None and store is None:  # stored like standard input
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         corpus = dataclasses.replace(corpus, stdin=io.BytesIO(data))
     store = store or FolderStore(out, typed=paths[0] if paths else "text")
@@ -135,6 +136,11 @@ def prepare(
         threads=threads,
         device=device,
         cache_dir=cache_dir,
+        origin=Origin(
+            corpus=("-",) if content is not None else tuple(map(str, paths)),
+            val=tuple(map(str, val)),
+            init_from=parent,
+        ),
     )
 
 
@@ -149,30 +155,33 @@ def ready(
     threads: int = 1,
     device: DeviceConfig | None = None,
     cache_dir: Path | None = None,
+    origin: Origin | None = None,
 ) -> Run:
-    """Make ready to train on a corpus that was read.
+    """Prepare a run on a corpus.
 
     Parameters
     ----------
     corpus : Corpus
         The text.
     text : TextConfig
-        How it was read.
+        How the text was read.
     model, train : ModelConfig, TrainConfig
-        Settings; what they leave open is chosen from the corpus and the time.
+        Settings; those left open are chosen from the corpus and the time.
     store : RunStore
-        Keeps what the run makes.
+        Stores checkpoints and the log.
     start : Checkpoint, optional
-        The model to start from.
+        The model to initialize from.
     threads, device
         As for ``prepare``.
     cache_dir : Path, optional
-        Where the corpus of ``start`` is kept encoded, if it is too large for memory.
+        Where the corpus of ``start`` is cached, if it is too large for memory.
+    origin : Origin, optional
+        The paths that the run was made from, for its ``run.toml``.
 
     Raises
     ------
     CharrnnError
-        If the corpus or the settings do not allow it.
+        If the corpus or the settings are invalid.
     """
     task = _task_of(train, corpus, start)
     val_files = len(corpus.sources) - _learned_files(corpus)
@@ -196,15 +205,15 @@ def ready(
     held_out: int | None = held_apart
     if val_files and held_apart < HELD_OUT_LEAST and labels is None:
         raise ConfigError(
-            f"--val: {held_apart} characters are too few to tell anything, and at least "
+            f"--val: {held_apart} characters are too few for validation, and at least "
             f"{HELD_OUT_LEAST} are needed: name more text, or leave --val out"
         )
     if not val_files:
         held_out = task.held_out(codes, mode, fraction, train.split_key or 0, text.unit)
         if held_out == 0 and fraction:
-            other = "; --split-key N chooses others" if mode == "hashed" and not labels else ""
+            other = "; --split-key N makes another split" if mode == "hashed" and not labels else ""
             what = "texts" if labels else "items"
-            notices.append(f"nothing is held out: there are too few different {what}{other}")
+            notices.append(f"nothing is held out: there are too few distinct {what}{other}")
 
     def recipe_for(gpu: bool) -> Recipe:
         recipe = complete(
@@ -219,15 +228,15 @@ def ready(
             cores=threads,
             gpu=gpu,
         )
-        # A one-hot input stays one, however many symbols come to it.
+        # A model with one-hot input keeps it, however many symbols are added.
         return recipe if start is None else with_input_of(start, recipe)
 
     asked = device or DeviceConfig()
     recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
     if labels and train.counts and not recipe.held_out:
         raise ConfigError(
-            "--counts fits its weights on what is held out, and nothing is: hold more out, or "
-            "leave --counts out"
+            "--counts is fitted on the held-out part, and nothing is held out: hold more out, "
+            "or leave --counts out"
         )
     sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
     if isinstance(task, LabelledTask):
@@ -237,8 +246,8 @@ def ready(
     if train.counts and not labels:
         sides, apart = set_apart(sides, task)
         notices.append(
-            f"{count(len(apart), vocabulary.noun)} of the training part are set apart: on them is "
-            "fitted how the network and the counts are mixed"
+            f"{count(len(apart), vocabulary.noun)} of the training part are set apart to fit how "
+            "network and counts are mixed"
         )
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)
@@ -258,7 +267,7 @@ def ready(
     if len(vocabulary) == 1:
         notices.append("the text has a single distinct character: there is nothing to predict")
     if start is not None and not task.labels:
-        # A model of format 1 has met all of its symbols; how often, nobody knows.
+        # A model of format 1 was trained on all of its symbols, but their counts are unknown.
         known = start.counts if start.counts is not None else np.full(len(start.vocabulary), 2)
         counts[vocabulary.encode(start.vocabulary.symbols)] += known
     network = CharModel(recipe.model, len(vocabulary), zeros=shared_zeros)
@@ -282,17 +291,19 @@ def ready(
         sources=_stored_sources(corpus, recipe.train),
         overlap=shared,
         unlike=unlike,
+        epochs=train.epochs or 0.0,
         same_shape=start is not None,
         device=chosen,
         reasons=reasons,
         notices=[*notices, *found],
+        origin=origin,
     )
     seconds = choose_validations(setup, train, threads)
     return assemble(setup, store, threads=threads, validation_seconds=seconds)
 
 
 def _stored_sources(corpus: Corpus, train: TrainingSettings) -> tuple[Source, ...]:
-    """Return the files as checkpoints name them, with the folder of each where it is a label."""
+    """Return the files as checkpoints name them, with the folder of each if that is its label."""
     stored = portable(corpus.sources)
     if train.predict != "label" or train.items != "file":
         return stored
@@ -316,9 +327,9 @@ def _read(
     *,
     characters: bool,
 ) -> tuple[Corpus, TextConfig]:
-    """Read a text; for a model, in the form that it knows.
+    """Read a text, in the form of the initial model if there is one.
 
-    Errors do not advise to read bytes where it must be ``characters``.
+    With ``characters``, error messages do not suggest reading bytes.
     """
 
     def read(config: TextConfig) -> Corpus:
@@ -341,7 +352,7 @@ def _read(
 
 
 def _learned_files(corpus: Corpus) -> int:
-    """Return how many files of a corpus are not of those that were named to be held out."""
+    """Return how many files of a corpus are not among those to hold out."""
     if not corpus.held_out:
         return len(corpus.sources)
     border = len(corpus) - corpus.held_out
@@ -349,7 +360,7 @@ def _learned_files(corpus: Corpus) -> int:
 
 
 def _task_of(train: TrainConfig, corpus: Corpus, start: Checkpoint | None) -> Task:
-    """Return the task, with the end symbol of the model to start from where that serves."""
+    """Return the task, with the end symbol of the initial model where possible."""
     task = task_for(train, corpus)
     if (
         start is None

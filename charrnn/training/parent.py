@@ -1,4 +1,4 @@
-"""A run that starts from another model: in its form, its shape and its split."""
+"""Initializing a run from another model: its text form, its shape and its split."""
 
 import dataclasses
 
@@ -23,39 +23,40 @@ SHAPE = (
     "hidden_size",
     "embedding_size",
 )
-"""The settings in which a model and the one that it starts from are the same."""
+"""Settings that a model shares with the one that it is initialized from."""
 NEW_LISTED = 10
-"""New symbols that the notice of a grown model names."""
+"""Most new symbols that the notice of a grown vocabulary names."""
 
 
 def check_start(start: Checkpoint, train: TrainConfig) -> None:
-    """Refuse a model from which such a run cannot start.
+    """Reject a model that such a run cannot be initialized from.
 
     Raises
     ------
     CheckpointError
-        If the model predicts labels, and the run would predict text.
+        If the model predicts labels but the run would predict text, or the model reads bytes but
+        the run labels text.
     """
     if start.labels and not train.predict:
         raise CheckpointError(
-            f"--init-from a model that predicts {start.settings.predict}: it cannot learn to write "
-            "text; give --predict too, or leave --init-from out"
+            f"--init-from a model that predicts {start.settings.predict}: it cannot be fine-tuned "
+            "to generate text; give --predict too, or leave --init-from out"
         )
     if train.predict and start.vocabulary.unit == "byte":
         raise CheckpointError(
-            "--init-from a model of --unit byte cannot label text, which it would read as "
-            "characters: start from one of characters"
+            "--init-from a model with --unit byte cannot label text, which is read as characters: "
+            "start from a model with --unit char"
         )
 
 
 def text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
-    """Return how to read a text for a model: in its unit and its normal form."""
+    """Return how to read a text for a model: with its unit and its normalization."""
     known = start.vocabulary
     for name in ("unit", "normalize"):
         wanted, has = getattr(text, name), getattr(known, name)
         if wanted not in (has, getattr(TextConfig(), name)):
             raise CheckpointError(
-                f"--init-from a model of --{name} {has} cannot read --{name} {wanted}: "
+                f"--init-from a model with --{name} {has} cannot read text with --{name} {wanted}: "
                 "leave the option out"
             )
     newlines = "auto" if text.unit != known.unit else text.newlines
@@ -63,21 +64,21 @@ def text_like(start: Checkpoint, text: TextConfig) -> TextConfig:
 
 
 def split_like(start: Checkpoint, train: TrainConfig, task: Task) -> TrainConfig:
-    """Return settings that hold out what the model's own run held out, where none were given."""
+    """Return settings that split like the model's own run, except where some were given."""
     own = start.settings
     if own.items != task.items or own.predict != task.predict or own.split_mode == "files":
         return train
     names = ["val_fraction", "split_mode"]
-    if (train.split_mode or own.split_mode) == "hashed":  # only a hash has a key
+    if (train.split_mode or own.split_mode) == "hashed":  # only a hashed split has a key
         names.append("split_key")
     same = {name: getattr(own, name) for name in names if getattr(train, name) is None}
     return dataclasses.replace(train, **same)
 
 
 def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
-    """Return the shape of a checkpoint's model; raise if another one was asked for.
+    """Return the shape of a checkpoint's model; raise if a different one was requested.
 
-    What is dropped is not of the shape: it follows from the new text, if it was not given.
+    Dropout is not part of the shape: if not given, it is chosen for the new text.
     """
     names = (*SHAPE, "directions") if old.num_labels else SHAPE
     for name in names:
@@ -85,8 +86,8 @@ def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
         has = getattr(old, name)
         if wanted not in (None, has):
             raise CheckpointError(
-                f"--init-from a model of {option_name(name)} {has or 'none'}, which cannot become "
-                f"{wanted}: leave the option out, or start without --init-from"
+                f"--init-from a model with {option_name(name)} {has or 'none'}, which cannot be "
+                f"changed to {wanted}: leave the option out, or start without --init-from"
             )
     return ModelConfig(
         cell=old.cell,
@@ -103,7 +104,7 @@ def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
 
 
 def with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:
-    """Return a recipe whose model reads its input as the one to start from does."""
+    """Return a recipe whose model has the input layer of the initial model."""
     size = start.architecture.embedding_size
     reasons = {name: why for name, why in recipe.reasons.items() if name != "embedding_size"}
     model = dataclasses.replace(recipe.model, embedding_size=size)
@@ -111,7 +112,7 @@ def with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:
 
 
 def labelling_vocabulary(own: Vocabulary, start: Checkpoint | None) -> Vocabulary:
-    """Return the symbols of a labelled text and those of a model to start from."""
+    """Return the vocabulary of a labelled text, joined with that of an initial model."""
     if start is None:
         return own
     symbols = np.union1d(own.symbols, start.vocabulary.symbols).astype(np.uint32)
@@ -119,7 +120,7 @@ def labelling_vocabulary(own: Vocabulary, start: Checkpoint | None) -> Vocabular
 
 
 def take_over(start: Checkpoint, model: CharModel, vocabulary: Vocabulary, task: Task) -> None:
-    """Give a model the weights of the one to start from, as far as both have the same layers."""
+    """Copy the initial model's weights to a model, for the layers that both have."""
     places = vocabulary.encode(start.vocabulary.symbols)
     if not task.labels:
         fill_grown(model, start.weights, places)
@@ -132,7 +133,7 @@ def take_over(start: Checkpoint, model: CharModel, vocabulary: Vocabulary, task:
 def vocabulary_of(
     codes: Codes, text: TextConfig, start: Checkpoint | None
 ) -> tuple[Vocabulary, list[str]]:
-    """Return the symbols of a text and those of a model to start from, and a notice of new ones."""
+    """Return the joint vocabulary of a text and an initial model, with a notice of new symbols."""
     own = Vocabulary.from_codes(codes, unit=text.unit, normalize=text.normalize)
     if start is None:
         return own, []
@@ -144,4 +145,4 @@ def vocabulary_of(
     more = f" and {len(new) - NEW_LISTED:,} more" if len(new) > NEW_LISTED else ""
     symbols = np.union1d(known.symbols, new).astype(np.uint32)
     grown = Vocabulary(symbols, text.unit, text.normalize)
-    return grown, [f"the model gets {len(new):,} new symbols: {listed}{more}"]
+    return grown, [f"{len(new):,} new symbols are added to the model: {listed}{more}"]

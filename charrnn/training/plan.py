@@ -1,4 +1,4 @@
-"""What a run will do."""
+"""The plan of a run."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,47 +16,47 @@ from charrnn.training.setup import Setup
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do: its settings, and what follows from them and the text.
+    """What a run will do: its settings, and figures derived from them and the text.
 
     Attributes
     ----------
     model, train, validation
         The decided settings.
     sources : tuple of str
-        Where the corpus was read.
+        The files of the corpus.
     characters, num_bytes, distinct : int
-        The corpus: its length, in UTF-8 too, and its number of symbols.
+        Size of the corpus in characters and in UTF-8 bytes, and its number of distinct symbols.
     train_characters, held_out, val_scored : int
-        What is learned from, what is held out, and how much of that a validation scores.
+        Characters to train on, characters held out, and characters that a validation scores.
     held_targets : int
-        How much of what is held out can be scored: its characters, or its labels.
+        Predictions that can be scored on the held-out part: its characters, or its labels.
     apart : int
-        Characters of neither, on which a mixture with counts is fitted.
+        Characters set apart, on which a mixture with counts is fitted.
     texts : (int, int, int), optional
-        The texts or items that are learned, held out and set apart, where there are any.
+        Numbers of texts or items to train on, held out and set apart, if the text is divided.
     train_symbols : int
-        Symbols that are read in an epoch.
+        Symbols per epoch.
     unseen : int
-        Symbols, or labels, that are only held out.
+        Symbols, or labels, that occur only in the held-out part.
     overlap, validation_share : float
         See ``Setup``.
     parameters : int
     epochs : float or None
-        The epochs of the run; None where the minutes decide that.
+        Length of the run in epochs; None for a timed run.
     device, precision : str
-        The name of what trains it, and how precisely that multiplies.
+        The device that trains it, and the precision of its matrix products.
     memory_mb : float
-        What the run takes there, on the CPU all of its processes together, in millions of bytes.
+        Memory of the run on that device in MB; on the CPU the total of all processes.
     threads, threads_allowed : int
-        The workers of the run, and how many there might be.
+        Workers of the run, and how many were allowed.
     machines : int
-        Those whose ranks work, where a launcher started them; 0 where none did.
+        Machines with ranks, if a launcher started them; otherwise 0.
     resumed_at : int or None
         The step from which it is resumed.
     noun : str
-        What one of the characters is, as the model reads them: "byte" or "jamo", for example.
+        The name of one symbol, such as "character", "byte" or "jamo".
     reasons : dict of str to str
-        Why each setting that was left out was chosen.
+        Why each setting that was left open was chosen.
     """
 
     model: Architecture
@@ -89,7 +89,7 @@ class Plan:
     reasons: dict[str, str]
 
     def value(self, setting: str) -> Any:
-        """Return the value of a setting by its name."""
+        """Return the value of a setting."""
         groups = (self.model, self.train, self.validation, self)
         return next(getattr(group, setting) for group in groups if hasattr(group, setting))
 
@@ -101,7 +101,7 @@ class Plan:
 def plan_of(
     setup: Setup,
     *,
-    per_pass: float,
+    steps_per_epoch: float,
     threads: int,
     workers: int,
     resumed_at: int | None,
@@ -112,15 +112,15 @@ def plan_of(
     Parameters
     ----------
     setup : Setup
-        What it is made of.
-    per_pass : float
-        The steps of an epoch.
+        The parts of the run.
+    steps_per_epoch : float
+        Steps per epoch.
     threads, workers : int
-        What may be used, and what the work is enough for.
+        The workers that are allowed, and those that the work suffices for.
     resumed_at : int, optional
         The step from which it is resumed.
     in_memory : bool
-        Whether both states of the run are kept in memory and not in files.
+        Whether both states of the run are kept in memory instead of files.
     """
     device, precision = setup.device.place
     noun = setup.vocabulary.noun
@@ -155,7 +155,7 @@ def plan_of(
         overlap=setup.overlap,
         validation_share=setup.validation_share,
         parameters=setup.model.num_parameters,
-        epochs=setup.train.steps / per_pass or None,
+        epochs=setup.train.steps / steps_per_epoch or None,
         device=device,
         precision=precision,
         memory_mb=round(megabytes, 1),
@@ -169,7 +169,7 @@ def plan_of(
 
 
 def _texts(setup: Setup) -> tuple[int, int, int] | None:
-    """Return how many texts or items are learned, held out and set apart, where there are any."""
+    """Return the numbers of texts or items to train on, held out and set apart, if any."""
     task, sides = setup.task, setup.sides
     if isinstance(task, LabelledTask):
         return len(task.lengths(sides.learned)), len(task.lengths(sides.held)), 0

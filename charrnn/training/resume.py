@@ -1,4 +1,4 @@
-"""An old run made ready to go on from where it stopped."""
+"""Preparing a run to resume from where it stopped."""
 
 import shlex
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ from charrnn.training.setup import Setup
 
 
 def _check_best(directory: Path, history: History) -> list[str]:
-    """Forget a best state whose file is missing or damaged, so that another takes its place.
+    """Discard a best state whose file is missing or damaged, so that another takes its place.
 
-    Returns a notice of it, if it is so. What is damaged is kept under another name.
+    Returns a notice in that case. A damaged file is kept under another name.
     """
     if history.best_nats is None:
         return []
@@ -47,7 +47,7 @@ def _check_best(directory: Path, history: History) -> list[str]:
         if best.exists():
             best.replace(best.with_name(f"{best.name}.damaged"))
         return [
-            f"the best state is lost ({error}); that of step {history.step:,} takes its place "
+            f"the best state is lost ({error}); the state of step {history.step:,} takes its place "
             "until the next validation"
         ]
     return []
@@ -64,29 +64,29 @@ def resume(
     device: DeviceConfig | None = None,
     cache: bool = True,
 ) -> Run:
-    """Continue a run as if it had never stopped.
+    """Resume a run as if it had never stopped.
 
     Parameters
     ----------
     directory : path
         The run, or its name under ./runs.
     corpus : sequence of path, optional
-        Files or folders with its text, where that was moved.
+        Files or folders with its text, if that was moved.
     length : TrainConfig, optional
-        A new length, if one of its ``epochs``, ``steps`` and ``minutes`` is set.
+        A new total length, if its ``epochs``, ``steps`` or ``minutes`` is set.
     save_every, patience : float, int, optional
-        As in `TrainConfig`; as before, if left out.
+        As in `TrainConfig`; unchanged by default.
     threads : int
-        As for ``prepare``; it need not be what it was.
+        As for ``prepare``; it may differ from the earlier value.
     device : DeviceConfig, optional
-        What trains; if left out, what did before, if it can be used.
+        The device; by default the previous one, if it can be used.
     cache : bool
         As for ``prepare``.
 
     Raises
     ------
     RunError
-        If there is nothing to resume, or the run is over and no longer ``length`` is given.
+        If there is nothing to resume, or the run has ended and no greater ``length`` is given.
     CorpusError
         If the corpus is not found, or has changed.
     """
@@ -103,11 +103,11 @@ def resume(
             named=corpus,
             cache_dir=runs.cache_directory() if cache else None,
             advice=(
-                "restore it as it was, or learn the new text: "
+                "restore it as it was, or fine-tune on the new text: "
                 f"{shlex.join(['charrnn', 'train', *map(str, corpus), '--init-from', str(path)])}"
                 if corpus
-                else f"name it, as in: charrnn train --resume {path} FILE; a text that has changed "
-                f"is learned with: charrnn train FILE --init-from {path}"
+                else f"name it, as in: charrnn train --resume {path} FILE; to fine-tune on a text "
+                f"that has changed: charrnn train FILE --init-from {path}"
             ),
         )
         task, sides = last.task, last.sides(own)
@@ -117,18 +117,17 @@ def resume(
             counts = task.counts(sides.learned, last.vocabulary)
         if last.settings.counts and not task.labels:
             sides, apart = set_apart(sides, task)
-        per_pass = task.steps_per_pass(sides.learned, last.settings)
+        steps_per_epoch = task.steps_per_pass(sides.learned, last.settings)
         if save_every is not None:
             last.settings = replace(last.settings, save_every=save_every)
         if patience and not last.held_out:
             raise RunError(
-                f"--patience {patience} applies only to a held-out part, and {path} holds "
-                "nothing out: leave it out"
+                f"--patience {patience} has no effect, since {path} holds nothing out: leave it out"
             )
         if patience is not None:
             last.settings = replace(last.settings, patience=patience)
-        train = _new_length(last, length, per_pass, path)
-        notices += _of_new_length(last, train, per_pass)
+        train = _new_length(last, length, steps_per_epoch, path)
+        notices += _of_new_length(last, train, steps_per_epoch)
         notices += _check_best(path, last.history)
         model = CharModel(last.architecture, len(last.vocabulary), zeros=shared_zeros)
         model.parameters.fill(last.weights)
@@ -146,6 +145,7 @@ def resume(
             corpus=own,
             vocabulary=last.vocabulary,
             model=model,
+            epochs=(length.epochs or 0.0) if length is not None else 0.0,
             history=last.history,
             sides=sides,
             held_out=last.held_out,
@@ -167,25 +167,25 @@ def resume(
 
 
 def _moved(before: Place, now: Place, why: str) -> str:
-    """Say that a run goes on on another device; empty where it does not."""
+    """Return a notice if a run resumes on another device, otherwise an empty string."""
     if before == now:
         return ""
     because = f" ({why})" if why else ""
     return (
-        f"the run goes on on {shown(now)}{because}, and {shown(before)} trained it before: from "
-        "here on its numbers differ in their last digits from those it would have had there"
+        f"the run resumes on {shown(now)}{because} but was trained on {shown(before)} before: from "
+        "here on, its results differ in their last digits"
     )
 
 
 def _new_length(
-    last: Checkpoint, length: TrainConfig | None, per_pass: float, path: Path
+    last: Checkpoint, length: TrainConfig | None, steps_per_epoch: float, path: Path
 ) -> TrainingSettings:
-    """Return the settings of a run that is resumed, with the new length if one is given.
+    """Return the settings of a resumed run, with a new length if one is given.
 
     Raises
     ------
     RunError
-        If the run is over.
+        If the run has ended.
     """
     train, history = last.settings, last.history
     if length is None or not (length.steps or length.minutes or length.epochs):
@@ -195,32 +195,36 @@ def _new_length(
         if history.finished:
             raise RunError(
                 f"{path} is finished ({history.finished}): "
-                "to train it longer, give --minutes, --epochs or --steps for the whole of it"
+                "to train it longer, give its new total length with --minutes, --epochs or --steps"
             )
         return train
-    steps = max(1, ceil(length.epochs * per_pass)) if length.epochs else length.steps
+    steps = max(1, ceil(length.epochs * steps_per_epoch)) if length.epochs else length.steps
     train = replace(train, steps=steps or 0, minutes=length.minutes or 0.0)
-    if done_after(train, per_pass, history.step, history.seconds) >= 1:
-        passes = history.step / per_pass
-        if train.max_epochs and passes >= train.max_epochs:
-            why = ", and more lower no validation loss" if train.max_epochs >= MAX_EPOCHS else ""
+    if done_after(train, steps_per_epoch, history.step, history.seconds) >= 1:
+        epochs = history.step / steps_per_epoch
+        if train.max_epochs and epochs >= train.max_epochs:
+            why = (
+                ", and more do not lower the validation loss"
+                if train.max_epochs >= MAX_EPOCHS
+                else ""
+            )
             raise RunError(
-                f"{path} has had {passes:.0f} epochs{why}: to go on, train a new run with "
+                f"{path} has had {epochs:.0f} epochs{why}: to continue, train a new run with "
                 f"--init-from {path} --max-epochs 0"
             )
         raise RunError(
             f"{path} is already at step {history.step:,}, after "
-            f"{history.seconds / 60:.1f} minutes: give a length beyond that"
+            f"{history.seconds / 60:.1f} minutes: give a greater total length"
         )
-    done = done_after(train, per_pass, history.step, history.seconds)
+    done = done_after(train, steps_per_epoch, history.step, history.seconds)
     history.validations = int(done * last.validation.validations)
     history.without_improvement = 0
     history.finished = ""
     return train
 
 
-def _of_new_length(last: Checkpoint, train: TrainingSettings, per_pass: float) -> list[str]:
-    """Say how far a run has come of a new length, and where its learning rate jumps to."""
+def _of_new_length(last: Checkpoint, train: TrainingSettings, steps_per_epoch: float) -> list[str]:
+    """Return a notice of the progress within a new length, and of a jump of the learning rate."""
     before, history = last.settings, last.history
     if (before.minutes, before.steps) == (train.minutes, train.steps):
         return []
@@ -229,15 +233,15 @@ def _of_new_length(last: Checkpoint, train: TrainingSettings, per_pass: float) -
         * history.rate_factor
         * learning_rate_factor(
             settings.schedule,
-            done_after(settings, per_pass, history.step, history.seconds),
+            done_after(settings, steps_per_epoch, history.step, history.seconds),
             settings.warmup,
         )
         for settings in (before, train)
     ]
     length = (
-        f"{train.minutes:g} minutes in all, of which {history.seconds / 60:.2g} have passed"
+        f"{train.minutes:g} minutes in total, of which {history.seconds / 60:.2g} have passed"
         if train.minutes
-        else f"{train.steps:,} steps in all, of which {history.step:,} are done"
+        else f"{train.steps:,} steps in total, of which {history.step:,} are done"
     )
     moves = "rises" if rates[1] > rates[0] else "falls"
     if f"{rates[0]:.2g}" == f"{rates[1]:.2g}":

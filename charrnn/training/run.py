@@ -1,8 +1,8 @@
-"""A run: trained as a stream of events, saved so that it can go on from any save.
+"""A training run as a stream of events, resumable from every save.
 
-A ``Run`` is policy alone: when to validate, to sample, to save and to stop. A ``Trainer`` trains
-the model, ``Saving`` keeps what is made in a ``RunStore``, a ``Clock`` tells the time. What decides
-the course of a run is in ``History`` and the trainer's arrays, and all of it is saved.
+``Run`` holds only policy: when to validate, sample, save and stop. A ``Trainer`` trains the model,
+``Saving`` writes to a ``RunStore`` and a ``Clock`` measures time. All state that determines the
+course of a run is in ``History`` and the trainer's arrays, and all of it is saved.
 """
 
 from collections.abc import Generator, Iterator
@@ -40,15 +40,15 @@ from charrnn.training.verdict import verdict
 PROGRESS_EVERY = 0.5
 """Seconds between Progress events."""
 LOGGED_PROGRESS, LOGGED_SAMPLE = 200, 1000
-"""Progress events that the log of a run keeps, at most, and characters of a sample."""
+"""Most Progress events in the log of a run, and most characters of a sample."""
 FIRST_SAMPLE = 0.1
-"""Seconds that the first sample of the log is taken to last; a run of moments has only its last."""
+"""Assumed seconds of the first logged sample; a very short run logs only its last one."""
 PROMPTS_TRIED = 20
 SAMPLE_EVERY = 3.0
 SMALL_SHARE = 0.01
-"""Of the time of a run that live samples may take, and saves: they come less often where needed."""
+"""Largest share of a run's time for live samples, and for saves: both become rarer if needed."""
 FAILURES_ALLOWED = 8
-"""Steps in a row without a finite gradient before a run is given up."""
+"""Consecutive steps with a non-finite gradient after which a run ends as diverged."""
 PLATEAU_PATIENCE = 2
 """Validations without improvement after which the plateau schedule halves the learning rate."""
 
@@ -59,27 +59,27 @@ class Run:
     Parameters
     ----------
     setup : Setup
-        What it is made of.
+        The parts of the run.
     trainer : Trainer
         Trains its model.
     store : RunStore
-        Keeps what it makes.
+        Stores checkpoints and the log.
     clock : Clock
-        Counts its training time.
+        Measures its training time.
     threads : int
-        How many workers there might be, for the plan.
+        Allowed number of workers, for the plan.
     resumed : bool
-        Whether it goes on from an earlier state.
+        Whether it is resumed from an earlier state.
     validation_seconds : float
-        What a validation takes, about, until one is timed.
+        Approximate seconds per validation, until one is timed.
 
     Attributes
     ----------
     notices : list of str
-        What the user should be told before it begins.
+        Messages for the user before it starts.
     plan : Plan
     history : History
-        How far it has come.
+        Its progress so far.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Run:
     ) -> None:
         self._setup, self._trainer, self._store, self._clock = setup, trainer, store, clock
         self._train, self._stopping, self._begun = setup.train, False, False
-        self._sampling = FIRST_SAMPLE  # seconds that the samples of the log take
+        self._sampling = FIRST_SAMPLE  # seconds that a logged sample takes
         self._counting: Counting | None = None
         self.history = self._history = setup.history
         self._timetable = Timetable(setup, trainer.scorer, validation_seconds)
@@ -103,7 +103,7 @@ class Run:
         self.notices = setup.notices
         self.plan = plan_of(
             setup,
-            per_pass=self._timetable.per_pass,
+            steps_per_epoch=self._timetable.steps_per_epoch,
             threads=threads,
             workers=trainer.workers,
             resumed_at=self._history.step if resumed else None,
@@ -112,22 +112,22 @@ class Run:
 
     @property
     def directory(self) -> Path | None:
-        """The folder of the run; None before a new run has begun, or where there is none."""
+        """The folder of the run; None before a new run has started, or without a folder."""
         return self._store.directory
 
     @property
     def example_prompt(self) -> str | None:
-        """A prompt of the text, where the model is prompted: a short one, if one is soon found."""
+        """A prompt from the text of a prompted model, a short one if one is found quickly."""
         found = prompts_of(self._setup, PROMPTS_TRIED)
         shown = (prompt for prompt in found if len(prompt) <= LONGEST_TEXT)
         return next(shown, min(found, key=len, default=None))
 
     def best(self) -> Checkpoint:
-        """Return the best state so far, with the text; before there is one, the present one."""
+        """Return the best state so far with the text, or the current one if there is none."""
         return self._saving.best()
 
     def measure_speed(self, seconds: float = 2.0) -> float:
-        """Train for a moment and return characters a second; the run cannot be used after it."""
+        """Train briefly and return characters per second; the run cannot be used afterwards."""
         self._begin()
         self._trainer.steps([0.0])
         clock, steps = Clock(), 0
@@ -137,32 +137,32 @@ class Run:
         return steps * self._timetable.symbols_per_step / clock.seconds
 
     def rank_plan(self, speed: float) -> RankPlan | None:
-        """Measure what ranks cost each other at this speed; the run cannot be used after it."""
+        """Measure the communication between ranks; the run cannot be used afterwards."""
         return rank_plan(self._setup, self._trainer, speed)
 
     def stop(self) -> None:
-        """Ask ``train`` to finish its steps, save and end; may be called from a signal handler."""
+        """Ask ``train`` to finish the current steps, save and end; safe in a signal handler."""
         self._stopping = True
 
     def close(self) -> None:
-        """End the workers and let go of what is stored; ``train`` does it at its end."""
+        """End the workers and release the store; ``train`` does so at its end."""
         self._trainer.close()
         self._saving.close()
 
     def train(self, *, samples: bool = False) -> Generator[Event, None, None]:
-        """Train to the end, once, and yield what happens; ``samples``: Sampled events too.
+        """Train to the end, once, and yield events; with ``samples``, also Sampled events.
 
         Raises
         ------
         RunError
-            If the run has begun before: its model is no longer the one that it began with.
+            If the run was trained before: its model has changed.
         """
         self._begin()
         return self._events(samples)
 
     def _begin(self) -> None:
         if self._begun:
-            raise RunError("this run was trained: resume it, or prepare another one")
+            raise RunError("this run was already trained: resume it, or prepare another one")
         self._begun = True
 
     def _events(self, samples: bool) -> Generator[Event, None, None]:
@@ -180,7 +180,7 @@ class Run:
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
             self._timetable.reserved = self._count_overhead("counting")
-        next_sample, seen = clock.seconds, 0  # the first is of a model that knows nothing
+        next_sample, seen = clock.seconds, 0  # the first shows an untrained model
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)
         told, next_logged = clock.stopped, 0.0
@@ -216,7 +216,7 @@ class Run:
                 history.seconds = clock.seconds
                 yield from self._saving.save_last()
                 spent = self._count_overhead("save")
-                often = train.save_every < 1  # what was asked for, whatever it costs
+                often = train.save_every < 1  # as requested, whatever it costs
                 next_save = clock.seconds + max(
                     60 * train.save_every, 0 if often else spent / SMALL_SHARE
                 )
@@ -225,8 +225,8 @@ class Run:
                 told = clock.stopped
                 yield self._saving.log(
                     Notice(
-                        f"the run stood still for {stood:.1f} s (stopped, asleep, or the "
-                        "machine busy): that is not counted as training time"
+                        f"the run was interrupted for {stood:.1f} s (process stopped, or machine "
+                        "asleep or busy), which does not count as training time"
                     )
                 )
             yield from self._saving.news()
@@ -236,7 +236,7 @@ class Run:
     def _steps(
         self, meter: Meter
     ) -> Generator[Event, None, tuple[float, StepResult, Reason | None]]:
-        """Make some steps; return the last one with its rate, and why the run ends if it does."""
+        """Make some steps; return the last one, its rate, and why the run ends if it does."""
         history, clock, trainer = self._history, self._clock, self._trainer
         before, step_work = history.step, trainer.work(history.step + 1)
         rates = self._timetable.rates(clock.seconds, clock.usual("step") * step_work, trainer.chunk)
@@ -260,14 +260,14 @@ class Run:
     def _judge(
         self, done: float, rate: float, result: StepResult, *, diverged: bool
     ) -> Iterator[Event]:
-        """Validate, and count what that took."""
+        """Validate, and count the time."""
         self._timetable.count_validation(done)
         yield from self._validate(rate, result.grad_norm)
         self._timetable.validation_seconds = self._count_overhead("validation")
         if diverged or (done < 1 and self._sampling > SMALL_SHARE * self._clock.seconds):
             return
         self._trainer.publish()
-        # Weights may have grown beyond use: such a model writes nothing.
+        # A model with exploded weights has no sample.
         with np.errstate(over="ignore", invalid="ignore"), suppress(CheckpointError):
             text = live_sample(self._setup)[:LOGGED_SAMPLE]
             self._saving.log(Sampled(self._history.step, text))
@@ -283,7 +283,7 @@ class Run:
         return Progress(
             step=history.step,
             steps=self._train.steps or round(history.step / max(done, 1e-9)),
-            epoch=history.step / self._timetable.per_pass,
+            epoch=history.step / self._timetable.steps_per_epoch,
             done=min(1.0, done),
             nats=meter.mean_nats(result.nats),
             grad_norm=result.grad_norm,
@@ -295,7 +295,7 @@ class Run:
         )
 
     def _end(self, reason: Reason) -> Iterator[Event]:
-        """Say what came of the run, and save its end."""
+        """Report the result of the run, and save its end."""
         history = self._history
         history.finished = "" if reason == "interrupted" else reason
         if reason not in ("interrupted", "diverged"):
@@ -318,24 +318,24 @@ class Run:
             best_accuracy=history.best_accuracy,
         )
         yield from self._saving.mix(self._counting)
-        # Before it is saved: killed between the two, the run ends once more.
+        # Logged before it is saved: if killed in between, the run ends a second time.
         self._saving.log(finished)
         yield from self._saving.news()
         yield from self._saving.finish()
         yield finished
 
     def _not_finite(self) -> Generator[Event, None, Reason | None]:
-        """Halve the learning rate after a step that was undone; return why to give up, if so."""
+        """Halve the learning rate after an undone step; return the reason if the run must end."""
         history = self._history
         history.failures += 1
         history.rate_factor /= 2
         what = "the step is undone"
         if not self._trainer.is_sound:
-            what = f"the weights are those of step {self._saving.go_back()} again"
+            what = f"the weights go back to step {self._saving.go_back()}"
         yield self._saving.log(
             Notice(
-                f"step {history.step}: the gradient is not finite; {what} and the learning rate "
-                f"halved: --learning-rate {self._train.learning_rate:g} is too high"
+                f"step {history.step}: the gradient is not finite; {what} and the learning rate is "
+                f"halved, since --learning-rate {self._train.learning_rate:g} is too high"
             )
         )
         return "diverged" if history.failures >= FAILURES_ALLOWED else None
@@ -377,6 +377,6 @@ class Run:
         )
 
     def _verdict(self) -> Iterator[Event]:
-        """Say in words what came of the run."""
-        if message := verdict(self._setup, self._timetable.per_pass, self.directory):
+        """Report the verdict on the run."""
+        if message := verdict(self._setup, self._timetable.steps_per_epoch, self.directory):
             yield self._saving.log(Notice(message))

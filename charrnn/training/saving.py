@@ -1,7 +1,7 @@
-"""What a run keeps of itself: its last state, its best one, and its log.
+"""Saving a run: its last state, its best state and its log.
 
-A disk that is full for an hour costs a run nothing: what cannot be written on the way is written
-later. The best state is written before the last one, whose history tells of it.
+A disk that is full for an hour does no harm to a run: what cannot be written during training is
+written later. The best state is written before the last one, whose history refers to it.
 """
 
 import shutil
@@ -22,6 +22,7 @@ from charrnn.trainer import Trainer
 from charrnn.training.counting import Counting
 from charrnn.training.events import Event, Notice, Saved
 from charrnn.training.mixing import with_mixture
+from charrnn.training.run_file import write_run_file
 from charrnn.training.setup import Setup
 from charrnn.training.timetable import Timetable
 
@@ -34,18 +35,18 @@ def last_events(number: int) -> str:
 
 
 class Saving:
-    """Puts what a trainer made into the store of a run.
+    """Saves a trainer's states and the events of a run in its store.
 
     Parameters
     ----------
     setup : Setup
-        Of the run; its history is saved with every state.
+        The run's; its history is saved with every state.
     trainer : Trainer
         Trains its model.
     store : RunStore
-        Keeps both states and the log.
+        Stores both states and the log.
     timetable : Timetable
-        Says where in the run an event of the log was.
+        Gives the position in the run of each logged event.
     """
 
     def __init__(
@@ -53,43 +54,45 @@ class Saving:
     ) -> None:
         self._setup, self._trainer, self._store = setup, trainer, store
         self._timetable = timetable
-        self._waiting: Checkpoint | None = None  # the best state, while it cannot be written
-        self._lines: list[dict[str, Any]] = []  # of the log, in the same way
+        self._waiting: Checkpoint | None = None  # a best state that could not be written yet
+        self._lines: list[dict[str, Any]] = []  # of the log, likewise
         self._failures: dict[str, int] = {}
         self._news: list[Event] = []
         self._saved = 0
 
     def begin(self) -> Iterator[Event]:
-        """Make the store ready for a run that is at the step of its history, and save that.
+        """Prepare the store for a run and save its state at the start.
 
         Raises
         ------
         CheckpointError
-            If it cannot be saved: nothing is trained that cannot be kept.
+            If it cannot be saved, since nothing should be trained that cannot be kept.
         """
         self._store.begin(self._setup.corpus, self._setup.history.step)
+        if self._setup.origin is not None and self._store.directory is not None:
+            write_run_file(self._store.directory, self._setup.origin, self._setup)
         yield self._save()
 
     def log(self, event: Event, **more: float) -> Event:
-        """Add an event to the log, with its place and more values, and return it."""
+        """Add an event to the log with its position and further values, and return it."""
         self._lines.append({**event.to_json(), **self._timetable.place(), **more})
         self._attempt("the log", self._write_lines)
         return event
 
     def save_last(self) -> Iterator[Event]:
-        """Save all that a resume needs; and a best state, where none was judged yet."""
+        """Save all that a resume needs, and a best state if there was no validation yet."""
         saved: list[Event] = []
         if self._attempt(RUN, lambda: saved.append(self._save())):
             self._tell_of_success(BEST_STATE)
         yield from saved
 
     def save_best(self) -> None:
-        """Save the present weights as the best state."""
+        """Save the current weights as the best state."""
         self._trainer.publish()
         self._keep_best(self._setup.checkpoint(None))
 
     def news(self) -> Iterator[Event]:
-        """Yield what is to be told of saves that failed since the last time."""
+        """Yield notices about saves that failed since the last call."""
         news, self._news = self._news, []
         yield from news
 
@@ -99,7 +102,7 @@ class Saving:
         Raises
         ------
         WriteError
-            If it cannot be saved where it belongs. It says where the work is.
+            If it cannot be saved in its folder. The message says where it is instead.
         """
         try:
             saved = self._save()
@@ -109,27 +112,27 @@ class Saving:
         yield saved
 
     def best(self) -> Checkpoint:
-        """Return the best state so far, with the text; before there is one, the present one."""
+        """Return the best state so far with the text, or the current one if there is none."""
         if self._waiting is not None or self._store.has_best:
             return replace(self._waiting or self._store.load_best(), corpus=self._setup.corpus)
         self._trainer.publish()
         return self._setup.checkpoint(None)
 
     def go_back(self) -> int:
-        """Give model and trainer what was saved last; return the step at which that was."""
+        """Restore model and trainer to the last save, and return its step."""
         last = self._store.load_last()
         self._setup.model.parameters.fill(last.weights)
         self._trainer.restore(last.training)
         return last.history.step
 
     def mix(self, counting: Counting | None) -> Iterator[Event]:
-        """Mix the best state with what was counted, or with a linear model of labels."""
+        """Mix the best state with n-gram counts, or with a linear model of labels."""
         history = self._setup.history
         if self._waiting is None and not self._store.has_best:
             if not history.step:
                 return
-            self.save_best()  # stopped before it was validated
-        if not history.finished:  # what follows takes seconds: a second signal loses nothing
+            self.save_best()  # stopped before the first validation
+        if not history.finished:  # mixing takes seconds: a second signal loses nothing
             list(self.save_last())
         best, workers = self._waiting or self._store.load_best(), self._trainer.workers
         if counting is not None:
@@ -145,7 +148,7 @@ class Saving:
             yield self.log(Notice(message))
 
     def close(self) -> None:
-        """Let others have the run."""
+        """Release the run."""
         self._store.close()
 
     def _save(self) -> Saved:
@@ -161,7 +164,7 @@ class Saving:
         return Saved(step, place)
 
     def _keep_best(self, best: Checkpoint) -> None:
-        """Write a best state, or keep a copy until that can be done."""
+        """Write a best state, or keep a copy until it can be written."""
         if self._attempt(BEST_STATE, lambda: self._store.save_best(best)):
             self._waiting = None
         else:
@@ -173,9 +176,9 @@ class Saving:
             del self._lines[0]
 
     def _attempt(self, what: str, write: Callable[[], None]) -> bool:
-        """Write something, and return whether that could be done; say so where it could not.
+        """Write something, and return whether that succeeded; otherwise queue a notice.
 
-        Of failures in a row the first is told, the second, the fourth, the eighth and so on.
+        Of consecutive failures, number 1, 2, 4, 8 and so on give a notice.
         """
         try:
             write()
@@ -186,8 +189,9 @@ class Saving:
             if times & (times - 1) == 0:
                 until = f"; the last save is of step {self._saved:,}" if what == RUN else ""
                 self._tell(
-                    f"{what} could not be saved ({error.path}: {error.reason}): make room, or "
-                    f"close what has the file open; the run goes on and tries again{until}"
+                    f"{what} could not be saved ({error.path}: {error.reason}): free disk space, "
+                    "or close the program that has the file open; the run continues and tries "
+                    f"again{until}"
                 )
             return False
         self._tell_of_success(what)
@@ -195,7 +199,7 @@ class Saving:
 
     def _tell_of_success(self, what: str) -> None:
         if self._failures.pop(what, 0):
-            self._tell(f"{what} is saved again")
+            self._tell(f"{what} can be saved again")
 
     def _tell(self, message: str) -> None:
         notice = Notice(f"step {self._setup.history.step:,}: {message}")
@@ -203,21 +207,21 @@ class Saving:
         self._lines.append({**notice.to_json(), **self._timetable.place()})
 
     def _whereabouts(self, error: WriteError) -> str:
-        """Say where the work of a run is that cannot be saved in its folder, and what to do."""
+        """Return where the state is that cannot be saved in the run's folder, and what to do."""
         folder, end = error.path.parent, self._setup.history.step
         resume = f"charrnn train --resume {folder}"
         if error.path.name == LOG:
-            return f"the run is saved whole, but for {last_events(len(self._lines))} of the log"
+            return f"the run is saved, except for {last_events(len(self._lines))} of the log"
         place = self._rescued()
         if place is None:
-            return f"the last save is of step {self._saved:,}: make room and go on with {resume}"
+            return f"the last save is of step {self._saved:,}: free disk space, then run {resume}"
         return (
-            f"the end of the run, step {end:,}, is saved in {place} instead: move the files there "
-            f"to {folder} as soon as it can be written, and {resume} goes on from it"
+            f"the end of the run, step {end:,}, is saved in {place} instead: move the files from "
+            f"there to {folder} once it is writable, then run {resume}"
         )
 
     def _rescued(self) -> Path | None:
-        """Save what is new in a folder for temporary files; return that, if it could be done."""
+        """Save the new states in a temporary folder; return the folder, or None on failure."""
         states = {LAST: self._setup.checkpoint(self._trainer)}
         if self._waiting is not None or not self._store.has_best:
             states[BEST] = self.best()

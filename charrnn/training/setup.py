@@ -1,4 +1,4 @@
-"""What a run is made of, new or resumed."""
+"""The parts of a run, new or resumed."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,51 +21,72 @@ from charrnn.trainer import Trainer
 from charrnn.training.devices import Device
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The paths that a new run was made from, as the user gave them.
+
+    Attributes
+    ----------
+    corpus, val : tuple of str
+        Files, folders and patterns; "-" for standard input and for a text in memory.
+    init_from : str
+        The checkpoint that the run is initialized from; empty if there is none, or it is in memory.
+    """
+
+    corpus: tuple[str, ...]
+    val: tuple[str, ...] = ()
+    init_from: str = ""
+
+
 @dataclass(kw_only=True)
 class Setup:
-    """What a run is made of.
+    """The parts of a run, decided and loaded.
 
     Attributes
     ----------
     text, train, validation
-        The decided settings; those of the network are the model's ``config``.
+        The decided settings; those of the network are in the model's ``config``.
     task : Task
-        What is learned from what.
+        What the model predicts, and from what.
     corpus : Corpus
     vocabulary : Vocabulary
     apart : (k,) int array
-        What of the training part is set apart: a mixture with counts is fitted on it.
+        The codes set apart from the training part, on which a mixture with counts is fitted.
     model : CharModel
-        With the weights from which the run starts.
+        With the initial weights of the run.
     history : History
-        How far it has come.
+        Its progress so far.
     sides : Sides
-        What is learned from, and what is held out.
+        The training part and the held-out part.
     held_out : int
-        Characters of the corpus that are held out.
+        Number of held-out characters in the corpus.
     counts : (C,) int array
-        How often each symbol, or label, that may be predicted occurs in what the model learned
-        from: the training part, and that of the model from which the run starts.
+        Occurrences of each symbol, or label, that may be predicted, in the training parts of the
+        run and of the model that it is initialized from.
     sources : tuple of Source
         The files of the corpus as checkpoints name them.
     device : Device
-        What trains it.
+        The device that trains it.
     moved : str
-        What to say of a run that is resumed on another device; empty where it is not.
+        Notice that the run is resumed on another device; otherwise empty.
     logged : list of str
-        What else is to be said of what computes, and kept in the log.
+        Further notices about devices and ranks that are also logged.
     validation_share : float
-        Of the run that the even validations take, about; 0 where that is not known.
+        Approximate share of the run that evenly spaced validations take; 0 if unknown.
     overlap : float
-        Share of the held-out text that the training part has too.
+        Share of the held-out text that also occurs in the training part.
     unlike : bool
-        Whether the end of the text, which is held out, is unlike the rest.
+        Whether the end of the text is held out and differs from the rest.
+    epochs : float
+        The length that the user gave in epochs; 0 for a length in steps or minutes.
     same_shape : bool
-        Whether the shape is that of a model from which the run starts.
+        Whether the shape is fixed by the model that the run is initialized from.
     reasons : dict of str to str
-        Why a setting was chosen, by its name; empty for a run that is resumed.
+        Why each setting was chosen, by name; empty for a resumed run.
     notices : list of str
-        What the user should be told before it begins.
+        Messages for the user before it starts.
+    origin : Origin or None
+        The paths that a new run was made from; None for a resumed run.
     """
 
     text: TextConfig
@@ -87,9 +108,11 @@ class Setup:
     validation_share: float = 0.0
     overlap: float = 0.0
     unlike: bool = False
+    epochs: float = 0.0
     same_shape: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    origin: Origin | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -98,39 +121,39 @@ class Setup:
 
     @property
     def train_characters(self) -> int:
-        """Characters that are learned from."""
+        """Number of characters in the training part."""
         return len(self.sides.learned)
 
     @property
     def train_symbols(self) -> int:
-        """Symbols that are read in a pass: all characters, or those of texts without labels."""
+        """Symbols read per epoch: all characters, or those of the texts without their labels."""
         task, learned = self.task, self.sides.learned
         return int(task.lengths(learned).sum()) if isinstance(task, LabelledTask) else len(learned)
 
     @property
-    def steps_per_pass(self) -> float:
-        """How many steps read the training part once."""
+    def steps_per_epoch(self) -> float:
+        """Number of steps that read the training part once."""
         return self.task.steps_per_pass(self.sides.learned, self.train)
 
     @cached_property
     def held_targets(self) -> int:
-        """How much can be scored of what is held out: its characters, or its labels."""
+        """Predictions that can be scored on the held-out part: its characters, or its labels."""
         scorer = self.scorer(None) if self.task.labels else None
         return self.held_out if scorer is None else scorer.whole
 
     @property
     def symbols_per_target(self) -> float:
-        """How many characters are read for one that is scored, or for one label."""
+        """Characters read per prediction that is scored."""
         return self.held_out / self.held_targets if self.held_targets else 1.0
 
     @property
     def unseen(self) -> NDArray[np.bool_]:
-        """Which of the symbols or labels (C,) were never learned."""
+        """Which of the symbols or labels (C,) do not occur in any training part."""
         unseen: NDArray[np.bool_] = self.counts == 0
         return unseen
 
     def scorer(self, characters: int | None) -> Scorer | None:
-        """Return what scores so many characters of the held-out part; None for an empty one."""
+        """Return a scorer of about ``characters`` held-out ones; None if nothing is held out."""
         return scorer_for(
             self.sides.held,
             self.vocabulary,
@@ -142,7 +165,7 @@ class Setup:
         )
 
     def checkpoint(self, trainer: Trainer | None) -> Checkpoint:
-        """Return the state of the run; with the trainer's arrays, it can be resumed."""
+        """Return the state of the run; it can be resumed if the trainer is given."""
         return Checkpoint(
             text=self.text,
             architecture=self.architecture,

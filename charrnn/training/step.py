@@ -4,10 +4,10 @@ Dimensions
     T steps of the window, N parallel streams, L layers of all members, S state arrays,
     H hidden units, P parameters.
 
-The batch is cut into shards of streams. Each shard has its own state and its own gradient; a worker
-of the team does some shards and then some parts of the parameters. How the work is cut follows from
-the sizes alone, and sums run in the order of the shards and of the parts, so the result is the
-same, bit for bit, for every number of workers.
+The batch is split into shards of streams. Each shard has its own state and gradient; a worker of
+the team computes some shards and then updates some slices of the parameters. The split depends only
+on the sizes, and sums are taken in the order of shards and slices, so the result is bit-identical
+for any number of workers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,11 @@ from charrnn.parallel.sharding import collect, deal, in_order, shard_columns
 from charrnn.parallel.summing import Sums
 from charrnn.parallel.team import Team
 from charrnn.trainer import StepResult
-from charrnn.training.worker import Held, Kept, Shard, Worker, is_sound
+from charrnn.training.worker import FrozenWeights, Held, Shard, Worker, is_sound
 
 
 class ShardTrainer:
-    """Trains a model on the cores of this machine, each at work on some shards of the batch.
+    """Trains a model on CPU cores, each of which computes some shards of the batch.
 
     Parameters
     ----------
@@ -43,22 +43,24 @@ class ShardTrainer:
         The windows of the training text.
     optimizer : type of Optimizer
     max_grad_norm : float
-        Clipping by global norm, of several members by the quadratic mean of theirs; 0 for none.
+        Limit for clipping by the global norm, which for several members is the root mean square of
+        theirs; 0 for no clipping.
     weight_decay : float
     random_seed : int
-        Numbers the dropout masks and resets.
+        For dropout masks and resets.
     reset : float
-        The probability that a stream begins a window from a zero state, so that the model also
-        learns to begin (Melis et al. 2018); 1 where windows have nothing to do with each other.
+        The probability that a stream starts a window from a zero state, so that the model also
+        learns how texts begin (Melis et al. 2018); 1 if windows are independent.
     new_symbols : (U,) int array, optional
-        Symbols that the text does not have. Their logits keep what they begin with: learned, they
-        would fall without end, and the first one that is met in another text would cost any sum.
+        Symbols that do not occur in the text. Their output weights are frozen: otherwise their
+        logits would fall without limit, and their first occurrence in another text would have an
+        unbounded loss.
     scorer : Scorer, optional
         The held-out text for ``validate``.
     shards : int
-        How many shards the streams are cut into.
+        Number of shards that the streams are split into.
     threads : int
-        At most this many workers; no effect on the result.
+        Maximum number of workers; no effect on the result.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class ShardTrainer:
         threads: int = 1,
     ) -> None:
         self.model, self.batches = model, batches
-        kept = Kept.of(model, np.arange(0) if new_symbols is None else new_symbols)
+        kept = FrozenWeights.of(model, np.arange(0) if new_symbols is None else new_symbols)
         self.max_grad_norm = max_grad_norm
         self.step_count = 0
         N = batches.batch_size
@@ -138,14 +140,14 @@ class ShardTrainer:
 
     @property
     def team(self) -> Team:
-        """The workers, who begin when they are first needed."""
+        """The workers, started on first use."""
         if self._team is None:
             self._team = Team(self._workers)
         return self._team
 
     @property
     def workers(self) -> int:
-        """How many work at once."""
+        """Number of parallel workers."""
         return len(self._workers)
 
     def work(self, step: int) -> float:
@@ -154,11 +156,11 @@ class ShardTrainer:
 
     @property
     def chunk(self) -> int:
-        """A step at a time: nothing is gained by more."""
+        """One step per call: more would gain nothing."""
         return 1
 
     def steps(self, rates: Sequence[float]) -> list[StepResult]:
-        """Learn from a batch for each learning rate, up to one that is not finite."""
+        """Make one step per learning rate, and stop after one that is not finite."""
         results: list[StepResult] = []
         for rate in rates:
             results.append(self.step(rate))
@@ -167,11 +169,11 @@ class ShardTrainer:
         return results
 
     def step(self, learning_rate: float) -> StepResult:
-        """Learn from one window of every stream.
+        """Train on one window of every stream.
 
-        A step whose loss or gradient is not finite changes neither weights nor optimizer; the
-        streams go on from a zero state. Where it is the update that is not, the weights are lost:
-        see ``is_sound``.
+        A step with a non-finite loss or gradient leaves weights and optimizer unchanged, and the
+        streams continue from a zero state. A non-finite update destroys the weights: see
+        ``is_sound``.
         """
         number = self.step_count + 1
         losses = self.team.call("gradient", number)
@@ -189,22 +191,22 @@ class ShardTrainer:
 
     @property
     def is_sound(self) -> bool:
-        """Whether every weight is a number that a model can have."""
+        """Whether every weight is finite and of reasonable size."""
         return is_sound(self.model.parameters.vector)
 
     def validate(self) -> Score:
-        """Return what the held-out text costs; changes nothing."""
+        """Return the score on the held-out text; changes no state."""
         assert self.scorer is not None
         return self.scorer.result(self.model, collect(self.team.call("score"), np.zeros(4)))
 
     def exchange(self) -> None:
-        """Call the workers as often as a step does, and exchange what a step does."""
+        """Do the communication of a step without its computation."""
         for between in (False, True, False):
             self.team.call("meet", between)
 
     @property
     def bytes_sent(self) -> int:
-        """What a machine sends to others in a step."""
+        """Bytes that a machine sends to the others per step."""
         return self._sums.bytes_sent
 
     def publish(self) -> None:
@@ -217,7 +219,7 @@ class ShardTrainer:
         return {**self.optimizer.state, "state": self.state}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``arrays`` gave; the weights are the model's in any case."""
+        """Restore what ``arrays`` returned; the weights are in the model."""
         own = self.arrays()
         if {name: array.shape for name, array in arrays.items()} != {
             name: array.shape for name, array in own.items()
@@ -226,15 +228,15 @@ class ShardTrainer:
         for name, array in own.items():
             array[...] = arrays[name]
         if self._is_spread:
-            self.close()  # the next team takes to other machines what is here now
+            self.close()  # the next team sends this to other machines
 
     @property
     def _is_spread(self) -> bool:
-        """Whether workers on other machines have memory of their own."""
+        """Whether some workers are on other machines, without shared memory."""
         return self._sums.is_spread
 
     def _take_in(self, held: Sequence[Held | None]) -> None:
-        """Bring here what workers on other machines hold."""
+        """Copy here what workers on other machines hold."""
         for worker, its in zip(self._workers, held, strict=True):
             if its is None:
                 continue

@@ -1,4 +1,4 @@
-"""When a run validates and ends, and at which learning rate it makes each of its steps."""
+"""When a run validates and ends, and the learning rate of each step."""
 
 from bisect import bisect_left
 
@@ -9,69 +9,69 @@ from charrnn.training.setup import Setup
 from charrnn.training.validation import FORWARD, SHARE, SHORT_SHARE, next_pass
 
 LONGEST_CHUNK = 0.1
-"""Seconds that steps are taken to last at most which are asked for at once. The first ones of a
-trainer may last longer, while kernels are compiled: the ones after them do not."""
+"""Longest estimated seconds of the steps in one call. A trainer's first steps may take longer while
+kernels are compiled; later ones do not."""
 
 
 FIRST = 0.02
-"""Share of a run of minutes after which its first validation is due, however long its text is."""
+"""Share of a timed run after which its first validation is due, however long its text is."""
 
 MOST_RESERVED = 0.5
-"""Of the minutes of a run, what is kept for its end at the most."""
+"""Largest share of a timed run that is reserved for work after the last step."""
 
 
 class Timetable:
-    """What is due when, by how far a run has come.
+    """Says what is due at each point of a run.
 
     Parameters
     ----------
     setup : Setup
-        Of the run; its history is how far it has come.
+        The run's, with its history.
     scorer : Scorer or None
-        The held-out text of a validation.
+        Scores the held-out text in validations.
     validation_seconds : float
-        What a validation takes, about; to be set again when one is timed.
+        Approximate seconds per validation; updated when one is timed.
 
     Attributes
     ----------
     reserved : float
-        Seconds of a run of minutes that are kept for what follows on its last step.
+        Seconds of a timed run reserved for work after its last step.
     """
 
     def __init__(self, setup: Setup, scorer: Scorer | None, validation_seconds: float) -> None:
         self._train, self._history, self._scorer = setup.train, setup.history, scorer
         self._validations = setup.validation.validations
         self._per_target = setup.symbols_per_target
-        self.per_pass = setup.steps_per_pass
-        self.symbols_per_step = setup.train_symbols / self.per_pass
+        self.steps_per_epoch = setup.steps_per_epoch
+        self.symbols_per_step = setup.train_symbols / self.steps_per_epoch
         self.validation_seconds = validation_seconds
         self.reserved = 0.0
 
     def place(self) -> dict[str, float]:
-        """Return how far the run has come, in steps, seconds and characters that were read."""
+        """Return the run's progress in steps, seconds and characters read."""
         step = self._history.step
         characters = round(step * self.symbols_per_step)
         return {"step": step, "seconds": self._history.seconds, "characters": characters}
 
     def done(self, step: float, seconds: float) -> float:
-        """Return how much of the run is over after so many steps and seconds, from 0 to 1."""
+        """Return the completed share of the run, from 0 to 1, after some steps and seconds."""
         whole = 60 * self._train.minutes
         if whole:
             seconds *= whole / (whole - min(self.reserved, MOST_RESERVED * whole))
-        return done_after(self._train, self.per_pass, step, seconds)
+        return done_after(self._train, self.steps_per_epoch, step, seconds)
 
     def rates(self, seconds: float, step_seconds: float, most: int) -> list[float]:
-        """Return the learning rates of the next steps, up to one after which something is due.
+        """Return the learning rates of the next steps, until something is due.
 
-        Each is that of the middle of its step, so that the first and the last learn too. After
-        the last one the run validates or ends, or else there are ``most`` of them.
+        Each rate is taken at the middle of its step, so that neither the first nor the last is 0.
+        After the last of these steps the run validates or ends, unless there are ``most`` of them.
 
         Parameters
         ----------
         seconds : float
             Training time so far.
         step_seconds : float
-            What a step takes, about: where minutes end the run, later steps are told by it.
+            Approximate time per step, which predicts later steps of a timed run.
         most : int
             At least 1.
         """
@@ -94,13 +94,13 @@ class Timetable:
         return done >= 1 or self.is_validation_due(done, step, seconds)
 
     def is_validation_due(self, done: float, step: int, seconds: float) -> bool:
-        """Say whether to validate: evenly over the run and, early on, after some passes."""
+        """Return whether to validate: evenly over the run, and after certain early epochs."""
         history = self._history
         due = int(done * self._validations) > history.validations
-        if history.next_pass is None:  # as often as was asked for, whatever it costs
+        if history.next_pass is None:  # as often as requested, whatever it costs
             return due
         first = not history.rows and done >= FIRST and self._train.minutes > 0
-        due = due or first or step / self.per_pass >= history.next_pass
+        due = due or first or step / self.steps_per_epoch >= history.next_pass
         if not due or self._scorer is None:
             return due
         if self._train.minutes:
@@ -111,8 +111,8 @@ class Timetable:
         return (history.scored + next_one) * FORWARD <= SHARE * read
 
     def count_validation(self, done: float) -> None:
-        """Count a validation, whatever it was due for."""
+        """Count a validation, whatever the reason for it."""
         history = self._history
         history.validations = max(history.validations, int(done * self._validations))
         if history.next_pass is not None:
-            history.next_pass = next_pass(history.step / self.per_pass)
+            history.next_pass = next_pass(history.step / self.steps_per_epoch)

@@ -1,7 +1,7 @@
-"""Which settings of a new run do not go together, told before a text is read.
+"""Conflicts between settings of a new run, found before a text is read.
 
-Each group of settings refuses what contradicts itself: here are those of several groups, and what
-has no effect in a run that is new. A former run may have been given it.
+Each group of settings checks itself. Here are conflicts between groups, and settings without effect
+in a new run, which older runs may have stored.
 """
 
 from charrnn.config import (
@@ -19,7 +19,7 @@ from charrnn.training import engine
 from charrnn.training.recipe import split_settings
 
 OF_HELD_OUT = ("patience", "validations", "val_characters", "split_mode", "split_key")
-"""Settings without effect where nothing is held out."""
+"""Settings without effect if nothing is held out."""
 
 
 def check_together(
@@ -30,27 +30,27 @@ def check_together(
     *,
     val: bool,
 ) -> None:
-    """Refuse what does not go together in a new run.
+    """Reject settings of a new run that conflict.
 
     Parameters
     ----------
     text, model, train, device
-        What the user gave.
+        The user's settings.
     val : bool
-        Whether files are named that are held out.
+        Whether files to hold out are given.
 
     Raises
     ------
     ConfigError
-        If two settings contradict each other, or one has no effect beside another.
+        If two settings conflict, or one has no effect with another.
     """
     _check_items(text, train)
     text.check_new()
     _check_held_out(train, val)
     if not (model.directions in (None, 1) or train.predict):
         raise ConfigError(
-            f"--directions {model.directions} reads what follows, which is predicted: it needs "
-            "--predict"
+            f"--directions {model.directions} reads the text that follows, which a language model "
+            "predicts: give --predict too, or leave --directions out"
         )
     if device.is_gpu and model.cell is not None:
         engine.check_supported(
@@ -61,7 +61,7 @@ def check_together(
 
 
 def _check_items(text: TextConfig, train: TrainConfig) -> None:
-    """Refuse what makes no sense for a text of items."""
+    """Reject settings that make no sense for a text of items."""
     if not (train.items or train.predict or train.prompted):
         return
     option = "--lines" if train.lines else "--items"
@@ -69,26 +69,26 @@ def _check_items(text: TextConfig, train: TrainConfig) -> None:
         option = f"--predict {train.predict}" if train.predict else "--prompted"
     if train.predict in ("label", "tags") and text.column:
         raise ConfigError(
-            f"--column takes one column as the text, and {option} learns one from another: name "
-            "both, --columns LABEL,TEXT"
+            f"--column reads a single column, but {option} predicts one column from another: name "
+            "both with --columns LABEL,TEXT"
         )
     if train.predict and text.unit == "byte":
-        raise ConfigError(f"--unit byte and {option} do not go together: labels are of characters")
+        raise ConfigError(f"--unit byte conflicts with {option}: labels are for characters")
     if train.reset is not None:
         raise ConfigError(
-            f"--reset and {option} do not go together: every item begins from a zero state"
+            f"--reset has no effect with {option}: every item starts from a zero state"
         )
     if text.unit == "char" and text.newlines == "keep":
-        raise ConfigError(f"--newlines keep and {option} do not go together: a line ends with LF")
+        raise ConfigError(f"--newlines keep conflicts with {option}: a line ends with LF")
 
 
 def _check_held_out(train: TrainConfig, val: bool) -> None:
-    """Refuse two ways to hold out, and what is of the held-out part where there is none."""
+    """Reject two ways to hold out text, and settings of a held-out part if there is none."""
     split_settings(train, int(val))
     if val or train.val_fraction != 0:
         return
     given = {name: getattr(train, name) for name in OF_HELD_OUT}
-    if train.patience == 0:  # as it is then
+    if train.patience == 0:  # as without a held-out part
         del given["patience"]
     idle = [option_name(name) for name, value in given.items() if value is not None]
     if train.schedule == "plateau":

@@ -1,8 +1,8 @@
-"""Validation: how much of the held-out part it scores, and how often, in a share of the run.
+"""How often to validate and on how much, within a share of the run.
 
-A validation learns nothing, so what all of them take is bounded. A run of some minutes measures
-what scoring costs on this machine; a run of some steps counts characters, so that nothing in it
-depends on the machine.
+Validations do not improve the model, so their total cost is bounded. A timed run measures the cost
+of scoring on this machine. A run of --steps or --epochs counts characters instead, so that it does
+not depend on the machine.
 """
 
 import time
@@ -14,19 +14,19 @@ from charrnn.evaluation.scorers import Scorer, score
 from charrnn.nn.model import CharModel
 
 MOST_CHARACTERS = 500_000
-"""Held-out characters that one validation scores at most: its interval is small by then."""
+"""Most held-out characters that one validation scores: its confidence interval is small by then."""
 LEAST_CHARACTERS = 2**14
-"""And at least, before fewer validations are the better saving."""
+"""Fewest characters per validation: below this, validations become rarer instead."""
 FEW, MANY = 4, 20
-"""Even validations of a run: at least so many, then more of the text, then at most so many."""
+"""Fewest and most evenly spaced validations; scoring more text comes before more validations."""
 SHARE = 0.05
-"""Of the time of a run that validations, samples and saves may take together."""
+"""Largest share of a run's time for validations, samples and saves together."""
 SHORT_SHARE = 0.1
-"""And of a run of less than a minute, in which a validation costs little to wait for."""
+"""The same in a run of less than a minute, where a validation is quick in absolute terms."""
 EVEN_SHARE = 0.03
-"""Of the time that the even validations are chosen to take; early ones and saves have the rest."""
+"""Target share for evenly spaced validations; early ones and saves have the rest."""
 FORWARD = 1 / 3
-"""What scoring a character costs, in characters trained."""
+"""Cost of scoring a character, relative to training on one."""
 PROBE_CHARACTERS = 2**14
 
 
@@ -38,29 +38,29 @@ def choose(
     times: int | None = None,
     characters: int | None = None,
 ) -> tuple[ValidationSettings, float]:
-    """Choose how often a run validates, and on how many characters.
+    """Choose how often a run validates and on how many characters.
 
     Parameters
     ----------
     held_out : int
-        Characters that are held out.
+        Number of held-out characters.
     budget : float
-        The length of the run, in seconds, or in characters to be read.
+        The length of the run, in seconds or in characters to read.
     cost : float
-        What scoring a character takes, in the unit of ``budget``.
+        The cost of scoring a character, in the unit of ``budget``.
     times, characters : int, optional
-        What is already decided.
+        Values that are already decided.
 
     Returns
     -------
     settings : ValidationSettings
     share : float
-        Of the budget that these validations take.
+        Share of the budget that these validations take.
     """
     if not held_out:
         decided = ValidationSettings(validations=times or MANY, val_characters=characters or 1)
         return decided, 0.0
-    affordable = EVEN_SHARE * budget / cost  # characters scored in the whole run
+    affordable = EVEN_SHARE * budget / cost  # characters to score in the whole run
     if characters is None:
         characters = min(held_out, MOST_CHARACTERS)
         wanted = times or FEW
@@ -74,7 +74,7 @@ def choose(
 
 
 def next_pass(passes: float) -> float:
-    """Return when the next early validation is due: after 1, 1.5, 2, 3, 4, 6, 8, ... passes."""
+    """Return when the next early validation is due: after 1, 1.5, 2, 3, 4, 6, 8, ... epochs."""
     after = 1.0
     while after <= passes:
         is_power_of_two = frexp(after)[0] == 0.5
@@ -83,20 +83,20 @@ def next_pass(passes: float) -> float:
 
 
 def scoring_cost(model: CharModel, sample: Callable[[int], Scorer | None], threads: int) -> float:
-    """Measure the seconds that scoring a character of the held-out part takes here.
+    """Measure the seconds per held-out character of scoring on this machine.
 
     Parameters
     ----------
     model : CharModel
-        Its weights do not matter.
+        Any weights will do.
     sample : callable
-        ``sample(n)`` scores about n characters.
+        ``sample(n)`` returns a scorer of about n characters.
     threads : int
-        Workers, as in the run.
+        Number of workers, as in the run.
     """
     probe = sample(PROBE_CHARACTERS)
     assert probe is not None
-    score(model, probe, threads=threads)  # the first one makes the buffers
+    score(model, probe, threads=threads)  # the first call allocates buffers
     start = time.perf_counter()
     score(model, probe, threads=threads)
     return (time.perf_counter() - start) / probe.characters

@@ -1,4 +1,4 @@
-"""What came of a run, from what it has measured."""
+"""The verdict on a run, from its measurements."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from charrnn.training.advice import of_labels, of_run
 from charrnn.training.setup import Setup
 
 
-def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
-    """Say in words what came of a run; empty where there is nothing to say.
+def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str:
+    """Return the verdict on a run; empty if there is nothing to say.
 
     Parameters
     ----------
     setup : Setup
-        What the run is made of, with its history.
-    per_pass : float
-        The steps of an epoch.
+        The parts of the run, with its history.
+    steps_per_epoch : float
+        Steps per epoch.
     directory : Path or None
-        The folder of the run; None where it is in memory.
+        The folder of the run; None if it is in memory.
     """
     history, train, task = setup.history, setup.train, setup.task
     model, run = setup.architecture, _named(directory)
@@ -32,6 +32,7 @@ def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
             at_end=history.best_step == history.step,
             minutes=train.minutes or None,
             steps=train.steps or None,
+            epochs=setup.epochs,
             run=run,
         )
     usual = not setup.reasons or "learning_rate" in setup.reasons
@@ -44,9 +45,10 @@ def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
         learning_rate=None if usual else train.learning_rate,
         steps=train.steps or None,
         minutes=train.minutes or None,
+        epochs=setup.epochs,
         unigram=unigram_of_counts(setup.counts, held) / max(1, int(held.sum())),
         shared=setup.overlap,
-        capped=MAX_EPOCHS <= enough <= history.step / per_pass,
+        capped=MAX_EPOCHS <= enough <= history.step / steps_per_epoch,
         run=run,
         other_split=task.other_split if train.split_mode == "contiguous" else "",
         unlike=setup.unlike,
@@ -55,7 +57,7 @@ def verdict(setup: Setup, per_pass: float, directory: Path | None) -> str:
 
 
 def _named(directory: Path | None) -> str:
-    """Return by which name a run can go on: its log says nothing of folders elsewhere."""
+    """Return the name with which a run can be resumed, without revealing folders in the log."""
     if directory is None:
         return ""
     return directory.name if directory.parent == RUNS else "RUN"

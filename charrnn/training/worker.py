@@ -1,4 +1,4 @@
-"""A worker of the training step: some shards of the streams, and some parts of the parameters."""
+"""A worker of the training step, with some shards of the streams and slices of the parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,45 +8,44 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array
 from charrnn.data.windows import Batches
-from charrnn.evaluation.scorers import Scorer
-from charrnn.evaluation.scorers import Sums as ScoreSums
+from charrnn.evaluation.scorers import Scorer, ScoreSums
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer
 from charrnn.parallel.summing import Sums
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-"""What is not finite is dealt with where it shows, in the loss and the norm, not warned of."""
+"""Silences NumPy's warnings: non-finite values are caught in the loss and the norm."""
 
 
 Held = tuple[dict[str, list[Array]], list[Array]]
-"""Parts of the optimizer's vectors by name, and the states of some shards."""
+"""Slices of the optimizer's vectors by name, and the states of some shards."""
 
 LARGEST_WEIGHT = 1e6
-"""No model that predicts anything has larger ones, and their products still fit float32."""
+"""No useful model has larger weights, and products of such weights still fit in float32."""
 
 
 def is_sound(theta: Array) -> bool:
-    """Return whether all of these weights are finite and not absurdly large."""
+    """Return whether all weights are finite and of reasonable size."""
     return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Weights that are to stay what they are.
+class FrozenWeights:
+    """Frozen weights.
 
     Attributes
     ----------
     places, values : (k,) arrays
-        Where they lie in the vector of parameters, ascending.
+        Their positions in the parameter vector, ascending, and their values.
     """
 
     places: NDArray[np.intp]
     values: Array
 
     @staticmethod
-    def of(model: CharModel, symbols: NDArray[np.integer]) -> "Kept":
-        """Return the weights of the logits of some symbols (U,)."""
+    def of(model: CharModel, symbols: NDArray[np.integer]) -> "FrozenWeights":
+        """Return the output weights of some symbols (U,)."""
         start, places = 0, [np.arange(0)]
         for name, shape in model.parameters.shapes.items():
             width = int(np.prod(shape[1:]))
@@ -55,22 +54,22 @@ class Kept:
                 places.append((rows[:, np.newaxis] + np.arange(width)).reshape(-1))
             start += shape[0] * width
         found = np.concatenate(places)
-        return Kept(found, model.parameters.vector[found])
+        return FrozenWeights(found, model.parameters.vector[found])
 
-    def within(self, parts: Sequence[slice]) -> "Kept":
-        """Return those of some parts of the vector."""
+    def within(self, parts: Sequence[slice]) -> "FrozenWeights":
+        """Return those within some slices of the vector."""
         if not len(self.places):
             return self
         borders = [np.searchsorted(self.places, (part.start, part.stop)) for part in parts]
         chosen = np.concatenate([np.arange(0), *(np.arange(*border) for border in borders)])
-        return Kept(self.places[chosen], self.values[chosen])
+        return FrozenWeights(self.places[chosen], self.values[chosen])
 
 
 @dataclass
 class Shard:
-    """Some of the streams: their state, and where the gradient of their windows goes.
+    """Some of the streams, with their state and their gradient.
 
-    ``next_state`` is that after the window, or None where nothing goes on from it.
+    ``next_state`` is the state after the window, or None if it is not carried over.
     """
 
     index: int
@@ -81,9 +80,9 @@ class Shard:
 
 
 class Worker:
-    """One worker's shards of the streams and parts of the parameters.
+    """One worker's shards of the streams and slices of the parameters.
 
-    The shards of a worker take turns in the buffers of one model.
+    The shards of a worker share the buffers of one model.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Worker:
         shards: Sequence[Shard],
         sums: Sums,
         parts: Sequence[slice],
-        kept: Kept,
+        kept: FrozenWeights,
         optimizer: Optimizer,
         batches: Batches,
         reset: float,
@@ -108,15 +107,15 @@ class Worker:
 
     @QUIET
     def gradient(self, step: int) -> list[float]:
-        """Return the summed loss of each shard, its gradient filled."""
+        """Compute the gradient of each shard, and return the summed losses."""
         losses = []
         for shard in self.shards:
-            # Numbered by step and shard, a generator needs no state to resume from.
+            # A counter made of step and shard leaves no generator state to save.
             bits = np.random.Philox(key=self.random_seed, counter=[0, 0, shard.index, step])
             rng = np.random.Generator(bits)
             window = self.batches.window(step, shard.columns).trimmed()
             N = window.ids.shape[1]
-            if not N:  # a batch of fewer items than shards
+            if not N:  # a batch with fewer items than shards
                 shard.grads.vector[...] = 0
                 shard.next_state = None
                 losses.append(0.0)
@@ -140,7 +139,7 @@ class Worker:
 
     @QUIET
     def reduce(self) -> list[float]:
-        """Sum the shards' gradients into the first; return the squared norm of each part."""
+        """Sum the shards' gradients into the first; return the squared norm of each slice."""
         with self.sums.or_abort():
             self.sums.fetch()
             norms = []
@@ -151,12 +150,12 @@ class Worker:
 
     @QUIET
     def update(self, learning_rate: float, step: int, scale: float) -> bool:
-        """Move the parameters of this worker and let the state of its streams go on.
+        """Update the parameters of this worker and carry over the states of its streams.
 
         Returns
         -------
         sound : bool
-            Whether the parameters are still numbers that a model can have.
+            Whether the parameters are still finite and of reasonable size.
         """
         with self.sums.or_abort():
             for part in self.parts:
@@ -171,21 +170,21 @@ class Worker:
             return sound
 
     def meet(self, exchange: bool) -> None:
-        """Do nothing but exchange with others what a step does, if that is wanted."""
+        """Do the communication of a step without its computation; nothing unless ``exchange``."""
         if exchange:
             with self.sums.or_abort():
                 self.sums.fetch()
                 self.sums.spread(self.optimizer.theta)
 
     def forget(self) -> None:
-        """Let the streams of this worker go on from a zero state."""
+        """Reset the states of this worker's streams to zero."""
         for shard in self.shards:
             shard.state[...] = 0
 
     def held(self) -> Held | None:
-        """Return this worker's parts of the optimizer's vectors, and the states of its streams.
+        """Return this worker's slices of the optimizer's vectors, and the states of its streams.
 
-        None where the process that saves has them in its memory.
+        None if they are in memory shared with the process that saves.
         """
         if not self.sums.is_away:
             return None
@@ -195,6 +194,6 @@ class Worker:
 
     @QUIET
     def score(self) -> list[ScoreSums]:
-        """Return the sums of this worker's shards of the held-out text."""
+        """Return the score sums of this worker's shards of the held-out text."""
         assert self.scorer is not None
         return [self.scorer.score(self.model, shard) for shard in self.scored]

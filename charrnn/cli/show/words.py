@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from charrnn.config.words import count as count
 from charrnn.config.words import listing as listing
@@ -30,6 +31,19 @@ def loss(nats: float | None) -> str:
 def short(value: float) -> str:
     """Return a number with three decimals, or in powers of ten where it is huge."""
     return f"{value:.3f}" if abs(value) < 10_000 else f"{value:.2e}"
+
+
+NONE_BY_ZERO = ("context", "embedding_size", "num_labels", "val_files", "steps", "minutes")
+"""Settings of which 0 says that there is none."""
+
+
+def setting_value(name: str, value: Any) -> str:
+    """Return the value of a decided setting; ``-`` where it has none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "" or (value == 0 and name in NONE_BY_ZERO):
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def shortened(text: str, most: int = 40) -> str:

@@ -1,1 +1,1 @@
-"""Evaluation that adapts: what is scored is counted, and networks and counts are mixed."""
+"""Adapting evaluation: scored text is counted, and networks are mixed with the counts."""

@@ -1,12 +1,12 @@
-"""What counting predicts of a text while it is read: Kneser-Ney, a cache, words, matches.
+"""Predictions from counts that are updated as a text is scored: Kneser-Ney, cache, words, matches.
 
-Interpolated modified Kneser-Ney (see ``kneser_ney_probabilities``) with several lengths of context:
-its discounts are those of the training part, and its counts go on with each symbol that was scored.
-The cache is the same of the scored text alone, from nothing on. Word contexts fall back on
-Kneser-Ney. All counts are exact at every symbol; blocks only save time.
+Interpolated modified Kneser-Ney (see ``kneser_ney_probabilities``) has several lengths of context.
+Its discounts come from the training part, and its counts are updated after each scored symbol. The
+cache is the same on the scored text alone, starting empty. Word contexts back off to Kneser-Ney.
+All counts are exact at every symbol; blocks only save time.
 
 Dimensions
-    n training symbols, m scored ones, V vocabulary size, E predictors, B symbols of a block.
+    n training symbols, m scored symbols, V vocabulary size, E predictors, B symbols in a block.
 """
 
 from itertools import chain
@@ -23,30 +23,30 @@ from charrnn.evaluation.adapting.numbering import Flags, Kind, Small, Stack, fir
 from charrnn.evaluation.adapting.words import KINDS, Keys, word_kinds
 
 ORDERS = (2, 3, 5, 8, 12)
-"""Symbols of the contexts of Kneser-Ney; prose gains by the short ones and code by the long."""
+"""Context lengths of Kneser-Ney; short ones help on prose and long ones on code."""
 CACHE_ORDERS = (3, 5, 8)
 MATCHES = (10, 20)
-"""Symbols of the shortest match of each match model: an order below the longest, and twice it."""
+"""Shortest match of each match model, in symbols: below the longest order, and twice that."""
 WORD_ORDER = 5
-"""What word contexts fall back on."""
+"""Context length of Kneser-Ney that word contexts back off to."""
 CACHE_DISCOUNTS, WORD_DISCOUNTS = (0, 0.6, 0.8, 0.9), (0, 0.6, 0.85, 1)
-"""Of counts of 0, 1, 2, and 3 or more; too few are counted to estimate them."""
+"""Discounts of counts 0, 1, 2, and 3 or more; the counts are too few to estimate them."""
 NUM_PREDICTORS = len(ORDERS) + len(CACHE_ORDERS) + KINDS + len(MATCHES)
 """E."""
 
 
-class Said(NamedTuple):
-    """What counting says of a block.
+class CountPredictions(NamedTuple):
+    """Predictions of the counts for a block.
 
     Attributes
     ----------
     probabilities : (E, B, V) float32 array
-        By Kneser-Ney, the cache, words and matches, each with its contexts from short to long.
+        From Kneser-Ney, the cache, words and matches, each ordered from short to long contexts.
     known : (B,) int array
-        How many symbols, one more, the longest context has that was followed by something; 0 where
-        not even the empty one was.
+        One plus the length of the longest context that has occurred before; 0 if not even the empty
+        one has.
     matched : (B,) int array
-        How many symbols match, by the first match model.
+        The length of the match in the first match model.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ class Said(NamedTuple):
 
 
 class GrowingCounts:
-    """Counts of a training part that go on with the text that is scored.
+    """Counts of a training part that are updated with the scored text.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ class GrowingCounts:
             np.stack([pair.new_to_scored for pair in predecessors[:longest]]),
         )
 
-    def read(self, first: int, stop: int) -> Said:
-        """Predict the symbols from ``first`` to ``stop``, which follow on those read before."""
+    def read(self, first: int, stop: int) -> CountPredictions:
+        """Predict the symbols from ``first`` to ``stop``, which follow those read before."""
         entries = Entries.of(self._stack, first, stop, self._vocab_size)
         counters = (self._tops, self._lower, self._cache_tops, self._cache_lower)
         tops, lower, *cache = (counter.shares(entries, first) for counter in counters)
@@ -135,7 +135,7 @@ class GrowingCounts:
         known = (lower.left < 1).sum(axis=0) + (tops.left[max(ORDERS) - min(ORDERS)] < 1)
         for counter in counters:
             counter.count(first, stop)
-        return Said(p, known, self._matches[0].lengths[first:stop])
+        return CountPredictions(p, known, self._matches[0].lengths[first:stop])
 
     def _chain(
         self,
@@ -145,7 +145,7 @@ class GrowingCounts:
         wanted: tuple[int, ...],
         p: npt.NDArray[np.float32],
     ) -> None:
-        """Fill the first of p (E, B, V) with Kneser-Ney of the orders that are wanted."""
+        """Fill the first rows of p (E, B, V) with Kneser-Ney of the given orders."""
         low = np.full(p.shape[1:], 1 / self._vocab_size, np.float32)
         for order in range(max(wanted) + 1):
             if order in wanted:
@@ -155,15 +155,15 @@ class GrowingCounts:
 
 
 class _Predecessors(NamedTuple):
-    """How many different symbols stand before each gram.
+    """The number of distinct symbols that precede each n-gram.
 
     Attributes
     ----------
     counts : (G,) int array
-        In the training part; its beginning is one of them.
+        In the training part, whose beginning counts as one.
     new, new_to_scored : (m,) bool arrays
-        Whether a scored symbol ends a gram after a symbol that did not stand before it, in both
-        texts or in the scored one.
+        Whether a scored symbol ends an n-gram whose predecessor is new, in both texts together or
+        in the scored one alone.
     """
 
     counts: Small
@@ -172,7 +172,7 @@ class _Predecessors(NamedTuple):
 
 
 def _predecessors(kind: Kind, longer: Kind, n: int) -> _Predecessors:
-    """Count predecessors of the grams of a kind, by contexts of one symbol more."""
+    """Count predecessors of the n-grams of a kind, from contexts of one more symbol."""
     suffix = np.zeros(longer.num_grams, np.int32)
     suffix[longer.grams] = kind.grams
     first = first_places(longer.grams, longer.num_grams)

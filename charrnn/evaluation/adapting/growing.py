@@ -1,8 +1,8 @@
-"""Counts that grow with what is scored, and what they make likely.
+"""Counts that are updated with the scored text, and their predictions.
 
 Dimensions
-    K kinds of context, G grams, V vocabulary size, B symbols of a block, E entries: what may follow
-    each context of each place of a block.
+    K kinds of context, G n-grams, V vocabulary size, B symbols in a block, E entries: the symbols
+    that may follow each context at each position of a block.
 """
 
 from typing import NamedTuple
@@ -18,18 +18,18 @@ Floats = npt.NDArray[np.float64]
 
 
 class Entries(NamedTuple):
-    """What may follow at the places of a block, kind by kind and place by place.
+    """The possible next symbols at the positions of a block, by kind and position.
 
     Attributes
     ----------
     grams, rows, cells : (E,) int arrays
-        The gram; the kind and place, as ``kind * B + place``; the place and symbol, as
+        The n-gram; the kind and position, as ``kind * B + place``; the position and symbol, as
         ``place * V + symbol``.
     borders : (K + 1,) int array
-        Where the entries of each kind begin.
+        Where the entries of each kind start.
     later, earlier : (pairs,) int arrays
-        An entry, and a place of the block before its own, as ``kind * B + place``, at which its
-        gram occurs: the counts of the block so far.
+        An entry, and an earlier position of the block, as ``kind * B + place``, at which its n-gram
+        occurs: the counts within the block.
     size : int
         B.
     """
@@ -44,7 +44,7 @@ class Entries(NamedTuple):
 
     @classmethod
     def of(cls, stack: Stack, first: int, stop: int, vocab_size: int) -> "Entries":
-        """Return what may follow at the scored places from ``first`` to ``stop``."""
+        """Return the entries of the scored positions from ``first`` to ``stop``."""
         contexts, size = stack.contexts[:, first:stop], stop - first
         starts = stack.starts[contexts.reshape(-1)]
         sizes = stack.starts[contexts.reshape(-1) + 1] - starts
@@ -64,18 +64,18 @@ class Entries(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """What counts of successive kinds say of a block.
+    """Discounted relative counts of successive kinds for a block.
 
     Attributes
     ----------
     first : int
         The first kind.
     shares : (E,) float array
-        Of its entries: what is left of each count after the discount, over the sum of all counts.
+        Per entry, the discounted count divided by the total of its context.
     left : (kinds, B) float array
-        What the discounts leave to another distribution; 1 where nothing was counted.
+        The probability left to the backoff distribution; 1 for a context without counts.
     begin : int
-        The place of the first entry among those of all kinds.
+        The index of the first entry among those of all kinds.
     """
 
     first: int
@@ -86,7 +86,7 @@ class Shares(NamedTuple):
     def mixed(
         self, kind: int, entries: Entries, lower: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
-        """Return the probabilities (B, V) of a kind, given what it falls back on."""
+        """Return the probabilities (B, V) of a kind, given the backoff distribution."""
         left = self.left[kind - self.first].astype(np.float32)
         p: npt.NDArray[np.float32] = lower * left[:, np.newaxis]
         begin, end = entries.borders[kind : kind + 2]
@@ -97,21 +97,20 @@ class Shares(NamedTuple):
 
 
 class Growing:
-    """Counts of the grams of successive kinds.
+    """Counts of the n-grams of successive kinds.
 
     Parameters
     ----------
     stack : Stack
         The kinds.
     first : int
-        The first one that is counted.
+        The first kind that is counted.
     counts : (G,) int array
-        At the beginning of the scored text, of the kinds from ``first`` on.
+        Initial counts before the scored text, for the kinds from ``first`` on.
     discounts : (kinds, 4) float array
-        What is taken from counts of 0, 1, 2, and 3 or more.
+        Discounts of counts 0, 1, 2, and 3 or more.
     counted : (kinds, m) bool array, optional
-        Whether the gram that a scored symbol completes counts one more from there on; if left
-        out, each does.
+        Whether the n-gram that a scored symbol completes is counted; by default all are.
     """
 
     def __init__(
@@ -129,7 +128,7 @@ class Growing:
         self._gram = stack.borders[first]
 
     def shares(self, entries: Entries, place: int) -> Shares:
-        """Return what is counted before each place of the block that begins at ``place``."""
+        """Return the shares before each position of the block that starts at ``place``."""
         B, kinds = entries.size, slice(self._first, self._first + self._kinds)
         begin, end = entries.borders[[kinds.start, kinds.stop]]
         counts = self._counts[entries.grams[begin:end] - self._gram]

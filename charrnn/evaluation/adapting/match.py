@@ -1,11 +1,11 @@
-"""A match model: what followed the last place that looks like this one.
+"""A match model: predicts the symbol that followed the last occurrence of the context.
 
-As in Mahoney's PAQ: once the last symbols stand somewhere before, the symbol that followed there is
-predicted, and the next one after it, as long as that is right. How likely it is to be right follows
-from how often matches of that length were.
+As in Mahoney's PAQ: once the last symbols have occurred before, the symbol that followed there is
+predicted, and then the ones after it for as long as they are correct. The confidence is estimated
+from how often matches of the same length were correct.
 
 Dimensions
-    n training symbols, m scored ones.
+    n training symbols, m scored symbols.
 """
 
 from typing import NamedTuple
@@ -18,20 +18,20 @@ from charrnn.evaluation.adapting.numbering import Small
 from charrnn.evaluation.ngrams import number
 
 LONGEST = 32
-"""Lengths of matches that are told apart; longer ones count as this."""
+"""Longest match length with its own statistics; longer ones share them."""
 MEMORY = 400.0
-"""How many matches of a length are remembered, at about."""
+"""Approximate number of matches per length that the statistics remember."""
 
 
 class Matches(NamedTuple):
-    """What a match model says at each scored place.
+    """Predictions of a match model at each scored position.
 
     Attributes
     ----------
     symbols : (m,) int array
-        The one that is predicted; -1 for none.
+        The predicted symbol; -1 for none.
     lengths : (m,) int array
-        How many symbols match, at most ``LONGEST``; 0 for no match.
+        The length of the match, at most ``LONGEST``; 0 for no match.
     confidence : (m,) float array
         The probability of the predicted symbol.
     """
@@ -51,18 +51,18 @@ class Matches(NamedTuple):
 
 
 def find_matches(text: Ids, n: int, contexts: Small, shortest: int) -> Matches:
-    """Match a scored text with what precedes each of its symbols.
+    """Match each position of a scored text with earlier text.
 
     Parameters
     ----------
     text : (n + m,) int array
-        The training text and the scored one.
+        The training text and the scored text.
     n : int
         n.
     contexts : (n + m,) int array
-        The numbers of the ``shortest`` symbols before each symbol.
+        The number of the string of ``shortest`` symbols before each symbol.
     shortest : int
-        Symbols of the shortest match.
+        Length of the shortest match.
     """
     m = len(text) - n
     candidates, text = _latest(contexts)[n:].tolist(), text.tolist()
@@ -89,7 +89,7 @@ def find_matches(text: Ids, n: int, contexts: Small, shortest: int) -> Matches:
 
 
 def doubled(contexts: Small, length: int) -> Small:
-    """Return the numbers of contexts of twice the length, given those of ``length`` symbols."""
+    """Return the numbers of contexts of 2 ``length`` symbols, given those of ``length`` symbols."""
     before = np.zeros_like(contexts)
     before[length:] = contexts[: max(0, len(contexts) - length)]
     kinds = int(contexts.max(initial=0)) + 1
@@ -97,7 +97,7 @@ def doubled(contexts: Small, length: int) -> Small:
 
 
 def _latest(contexts: Small) -> npt.NDArray[np.int64]:
-    """Return the last place before each one (n + m,) with the same context, or -1."""
+    """Return the last earlier position (n + m,) with the same context, or -1."""
     places = np.argsort(contexts, kind="stable")
     same = contexts[places[1:]] == contexts[places[:-1]]
     found = np.full(len(contexts), -1)

@@ -1,18 +1,18 @@
-"""Mixing predictors online, in the log domain.
+"""Online mixing of predictors in the log domain.
 
-Each of several sets of weights w makes a prediction of all V symbols, and these are mixed once
-more, by weights f::
+Each of several sets of weights w makes a prediction of all V symbols, and these are mixed again
+with weights f::
 
     log p_s(x) = sum over e of w[s, e] log p_e(x) + constant
     log p(x) = sum over s of f[s] log p_s(x) + constant
 
-In each set the weights are chosen by something that is known before the symbol, such as the symbol
-before it, and so are f. Once the symbol y is scored, w takes a step up the gradient of log p_s(y),
-and f one of log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated sets and a final
-mixer; a sum of weights other than 1 is a temperature.
+In each set the weights are selected by something that is known before the symbol, such as the
+previous symbol, and so is f. After the symbol y is scored, w takes a gradient step that raises
+log p_s(y), and f one that raises log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated
+sets and a final mixer; a sum of weights other than 1 acts as a temperature.
 
 Dimensions
-    E predictors, S sets, B symbols of a block, V vocabulary size, R weights of all sets.
+    E predictors, S sets, B symbols in a block, V vocabulary size, R weights in all sets.
 """
 
 from collections.abc import Sequence
@@ -32,16 +32,16 @@ FINAL_RATE = 0.0005
 
 
 class Mixer:
-    """Weights that are learned symbol by symbol.
+    """Mixing weights that are learned symbol by symbol.
 
     Parameters
     ----------
     start : (E,) float array
-        The weights of each set at first.
+        The initial weights of each set.
     sizes : sequence of S ints
-        How many choices each set has.
+        The number of weight vectors in each set.
     final_size : int
-        How many choices f has.
+        The number of choices for f.
     """
 
     def __init__(self, start: Floats, sizes: Sequence[int], final_size: int) -> None:
@@ -51,18 +51,18 @@ class Mixer:
         self._read = 0
 
     def read(self, logs: Floats, chosen: Ids, final: Ids, symbols: Ids) -> Floats:
-        """Predict the symbols of a block, each before it is learned from.
+        """Predict the symbols of a block, each before the weights are updated with it.
 
         Parameters
         ----------
         logs : (E, B, V) float32 array
-            The logarithms of what the predictors say.
+            The log-probabilities of the predictors.
         chosen : (S, B) int array
             The choice of each set.
         final : (B,) int array
             The choice of f.
         symbols : (B,) int array
-            What was to be predicted.
+            The symbols to predict.
 
         Returns
         -------

@@ -1,9 +1,9 @@
-"""The adapting model: counts that grow, networks beside them, and a mixture that learns.
+"""The adapting model: a learned mixture of updated counts and networks.
 
-Every symbol is predicted by a whole distribution before anything is learned from it, in one pass.
+In one pass, a full distribution over each symbol is predicted before anything is learned from it.
 
 Dimensions
-    n training symbols, m scored ones, V vocabulary size, B symbols of a block, N networks.
+    n training symbols, m scored symbols, V vocabulary size, B symbols in a block, N networks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,19 +28,19 @@ from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
 
 MAX_SYMBOLS = 3_000_000
-"""The last symbols of a training part that are counted: each takes about 300 bytes."""
+"""Most symbols of a training part that are counted, the last ones: each takes about 300 bytes."""
 BLOCK, NUMBERS = 64, 2**17
-"""B at most, and as many symbols as have so many probabilities together."""
+"""Largest B, and most probabilities in a block."""
 LEAST = 1e-9
-"""A probability below it counts as this much, so that no single symbol moves a weight far."""
+"""Lower bound on probabilities, so that no single symbol changes a weight much."""
 MATCH_LENGTHS = (1, 16, 24)
-"""Borders of the classes of lengths by which weights are chosen."""
+"""Borders between the classes of match length that select weights."""
 ENTROPIES, PER_NAT = 16, 4
-"""How many entropies of a prediction are told apart, and how many of them in a nat."""
+"""Number of entropy classes that select weights, and classes per nat."""
 
 Floats = npt.NDArray[np.float32]
 Windows = Iterator[Array]
-"""Log-probabilities (V, T) of successive windows of a text, from its second symbol on."""
+"""Log-probabilities (V, T) of successive windows of a text, starting with its second symbol."""
 
 
 def adapting_nats(
@@ -49,7 +49,7 @@ def adapting_nats(
     """Return the nats (m,) of each symbol of a text; see ``adapting_predictions``."""
     nats = np.full(len(scored), log(len(vocabulary)))
     place = 1
-    with Team([]):  # products of a few columns are not worth sharing
+    with Team([]):  # products of a few columns gain nothing from threads
         for predictions in adapting_predictions(train, scored, vocabulary, networks):
             stop = place + predictions.shape[1]
             nats[place:stop] = -predictions[scored[place:stop], np.arange(stop - place)]
@@ -60,7 +60,7 @@ def adapting_nats(
 def adapting_predictions(
     train: Codes, scored: Ids, vocabulary: Vocabulary, networks: Sequence[Windows] = ()
 ) -> Iterator[Floats]:
-    """Yield log-probabilities (V, B) of successive blocks of a text, from its second symbol on.
+    """Yield log-probabilities (V, B) of successive blocks of a text, from its second symbol.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def adapting_predictions(
     vocabulary : Vocabulary
         The model's.
     networks : sequence of N iterators
-        What networks predict, the best first.
+        The networks' predictions, the best network first.
     """
     V = len(vocabulary)
     counted = vocabulary.encode(train[-MAX_SYMBOLS:])
@@ -105,7 +105,7 @@ def adapting_predictions(
 
 
 def _first_weights(networks: int) -> Floats:
-    """Return the weights (N + E,) before anything is learned: networks more than counts."""
+    """Return the initial weights (N + E,), higher for networks than for counts."""
     counts = dict.fromkeys(ORDERS, 0.05) | {5: 0.3, 8: 0.2}
     shares = [*counts.values(), *[0.0] * len(CACHE_ORDERS), *[0.05] * (KINDS + len(MATCHES))]
     of_networks = {0: [], 1: [0.6], 2: [0.5, 0.15]}[networks]
@@ -113,7 +113,7 @@ def _first_weights(networks: int) -> Floats:
 
 
 class _Reader:
-    """Reads columns of windows, as many at a time as are asked for."""
+    """Reads columns of windows in requested numbers."""
 
     def __init__(self, windows: Windows) -> None:
         self._windows = windows

@@ -1,4 +1,4 @@
-"""What networks predict of a text, window by window, for a mixture.
+"""Predictions of networks for a text, window by window, as input of a mixture.
 
 Dimensions: T steps of a window, V vocabulary size, m characters, P parameters.
 """
@@ -14,11 +14,11 @@ from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
 
 WINDOW, LOGITS = 256, 2**20
-"""T at most, and logits of a window."""
+"""Largest T, and most logits in a window."""
 
 
 def static_windows(model: CharModel, ids: Ids) -> Iterator[Array]:
-    """Yield log-probabilities (V, T) of all characters of a text (m,) but the first, in order."""
+    """Yield log-probabilities (V, T) of all characters of a text (m,) except the first."""
     network = model.for_one_stream()
     state = network.zero_state(1)
     T = max(1, min(WINDOW, LOGITS // model.vocab_size))
@@ -31,7 +31,7 @@ def static_windows(model: CharModel, ids: Ids) -> Iterator[Array]:
 def learning_windows(
     model: CharModel, ids: Ids, usual: Array, *, window: int, rate: float
 ) -> Iterator[Array]:
-    """Yield the same of a model that learns; see ``dynamic_windows``.
+    """Yield the same for a model under dynamic evaluation; see ``dynamic_windows``.
 
     Raises
     ------
@@ -45,5 +45,5 @@ def learning_windows(
 
 
 def lost(rate: float) -> ConfigError:
-    """Return the error of a model that no longer predicts anything finite."""
-    return ConfigError(f"the model lost itself while learning: --dynamic-rate {rate:g} is too high")
+    """Return the error for a model whose predictions are no longer finite."""
+    return ConfigError(f"the model diverged while adapting: --dynamic-rate {rate:g} is too high")

@@ -1,11 +1,12 @@
-"""Contexts of every kind in a training and a scored text, and what follows them, as numbers.
+"""Numbering of contexts and n-grams in a training text and a scored text.
 
-Both texts are numbered together. Numbers are compared for equality alone, and what has not
-occurred yet counts 0 and weighs nothing: so nothing is known of a symbol before it was scored.
+Both texts are numbered together. Numbers are only compared for equality, and an n-gram that has not
+occurred yet has a count and weight of 0, so no information about a symbol is used before it is
+scored.
 
 Dimensions
-    n training symbols, m scored ones, V vocabulary size, C contexts and G grams of a kind, a gram
-    being a context and the symbol after it.
+    n training symbols, m scored symbols, V vocabulary size, C contexts and G n-grams of a kind; an
+    n-gram is a context and the symbol after it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,17 +23,17 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class Kind(NamedTuple):
-    """The contexts of one kind, and the grams that they begin.
+    """The contexts of one kind, and the n-grams that start with them.
 
     Attributes
     ----------
     contexts, grams : (n + m,) int arrays
-        The context before each symbol, and the gram that the symbol completes. Grams of one
-        context have successive numbers, in the order of their symbols.
+        The context before each symbol, and the n-gram that the symbol completes. N-grams of one
+        context have consecutive numbers, in the order of their symbols.
     num_contexts, num_grams : int
         C and G.
     context_of, symbols : (G,) int arrays
-        The two parts of each gram.
+        The two parts of each n-gram.
     """
 
     contexts: Small
@@ -44,7 +45,7 @@ class Kind(NamedTuple):
 
     @classmethod
     def of(cls, contexts: Small, num_contexts: int, text: Ids, vocab_size: int) -> "Kind":
-        """Number the grams of a text (n + m,) with such contexts."""
+        """Number the n-grams of a text (n + m,) with the given contexts."""
         grams = number(contexts * np.int64(vocab_size) + text)
         context_of = np.zeros(grams.kinds, np.int32)
         context_of[grams.at] = contexts
@@ -53,14 +54,14 @@ class Kind(NamedTuple):
         return cls(contexts, grams.at, num_contexts, grams.kinds, context_of, symbols)
 
     def scored(self, n: int) -> "Kind":
-        """Return the kind with the contexts and grams (m,) of the scored text alone."""
+        """Return the kind restricted to the contexts and n-grams (m,) of the scored text."""
         return self._replace(contexts=self.contexts[n:].copy(), grams=self.grams[n:].copy())
 
     def longer(self, n: int) -> tuple[Small, int]:
-        """Return contexts of one symbol more, and how many there are.
+        """Return the contexts of one more symbol, and their number.
 
-        What begins the training text and what begins the scored one, n symbols later, differ from
-        each other and from all strings.
+        The contexts at the start of the training text and of the scored text, n symbols later,
+        differ from each other and from all others.
         """
         contexts = np.empty_like(self.contexts)
         contexts[1:] = self.grams[:-1]
@@ -79,14 +80,14 @@ def orders(text: Ids, n: int, vocab_size: int, longest: int) -> Iterator[Kind]:
 
 
 def first_places(numbers: Small, kinds: int) -> npt.NDArray[np.int64]:
-    """Return where each number occurs first (kinds,); behind the end where it does not."""
+    """Return the first position of each number (kinds,); the length if there is none."""
     first = np.full(kinds, len(numbers), np.int64)
-    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)  # the last one that is written stays
+    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)  # the last write wins
     return first
 
 
 class Stack:
-    """Contexts of several kinds at each scored symbol, and what may follow them.
+    """Contexts of several kinds at each scored symbol, with their possible next symbols.
 
     Parameters
     ----------
@@ -96,12 +97,12 @@ class Stack:
     Attributes
     ----------
     starts : (all C + 1,) int array
-        The first gram of each context, over all kinds.
+        The first n-gram of each context, over all kinds.
     symbols : (all G,) int array
     contexts, grams : (kinds, m) int arrays
         Numbers over all kinds.
     borders : list of int
-        The first gram of each kind, and behind the last one.
+        The first n-gram of each kind, and the total.
     """
 
     def __init__(self, kinds: Sequence[Kind]) -> None:

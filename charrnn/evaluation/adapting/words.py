@@ -1,7 +1,6 @@
-"""Words as contexts: the word so far, with the word before it, and with two before it.
+"""Word contexts: the current word, alone and with one or two preceding words.
 
-Mahoney's PAQ predicts from such contexts too. A word is a run of letters; of its case nothing is
-kept.
+Mahoney's PAQ also uses such contexts. A word is a run of letters, and case is ignored.
 
 Dimensions
     n symbols of a text, V vocabulary size.
@@ -21,16 +20,16 @@ from charrnn.text import Vocabulary
 Keys = npt.NDArray[np.uint64]
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
-"""Of the hash of a word, modulo 2**64; odd, so that it has an inverse."""
+"""Base of the hash of a word, modulo 2**64; odd, so that it has an inverse."""
 KINDS = 3
 """The number of kinds."""
 
 
 def letters_of(vocabulary: Vocabulary) -> Keys:
-    """Return of each symbol (V,) which letter it is, in either case; 0 for what ends a word.
+    """Return the letter, ignoring case, of each symbol (V,); 0 for symbols that end a word.
 
-    Letters are those of Unicode, marks on them and the apostrophe; of bytes, those of ASCII and
-    all from 128 on, which are parts of others.
+    Letters are those of Unicode, their marks and the apostrophe. Among bytes they are ASCII
+    letters and all bytes from 128, which are parts of other characters.
     """
     return np.array([_letter(vocabulary, code) for code in vocabulary.symbols.tolist()], np.uint64)
 
@@ -44,7 +43,7 @@ def _letter(vocabulary: Vocabulary, code: int) -> int:
 
 
 def word_kinds(text: Ids, n: int, letters: Keys, vocab_size: int) -> Iterator[Kind]:
-    """Yield the three kinds of contexts of a text (n + m,); words do not reach over n."""
+    """Yield the three kinds of contexts of a text (n + m,); words do not cross n."""
     parts = [_keys(letters[part]) for part in (text[:n], text[n:])]
     so_far, one, two = (number(np.concatenate(keys)) for keys in zip(*parts, strict=True))
     with_one = number(so_far.at * np.int64(one.kinds) + one.at)
@@ -54,15 +53,15 @@ def word_kinds(text: Ids, n: int, letters: Keys, vocab_size: int) -> Iterator[Ki
 
 
 def _keys(letters: Keys) -> tuple[Keys, Keys, Keys]:
-    """Return keys (n,) of the word so far, the one before it and the one before that.
+    """Return keys (n,) of the current word and of the two words before it, at each symbol.
 
-    They are those of each symbol of a text (n,) of letters.
+    ``letters`` (n,) are those of a text.
     """
     n = len(letters)
     places = np.arange(n)
-    starts = np.zeros(n, np.int64)  # of the word that each symbol continues
+    starts = np.zeros(n, np.int64)  # start of the current word
     starts[1:] = np.maximum.accumulate(np.where(letters > 0, 0, places + 1))[:-1]
-    # sum of letter * BASE**(distance), over the word so far, by sums from the beginning on
+    # sum of letter * BASE**distance over the current word, from cumulative sums
     sums = np.zeros(n, np.uint64)
     np.cumsum((letters * _powers(pow(int(BASE), -1, 2**64), n))[:-1], out=sums[1:])
     so_far = (sums - sums[starts]) * _powers(int(BASE), n)

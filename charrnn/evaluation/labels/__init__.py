@@ -1,1 +1,1 @@
-"""How good predicted labels are, how to decode them, and what counting reaches."""
+"""Predicting and evaluating labels, with counting models as opponents."""

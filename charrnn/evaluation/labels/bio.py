@@ -1,9 +1,9 @@
-"""The likeliest tags that are well-formed: an I-X stands only after a B-X or an I-X.
+"""Decoding the most likely well-formed tags, where I-X may only follow B-X or I-X.
 
-A network gives each place a distribution of its own, so that the likeliest tag of each place may
-begin an entity in its middle. Viterbi's algorithm finds the likeliest of the well-formed sequences.
+A network predicts each tag independently, so the most likely tag at each position may begin an
+entity in its middle. The Viterbi algorithm finds the most likely well-formed sequence.
 
-Dimensions: T places, N sentences, C tags; R tags before which only some may stand, P at most.
+Dimensions: T positions, N sentences, C tags; R tags with restricted predecessors, at most P each.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from charrnn.backend.arrays import Array
 from charrnn.evaluation.labels.entities import BEGIN, INSIDE, has_entities
 
 IMPOSSIBLE = -1e6
-"""Nats that stand for minus infinity, so that even sentences without a possible tag are decoded."""
+"""Stands for minus infinity, in nats, so that even sentences without a possible tag are decoded."""
 
 
 class Transitions(NamedTuple):
-    """Which tags may stand where.
+    """Which tags may follow which.
 
     Attributes
     ----------
     first : (C,) bool array
-        Whether a sentence may begin with the tag.
+        Whether a sentence may start with the tag.
     after : (C, C) bool array
-        Whether the tag of the column may stand after the tag of the row.
+        Whether the tag of the column may follow the tag of the row.
     """
 
     first: NDArray[np.bool_]
@@ -35,7 +35,7 @@ class Transitions(NamedTuple):
 
 
 def allowed_transitions(labels: Sequence[str]) -> Transitions:
-    """Return the grammar of tags: strict IOB2 where they mark entities, none where they do not."""
+    """Return the grammar of tags: strict IOB2 if they mark entities, otherwise no restrictions."""
     C = len(labels)
     first, after = np.ones(C, bool), np.ones((C, C), bool)
     if has_entities(labels):
@@ -47,12 +47,12 @@ def allowed_transitions(labels: Sequence[str]) -> Transitions:
 
 
 def decode(log_probabilities: Array, grammar: Sequence[str] | Transitions) -> NDArray[np.int64]:
-    """Return the likeliest well-formed tags (T,) of one sentence.
+    """Return the most likely well-formed tags (T,) of one sentence.
 
     Parameters
     ----------
     log_probabilities : (T, C) array
-        Of each tag at each place.
+        The log-probability of each tag at each position.
     grammar : sequence of str or Transitions
         The C tags, or what ``allowed_transitions`` made of them.
     """
@@ -63,21 +63,21 @@ def decode(log_probabilities: Array, grammar: Sequence[str] | Transitions) -> ND
 def decode_all(
     log_probabilities: Array, lengths: NDArray[np.int64], grammar: Sequence[str] | Transitions
 ) -> NDArray[np.int64]:
-    """Return the likeliest well-formed tags of many sentences.
+    """Return the most likely well-formed tags of many sentences.
 
     Parameters
     ----------
     log_probabilities : (T, N, C) array
-        Of each tag at each place of each sentence.
+        The log-probability of each tag at each position of each sentence.
     lengths : (N,) int array
-        Sentence n has the first ``lengths[n]`` places, from 0 to T of them.
+        Sentence n has the first ``lengths[n]`` positions, between 0 and T.
     grammar : sequence of str or Transitions
         The C tags, or what ``allowed_transitions`` made of them.
 
     Returns
     -------
     (T, N) int array
-        The place of each tag in the grammar. Behind its end a sentence has its last tag again.
+        The index of each tag in the grammar. Past its end a sentence repeats its last tag.
     """
     first, after = grammar if isinstance(grammar, Transitions) else allowed_transitions(grammar)
     if first.all() and after.all():
@@ -101,15 +101,15 @@ def decode_all(
     everyone = np.arange(N)
     for t in range(T - 1, 0, -1):
         before = came_from[t, everyone, tags[t]]
-        # Behind its end a sentence waits with its last tag.
+        # Past its end a sentence keeps its last tag.
         tags[t - 1] = np.where(t < lengths, before, tags[t])
     return tags
 
 
 def _predecessors(after: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the tags (R,) that may not stand after every other, and after which (R, P) they may.
+    """Return the tags (R,) with restricted predecessors, and their predecessors (R, P).
 
-    Of the rows the short ones repeat their first tag.
+    Short rows are padded with their first tag.
     """
     restricted = np.flatnonzero(~after.all(axis=0))
     rows = [np.flatnonzero(after[:, tag]) for tag in restricted]

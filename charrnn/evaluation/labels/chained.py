@@ -1,11 +1,11 @@
-"""A network's labels of symbols mixed with a linear chain of strings.
+"""A network that labels symbols, mixed with a linear-chain n-gram model.
 
-The network says how likely each label is at its place, the linear model (``charrnn.linear``) which
-labels the strings around a place have and which label follows which. Weighted, their scores add up
-to one chain, whose likeliest labels agree with each other.
+The network gives the probability of each label at each position. The linear model
+(``charrnn.linear``) scores labels by the n-grams around a position, and transitions between labels.
+Their weighted scores add up to one chain, whose most likely labels are consistent.
 
 Dimensions
-    m places that have a label, of k texts; C labels.
+    m labelled positions in k texts; C labels.
 """
 
 from collections.abc import Iterator
@@ -23,17 +23,17 @@ Floats = NDArray[np.float64]
 
 FIRST_WEIGHTS = (0.5, 0.5, 1.0)
 STEPS = 8
-"""Of Newton's method, to fit three weights."""
+"""Newton steps to fit three weights."""
 HALVINGS = 10
 FITTED_ON = 50_000
-"""Places that weights are fitted on at most."""
+"""Most positions that weights are fitted on."""
 NUDGE = 1e-4
 PRIOR = 1.0
-"""Texts' worth of nats that hold each weight to where it begins."""
+"""Strength of the prior that keeps each weight near its initial value."""
 
 
 def forbidden_transitions(labels: tuple[str, ...]) -> NDArray[np.float32]:
-    """Return what (C+1, C) makes impossible transitions so unlikely that none is chosen."""
+    """Return scores (C+1, C) that rule out impossible transitions."""
     first, after = allowed_transitions(labels)
     return np.where(np.vstack([first, after]), 0, IMPOSSIBLE).astype(np.float32)
 
@@ -48,9 +48,9 @@ class Chain(NamedTuple):
     strings : (m, C) array
         The scores of the linear model.
     transitions : (C+1, C) array
-        Those of the linear model.
+        The transitions of the linear model.
     lengths : (k,) int array
-        The places of each text.
+        The number of positions in each text.
     """
 
     network: Array
@@ -59,14 +59,14 @@ class Chain(NamedTuple):
     lengths: Numbers
 
     def weighted(self, weights: tuple[float, ...]) -> tuple[Floats, Floats]:
-        """Return scores (m, C) and transitions (C+1, C), the impossible ones as they are."""
+        """Return weighted scores (m, C) and transitions (C+1, C), impossible ones unweighted."""
         network, strings, steps = weights
         scores = network * self.network.astype(np.float64) + strings * self.strings
         possible = self.transitions > IMPOSSIBLE / 2
         return scores, np.where(possible, steps * self.transitions, self.transitions)
 
     def predicted(self, weights: tuple[float, ...]) -> tuple[Floats, Numbers]:
-        """Return the log-probability of each label by itself (m, C), and the likeliest (m,)."""
+        """Return marginal log-probabilities (m, C), and the most likely sequence of labels (m,)."""
         scores, transitions = self.weighted(weights)
         logs, labels = np.empty(scores.shape), np.empty(len(scores), np.int64)
         for side in padded(self.lengths, scores.shape[1]):
@@ -77,7 +77,7 @@ class Chain(NamedTuple):
         return logs, labels
 
     def loss(self, weights: Floats, gold: Numbers) -> tuple[float, Floats]:
-        """Return the nats of the right labels (m,), and the gradient (3,) of the weights."""
+        """Return the nats of the correct labels (m,), and the gradient (3,) of the weights."""
         scores, transitions = self.weighted(tuple(weights))
         possible = self.transitions > IMPOSSIBLE / 2
         nats, gradient = 0.0, np.zeros(3)
@@ -95,10 +95,10 @@ class Chain(NamedTuple):
         return nats, gradient
 
     def fitted(self, gold: Numbers) -> tuple[float, float, float]:
-        """Return the weights that make the right labels (m,) of held-out texts the likeliest.
+        """Return the weights that maximize the likelihood of correct held-out labels (m,).
 
-        The loss is convex in the weights. Newton's method has its curvature from differences of
-        the gradient.
+        The loss is convex in the weights. Newton's method estimates the curvature from finite
+        differences of the gradient.
         """
         some = self._of_texts()
         gold = gold[: len(some.network)]
@@ -128,7 +128,7 @@ class Chain(NamedTuple):
         return network, strings, steps
 
     def _of_texts(self) -> "Chain":
-        """Return the chains of the first texts that have no more than ``FITTED_ON`` places."""
+        """Return the chains of the first texts with up to ``FITTED_ON`` positions in total."""
         ends = np.cumsum(self.lengths)
         count = max(1, int(np.searchsorted(ends, FITTED_ON, side="right")))
         m = int(ends[count - 1])
@@ -138,7 +138,7 @@ class Chain(NamedTuple):
 
 
 def rows_with_labels(labels: list[list[str | None]]) -> tuple[Numbers, Numbers]:
-    """Return which symbols of all texts have a label (m,), and how many of each text (k,)."""
+    """Return the symbols of all texts that have a label (m,), and their number per text (k,)."""
     has = [[label is not None for label in some] for some in labels]
     lengths = np.array([sum(some) for some in has], np.int64)
     flat = np.fromiter(_flattened(has), np.bool_)

@@ -1,4 +1,4 @@
-"""The figures of predicted labels, whatever the task, and the one that counts."""
+"""Metrics of predicted labels for every task, and the main one."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -10,20 +10,20 @@ from charrnn.evaluation.labels.figures import LabelFigures, label_figures
 from charrnn.evaluation.labels.restoration import RestorationFigures, restoration_figures
 
 Predicted = Sequence[str] | Sequence[Sequence[str]]
-"""The label of each text, or those of each of its tokens or characters."""
+"""The label of each text, or of each of its tokens or characters."""
 
 
 class Figures(NamedTuple):
-    """How good predicted labels are.
+    """Metrics of predicted labels.
 
     Attributes
     ----------
     labels : LabelFigures
-        Of all labels alike.
+        Metrics over all labels.
     entities : EntityFigures, optional
-        Where tags mark spans.
+        If tags mark spans.
     restored : RestorationFigures, optional
-        Where something was taken out of the texts.
+        If something was removed from the texts.
     """
 
     labels: LabelFigures
@@ -32,7 +32,7 @@ class Figures(NamedTuple):
 
     @property
     def main(self) -> tuple[str, float]:
-        """The name and the value of the figure by which predictions are compared."""
+        """The name and value of the metric by which predictions are compared."""
         if self.restored is not None and self.restored.found_words is not None:
             return "word F1", self.restored.found_words.f1
         if self.restored is not None:
@@ -43,14 +43,14 @@ class Figures(NamedTuple):
 
 
 def figures(task: LabelledTask, parsed: Parsed, predicted: Predicted) -> Figures:
-    """Compare predicted labels with the right ones.
+    """Compare predicted labels with the correct ones.
 
     Parameters
     ----------
     task : LabelledTask
-        What is predicted.
+        The labelling task.
     parsed : Parsed
-        The texts with their right labels.
+        The texts with their correct labels.
     predicted : sequence
         The label of each text, or of each of its tokens or characters.
     """
@@ -68,7 +68,7 @@ def figures(task: LabelledTask, parsed: Parsed, predicted: Predicted) -> Figures
 
 
 def gold_of(parsed: Parsed) -> list[list[str]]:
-    """Return the right labels of each text, of the symbols that have one."""
+    """Return the correct labels of each text, for the symbols that have one."""
     return [[label for label in some if label is not None] for some in parsed.labels]
 
 

@@ -1,6 +1,6 @@
-"""Figures of named entities: spans of tags B-X, I-X, I-X, right as a whole or not at all.
+"""Metrics of named entities: spans of tags B-X, I-X, I-X that must match exactly.
 
-Dimensions: n tags of all sentences one after the other, C different ones.
+Dimensions: n tags of all sentences, concatenated; C distinct tags.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ BEGIN, INSIDE = "B-", "I-"
 
 
 def has_entities(labels: Iterable[str]) -> bool:
-    """Return whether tags mark spans: each is O, B-X or I-X, and one at least begins a span."""
+    """Return whether tags mark spans: each is O, B-X or I-X, with at least one B-X."""
     found = set(labels) - {OUTSIDE}
     return any(tag.startswith(BEGIN) for tag in found) and all(
         tag.startswith((BEGIN, INSIDE)) and len(tag) > len(BEGIN) for tag in found
@@ -25,17 +25,17 @@ def has_entities(labels: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class EntityFigures:
-    """How well entities are found, by strict IOB2, as conlleval and seqeval (strict) score them.
+    """Metrics of entities by strict IOB2, as in conlleval and seqeval (strict).
 
-    A span begins with B-X and continues with I-X of the same kind X. An I-X without its B-X begins
-    nothing. A span is right if its borders and its kind are.
+    A span begins with B-X and continues with I-X of the same type X. An I-X without a B-X starts no
+    span. A span is correct if its borders and its type are.
 
     Attributes
     ----------
     total : Matches
-        Of all spans, whatever their kind: its F1 is the micro-average.
+        Matches over all spans: their F1 is the micro-average.
     kinds : dict of str to Matches
-        The same for each kind X, the most frequent first.
+        The same for each type X, the most frequent first.
     """
 
     total: Matches
@@ -43,12 +43,12 @@ class EntityFigures:
 
     @property
     def precision(self) -> float:
-        """The share of the predicted spans that is right."""
+        """The share of predicted spans that are correct."""
         return self.total.precision
 
     @property
     def recall(self) -> float:
-        """The share of the spans that was found."""
+        """The share of correct spans that were predicted."""
         return self.total.recall
 
     @property
@@ -65,12 +65,12 @@ class EntityFigures:
 def entity_figures(
     gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> EntityFigures:
-    """Compare the spans of predicted tags with the right ones, sentence by sentence.
+    """Compare the spans of predicted tags with the correct ones, sentence by sentence.
 
     Raises
     ------
     ValueError
-        If the tags are not as many, sentence by sentence.
+        If the numbers of tags differ in a sentence.
     """
     check_lengths(gold, predicted)
     tags = sorted({tag for sequences in (gold, predicted) for tags in sequences for tag in tags})
@@ -86,7 +86,7 @@ def entity_figures(
 
 
 def _spans(sentences: Sequence[Sequence[str]], tags: Sequence[str], kinds: Sequence[str]) -> Spans:
-    """Find the spans of all sentences, with their kinds as numbers."""
+    """Find the spans of all sentences, with their types as indices."""
     ids = flatten({tag: place for place, tag in enumerate(tags)}, sentences)
     kind_of = np.array([_kind(tag, kinds) for tag in tags], np.int64)
     begins = np.array([tag.startswith(BEGIN) for tag in tags], bool)
@@ -100,12 +100,12 @@ def _spans(sentences: Sequence[Sequence[str]], tags: Sequence[str], kinds: Seque
 
 
 def _kind(tag: str, kinds: Sequence[str]) -> int:
-    """Return the number of a tag's kind, -1 for a tag outside of spans."""
+    """Return the index of a tag's type, -1 for a tag outside of spans."""
     return kinds.index(tag[len(BEGIN) :]) if tag.startswith((BEGIN, INSIDE)) else -1
 
 
 def _first_places(sentences: Sequence[Sequence[str]], count: int) -> Numbers:
-    """Return where each sentence that is not empty begins."""
+    """Return where each non-empty sentence starts."""
     lengths = np.array([len(tags) for tags in sentences], np.int64)
     starts = np.cumsum(lengths) - lengths
     return starts[starts < count]

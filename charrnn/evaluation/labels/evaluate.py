@@ -1,4 +1,4 @@
-"""How well a model labels a text: figures, and the opponents on the same text."""
+"""Evaluating a model that labels: metrics, and opponents on the same text."""
 
 import time
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from charrnn.text.codes import Codes
 
 @dataclass(frozen=True)
 class LabelEvaluation:
-    """How well a model labels a text.
+    """The result of evaluating a model that labels.
 
     Attributes
     ----------
@@ -37,31 +37,31 @@ class LabelEvaluation:
         What is predicted; see ``TrainConfig``.
     texts : int
     characters : int
-        Of all texts.
+        Total over all texts.
     nats : float or None
-        The mean negative log-probability of the right label, of those that the model knows; None if
-        it knows none of them.
+        The mean negative log-probability of the correct label, over labels that the model knows;
+        None if it knows none of them.
     uniform_nats : float
-        The same if all labels were as likely.
+        The same for equally likely labels.
     labels : LabelFigures
-        Of the labels that are compared: of texts, tokens or characters.
+        Metrics of the labels of texts, tokens or characters.
     entities : EntityFigures, optional
-        Where the tags mark spans.
+        If the tags mark spans.
     restored : RestorationFigures, optional
-        Where the labels are what was taken out of a text.
+        If the labels restore something that was removed from a text.
     unknown_labels : dict of str to int
-        Right labels that the model does not know: it gets each of them wrong.
+        Correct labels that the model does not know, and so cannot predict.
     protocol : str
         What was compared, in a sentence.
     fitted_here : bool
-        Whether weights of the model were fitted on this text, so that its figures flatter it.
+        Whether weights of the model were fitted on this text, so that the metrics are optimistic.
     seconds : float
     overlap : float, optional
-        Share of the texts that are also in the training part, where that is at hand.
+        Share of the texts that also occur in the training part, if that is available.
     rivals : tuple of Rival
-        What opponents reach on the same text, the best first; empty where they were not asked for.
+        Opponents on the same text, the best first; empty if not requested.
     notices : tuple of str
-        What the user should be told, one line each.
+        Messages for the user, one line each.
     """
 
     predict: str
@@ -82,12 +82,12 @@ class LabelEvaluation:
 
     @property
     def main(self) -> tuple[str, float]:
-        """The name and the value of the figure that is compared with opponents."""
+        """The name and value of the metric that is compared with opponents."""
         return Figures(self.labels, self.entities, self.restored).main
 
     @property
     def comparison(self) -> str:
-        """What the opponents say of the model, in a sentence; empty without them."""
+        """A sentence that compares the model with its opponents; empty without them."""
         if not self.rivals:
             return ""
         name, own = self.main
@@ -95,9 +95,9 @@ class LabelEvaluation:
         points = 100 * abs(own - best.main)
         within = ""
         if name == "accuracy" and points < 100 * self.labels.interval:
-            within = ", which may be chance: the interval of this text is wider"
+            within = ", which may be chance: the confidence interval on this text is wider"
         if own == best.main:
-            return f"the model is level with {best.name}"
+            return f"the model ties with {best.name}"
         if own > best.main:
             return f"the model is best: its {name} is {points:.1f} points above {best.name}{within}"
         why = within or ": train longer, or on more text"
@@ -144,17 +144,17 @@ def evaluate_labels(
     Parameters
     ----------
     checkpoint : Checkpoint
-        Of a model of labels.
+        The checkpoint of a model that labels.
     paths : sequence of str
         The files that ``corpus`` was read from.
     model : CharModel, optional
-        Its network, where that is at hand.
+        Its network, if already loaded.
     corpus : Corpus, optional
-        The text, in the form of the training text. Without it, what the run held out.
+        The text, in the form of the training text; by default the run's held-out part.
     columns : str, optional
-        Of label and text in a table, where not as in training.
+        The columns of label and text in a table, if they differ from training.
     baselines : bool
-        Whether opponents label it too; they learn from what the model learned from.
+        Whether opponents label it too; they are trained on the model's training part.
     threads, stdin, cache_dir
         As for ``evaluate_checkpoint``.
 
@@ -167,7 +167,7 @@ def evaluate_labels(
     assert isinstance(task, LabelledTask)
     if columns is not None:
         if corpus is None or not isinstance(task, LabelTask):
-            raise ConfigError("--columns names those of a FILE for a model of labels")
+            raise ConfigError("--columns applies to a FILE and a model that predicts labels")
         task = task.with_columns(columns)
     fitted_here = bool(checkpoint.mixture) and (corpus is None or _is_held_out(checkpoint, corpus))
     fitted = _fitted_words(checkpoint) if fitted_here else ""
@@ -205,7 +205,7 @@ def evaluate_labels(
 
 
 def _costs(task: LabelledTask, parsed: Parsed, found: Array) -> tuple[Array, dict[str, int]]:
-    """Return the nats of each right label that is known, and how often unknown ones occur."""
+    """Return the nats of each known correct label, and the counts of unknown ones."""
     numbers = {label: number for number, label in enumerate(task.labels)}
     flat = [
         label for some in parsed.labels for label in ([some] if isinstance(some, str) else some)
@@ -230,23 +230,23 @@ def _texts(
     cache_dir: Path | None,
     baselines: bool,
 ) -> tuple[Codes, Codes | None, str, list[str]]:
-    """Return what is labelled, what was learned, what the first is in words, and notices."""
+    """Return the text to label, the training part, a description of the first, and notices."""
     if corpus is None:
         if not checkpoint.held_out:
             raise CorpusError(
-                "the run held nothing out (its corpus is too small): name a file to score, as in: "
-                "charrnn eval FILE"
+                "the run has no held-out part (its corpus is too small): name a file to score, as "
+                "in: charrnn eval FILE"
             )
         own, notices = find_own_text(checkpoint, cache_dir=cache_dir)
         sides = checkpoint.sides(own)
-        return sides.held, sides.learned, "what was held out of training", notices
+        return sides.held, sides.learned, "the part held out of training", notices
     provenance = provenance_of(checkpoint, corpus, paths, cache_dir)
     own_text = provenance.own
     if own_text is None and baselines:
         own_text, _ = find_own_text(
             checkpoint,
             cache_dir=cache_dir,
-            advice="the baselines learn from it: put it back, or leave out --baselines",
+            advice="the baselines are trained on it: put it back, or leave out --baselines",
         )
     train = None if own_text is None else checkpoint.sides(own_text).learned
     notices = [*corpus.notices, *provenance.notices]
@@ -255,29 +255,29 @@ def _texts(
 
 
 def _is_held_out(checkpoint: Checkpoint, corpus: Corpus) -> bool:
-    """Return whether a text has a file that was held out as a whole."""
+    """Return whether a text has a file that was completely held out."""
     number = checkpoint.settings.val_files
     held = {source.sha256 for source in checkpoint.sources[-number:]} if number else set()
     return any(source.sha256 in held for source in corpus.sources)
 
 
 def _fitted_words(checkpoint: Checkpoint) -> str:
-    """Say what of a model was fitted on what it held out, and what is fair instead."""
+    """Return what was fitted on the held-out part, and what a fair test would be."""
     what = "weights of the mixture were" if len(checkpoint.mixture) > 1 else "temperature was"
     return (
-        f", on which the best state was chosen and the {what} fitted: charrnn eval FILE, with "
-        "texts that are not in the corpus, is fair"
+        f", on which the best state was chosen and the {what} fitted: for a fair test, run "
+        "charrnn eval FILE with texts that are not in the corpus"
     )
 
 
 def _way(task: LabelledTask, spans: bool) -> str:
-    """Say what is compared."""
+    """Return what is compared, in words."""
     if task.predict == "label":
         return (
-            f"one of {len(task.labels):,} labels for each text; macro-F1 is the mean over the "
+            f"one of {len(task.labels):,} labels per text; macro-F1 is the mean over the "
             "labels that occur"
         )
     if task.predict == "tags":
-        how = "; entities count where borders and kind are right (strict IOB2)" if spans else ""
-        return f"one of {len(task.labels):,} tags for each token{how}"
-    return f"{task.predict} taken out and restored, one of {len(task.labels):,} labels a character"
+        how = "; an entity is correct if its borders and type are (strict IOB2)" if spans else ""
+        return f"one of {len(task.labels):,} tags per token{how}"
+    return f"{task.predict} removed and restored, one of {len(task.labels):,} labels per character"

@@ -1,6 +1,6 @@
-"""Figures of predicted labels: accuracy with its interval, macro-F1, a row per label, confusions.
+"""Metrics of predicted labels: accuracy with its interval, macro-F1, a row per label, confusions.
 
-Dimensions: n labels predicted, C different ones.
+Dimensions: n predicted labels, C distinct labels.
 """
 
 from collections.abc import Sequence
@@ -27,24 +27,24 @@ __all__ = [
 ]
 
 CONFUSED = 3
-"""Wrong answers named for each label."""
+"""Most wrong predictions listed per label."""
 
 
 @dataclass(frozen=True)
 class LabelRow:
-    """How well one label is predicted.
+    """Metrics of one label.
 
     Attributes
     ----------
     label : str
     count : int
-        How often it is right.
+        How often it is correct.
     predicted : int
         How often it was predicted.
     precision, recall, f1 : float
     confused : tuple of (str, float)
-        Up to 3 labels that were predicted in its place, the most frequent first, each with its
-        share of ``count``.
+        Up to 3 labels that were predicted instead, the most frequent first, each with its share of
+        ``count``.
     """
 
     label: str
@@ -58,26 +58,26 @@ class LabelRow:
 
 @dataclass(frozen=True, eq=False)
 class LabelFigures:
-    """How well labels are predicted.
+    """Metrics of predicted labels.
 
     Attributes
     ----------
     count, right : int
-        Labels that were predicted, and how many of them rightly.
+        Number of predicted labels, and of correct ones.
     accuracy : float
-        ``right / count``; 0 where nothing was predicted.
+        ``right / count``; 0 if nothing was predicted.
     interval : float
-        Half the width of its 95 % interval by Wilson's score.
+        Half-width of the 95 % Wilson score interval of the accuracy.
     macro_f1 : float
-        The mean F1 of the labels that occur among the right ones, each counted alike, as in
-        scikit-learn's ``classification_report(gold, predicted, labels=sorted(set(gold)))``. A label
-        that is only predicted is not part of the mean.
+        The unweighted mean F1 over the labels that occur among the correct ones, as in
+        scikit-learn's ``classification_report(gold, predicted, labels=sorted(set(gold)))``. Labels
+        that are only predicted are left out.
     rows : tuple of LabelRow
-        A row per label, the most frequent first; last, with a count of 0, those only predicted.
+        A row per label, the most frequent first; labels that are only predicted come last.
     labels : tuple of str
-        All labels, right or predicted, in their order.
+        All labels, correct or predicted, in order.
     confusion : (C, C) int array
-        How often the label of the row was right and that of the column predicted.
+        How often the label of the row was correct while that of the column was predicted.
     """
 
     count: int
@@ -104,20 +104,20 @@ class LabelFigures:
 
 
 def label_figures(gold: Sequence[str], predicted: Sequence[str]) -> LabelFigures:
-    """Compare predicted labels with the right ones.
+    """Compare predicted labels with the correct ones.
 
     Parameters
     ----------
     gold, predicted : sequence of str
-        The n right labels, and the n predicted ones.
+        The n correct labels, and the n predicted ones.
 
     Raises
     ------
     ValueError
-        If there are not as many of both.
+        If their numbers differ.
     """
     if len(gold) != len(predicted):
-        raise ValueError(f"{len(predicted):,} labels were predicted, where {len(gold):,} are right")
+        raise ValueError(f"{len(predicted):,} predicted labels for {len(gold):,} correct ones")
     labels = tuple(sorted({*gold, *predicted}))
     C, count = len(labels), len(gold)
     index = {label: place for place, label in enumerate(labels)}
@@ -141,7 +141,7 @@ def label_figures(gold: Sequence[str], predicted: Sequence[str]) -> LabelFigures
 
 
 def _row(labels: Sequence[str], confusion: Numbers, place: int) -> LabelRow:
-    """Return the row of the label at a place."""
+    """Return the row of the label at an index."""
     answers = confusion[place]
     found = Matches(int(answers.sum()), int(confusion[:, place].sum()), int(answers[place]))
     wrong = answers.copy()

@@ -1,7 +1,7 @@
-"""Labelling texts with a checkpoint's model: labels, tags, or what was taken out.
+"""Labelling texts with a checkpoint's model: labels, tags, or removed characters.
 
 Dimensions
-    k texts, n symbols of all of them, C labels.
+    k texts, n symbols in all texts, C labels.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ from charrnn.text.normalizing import normalized
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text with the likeliest labels.
+    """A text with its most likely labels.
 
     Attributes
     ----------
     text : str
     labels : dict of str to float
-        The likeliest first, with their probabilities.
+        Labels with their probabilities, the most likely first.
     """
 
     text: str
@@ -39,7 +39,7 @@ class LabelledText:
 
     @property
     def label(self) -> str:
-        """The likeliest label."""
+        """The most likely label."""
         return next(iter(self.labels))
 
 
@@ -51,7 +51,7 @@ class TaggedText:
     ----------
     tokens, tags : tuple of str
     probabilities : tuple of float
-        Of each tag by itself.
+        The marginal probability of each tag.
     """
 
     tokens: tuple[str, ...]
@@ -60,15 +60,15 @@ class TaggedText:
 
 
 class Predictions(NamedTuple):
-    """What is predicted for texts.
+    """Predictions for texts.
 
     Attributes
     ----------
     log_probabilities : (k, C) or (n, C) array
-        Of every label for each text, or for each symbol by itself.
+        The log-probability of every label for each text, or for each symbol separately.
     labels : list of str, or of lists of str
-        The likeliest label of each text, or those of each of its tokens or characters, which agree
-        with each other.
+        The most likely label of each text, or the most likely consistent labels of its tokens or
+        characters.
     """
 
     log_probabilities: Array
@@ -81,11 +81,11 @@ class Labeller:
     Parameters
     ----------
     checkpoint : Checkpoint
-        Of a model that predicts labels.
+        The checkpoint of a model that predicts labels.
     model : CharModel, optional
-        Its network, where there is one already.
+        Its network, if already loaded.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Raises
     ------
@@ -107,16 +107,16 @@ class Labeller:
         self._seq_len, self._threads = checkpoint.settings.seq_len, threads
 
     def normalized(self, text: str) -> str:
-        """Return a text in the normal form of the model's."""
+        """Return a text with the model's normalization."""
         return normalized(text, self._vocabulary.normalize)
 
     def predictions(self, parsed: Parsed) -> Predictions:
-        """Return what is predicted for texts.
+        """Return the predictions for texts.
 
         Parameters
         ----------
         parsed : Parsed
-            Where a text has a label, there is one to predict; what it is does not matter.
+            The texts. Labels mark the positions to predict; their values are ignored.
         """
         checkpoint, names = self._checkpoint, self.task.labels
         examples = self.task.encode(parsed, self._vocabulary)
@@ -144,14 +144,14 @@ class Labeller:
         return Predictions(found, [flat[end - length : end] for end, length in pairs])
 
     def label(self, texts: Sequence[str], top: int = 1) -> list[LabelledText]:
-        """Return each text with its likeliest labels.
+        """Return each text with its most likely labels.
 
         Parameters
         ----------
         texts : sequence of str
-            None of them empty.
+            Non-empty texts.
         top : int
-            How many labels of each.
+            Number of labels per text.
         """
         self._check(LabelTask, "label")
         if not texts:
@@ -166,12 +166,12 @@ class Labeller:
         ]
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[TaggedText]:
-        """Return each sentence with the likeliest tags that agree with each other.
+        """Return each sentence with its most likely consistent tags.
 
         Parameters
         ----------
         sentences : sequence of sequences of str
-            The tokens of each; none is empty.
+            The tokens of each sentence; none may be empty.
         """
         self._check(TagTask, "tag")
         if not sentences:
@@ -192,21 +192,21 @@ class Labeller:
         return tagged
 
     def tokens(self, sentence: str | Sequence[str]) -> tuple[str, ...]:
-        """Return the tokens of a sentence: its words, or its characters, where it is a text."""
+        """Return the tokens of a sentence: its words, or its characters if given as a str."""
         assert isinstance(self.task, TagTask)
         if isinstance(sentence, str) and self.task.spaced:
             return tuple(sentence.split())
         return tuple(sentence)
 
     def restore(self, texts: Sequence[str], *, keep: bool = False) -> list[str]:
-        """Return texts with what the model finds likeliest put back.
+        """Return texts with the most likely characters restored.
 
         Parameters
         ----------
         texts : sequence of str
-            What they have of it is taken out first.
+            The texts. Any spaces, case, marks or accents that the model restores are removed first.
         keep : bool
-            Whether it is put back where it was, whatever the model finds.
+            Whether to keep what the texts had, so that the model's predictions are only added.
         """
         self._check(RestoringTask, "restore")
         assert isinstance(self.task, RestoringTask)

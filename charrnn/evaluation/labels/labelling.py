@@ -1,4 +1,4 @@
-"""What an opponent says of texts, and what all opponents need: texts held out, texts in portions.
+"""Predictions of opponents, and helpers that they share: holding out texts, batching texts.
 
 Dimensions: k texts, C labels.
 """
@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Train: TypeAlias = Sequence[tuple[str, str]]
-"""Labels with their texts."""
+"""Pairs of label and text."""
 
 LEARNED = 4_000_000
-"""Opponents learn from about so many characters at most: each takes some hundred bytes."""
+"""Most characters, about, that opponents are trained on: each takes some hundred bytes."""
 PORTION = 2**24
-"""Numbers, one per character and label, that are held at once."""
+"""Most elements, one per character and label, that are held at once."""
 HELD_OUT = 10
-"""Of so many texts one is held out to choose by."""
+"""One in ``HELD_OUT`` texts is held out for model selection."""
 
 
 class Labelling(NamedTuple):
-    """The probabilities of labels, by an opponent.
+    """An opponent's probabilities of labels.
 
     Attributes
     ----------
     labels : tuple of str
-        All that it has learned, in their order.
+        All labels that it was trained on, in order.
     log_probabilities : (k, C) float64 array
-        Of each label for each text; the probabilities of a text sum to 1.
+        For each text and label; the probabilities of a text sum to 1.
     """
 
     labels: tuple[str, ...]
@@ -38,56 +38,56 @@ class Labelling(NamedTuple):
 
     @property
     def likeliest(self) -> list[str]:
-        """The likeliest label of each text."""
+        """The most likely label of each text."""
         return [self.labels[place] for place in self.log_probabilities.argmax(axis=1)]
 
 
 class Fitness(NamedTuple):
-    """How good a choice is on held-out texts; of two, the greater one is better."""
+    """How well a choice does on held-out texts; greater is better."""
 
     right: int
     nats: float
 
     @classmethod
     def of(cls, scores: Floats, gold: NDArray[np.int64]) -> "Fitness":
-        """Judge log-probabilities (k, C), however scaled, by the right labels (k,)."""
+        """Compare unnormalized log-probabilities (k, C) with the correct labels (k,)."""
         log_probabilities = log_normalized(scores)
         right = int((scores.argmax(axis=1) == gold).sum())
         return cls(right, float(log_probabilities[np.arange(len(gold)), gold].sum()))
 
 
 def log_normalized(scores: Floats) -> Floats:
-    """Return log-probabilities (k, C) from logarithms that lack a constant for each text."""
+    """Return log-probabilities (k, C), normalized for each text."""
     shifted = scores - scores.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def frequencies(train: Train) -> tuple[tuple[str, ...], Floats]:
-    """Return the labels in their order and the logarithm (C,) of how frequent each is.
+    """Return the labels in order, and the logarithm (C,) of their frequencies.
 
     Raises
     ------
     ValueError
-        If there is nothing to learn from.
+        If there is nothing to train on.
     """
     if not train:
-        raise ValueError("there are no labelled texts to learn from")
+        raise ValueError("there are no labelled texts to train on")
     counts = Counter(label for label, _ in train)
     labels = tuple(sorted(counts))
     return labels, np.log([counts[label] / len(train) for label in labels])
 
 
 def learned(train: Train) -> Train:
-    """Return the texts to learn from: all, or some that are spread evenly where they are many."""
+    """Return the texts to train on: all, or evenly spread ones if there are too many."""
     size = sum(len(text) + 1 for _, text in train)
     return train[:: -(-size // LEARNED)] if size > LEARNED else train
 
 
 def divide(train: Train, num_labels: int) -> tuple[Train, Train]:
-    """Return nine tenths of the texts to learn from, and the others to choose by, spread evenly.
+    """Return nine tenths of the texts for training, and the others, evenly spread, for selection.
 
-    The division is good whether or not the texts are sorted by their labels. Where a tenth is more
-    than fits in a portion, fewer are chosen by. A single text is both.
+    This works whether or not the texts are sorted by label. If a tenth does not fit in a portion,
+    fewer are used for selection. A single text is used for both.
     """
     kept = [item for place, item in enumerate(train) if place % HELD_OUT]
     held_out = train[::HELD_OUT]
@@ -96,7 +96,7 @@ def divide(train: Train, num_labels: int) -> tuple[Train, Train]:
 
 
 def portions(texts: Sequence[str], num_labels: int) -> Iterator[slice]:
-    """Cut texts into portions that fit in memory, of one text at least."""
+    """Yield portions of texts that fit in memory, each of at least one text."""
     begin = size = 0
     for place, text in enumerate(texts):
         size += _places(text) * num_labels
@@ -107,11 +107,11 @@ def portions(texts: Sequence[str], num_labels: int) -> Iterator[slice]:
 
 
 def _places(text: str) -> int:
-    """Return the length of a text with its borders."""
+    """Return the length of a text including its borders."""
     return len(text) + 2
 
 
 def numbers_of(labels: Sequence[str], train: Train) -> NDArray[np.int64]:
-    """Return the number (k,) of each item's label."""
+    """Return the index (k,) of each text's label."""
     index = {label: place for place, label in enumerate(labels)}
     return np.array([index[label] for label, _ in train], np.int64)

@@ -1,4 +1,4 @@
-"""The opponent that does not read: the most frequent label, whatever the text."""
+"""The opponent that ignores the text and predicts the most frequent label."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from charrnn.evaluation.labels.labelling import Labelling, Train, frequencies
 
 
 def majority(train: Train, texts: Sequence[str]) -> Labelling:
-    """Give every text the same probabilities: how frequent each label is in training.
+    """Predict the frequencies of labels in training for every text.
 
     Parameters
     ----------
     train : sequence of (str, str)
-        Labels with their texts.
+        Pairs of label and text.
     texts : sequence of str
-        What is to be labelled.
+        The texts to label.
     """
     labels, log_frequencies = frequencies(train)
     return Labelling(labels, np.tile(log_frequencies, (len(texts), 1)))

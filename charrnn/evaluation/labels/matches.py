@@ -1,6 +1,6 @@
-"""Things that were found, against those that are there: precision, recall and F1; intervals.
+"""Precision, recall and F1 of predictions, and confidence intervals of shares.
 
-Dimensions: n labels, or tags of all sentences one after the other.
+Dimensions: n labels, or tags of all sentences, concatenated.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUANTILE = 1.959963984540054
-"""Of the normal distribution: 95 % lie within so many standard deviations on both sides."""
+"""Quantile of the normal distribution for a two-sided 95 % interval."""
 
 Numbers = NDArray[np.int64]
 
 
 class Matches(NamedTuple):
-    """How many things there are in the reference, how many were predicted, how many are right."""
+    """Numbers of things in the reference, of predicted things, and of correct ones."""
 
     gold: int
     predicted: int
@@ -26,17 +26,17 @@ class Matches(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """The share of what was predicted that is right; 0 where nothing was predicted."""
+        """The share of predictions that are correct; 0 without predictions."""
         return self.right / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """The share of what is there that was predicted; 0 where nothing is there."""
+        """The share of the reference that was predicted; 0 if that is empty."""
         return self.right / self.gold if self.gold else 0.0
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall; 0 where nothing is right."""
+        """The harmonic mean of precision and recall; 0 if nothing is correct."""
         return 2 * self.right / (self.gold + self.predicted) if self.right else 0.0
 
     def to_json(self) -> dict[str, float]:
@@ -46,12 +46,12 @@ class Matches(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Spans of a sequence that do not overlap, in their order.
+    """Non-overlapping spans of a sequence, in order.
 
     Attributes
     ----------
     starts, ends : (S,) int arrays
-        Span s has the places ``starts[s]`` to ``ends[s] - 1``.
+        Span s has the positions ``starts[s]`` to ``ends[s] - 1``.
     kinds : (S,) int array
     """
 
@@ -60,7 +60,7 @@ class Spans(NamedTuple):
     kinds: Numbers
 
     def found_in(self, others: "Spans") -> NDArray[np.bool_]:
-        """Return (S,) whether each span is also one of the others, with the same kind."""
+        """Return whether each span (S,) is among the others, with the same type."""
         place = np.searchsorted(others.starts, self.starts)
         inside = place < len(others.starts)
         found = np.zeros(len(self.starts), bool)
@@ -70,14 +70,14 @@ class Spans(NamedTuple):
 
 
 def wilson_bounds(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share by Wilson's score.
+    """Return the 95 % Wilson score interval of a share.
 
-    It stays inside [0, 1] and holds for small counts too.
+    It lies within [0, 1] and is valid for small counts too.
 
     Parameters
     ----------
     right, count : int
-        So many of so many are right; of none, nothing is known: (0, 1).
+        The number of correct ones, and the total; the interval for a total of 0 is (0, 1).
 
     References
     ----------
@@ -93,7 +93,7 @@ def wilson_bounds(right: int, count: int) -> tuple[float, float]:
 
 
 def wilson(right: int, count: int) -> float:
-    """Return half the width of ``wilson_bounds``: what stands behind the sign ±."""
+    """Return the half-width of ``wilson_bounds``, shown after the sign ±."""
     if count == 0:
         return 0.5
     share, z2 = right / count, QUANTILE**2
@@ -102,24 +102,24 @@ def wilson(right: int, count: int) -> float:
 
 
 def number(index: dict[str, int], labels: Iterable[str], count: int) -> Numbers:
-    """Return the numbers (n,) of so many labels."""
+    """Return the indices (n,) of ``count`` labels."""
     return np.fromiter(map(index.__getitem__, labels), np.int64, count)
 
 
 def flatten(index: dict[str, int], sequences: Sequence[Sequence[str]]) -> Numbers:
-    """Return the numbers (n,) of the labels of all sequences, one after the other."""
+    """Return the indices (n,) of the labels of all sequences, concatenated."""
     return number(index, chain.from_iterable(sequences), sum(map(len, sequences)))
 
 
 def check_lengths(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
-    """Refuse predictions for other sequences than those that are there.
+    """Reject predictions whose lengths differ from the reference.
 
     Raises
     ------
     ValueError
     """
     if len(gold) != len(predicted):
-        raise ValueError(f"{len(predicted):,} sequences were predicted, where {len(gold):,} are")
+        raise ValueError(f"{len(predicted):,} predicted sequences for {len(gold):,} correct ones")
     for place, (right, found) in enumerate(zip(gold, predicted, strict=True)):
         if len(right) != len(found):
-            raise ValueError(f"sequence {place}: {len(found)} labels for {len(right)} places")
+            raise ValueError(f"sequence {place}: {len(found)} labels for {len(right)} positions")

@@ -1,4 +1,4 @@
-"""Several models of the same labels as one: their log-probabilities, weighted and summed.
+"""Log-linear mixtures of several models of the same labels.
 
 Dimensions: k texts, C labels, P models.
 """
@@ -11,43 +11,43 @@ from numpy.typing import NDArray
 from charrnn.evaluation.labels.labelling import Floats, log_normalized
 
 IMPOSSIBLE = -1e4
-"""Nats that stand for minus infinity, which no weight could outweigh."""
+"""Stands for minus infinity, in nats, for which weights have no effect."""
 STEPS = 50
-"""Newton's method needs fewer than ten."""
+"""Limit on Newton steps, of which fewer than ten are needed."""
 HALVINGS = 30
 
 
 def mix(parts: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
-    """Return the log-linear mixture of models: probabilities to the power of weights, multiplied.
+    """Return the log-linear mixture of models, the normalized product of powers of probabilities.
 
     Parameters
     ----------
     parts : sequence of (k, C) float arrays
         The log-probabilities of each model.
     weights : (P,) floats
-        One for each.
+        One weight per model.
 
     Returns
     -------
     (k, C) float64 array
-        Log-probabilities; those of a text sum to 1.
+        Log-probabilities, normalized for each text.
     """
     return log_normalized(np.tensordot(np.asarray(weights, np.float64), _stack(parts), axes=1))
 
 
 def fit_mixture(parts: Sequence[Floats], gold: NDArray[np.integer]) -> Floats:
-    """Find the weights of ``mix`` that make the right labels the likeliest, by Newton's method.
+    """Fit the weights of ``mix`` by maximum likelihood of the correct labels, with Newton's method.
 
-    The texts are ones that no part has learned from. The loss is convex in the weights, which may
-    be negative. It begins with each part counting alike, and is held to that as strongly as one
-    text weighs: so a few texts, or parts that say the same, give weights too.
+    No part may have been trained on the texts. The loss is convex in the weights, which may be
+    negative. Initially all parts have equal weights, and a prior as strong as one text pulls
+    towards them, so that the weights are defined for few texts or identical parts.
 
     Parameters
     ----------
     parts : sequence of (k, C) float arrays
-        The log-probabilities of each model, a handful.
+        The log-probabilities of a few models.
     gold : (k,) int array
-        The right label of each text.
+        The correct label of each text.
 
     Returns
     -------
@@ -82,5 +82,5 @@ def fit_mixture(parts: Sequence[Floats], gold: NDArray[np.integer]) -> Floats:
 
 
 def _stack(parts: Sequence[Floats]) -> Floats:
-    """Return all parts as one array (P, k, C), without infinities."""
+    """Return all parts in one array (P, k, C), without infinities."""
     return np.maximum(np.stack(parts).astype(np.float64), IMPOSSIBLE)

@@ -1,8 +1,8 @@
-"""The network of a model of labels mixed with models of n-grams.
+"""Mixing a labelling network with n-gram models.
 
-A network and n-grams err differently, so their log-linear mixture is better than either. The
-weights are fitted on texts that neither has learned from; that of a network alone is the inverse of
-a temperature (Guo et al. 2017): it makes probabilities honest, and changes no label.
+A network and n-grams make different errors, so their log-linear mixture is better than either. The
+weights are fitted on texts that neither was trained on. For a network alone the weight is an
+inverse temperature (Guo et al. 2017), which calibrates probabilities and changes no label.
 
 Dimensions
     k texts, C labels, P parts.
@@ -29,26 +29,26 @@ from charrnn.linear.ngrams import Places, bags, windows
 from charrnn.text.codes import Codes
 
 LEARNED, WORK = 1_000_000, 10_000_000
-"""A linear model learns from about so many characters at most, of which each takes 56 bytes, and
-characters times labels: that takes some 20 seconds."""
+"""Limits of training a linear model: characters, about 56 bytes each, and characters times labels,
+about 20 seconds in total."""
 LABELS_OF_NGRAMS = 256
-"""Of more labels none is learned: a chain computes the square of them."""
+"""Most labels for a linear model: the cost of a chain is quadratic in them."""
 
 NGRAMS_ALONE = (0.0, 1.0, 1.0)
-"""Weights of a chain to which the network adds nothing."""
+"""Weights of a chain that ignores the network."""
 
 
 class Fitted(NamedTuple):
-    """A mixture that was fitted.
+    """A fitted mixture.
 
     Attributes
     ----------
     weights : tuple of float
-        Of the parts; empty where there is nothing to mix.
+        The weights of the parts; empty if there is nothing to mix.
     figure : str
-        The name of the figure by which it is judged.
+        The name of the metric by which it is judged.
     value, alone : float
-        That figure on what is held out, and of the network alone.
+        That metric on the held-out part, for the mixture and for the network alone.
     ngrams : NgramModel, optional
         The linear model, if it helps.
     """
@@ -61,7 +61,7 @@ class Fitted(NamedTuple):
 
 
 def places_of(task: LabelledTask, parsed: Parsed) -> Places:
-    """Return the n-grams of texts: of each as a whole, or around each token with a label."""
+    """Return the n-grams of texts: of each whole text, or around each labelled token."""
     if task.head == "item":
         return bags(parsed.texts)
     if not (isinstance(task, TagTask) and task.spaced):
@@ -71,7 +71,7 @@ def places_of(task: LabelledTask, parsed: Parsed) -> Places:
 
 
 def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> NgramModel | None:
-    """Return a linear model of the n-grams of texts; None where the labels are too many."""
+    """Train a linear model on the n-grams of texts; return None if there are too many labels."""
     if len(task.labels) > LABELS_OF_NGRAMS:
         return None
     size = sum(map(len, learned.texts))
@@ -88,7 +88,7 @@ def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> Ngr
 
 
 def gold_of(task: LabelledTask, parsed: Parsed) -> NDArray[np.int64]:
-    """Return the numbers of the right labels, all of which are known."""
+    """Return the indices of the correct labels, all of which must be known."""
     numbers = {label: number for number, label in enumerate(task.labels)}
     each = ([some] if isinstance(some, str) else some for some in parsed.labels)
     return np.array([numbers[x] for some in each for x in some if x is not None], np.int64)
@@ -102,28 +102,28 @@ def fitted(
     kept: Codes | None = None,
     ngrams: NgramModel | None = None,
 ) -> Fitted:
-    """Return the mixture of a network that has a label for each text with n-grams.
+    """Fit the mixture of n-grams with a network that labels whole texts.
 
     Parameters
     ----------
     task : LabelledTask
-        What is predicted.
+        The labelling task.
     found : (k, C) array
-        The log-probabilities of the network for texts that are held out.
+        The network's log-probabilities for held-out texts.
     held : Parsed
-        These texts with their labels, all of them known.
+        These texts with their labels, all of which must be known.
     kept : (m,) int array, optional
-        The training texts, where n-grams are counted on them.
+        The training texts, if n-grams are counted on them.
     ngrams : NgramModel, optional
         A linear model.
     """
     gold = gold_of(task, held)
     parts = _parts(task, found, held.texts, kept, ngrams)
     fair = np.ones(len(gold), np.bool_)
-    if kept is not None:  # a label that was never counted is impossible by counts
+    if kept is not None:  # counts give labels that never occur a probability of 0
         counted = set(cast(list[str], task.parse(kept).labels))
         fair = np.array([label in counted for label in held.labels], np.bool_)
-    # All parts, or one alone: a few texts may give weights that are worse than the best of them.
+    # Try all parts and each alone: weights fitted on few texts may be worse than the best part.
     tried = [np.ones(len(parts), np.bool_), *np.eye(len(parts), dtype=np.bool_)]
     best: tuple[Fitness, Floats] | None = None
     fair_parts = [part[fair] for part in parts]
@@ -145,16 +145,16 @@ def fitted(
 def fitted_chain(
     task: LabelledTask, found: Array, alone: Predicted, held: Parsed, ngrams: NgramModel
 ) -> Fitted:
-    """Return the mixture of a network that has a label for each symbol with a chain of n-grams.
+    """Fit the mixture of a linear chain of n-grams with a network that labels each symbol.
 
     Parameters
     ----------
     task, held, ngrams
         As for ``fitted``.
     found : (n, C) array
-        The log-probabilities of the network for the symbols of texts that are held out.
+        The network's log-probabilities for the symbols of held-out texts.
     alone : sequence of sequences of str
-        The labels that it alone predicts, of the symbols that have one.
+        The labels that the network alone predicts, for the symbols that have one.
     """
     chain = chain_of(task, found, held, ngrams)
     ends = np.cumsum([len(labels) for labels in alone]).tolist()
@@ -173,7 +173,7 @@ def fitted_chain(
 
 
 def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramModel) -> Chain:
-    """Return the chains of texts from the log-probabilities (n, C) of the network."""
+    """Return the chains of texts, given the network's log-probabilities (n, C)."""
     rows, lengths = rows_with_labels(cast(list[list[str | None]], parsed.labels))
     assert ngrams.transitions is not None
     scores = ngrams.scores(places_of(task, parsed))
@@ -211,7 +211,7 @@ def _parts(
 
 
 def _aligned(labelling: Labelling, labels: Sequence[str]) -> Floats:
-    """Return log-probabilities for these labels, in this order."""
+    """Return log-probabilities of the given labels, in their order."""
     places = {label: place for place, label in enumerate(labels)}
     aligned = np.full((len(labelling.log_probabilities), len(labels)), IMPOSSIBLE)
     columns = [places[label] for label in labelling.labels if label in places]

@@ -1,6 +1,6 @@
-"""Naive Bayes on the strings of 1 to 5 characters of a text, its borders among them.
+"""Naive Bayes on the character 1- to 5-grams of a text, including its borders.
 
-Dimensions: k texts, C labels, A values of alpha; m places of all texts one after the other.
+Dimensions: k texts, C labels, A values of alpha; m positions of all texts, concatenated.
 """
 
 from collections.abc import Sequence
@@ -22,23 +22,23 @@ from charrnn.evaluation.labels.labelling import (
 from charrnn.evaluation.labels.strings import Codes, Numbers, Pairs, count_kinds, longer
 
 LONGEST = 5
-"""Characters of the longest strings."""
+"""Characters in the longest n-grams."""
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""What is added to every count: one of them is chosen on a tenth of the training texts."""
+"""Candidates for additive smoothing, selected on a tenth of the training texts."""
 
 
 def naive_bayes(train: Train, texts: Sequence[str]) -> Labelling:
-    """Label texts by multinomial naive Bayes, with Laplace's smoothing.
+    """Label texts by multinomial naive Bayes with additive smoothing.
 
-    Each text is a bag of its strings of 1 to 5 characters, a border before and after it being
-    characters too. Strings that training does not have are left out.
+    Each text is a bag of its 1- to 5-grams, including borders before and after it. N-grams that do
+    not occur in training are ignored.
 
     Parameters
     ----------
     train : sequence of (str, str)
-        Labels with their texts.
+        Pairs of label and text.
     texts : sequence of str
-        What is to be labelled.
+        The texts to label.
     """
     labels, log_frequencies = frequencies(train)
     train = learned(train)
@@ -59,9 +59,9 @@ def log_likelihoods(
 ) -> Floats:
     """Return the log-likelihoods (A, k, C) of texts under each label.
 
-    With c the count of a string under a label, N that of all strings and G the number of distinct
-    ones, ``log((c + a) / (N + a G)) = log(a) - log(N + a G) + log(1 + c / a)``: the last term, for
-    pairs that occur, is all that has to be summed pair by pair.
+    With c the count of an n-gram under a label, N the total count and G the number of distinct
+    n-grams, ``log((c + a) / (N + a G)) = log(a) - log(N + a G) + log(1 + c / a)``. Only the last
+    term, for pairs that occur, has to be summed pair by pair.
     """
     k, C, n_train = len(texts), len(labels), len(train)
     codes = Codes.of(text for _, text in train)
@@ -74,7 +74,7 @@ def log_likelihoods(
     room = ends[owner] - np.arange(len(symbols))
     border = int(ends[n_train - 1]) if n_train else 0
     distinct, totals = 0, np.zeros(C)
-    known = np.zeros(k)  # strings of each text that training has
+    known = np.zeros(k)  # known n-grams in each text
     gains = np.zeros((len(alphas), k * C))
     strings = symbols
     for length in range(1, LONGEST + 1):

@@ -1,11 +1,11 @@
-"""One Kneser-Ney n-gram per label, and Bayes' rule: how well each label predicts the text.
+"""A Kneser-Ney n-gram model per label, combined by Bayes' rule.
 
-The n-grams are those of ``charrnn.evaluation.ngrams``, made for all labels at once: strings are
-numbered for all labels together, and what a label never saw costs nothing. A text is predicted from
-itself and the border before it, never from another text.
+The models are those of ``charrnn.evaluation.ngrams``, computed for all labels at once: strings are
+numbered for all labels together, and pairs of string and label that never occur take no time. A
+text is predicted from itself and the border before it, never from another text.
 
-Dimensions: n training symbols, m held-out symbols, V kinds of symbols, C labels, k texts; of one
-length G distinct strings, Q distinct pairs of a string and a label, D distinct held-out strings.
+Dimensions: n training symbols, m held-out symbols, V distinct symbols, C labels, k texts; for one
+length, G distinct strings, Q distinct pairs of string and label, D distinct held-out strings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,17 +41,17 @@ MAX_CONTEXT = 8
 
 
 def kneser_ney_per_label(train: Train, texts: Sequence[str]) -> Labelling:
-    """Label texts by which label's n-gram predicts them best, given how frequent the label is.
+    """Label texts by the n-gram models of the labels and the labels' frequencies.
 
-    The border after a text is predicted too. The length of context is chosen on a tenth of the
-    training texts: longer ones are tried until two in a row bring nothing.
+    The border after a text is predicted too. The length of the context is selected on a tenth of
+    the training texts: longer ones are tried until two in a row bring no gain.
 
     Parameters
     ----------
     train : sequence of (str, str)
-        Labels with their texts.
+        Pairs of label and text.
     texts : sequence of str
-        What is to be labelled.
+        The texts to label.
     """
     labels, log_frequencies = frequencies(train)
     train = learned(train)
@@ -64,7 +64,7 @@ def kneser_ney_per_label(train: Train, texts: Sequence[str]) -> Labelling:
 
 
 def _choose_context(train: Train, labels: Sequence[str], log_frequencies: Floats) -> int:
-    """Choose the length of context on a tenth of the training texts."""
+    """Select the length of the context on a tenth of the training texts."""
     kept, chosen_on = divide(train, len(labels))
     gold, held_out = numbers_of(labels, chosen_on), [text for _, text in chosen_on]
     best, best_context = Fitness(-1, 0.0), 0
@@ -80,12 +80,12 @@ def _choose_context(train: Train, labels: Sequence[str], log_frequencies: Floats
 def text_scores(
     train: Train, texts: Sequence[str], labels: Sequence[str], max_context: int
 ) -> Iterator[Floats]:
-    """Give the log-probabilities of texts, with the border after each, under each label.
+    """Yield the log-probabilities of texts, including their final border, under each label.
 
     Parameters
     ----------
     train : sequence of (str, str)
-        Labels with their texts.
+        Pairs of label and text.
     texts : sequence of str
         The k texts to score.
     labels : sequence of str
@@ -108,12 +108,12 @@ def text_scores(
     text_of = np.repeat(np.arange(len(texts)), sizes)
     depth = np.arange(len(held_out)) - (np.cumsum(sizes) - sizes)[text_of]
     counted = count_orders(learned_by, held_out, codes.count)
-    settled = np.zeros((len(texts), C))  # of symbols that have no longer context
+    settled = np.zeros((len(texts), C))  # sums of symbols without a longer context
     lower, row = np.full((1, C), 1 / codes.count), np.zeros(len(held_out), np.int64)
     for k, order in zip(range(max_context + 1), counted, strict=False):
-        # The first border of a text is context alone.
+        # The first border of a text is only context.
         deep = np.flatnonzero(depth >= max(k, 1))
-        # Equal strings have equal probabilities: each is reckoned once.
+        # Equal strings have equal probabilities, so each is computed once.
         kinds, same = np.unique(order.held_out[1][deep - k], return_inverse=True)
         example = np.empty(len(kinds), np.int64)
         example[same] = deep
@@ -128,7 +128,7 @@ def text_scores(
 
 
 def _sum_by_text(nats: Floats, rows: Numbers, text_of: Numbers, num_texts: int) -> Floats:
-    """Sum (k, C) the rows of nats that belong to the symbols of each text, in ascending order."""
+    """Return the sums (k, C) of nats over the symbols of each text, in ascending order."""
     totals = np.zeros((num_texts, nats.shape[1]))
     counts = np.bincount(text_of, minlength=num_texts)
     some = np.flatnonzero(counts)
@@ -138,7 +138,7 @@ def _sum_by_text(nats: Floats, rows: Numbers, text_of: Numbers, num_texts: int) 
 
 
 class Order(NamedTuple):
-    """Strings of k symbols and of k + 1: contexts, and the grams that continue them.
+    """Strings of k and k + 1 symbols: contexts, and the n-grams that extend them.
 
     Attributes
     ----------
@@ -146,13 +146,13 @@ class Order(NamedTuple):
     longer : Pairs
         Strings of k + 2 symbols.
     fitted : int array
-        The places in what labels learn from where such a longer string begins.
+        Positions in the training symbols where such a longer string starts.
     context_of : (Q,) int array
-        The pair of contexts that each pair of grams continues.
+        The context's pair for each pair of an n-gram and a label.
     firsts : int array
-        Where what a label learns from begins, if it has a gram there.
+        Where the training symbols of each label start, if an n-gram fits there.
     held_out : tuple of two int arrays
-        The context and the gram that begin at each place of the held-out text.
+        The context and the n-gram that start at each position of the held-out text.
     """
 
     contexts: Pairs
@@ -164,10 +164,10 @@ class Order(NamedTuple):
     held_out: tuple[Numbers, Numbers]
 
     def predecessors(self) -> Numbers:
-        """Count (Q,) the different symbols that each label saw before each gram.
+        """Count the distinct symbols (Q,) that precede each n-gram under each label.
 
-        A longer string is one symbol before the gram that begins one place later. The beginning of
-        what a label learns from is one too.
+        A longer string is a predecessor of the n-gram that starts one position later. The beginning
+        of a label's training symbols is a predecessor too.
         """
         place = np.empty(len(self.longer.labels), np.int64)
         place[self.longer.at[self.fitted]] = self.fitted
@@ -176,12 +176,12 @@ class Order(NamedTuple):
 
 
 def count_orders(train: Sequence[Numbers], held_out: Numbers, num_codes: int) -> Iterator[Order]:
-    """Count strings under their labels, and number those of the held-out text alike.
+    """Count strings under their labels, and number those of the held-out text.
 
     Parameters
     ----------
     train : sequence of C int arrays
-        The symbols that each label learns from, in [0, num_codes), one at least.
+        The training symbols of each label, in [0, num_codes), at least one.
     held_out : (m,) int array
         Symbols in [0, num_codes).
     num_codes : int
@@ -190,7 +190,7 @@ def count_orders(train: Sequence[Numbers], held_out: Numbers, num_codes: int) ->
     Yields
     ------
     Order
-        With contexts of 0, 1, 2 ... symbols, without end.
+        Orders with contexts of 0, 1, 2, ... symbols, without end.
     """
     C, n, sizes = len(train), sum(map(len, train)), np.array([len(each) for each in train])
     text = np.concatenate([*train, held_out])
@@ -214,14 +214,14 @@ def count_orders(train: Sequence[Numbers], held_out: Numbers, num_codes: int) ->
 
 
 def _fit(strings: Numbers, label_of: Numbers, room: Numbers, length: int) -> tuple[Pairs, Numbers]:
-    """Count the strings of a length that lie within what one label learns from.
+    """Count the strings of a length that lie within the training symbols of one label.
 
     Returns
     -------
     Pairs
-        With ``at`` for all n places, and no meaning where no string fits.
+        With ``at`` for all n positions; undefined where no string fits.
     fitted : int array
-        The places where one does.
+        The positions where one fits.
     """
     fitted = np.flatnonzero(room >= length)
     names = label_of[fitted]
@@ -235,18 +235,18 @@ def _fit(strings: Numbers, label_of: Numbers, room: Numbers, length: int) -> tup
 def _interpolate(
     counts: Numbers, order: Order, asked: tuple[Numbers, Numbers], lower: Floats
 ) -> Floats:
-    """Mix discounted counts of grams with the lower order's probabilities.
+    """Interpolate discounted counts of n-grams with the probabilities of the lower order.
 
     Parameters
     ----------
     counts : (Q,) int array
-        How often each gram counts under its label.
+        The count of each n-gram under its label.
     order : Order
-        The grams and their contexts.
+        The n-grams and their contexts.
     asked : tuple of two (D,) int arrays
-        The contexts and the grams whose probabilities are wanted.
+        The requested contexts and n-grams.
     lower : (D, C) float64 array
-        The same with one symbol less of context, under each label.
+        The probabilities with one symbol less of context, under each label.
     """
     contexts, grams = order.contexts, order.grams
     size = len(contexts.labels)
@@ -267,9 +267,9 @@ def _interpolate(
 
 
 def _discounts(counts: Numbers, labels: Numbers, num_labels: int) -> Floats:
-    """Estimate (C, 4) what each label takes from counts of 0, 1, 2, and 3 or more.
+    """Estimate the discounts (C, 4) of counts 0, 1, 2, and 3 or more for each label.
 
-    The formula and what stands in where it is undefined are those of the n-gram of one text.
+    The formula and its fallback are those of ``charrnn.counts.estimating.discounts``.
     """
     few = counts < 5
     cells = labels[few] * 5 + counts[few]

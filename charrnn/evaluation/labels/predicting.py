@@ -1,7 +1,7 @@
-"""What a model predicts for texts: the probability of each label.
+"""A model's predictions for texts: the probability of each label.
 
 Dimensions
-    k texts, n symbols of all of them, C labels, N pieces that are read in parallel, T steps.
+    k texts, n symbols in all texts, C labels, N pieces that are read in parallel, T steps.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from charrnn.parallel.sharding import deal
 from charrnn.parallel.team import Team
 
 SYMBOLS_AT_ONCE = 2**13
-"""Symbols that are read in parallel, about."""
+"""Approximate number of symbols that are read in parallel."""
 
 
 class PredictingWorker:
-    """One worker's share of the batches of some texts."""
+    """A worker with its share of the batches."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class PredictingWorker:
         self.model, self.examples, self.pieces, self.batches = model, examples, pieces, batches
 
     def predict(self) -> list[Array]:
-        """Return log-probabilities (T, N, C) of each batch; T is 1 for a label of the whole."""
+        """Return log-probabilities (T, N, C) of each batch; T is 1 for labels of whole texts."""
         found = []
         for batch in self.batches:
             T, N = int(self.pieces.lengths[batch].max()), len(batch)
@@ -53,13 +53,13 @@ def log_probabilities(
     Parameters
     ----------
     model : CharModel
-        That predicts labels.
+        A model that predicts labels.
     examples : Examples
-        The texts; their targets do not matter.
+        The texts; their targets are ignored.
     seq_len : int
-        Symbols that are read at once: a longer text is cut as in training.
+        Symbols that are read at once: longer texts are split as in training.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Returns
     -------

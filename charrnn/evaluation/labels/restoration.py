@@ -1,6 +1,6 @@
-"""Figures of restored texts: characters, what had been removed, words and lines.
+"""Metrics of restored texts: characters, removed characters, words and lines.
 
-Dimensions: n characters of all texts one after the other.
+Dimensions: n characters of all texts, concatenated.
 """
 
 from collections.abc import Sequence
@@ -22,24 +22,24 @@ from charrnn.evaluation.labels.matches import (
 Kind = Literal["spaces", "case", "marks", "accents"]
 
 NOTHING: dict[Kind, str] = {"spaces": "", "case": "L", "marks": "", "accents": ""}
-"""The label of a character at which nothing was removed."""
+"""The label of a character where nothing was removed."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """So many of so many are right."""
+    """The numbers of correct ones and of all."""
 
     count: int
     right: int
 
     @property
     def accuracy(self) -> float:
-        """The share that is right; 0 of none."""
+        """The share of correct ones; 0 for a total of 0."""
         return self.right / self.count if self.count else 0.0
 
     @property
     def interval(self) -> float:
-        """Half the width of its 95 % interval by Wilson's score."""
+        """Half-width of the 95 % Wilson score interval."""
         return wilson(self.right, self.count)
 
     def to_json(self) -> dict[str, float]:
@@ -49,27 +49,27 @@ class Share:
 
 @dataclass(frozen=True)
 class RestorationFigures:
-    """How well texts are restored.
+    """Metrics of restored texts.
 
     Attributes
     ----------
     kind : str
-        What had been removed.
+        What was removed.
     characters : Share
-        Characters that were given the right label. The last character of a text has none for
-        spaces, where nothing can follow it.
+        Characters with the correct label. For spaces the last character of a text has no label,
+        since nothing can follow it.
     removed : Matches
-        What had been removed, was restored, and was restored rightly: labels that are not
-        "nothing".
+        Labels other than "nothing": those removed, those restored, and those restored
+        correctly.
     words : Share
-        Words of which every label is right; for spaces, words with both borders right and none
-        inside. A word is what stands between white space in the text, restored where that is
+        Words whose labels are all correct; for spaces, words with both borders correct and none
+        inside. Words are separated by white space in the text, after restoration if spaces are
         what is restored.
     lines : Share
-        Texts of which every label is right, of those that are not empty.
+        Non-empty texts whose labels are all correct.
     found_words : Matches, optional
-        For spaces: words of the text and words of the restored text, which are right if both have
-        them, with both borders. Its F1 is the word F1.
+        For spaces: words of the text and of the restored text, which are correct if they occur in
+        both with the same borders. Their F1 is the word F1.
     """
 
     kind: Kind
@@ -96,21 +96,21 @@ def restoration_figures(
     gold: Sequence[tuple[str, Sequence[str]]],
     predicted: Sequence[Sequence[str]],
 ) -> RestorationFigures:
-    """Compare the predicted labels of characters with the right ones.
+    """Compare the predicted labels of characters with the correct ones.
 
     Parameters
     ----------
     kind : str
-        What had been removed.
+        What was removed.
     gold : sequence of (str, sequence of str)
-        Texts without it, and the right label of each of their characters.
+        The texts after removal, and the correct label of each of their characters.
     predicted : sequence of sequences of str
-        The predicted label of each.
+        The predicted label of each character.
 
     Raises
     ------
     ValueError
-        If the labels are not as many as the characters, text by text.
+        If the number of labels differs from the number of characters in a text.
     """
     texts, right = [text for text, _ in gold], [labels for _, labels in gold]
     check_lengths(texts, right)
@@ -148,12 +148,12 @@ def _all(sequences: Sequence[Sequence[str]]) -> set[str]:
 
 
 def _share(right: NDArray[np.bool_]) -> Share:
-    """Count what is right."""
+    """Count the correct ones."""
     return Share(len(right), int(right.sum()))
 
 
 def _all_within(right: NDArray[np.bool_], starts: Numbers) -> NDArray[np.bool_]:
-    """Return whether all is right in each group, from its start to the next one's."""
+    """Return whether all are correct in each group, from its start to the start of the next."""
     if not len(starts):
         return np.zeros(0, bool)
     return np.asarray(np.logical_and.reduceat(right, starts))
@@ -162,7 +162,7 @@ def _all_within(right: NDArray[np.bool_], starts: Numbers) -> NDArray[np.bool_]:
 def _in_words(
     texts: Sequence[str], right: NDArray[np.bool_], ends: Numbers
 ) -> tuple[NDArray[np.bool_], Numbers]:
-    """Keep the characters of words, and find where each word begins among them."""
+    """Keep the characters of words, and find where each word starts among them."""
     whole = "".join(texts)
     inside = np.fromiter((not character.isspace() for character in whole), bool, len(whole))
     begins = inside.copy()
@@ -181,6 +181,6 @@ def _words(spaces: NDArray[np.bool_], ends: Numbers) -> Spans:
 
 
 def _common(wanted: Spans, found: Spans) -> Matches:
-    """Count the spans that both have."""
+    """Count the spans that are in both."""
     right = int(wanted.found_in(found).sum())
     return Matches(len(wanted.starts), len(found.starts), right)

@@ -1,7 +1,7 @@
-"""The opponents of a model that labels, on the text by which it is judged.
+"""The opponents of a model that labels, on the same text.
 
-A recurrent network is worth its training only if it beats what a few seconds of counting reach.
-All of them learn from the training part of the model's text.
+A recurrent network is worth training only if it beats a few seconds of counting. All opponents are
+trained on the training part of the model's text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,16 +27,16 @@ from charrnn.parallel.team import at_once
 
 @dataclass(frozen=True)
 class Rival:
-    """What an opponent reaches.
+    """The result of an opponent.
 
     Attributes
     ----------
     name : str
     main : float
-        The figure by which it is compared; see ``Figures.main``.
+        The metric by which it is compared; see ``Figures.main``.
     accuracy, macro_f1 : float
     nats : float, optional
-        Of the right label, where it gives probabilities.
+        Mean nats of the correct label, if it gives probabilities.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Rival:
 
 
 def rivals(task: LabelledTask, train: Parsed, scored: Parsed) -> tuple[Rival, ...]:
-    """Return what each opponent reaches, the best first.
+    """Return the results of the opponents, the best first.
 
     Parameters
     ----------
     task : LabelledTask
-        What is predicted.
+        The labelling task.
     train, scored : Parsed
-        What they learn from, and what they label.
+        The texts to train on, and the texts to label.
     """
     if isinstance(task, TagTask):
         found = list(_of_tags(task, train, scored))
@@ -121,7 +121,7 @@ def _rival(
 
 
 def _nats(labelling: Labelling, gold: Sequence[str]) -> float | None:
-    """Return the mean nats of the right labels that an opponent knows."""
+    """Return the mean nats of the correct labels that an opponent knows."""
     numbers = {label: number for number, label in enumerate(labelling.labels)}
     rows = [row for row, label in enumerate(gold) if label in numbers]
     if not rows:

@@ -7,14 +7,14 @@ Dimensions
 import numpy as np
 
 from charrnn.data.labels.examples import Examples, Pieces, window_of
-from charrnn.evaluation.scorers import Score, Sums, interval_of
+from charrnn.evaluation.scorers import Score, ScoreSums, interval_of
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 
 LONGEST = 1024
-"""Symbols of a text that are read at once."""
+"""Most symbols of a text that are read at once."""
 SYMBOLS_AT_ONCE = 2**13
-"""Symbols of the texts of a shard, about."""
+"""Approximate number of symbols in a shard."""
 
 
 class LabelScorer:
@@ -25,9 +25,9 @@ class LabelScorer:
     examples : Examples
         The texts, at least one of them with a label.
     most : int, optional
-        About how many labels are scored, of texts that are spread evenly.
+        Approximate number of labels to score, in evenly spread texts.
     seq_len : int
-        Symbols that are read at once: a longer text is cut as in training.
+        Symbols that are read at once: longer texts are split as in training.
     """
 
     def __init__(self, examples: Examples, most: int | None = None, seq_len: int = LONGEST) -> None:
@@ -37,7 +37,7 @@ class LabelScorer:
         if most is not None and most < self.whole:
             wanted = max(2, len(taken) * most // self.whole)
             taken = np.linspace(0, len(taken) - 1, min(len(taken), wanted)).astype(np.int64)
-        # Pieces of one length together: little is read behind the end of a piece.
+        # Sorted by length, so that pieces read together need little padding.
         self._order = taken[np.argsort(self.pieces.lengths[taken], kind="stable")]
         labels = np.concatenate([[0], np.cumsum(examples.scored)])
         if examples.of_texts:
@@ -51,7 +51,7 @@ class LabelScorer:
         self._shard_of = (read - 1) // SYMBOLS_AT_ONCE
         self.num_shards = int(self._shard_of[-1]) + 1
 
-    def score(self, model: CharModel, shard: int) -> Sums:
+    def score(self, model: CharModel, shard: int) -> ScoreSums:
         """Return the sums over one shard of the texts."""
         start, stop = np.searchsorted(self._shard_of, [shard, shard + 1])
         batch = self._order[start:stop]
@@ -69,7 +69,7 @@ class LabelScorer:
         x = costs.sum(axis=0, dtype=np.float64)
         return np.array([x.sum(), right, x @ x, x @ self.counts[start:stop]])
 
-    def result(self, model: CharModel, sums: Sums) -> Score:
+    def result(self, model: CharModel, sums: ScoreSums) -> Score:
         """Return the score from the sums over all shards."""
         interval = interval_of(sums, self.counts, self.characters, self.whole)
         return Score(float(sums[0]), self.characters, 0.0, interval, right=int(sums[1]))

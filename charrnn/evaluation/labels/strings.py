@@ -1,10 +1,10 @@
-"""Strings of characters, numbered over all texts, and counted under the label of their text.
+"""Strings of characters, numbered over all texts and counted under the labels of their texts.
 
-Only strings that occur under a label take memory, and time where they are looked up: most long
-strings occur under few labels.
+Only pairs of string and label that occur take memory and lookup time: most long strings occur under
+few labels.
 
-Dimensions: n places of all texts one after the other, G distinct strings of one length, Q distinct
-pairs of a string and a label, C labels.
+Dimensions: n positions of all texts, concatenated, G distinct strings of one length, Q distinct
+pairs of string and label, C labels.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ END = 0
 
 @dataclass(frozen=True)
 class Codes:
-    """The characters that occur in training, as numbers; a border and new characters are 2 more."""
+    """Numbers for the characters in training, with two more for the border and new characters."""
 
     index: dict[str, int]
 
@@ -34,11 +34,11 @@ class Codes:
 
     @property
     def count(self) -> int:
-        """How many different numbers there are."""
+        """The number of distinct codes."""
         return len(self.index) + 2
 
     def encode(self, texts: Sequence[Sequence[str]], before: int, after: int) -> Numbers:
-        """Return the numbers (n,) of texts, each with so many borders before and after it."""
+        """Return the codes (n,) of texts, with the given numbers of borders around each."""
         new = len(self.index) + 1
         first, last = [END] * before, [END] * after
         places = ((*first, *(self.index.get(c, new) for c in text), *last) for text in texts)
@@ -47,16 +47,16 @@ class Codes:
 
 
 class Pairs(NamedTuple):
-    """Strings of one length with the labels under which they occur.
+    """Strings of one length, paired with the labels under which they occur.
 
     Attributes
     ----------
     starts : (G+1,) int array
-        String g occurs under the labels of the pairs ``starts[g]`` to ``starts[g + 1] - 1``.
+        The pairs of string g are ``starts[g]`` to ``starts[g + 1] - 1``.
     labels, counts : (Q,) int arrays
-        The label of each pair, and how often the string occurs under it.
+        The label of each pair, and the occurrences of the string under it.
     at : (n,) int array
-        The pair at each place.
+        The pair at each position.
     """
 
     starts: Numbers
@@ -83,7 +83,7 @@ class Pairs(NamedTuple):
         Returns
         -------
         which : (E,) int array
-            The places in ``strings``, each as often as it has pairs.
+            Positions in ``strings``, each repeated for its pairs.
         pairs : (E,) int array
         """
         first, sizes = self.starts[strings], np.diff(self.starts)[strings]
@@ -93,16 +93,16 @@ class Pairs(NamedTuple):
 
 
 def longer(strings: Numbers, symbols: Numbers, num_codes: int) -> Numbers:
-    """Number the strings that are longer by the symbol after each; (n,) gives (n-1,).
+    """Number the strings extended by the symbol after each; (n,) gives (n-1,).
 
     Parameters
     ----------
     strings : (n,) int array
-        Numbers of the strings that begin at each place of a text but the last few.
+        Numbers of the strings that start at each position of a text except the last few.
     symbols : (n-1,) int array
-        What follows them.
+        The symbols that follow them.
     num_codes : int
-        How many different symbols there are.
+        The number of distinct symbols.
     """
     keys = strings[: len(symbols)] * num_codes + symbols
     numbers: Numbers = np.unique(keys, return_inverse=True)[1]
@@ -110,5 +110,5 @@ def longer(strings: Numbers, symbols: Numbers, num_codes: int) -> Numbers:
 
 
 def count_kinds(strings: Numbers) -> int:
-    """Return how many different strings are numbered."""
+    """Return the number of distinct strings."""
     return int(strings.max(initial=-1)) + 1

@@ -1,6 +1,6 @@
-"""Opponents of tags and of restored texts: the likeliest label of a token, a word, or a window.
+"""Opponents for tags and restored texts: the most likely label of a token, a word, or a window.
 
-Dimensions: n places of all sequences one after the other, G distinct windows, C labels.
+Dimensions: n positions of all sequences, concatenated, G distinct windows, C labels.
 """
 
 import re
@@ -15,28 +15,28 @@ from charrnn.evaluation.labels.restoration import NOTHING, Kind
 from charrnn.evaluation.labels.strings import Codes, Numbers, Pairs, count_kinds, longer
 
 Tokens: TypeAlias = Sequence[str]
-"""The tokens of a sentence, or the characters of a text: a str is a sequence of them."""
+"""The tokens of a sentence, or the characters of a text as a str."""
 Tagged: TypeAlias = Sequence[tuple[Tokens, Sequence[str]]]
 """Sequences with the label of each of their tokens."""
 
 WIDE = ((4, 4), (3, 4), (4, 3), (3, 3), (2, 3), (3, 2), (2, 2))
 WINDOWS = (*WIDE, (1, 2), (2, 1), (1, 1), (0, 1), (1, 0), (0, 0))
-"""Tokens before and after that a window shows, the widest first."""
+"""Numbers of tokens before and after the position in each window, the widest first."""
 WIDEST = 4
 SEEN = 2
-"""A window counts that training has so often."""
+"""Fewest occurrences in training for a window to be used."""
 WORD = re.compile(r"\w+")
 
 
 def likeliest_tag(train: Tagged, sentences: Sequence[Tokens]) -> list[list[str]]:
-    """Give each token the tag that it has most often, and a new one the most frequent of all.
+    """Give each token its most frequent tag, and unknown tokens the most frequent tag overall.
 
     Parameters
     ----------
     train : sequence of (sequence of str, sequence of str)
         Sentences, each as its tokens and their tags.
     sentences : sequence of sequences of str
-        What is to be tagged.
+        The sentences to tag.
     """
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for tokens, tags in train:
@@ -48,24 +48,23 @@ def likeliest_tag(train: Tagged, sentences: Sequence[Tokens]) -> list[list[str]]
 
 
 def backoff_tagger(train: Tagged, sentences: Sequence[Tokens]) -> list[list[str]]:
-    """Give each token the likeliest label of the widest window around it that was seen twice.
+    """Give each token the most likely label of the widest window around it that was seen twice.
 
-    Windows show up to 4 tokens before and 4 after, borders too. One in which several labels are
-    equally likely is passed over. A token that training does not have gets the most frequent label
-    of all.
+    Windows include up to 4 tokens before and 4 after, also borders. Windows with a tie between
+    labels are skipped. Unknown tokens get the most frequent label overall.
 
     Parameters
     ----------
     train : sequence of (sequence of str, sequence of str)
         Sequences, each as its tokens, or a str of characters, and their labels.
     sentences : sequence of sequences of str
-        What is to be labelled.
+        The sequences to label.
     """
     labels = _labels(train)
     codes = Codes.of(tokens for tokens, _ in train)
     every = [*(tokens for tokens, _ in train), *sentences]
     sizes = np.array([len(tokens) for tokens in every], np.int64)
-    # A window that begins or ends outside of its sequence shows borders there.
+    # A window that extends beyond its sequence contains borders there.
     symbols = codes.encode(every, WIDEST, WIDEST)
     shift = WIDEST * (2 * np.arange(len(every)) + 1)
     place = np.arange(sizes.sum()) + np.repeat(shift, sizes)
@@ -87,14 +86,14 @@ def backoff_tagger(train: Tagged, sentences: Sequence[Tokens]) -> list[list[str]
 
 
 def unchanged(kind: Kind, texts: Sequence[str]) -> list[list[str]]:
-    """Restore nothing: the labels of texts that stay as they are.
+    """Restore nothing: return labels that leave texts unchanged.
 
     Parameters
     ----------
     kind : str
-        What had been removed.
+        What was removed.
     texts : sequence of str
-        Texts without it.
+        The texts after removal.
     """
     return [[NOTHING[kind]] * len(text) for text in texts]
 
@@ -102,19 +101,19 @@ def unchanged(kind: Kind, texts: Sequence[str]) -> list[list[str]]:
 def likeliest_form(
     kind: Kind, train: Sequence[tuple[str, Sequence[str]]], texts: Sequence[str]
 ) -> list[list[str]]:
-    """Give each word the labels that it has most often, and nothing to a new word.
+    """Give each word its most frequent labels, and restore nothing in unknown words.
 
-    A word is a run of letters and digits; between words nothing is restored. Where spaces are what
-    was removed there are no words.
+    A word is a run of letters and digits; between words nothing is restored. This opponent cannot
+    restore spaces, since a text without spaces has no words.
 
     Parameters
     ----------
     kind : str
-        What had been removed: "case", "marks" or "accents".
+        What was removed: "case", "marks" or "accents".
     train : sequence of (str, sequence of str)
-        Texts without it, and the label of each of their characters.
+        The texts after removal, and the label of each of their characters.
     texts : sequence of str
-        What is to be restored.
+        The texts to restore.
     """
     counts: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for text, labels in train:
@@ -135,18 +134,18 @@ def _labels(train: Tagged) -> list[str]:
     Raises
     ------
     ValueError
-        If there is nothing to learn from.
+        If there is nothing to train on.
     """
     counts = Counter(tag for _, tags in train for tag in tags)
     if not counts:
-        raise ValueError("there are no tags to learn from")
+        raise ValueError("there are no tags to train on")
     return [label for label, _ in counts.most_common()]
 
 
 def _likeliest(windows: Numbers, gold: Numbers, kinds: int, num_labels: int, least: int) -> Numbers:
-    """Return the likeliest label (G,) of each window; -1 where no label is alone the likeliest.
+    """Return the most likely label (G,) of each window; -1 if there is a tie.
 
-    So it is, too, where a window was seen less often than ``least``.
+    It is also -1 if a window was seen fewer than ``least`` times.
     """
     pairs = Pairs.of(windows, gold, kinds, num_labels)
     owners = np.repeat(np.arange(kinds), np.diff(pairs.starts))

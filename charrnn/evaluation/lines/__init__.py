@@ -1,1 +1,1 @@
-"""What each line of a text costs a model, and what each item, word or character does."""
+"""Scoring each line, item, word or character of a text."""

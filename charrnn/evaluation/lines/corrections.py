@@ -1,12 +1,12 @@
-"""Typos: the one change to a row after which it is far more likely.
+"""Correcting typos: the single change that makes a row much more likely.
 
 Dimensions
-    k symbols of a row, n rows, V vocabulary size.
+    k symbols in a row, n rows, V vocabulary size.
 
-A rare name surprises a model as much as a typo does, but only a typo has a likely row beside it.
-So a row is compared with those that one change gives: two neighboring symbols swapped, one
-replaced, removed or inserted. This is the noisy channel with a single error (Kernighan, Church &
-Gale 1990). The model stands in for word counts, so no word list is needed.
+A rare name surprises a model as much as a typo, but only a typo is one change away from a likely
+row. So each row is compared with the results of single changes: two adjacent symbols swapped, one
+replaced, deleted or inserted. This is the noisy channel model with a single error (Kernighan,
+Church & Gale 1990). The model takes the place of word counts, so no word list is needed.
 ``python -m tests.bench.typos`` measures it.
 """
 
@@ -20,28 +20,28 @@ from charrnn.evaluation.lines.scoring import RowScore, RowScorer
 from charrnn.text.codes import Codes
 
 PLACES = 2
-"""The least likely symbols of a row around which changes are tried."""
+"""Number of the least likely symbols of a row around which changes are tried."""
 LIKELY = 8
-"""The symbols that the model expects at a place, which may stand in the place of another."""
+"""Number of the most likely symbols at a position that are tried as replacements."""
 INSERTED = 4
-"""Those that may be inserted."""
+"""Number of these that are also tried as insertions."""
 RARER = 4.0
-"""Nats by which a symbol too many or missing is taken to be rarer than another kind of typo."""
+"""Nats by which an extra or missing symbol is assumed to be rarer than other kinds of typo."""
 BEFORE, AFTER = 128, 64
-"""Symbols around a place that are compared: all of a usual row."""
+"""Symbols before and after a position that are compared: all of a typical row."""
 AT_ONCE = 64
 """Rows whose changes are scored together."""
 
 
 class Correction(NamedTuple):
-    """The likeliest row that differs by one change.
+    """The most likely row that differs by one change.
 
     Attributes
     ----------
     codes : int array
         The row, without its prompt and its end.
     saved : float
-        Nats that it costs less.
+        Nats by which it is more likely.
     """
 
     codes: Codes
@@ -49,7 +49,7 @@ class Correction(NamedTuple):
 
 
 def changed_words(before: str, after: str) -> tuple[str, str]:
-    """Return the words of two rows between which they differ."""
+    """Return the words in which two rows differ."""
     first = next(
         (place for place, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
         min(len(before), len(after)),
@@ -65,7 +65,7 @@ def changed_words(before: str, after: str) -> tuple[str, str]:
 
 
 class _Change(NamedTuple):
-    """A part of a row, changed; ``rarer`` are the nats that this kind of change costs."""
+    """A part of a row after a change; ``rarer`` is the penalty of the kind of change in nats."""
 
     part: Codes
     rarer: float
@@ -77,7 +77,7 @@ class Corrector:
     Parameters
     ----------
     scorer : RowScorer
-        That scored the rows.
+        The scorer of the rows.
     """
 
     def __init__(self, scorer: RowScorer) -> None:
@@ -86,14 +86,14 @@ class Corrector:
     def corrected(
         self, rows: Sequence[RowScore], surprises: Sequence[NDArray[np.float64]]
     ) -> list[Correction | None]:
-        """Return the correction of each row; None where no change makes it likelier.
+        """Return the correction of each row; None if no change makes it more likely.
 
         Parameters
         ----------
         rows : sequence of RowScore
-            What the scorer returned for them.
+            The scores of the rows.
         surprises : sequence of (k,) float64 arrays
-            How unlikely each symbol of each row is. Changes are tried around the largest.
+            The surprise of each symbol. Changes are tried around the largest.
         """
         found: list[Correction | None] = []
         for start in range(0, len(rows), AT_ONCE):
@@ -104,7 +104,7 @@ class Corrector:
     def _some(
         self, rows: Sequence[RowScore], surprises: Sequence[NDArray[np.float64]]
     ) -> list[Correction | None]:
-        """Return the same, all scored together."""
+        """Return the corrections of some rows, scored together."""
         texts: list[Codes] = []
         owners: list[tuple[int, slice, _Change]] = []
         for number, (row, surprise) in enumerate(zip(rows, surprises, strict=True)):
@@ -119,7 +119,7 @@ class Corrector:
         unchanged = 0.0
         for (number, near, change), total in zip(owners, totals.tolist(), strict=True):
             codes, old = self._scorer.without_end(rows[number]), best[number]
-            if np.array_equal(change.part, codes[near]):  # comes first of each place
+            if np.array_equal(change.part, codes[near]):  # the first change at each position
                 unchanged = total
                 continue
             saved = unchanged - total - change.rarer
@@ -129,7 +129,7 @@ class Corrector:
         return best
 
     def _changes(self, prompt: Codes, codes: Codes, place: int) -> Iterator[_Change]:
-        """Yield a part of a row unchanged, and then with each change around a place."""
+        """Yield a part of a row unchanged, and then with each change around a position."""
         yield _Change(codes, 0.0)
         expected = self._scorer.expected(prompt, codes[:place], LIKELY)[-2:]
         seen = {codes.tobytes()}
@@ -140,9 +140,9 @@ class Corrector:
 
 
 def _changes_around(codes: Codes, place: int, expected: Sequence[Codes]) -> Iterator[_Change]:
-    """Yield changes at a place and at the one before it, where a typo surprises next.
+    """Yield changes at a position and the one before it, since a typo also surprises afterwards.
 
-    ``expected`` are the likeliest symbols at these two, the last of them at ``place``.
+    ``expected`` holds the most likely symbols at both; the last entry is for ``place``.
     """
     for at, likely in zip(range(place, -1, -1), reversed(expected), strict=False):
         if at + 1 < len(codes):

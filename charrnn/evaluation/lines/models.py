@@ -1,4 +1,4 @@
-"""Rows scored by one model, or by several that are compared."""
+"""Scoring rows with one model, or with several for comparison."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import log
@@ -12,7 +12,7 @@ from charrnn.errors import ConfigError, CorpusError
 from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.corrections import Corrector
 from charrnn.evaluation.lines.parts import text_of
-from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_alike
+from charrnn.evaluation.lines.rows import BLOCK, Division, Row, check_same_rows
 from charrnn.evaluation.lines.scoring import NoPrompt, RowScore, RowScorer
 from charrnn.evaluation.pieces import WARM_UP
 from charrnn.storage.checkpoint import Checkpoint
@@ -22,15 +22,15 @@ from charrnn.text.sources import show_path
 
 
 class Figures(NamedTuple):
-    """What a row, or a part of one, costs.
+    """The loss of a row, or of a part of one.
 
     Attributes
     ----------
     nats : float
     characters : int
-        What the nats are divided by.
+        Number of characters that the nats are divided by.
     unknown : int
-        How many symbols the model does not know.
+        Number of unknown symbols.
     """
 
     nats: float
@@ -39,12 +39,12 @@ class Figures(NamedTuple):
 
     @property
     def bits(self) -> float:
-        """All of it, with logarithms to base 2."""
+        """The loss in bits."""
         return self.nats / log(2)
 
     @property
     def bits_per_char(self) -> float:
-        """Bits per character; not a number where there is none."""
+        """Bits per character; NaN without characters."""
         return mean_of(self.bits, self.characters)
 
     @property
@@ -54,17 +54,17 @@ class Figures(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """A row with what it costs.
+    """A row with its scores.
 
     Attributes
     ----------
     row : Row
     text : str
-        As it is written.
+        The text of the row.
     figures : tuple of Figures
-        Of each model.
+        One per model.
     score : RowScore, optional
-        Symbol by symbol, of the first model; none of a whole file.
+        The first model's score of each symbol; None for a whole file.
     """
 
     row: Row
@@ -74,23 +74,23 @@ class Scored(NamedTuple):
 
 
 class Models:
-    """Scores rows with one model or several; to be closed.
+    """Scores rows with one or more models; must be closed.
 
     Parameters
     ----------
     checkpoints : mapping of str to Checkpoint
-        The models by name. The first one says how a text is read and divided.
+        The models by name. The first one determines how a text is read and divided.
     context : str
         See ``RowScorer``.
     counts : bool
-        Whether networks are mixed with what was counted in training.
+        Whether networks are mixed with their n-gram counts.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Raises
     ------
     ConfigError
-        If one of them predicts labels, or they do not divide a text alike.
+        If one of them predicts labels, or they divide texts differently.
     """
 
     def __init__(
@@ -103,11 +103,11 @@ class Models:
     ) -> None:
         (first, leading), *others = checkpoints.items()
         for name, checkpoint in others:
-            check_alike(leading, checkpoint, (first, name))
+            check_same_rows(leading, checkpoint, (first, name))
         self.names = tuple(checkpoints)
         self.divisions = [Division(model.task, model.vocabulary) for model in checkpoints.values()]
-        # Each is to be charged for the same text, its end among it.
-        end = True if others else None
+        # All models are charged for the same text, including its end.
+        with_end = True if others else None
         self._scorers: list[RowScorer] = []
         self._seen, self._knows = False, [False] * len(checkpoints)
         try:
@@ -115,7 +115,9 @@ class Models:
                 try:
                     model = checkpoint.model()
                     model = checkpoint.with_counts(model) if counts else model
-                    scorer = RowScorer(checkpoint, model, context=context, end=end, threads=threads)
+                    scorer = RowScorer(
+                        checkpoint, model, context=context, with_end=with_end, threads=threads
+                    )
                 except ConfigError as error:
                     raise ConfigError(f"{name}: {error}" if others else str(error)) from None
                 self._scorers.append(scorer)
@@ -130,12 +132,12 @@ class Models:
 
     @property
     def corrector(self) -> Corrector:
-        """What corrects rows that the first model scored."""
+        """A corrector of rows that the first model scored."""
         return Corrector(self._scorers[0])
 
     @property
     def notices(self) -> Iterator[str]:
-        """What of the context the models do not read."""
+        """Notices about parts of the context that models do not know."""
         for name, scorer in zip(self.names, self._scorers, strict=True):
             if scorer.unread:
                 whose = name if len(self.names) > 1 else "the model"
@@ -143,17 +145,17 @@ class Models:
 
     @property
     def strangers(self) -> Iterator[str]:
-        """Which of the models know no character of all that was scored."""
+        """Notices about models that know none of the scored characters."""
         for name, knows in zip(self.names, self._knows, strict=True):
             if self._seen and not knows:
                 who = name if len(self.names) > 1 else "the model"
                 yield (
-                    f"{who} knows none of the characters of this text, and charges what it charges "
-                    "for any unknown one: --model names one that was trained on such text"
+                    f"{who} knows none of the characters of this text, so every character has the "
+                    "loss of an unknown one: use --model to name one that was trained on such text"
                 )
 
     def _note(self, number: int, codes: Codes, known: NDArray[np.bool_]) -> None:
-        """Remember whether a model knows anything of what it scored, ends of rows aside."""
+        """Record whether a model knows any of the scored symbols, apart from ends of rows."""
         inner = codes != self.divisions[number].task.end
         self._seen = self._seen or bool(inner.any())
         self._knows[number] = self._knows[number] or bool((inner & known).any())
@@ -175,7 +177,7 @@ class Models:
         self.close()
 
     def rows(self, blocks: Iterable[Sequence[Row]]) -> Iterator[list[Scored]]:
-        """Score rows, block by block; errors as of ``RowScorer.score``."""
+        """Score rows, block by block; raises like ``RowScorer.score``."""
         vocabulary = self.division.vocabulary
         for block in blocks:
             texts = [text_of(vocabulary, row.codes) for row in block]
@@ -214,7 +216,7 @@ class Models:
             yield Scored(Row(codes[:0], number, name), name, figures)
 
     def _file(self, model: int, codes: Codes, source: str) -> Figures:
-        """Return what a file costs one model."""
+        """Return a model's score of a file."""
         scorer, vocabulary = self._scorers[model], self.division.vocabulary
         nats, known, unknown, characters = 0.0, 0, 0, 0
         for parts, read in self._parts_of_file(codes, source):
@@ -239,7 +241,7 @@ class Models:
         return Figures(nats + scorer.reserved(known, unknown), characters, unknown)
 
     def _parts_of_file(self, codes: Codes, source: str) -> Iterator[tuple[list[Row], list[int]]]:
-        """Yield a text as parts, each with what it is warmed up on, or as its items."""
+        """Yield a text as parts, each with its warm-up, or as its items."""
         task = self.division.task
         if task.separate:
             divided = task.divided(codes, (0,), self.division.vocabulary.unit)
@@ -251,7 +253,7 @@ class Models:
             yield [Row(codes[first : start + BLOCK], 1, source)], [start - first]
 
     def _others(self, number: int, own: Sequence[Codes], texts: Sequence[str]) -> list[Codes]:
-        """Return rows in the form that another model knows."""
+        """Return rows in another model's form."""
         division, leading = self.divisions[number], self.division.vocabulary
         vocabulary = division.vocabulary
         alike = (vocabulary.unit, vocabulary.normalize) == (leading.unit, leading.normalize)
@@ -261,8 +263,8 @@ class Models:
 
 
 def _no_prompt(row: Row, error: NoPrompt) -> CorpusError:
-    """Return the error of a row without a prompt, which says where it is."""
+    """Return the error for a row without a prompt, with its position."""
     return CorpusError(
-        f"{row.place} has no prompt, which this model reads first and which {error.border} ends: "
-        "give each line one"
+        f"{row.place} has no prompt, which this model reads first and which ends with "
+        f"{error.border}: give each line one"
     )

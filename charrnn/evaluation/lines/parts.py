@@ -1,4 +1,4 @@
-"""The characters and the words of a row that was scored."""
+"""The characters and words of a scored row."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,12 @@ class Part(NamedTuple):
     ----------
     text : str
     column : int
-        Of its first character in the row, from 1.
+        Position of its first character in the row, from 1.
     nats : float
     symbols : int
-        How many predictions that is.
+        Number of predictions in it.
     unknown : int
-        How many of these are of symbols that the model does not know.
+        How many of these are of unknown symbols.
     """
 
     text: str
@@ -43,7 +43,7 @@ def cells(
     nats: NDArray[np.float64],
     known: NDArray[np.bool_],
 ) -> Iterator[Cell]:
-    """Yield whole characters: bytes of one belong together, and so do parts of a letter."""
+    """Yield whole characters, joining the bytes of one, or the parts of a letter."""
     for start, stop in pairwise(whole_characters(vocabulary, codes)):
         yield Cell(
             text=text_of(vocabulary, codes[start:stop]),
@@ -54,7 +54,7 @@ def cells(
 
 
 def text_of(vocabulary: Vocabulary, codes: Sequence[int] | Codes) -> str:
-    """Return symbols as they are written: bytes as UTF-8, parts of letters composed."""
+    """Return symbols as text: bytes decoded as UTF-8, parts of letters composed."""
     array = np.asarray(codes)
     if vocabulary.unit == "byte":
         return array.astype(np.uint8).tobytes().decode("utf-8", "replace")
@@ -63,7 +63,7 @@ def text_of(vocabulary: Vocabulary, codes: Sequence[int] | Codes) -> str:
 
 
 def characters(vocabulary: Vocabulary, score: RowScore) -> Iterator[Part]:
-    """Yield the characters of a row, its end among them."""
+    """Yield the characters of a row, including its end."""
     column = 1 + len(text_of(vocabulary, score.prompt))
     for cell in cells(vocabulary, score.codes, score.nats, score.known):
         yield Part(cell.text, column, cell.nats, cell.symbols, int(cell.unknown))
@@ -71,19 +71,19 @@ def characters(vocabulary: Vocabulary, score: RowScore) -> Iterator[Part]:
 
 
 def words(vocabulary: Vocabulary, score: RowScore, end: int) -> Iterator[Part]:
-    """Yield the words of a row: what stands between white space.
+    """Yield the words of a row, separated by white space.
 
-    A word also has what the white space or the row's end behind it costs, which says that it ends
-    there, and the first one what stands before it.
+    The loss of a word includes the white space or row end after it, which says that the word ends
+    there; the first word also includes white space before it.
 
     Parameters
     ----------
     vocabulary : Vocabulary
-        Of the model.
+        The model's.
     score : RowScore
-        Of the row.
+        The score of the row.
     end : int
-        The symbol that ends it.
+        The symbol that ends the row.
     """
     parts: list[Part] = []
     for part in characters(vocabulary, score):

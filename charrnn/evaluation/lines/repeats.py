@@ -1,7 +1,7 @@
-"""Surprises that a text repeats are none: a name that the model never read is no typo.
+"""Discounting repeated surprises: a name that recurs in a text is not a typo.
 
 Dimensions
-    n rows, m symbols of all of them.
+    n rows, m symbols in all rows.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,25 @@ from numpy.typing import NDArray
 from charrnn.evaluation.lines.scoring import RowScore
 
 CONTEXT = 2
-"""Symbols before one, of the n-gram of the text itself."""
+"""Context length of the n-grams counted in the text itself."""
 SHARE = 0.5
-"""Its share of the probability."""
+"""Weight of these n-grams in the probability."""
 NEXT = 0.5
-"""Of what the symbol behind one costs, the share that is added: what follows on a typo is unlikely
-too."""
+"""Share of the next symbol's loss that is added: the symbol after a typo is unlikely too."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = NDArray[np.uint64]
 
 
 def surprises(scores: Sequence[RowScore]) -> list[NDArray[np.float64]]:
-    """Return how unlikely each symbol of each row is (k,), in nats.
+    """Return the surprise of each symbol of each row (k,) in nats.
 
     Parameters
     ----------
     scores : sequence of RowScore
-        Rows of one text. The probability of a symbol is a mean of the model's, and of how often it
-        follows the same ``CONTEXT`` symbols elsewhere in these rows. To its nats is added the share
-        ``NEXT`` of those of the one behind it.
+        Rows of one text. The probability of a symbol is the mean of the model's and of how often it
+        follows the same ``CONTEXT`` symbols elsewhere in these rows. To its nats the share ``NEXT``
+        of those of the next symbol is added.
     """
     lengths = np.array([len(score.codes) for score in scores], np.int64)
     if not lengths.sum():
@@ -46,11 +45,11 @@ def surprises(scores: Sequence[RowScore]) -> list[NDArray[np.float64]]:
 
 
 def _elsewhere(codes: Hashes, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return of each symbol (m,) how often it comes where its context comes elsewhere."""
+    """Return how often each symbol (m,) follows its context elsewhere, as a probability."""
     place = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     contexts = np.zeros(len(codes), np.uint64)
     for back in range(CONTEXT, 0, -1):
-        # Before a row there is nothing, which is a symbol of its own.
+        # The position before a row has a symbol of its own.
         before = np.where(place >= back, np.roll(codes, back) + np.uint64(1), np.uint64(0))
         contexts = _mixed(contexts, before)
     grams = _counts(_mixed(contexts, codes + np.uint64(1)))
@@ -63,6 +62,6 @@ def _mixed(hashes: Hashes, symbols: Hashes) -> Hashes:
 
 
 def _counts(hashes: Hashes) -> NDArray[np.int64]:
-    """Return how often each of them occurs (m,)."""
+    """Return the number of occurrences of each hash (m,)."""
     _, places, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     return counts[places]

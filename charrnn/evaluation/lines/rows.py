@@ -1,4 +1,4 @@
-"""The rows of a text: its lines, or the items that a model's text is divided into."""
+"""The rows of a text: its lines, or its items for a model of items."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from charrnn.text.codes import LINE_END, Codes, to_text
 from charrnn.text.sources import STDIN, show_path
 
 BLOCK = 2**18
-"""Symbols of the rows that are scored together."""
+"""Symbols in a block of rows that are scored together."""
 
 
 class Row(NamedTuple):
@@ -26,9 +26,9 @@ class Row(NamedTuple):
     codes : (k,) int array
         Its symbols, without its end.
     number : int
-        Of the line or the item in its file, from 1.
+        The number of the line or item in its file, from 1.
     source : str
-        The file, as messages show it; empty for a text that was given.
+        The file name for messages; empty for a given text.
     """
 
     codes: Codes
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, in words."""
+        """Its position in words."""
         return f"{self.source or '--text'}, line {self.number:,}"
 
 
@@ -48,7 +48,7 @@ class Division:
     Attributes
     ----------
     task : Task
-        Of the model.
+        The model's.
     vocabulary : Vocabulary
     """
 
@@ -57,12 +57,12 @@ class Division:
 
     @property
     def is_lines(self) -> bool:
-        """Whether rows are lines: so are those of running text."""
+        """Whether rows are lines, as they also are for running text."""
         return self.task.items in ("", "line")
 
     @property
     def noun(self) -> str:
-        """What a row is called."""
+        """The name of a row: line, file or item."""
         return "line" if self.is_lines else "item"
 
     def of_corpus(self, corpus: Corpus) -> Iterator[list[Row]]:
@@ -81,7 +81,7 @@ class Division:
         return _numbered(_items(divided, self.task.end), source)
 
     def of_texts(self, texts: Sequence[str], newlines: str) -> list[Row]:
-        """Return the rows of texts that are given: a text is its lines, or its items."""
+        """Return the rows of given texts: their lines or items."""
         rows = []
         for text in texts:
             codes = self.codes(text, newlines)
@@ -94,12 +94,12 @@ class Division:
         return [Row(codes, number) for number, codes in enumerate(rows, 1)]
 
     def arriving(self, lines: ArrivingLines) -> Iterator[list[Row]]:
-        """Yield the lines that arrive, in blocks, in the form that the model knows."""
+        """Yield arriving lines in blocks, in the model's form."""
         for block in _lines(iter(lines), show_path(STDIN)):
             yield [row._replace(codes=self._fitting(row.codes)) for row in block]
 
     def codes(self, text: str, newlines: str) -> Codes:
-        """Return a text in the form that the model knows."""
+        """Return a text as codes in the model's form."""
         form, _ = fitting_text(text, self.vocabulary, newlines)  # type: ignore[arg-type]
         return self.vocabulary.text_to_codes(form)
 
@@ -109,13 +109,13 @@ class Division:
         return self.codes(to_text(codes), "keep")
 
 
-def check_alike(first: Checkpoint, other: Checkpoint, names: tuple[str, str]) -> None:
-    """Refuse models that do not have the same rows.
+def check_same_rows(first: Checkpoint, other: Checkpoint, names: tuple[str, str]) -> None:
+    """Reject models that divide texts into different rows.
 
     Raises
     ------
     ConfigError
-        If one has lines and the other items of another kind, or one reads prompts.
+        If one scores lines and the other different items, or only one reads prompts.
     """
     kinds = [
         (model.settings.items or "line", bool(model.settings.prompted)) for model in (first, other)
@@ -124,12 +124,12 @@ def check_alike(first: Checkpoint, other: Checkpoint, names: tuple[str, str]) ->
         words = [f"{items}s" + " after a prompt" * prompted for items, prompted in kinds]
         raise ConfigError(
             f"{names[0]} scores {words[0]} and {names[1]} {words[1]}: compare models that divide "
-            "a text alike"
+            "texts in the same way"
         )
 
 
 def _pieces(codes: Codes) -> Iterator[Codes]:
-    """Yield a text, which may be a memory map, in pieces that end with a line."""
+    """Yield a text, which may be a memory map, in pieces that end with a line end."""
     start = 0
     while start < len(codes):
         stop = min(start + BLOCK, len(codes))
@@ -141,7 +141,7 @@ def _pieces(codes: Codes) -> Iterator[Codes]:
 
 
 def _lines(pieces: Iterator[Codes], source: str) -> Iterator[list[Row]]:
-    """Yield the lines of pieces of a text; what follows the last line end is one if not empty."""
+    """Yield the lines of a text in pieces; text after the last line end is a line if not empty."""
     number = 0
     for piece in pieces:
         lines = _split(piece, LINE_END)
@@ -171,7 +171,7 @@ def _items(divided: Codes, end: int) -> Iterator[Codes]:
 
 
 def _split(codes: Codes, end: int) -> list[Codes]:
-    """Return what stands between ends; an end that is the last symbol begins nothing."""
+    """Split codes at each end; no empty part follows an end that is the last symbol."""
     ends = np.flatnonzero(codes == end)
     parts = np.split(codes, ends + 1)
     rows = [part[:-1] for part in parts[:-1]]

@@ -1,10 +1,10 @@
-"""What rows of text cost a model: lines, items, or texts that a program gives.
+"""A model's loss on rows of text: lines, items, or texts given by a program.
 
 Dimensions
-    n rows, m symbols of all of them.
+    n rows, m symbols in all rows.
 
-A row is scored as `Model.score` scores a text: it follows on the same text as every other one, its
-symbols that the model does not know are charged, and what it costs depends on no other row.
+A row is scored as `Model.score` scores a text: all rows follow the same context, unknown symbols
+are charged, and the score does not depend on other rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,20 +33,20 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class RowScore:
-    """What one row costs.
+    """The score of one row.
 
     Attributes
     ----------
     codes : (k,) int array
-        Its symbols, without a prompt, and with its end where that is scored.
+        Its symbols, without a prompt, and with its end if that is scored.
     nats : (k,) float64 array
-        Minus the logarithm of the probability of each, given what precedes it.
+        The negative log-probability of each, given the text before it.
     known : (k,) bool array
-        Which of them the model knows.
+        Whether the model knows each symbol.
     total : float
-        Of the row, with what the known symbols cost more where others are possible.
+        Nats of the row, including the probability that known symbols lose to unknown ones.
     prompt : (p,) int array
-        What of it was read and not scored.
+        The symbols that were read but not scored.
     """
 
     codes: Codes
@@ -57,26 +57,26 @@ class RowScore:
 
     @property
     def unknown(self) -> int:
-        """How many symbols the model does not know."""
+        """The number of unknown symbols."""
         return int(np.count_nonzero(~self.known))
 
 
 @dataclass(frozen=True, eq=False)
 class RowScores:
-    """What rows cost.
+    """The scores of rows.
 
     Attributes
     ----------
     codes, nats, known : (m,) arrays
-        Of the symbols of all rows, one row after another; see ``RowScore``.
+        The symbols of all rows, concatenated; see ``RowScore``.
     borders : (n + 1,) int array
-        Where each row begins, and where the last one ends.
+        Where each row starts, and where the last one ends.
     total : (n,) float64 array
         Nats of each row.
     unknown : (n,) int array
-        How many symbols of each the model does not know.
+        The number of unknown symbols of each row.
     prompts : sequence of int arrays
-        What of each was read and not scored.
+        The symbols of each row that were read but not scored.
     """
 
     codes: Codes
@@ -93,7 +93,7 @@ class RowScores:
 
     @property
     def characters(self) -> Counts:
-        """How many symbols of each row are scored (n,)."""
+        """The number of scored symbols of each row (n,)."""
         counts: Counts = np.diff(self.borders)
         return counts
 
@@ -108,28 +108,28 @@ class RowScores:
 
 
 class RowScorer:
-    """Scores rows with a model; to be closed.
+    """Scores rows with a model; must be closed.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Knows the vocabulary and the task.
+        The model's, with vocabulary and task.
     model : CharModel, optional
-        Its network, where there is one already.
+        Its network, if already loaded.
     context : str
-        What every row follows on. Of a model of items, how each item begins; without it, a row
-        follows on what samples do.
-    end : bool, optional
-        Whether rows of running text end with a line end, which is scored. If left out, they do
-        where the model knows it. An item has its end, but for one of which the model can read
-        nothing: that one has it if rows are to have one.
+        The text before every row; for a model of items, the beginning of each item. Without it,
+        rows follow what samples follow.
+    with_end : bool, optional
+        Whether rows of running text end with a line end, which is scored; by default they do if the
+        model knows it. Items always have their end, except that an item of only unknown symbols
+        has it only if this is True.
     threads : int
-        Workers; no effect on the result.
+        Number of workers; no effect on the result.
 
     Attributes
     ----------
     unread : str
-        The symbols of the context that the model does not know, and so does not read, listed.
+        A list of the unknown symbols of the context, which the model does not read.
 
     Raises
     ------
@@ -143,13 +143,13 @@ class RowScorer:
         model: CharModel | None = None,
         *,
         context: str = "",
-        end: bool | None = None,
+        with_end: bool | None = None,
         threads: int = 1,
     ) -> None:
         if checkpoint.labels:
             raise ConfigError(
-                f"this model predicts {checkpoint.settings.predict}, not text: charrnn predict "
-                "labels texts with it, and charrnn eval scores it"
+                f"this model predicts {checkpoint.settings.predict}, not text: use charrnn predict "
+                "to label texts with it, and charrnn eval to evaluate it"
             )
         vocabulary, task = checkpoint.vocabulary, checkpoint.task
         self._vocabulary, self._task = vocabulary, task
@@ -157,7 +157,10 @@ class RowScorer:
             fitting_text(context, vocabulary, checkpoint.text.newlines)[0]
         )
         if task.separate and (before == task.end).any():
-            raise ConfigError("the context of an item is its beginning, and this one has an end")
+            raise ConfigError(
+                "the context begins each item, so it cannot contain the end of an item: leave "
+                "that out"
+            )
         self._before = before if isinstance(task, PromptedItems) else before[:0]
         ids, unread = vocabulary.encode_known(before)
         self.unread = ", ".join(map(vocabulary.show, unread))
@@ -167,10 +170,10 @@ class RowScorer:
             ids = np.concatenate([first, ids])
         elif not len(ids):
             ids = vocabulary.before_all()
-        self._always_ends = bool(end)
-        if end is None:
-            end = LINE_END in vocabulary.symbols
-        self._ends = task.separate or end
+        self._always_ends = bool(with_end)
+        if with_end is None:
+            with_end = LINE_END in vocabulary.symbols
+        self._ends = task.separate or with_end
         self._novelty = Novelty.of(checkpoint.counts, checkpoint.characters - checkpoint.held_out)
         self._model, self._begin = model or checkpoint.model(), ids
         self._reader = SymbolReader(self._model, ids, threads=threads)
@@ -196,18 +199,18 @@ class RowScorer:
         Parameters
         ----------
         rows : sequence of int arrays
-            Their codes, without an end. An empty one costs its end in running text, and nothing
-            where rows are items, which are never empty.
+            Their codes, without an end. For an empty row of running text only its end is scored;
+            an empty item has a score of 0, since items are never empty.
         read : sequence of int, optional
-            That rows are parts of a text, without an end, and how many symbols of each are read
-            and not scored.
+            For rows that are parts of a text, without an end: how many symbols of each are read
+            but not scored.
 
         Raises
         ------
         CheckpointError
-            If the model predicts nothing finite.
+            If the model's predictions are not finite.
         CorpusError
-            If a row lacks the prompt that it should have.
+            If a row has no prompt although the model needs one.
         """
         if read is None:
             prompts, whole = self._prompts(rows), [self._whole(row) for row in rows]
@@ -220,7 +223,7 @@ class RowScorer:
         nats[known] = self._costs(whole, codes, known, lengths)
         if not np.isfinite(nats).all():
             raise CheckpointError(
-                "the model's predictions are not finite, it diverged in training: "
+                "the model's predictions are not finite because it diverged in training: "
                 "train again with a lower --learning-rate"
             )
         if prompts.any():
@@ -245,16 +248,16 @@ class RowScorer:
         )
 
     def without_end(self, score: RowScore) -> Codes:
-        """Return the symbols of a row that was scored, without its end."""
+        """Return the symbols of a scored row, without its end."""
         codes = score.codes
         ended = self._ends and len(codes) > 0 and codes[-1] == self._task.end
         return codes[:-1] if ended else codes
 
     def expected(self, prompt: Codes, codes: Codes, count: int) -> list[Codes]:
-        """Return what the model expects at each place of a row, and behind it (k + 1).
+        """Return the model's predictions at each position of a row, and after it (k + 1).
 
-        Each is the likeliest symbols (count,), without an end; symbols that the model does not know
-        are not read.
+        Each has the most likely symbols (count,), without an end. Unknown symbols of the row are
+        not read.
         """
         read = np.concatenate([prompt, codes])
         known = np.isin(read, self._vocabulary.symbols)
@@ -264,7 +267,7 @@ class RowScorer:
         return [row[row != self._task.end][:count].astype(codes.dtype) for row in symbols[before]]
 
     def reserved(self, known: int, new: int) -> float:
-        """Return what known symbols cost more where others are possible, as a text shows."""
+        """Return the nats that known symbols lose to unknown ones."""
         return self._novelty.charge(known, new) - new * self._novelty.cost
 
     def _costs(
@@ -283,11 +286,11 @@ class RowScorer:
             return row
         may_lack_it = self._task.separate and not (self._begun or self._always_ends)
         if may_lack_it and not np.isin(row, self._vocabulary.symbols).any():
-            return row  # as in an evaluation
+            return row  # as eval does
         return np.append(row, row.dtype.type(self._task.end))
 
     def _prompts(self, rows: Sequence[Codes]) -> Counts:
-        """Return how many symbols of each row are only read."""
+        """Return how many symbols of each row are read but not scored."""
         sizes = np.zeros(len(rows), np.int64)
         task = self._task
         if not isinstance(task, PromptedItems) or task.border in self._before:
@@ -306,26 +309,27 @@ class NoPrompt(CorpusError):
     Attributes
     ----------
     row : int
-        Which of those that were to be scored, from 0.
+        The index of the row, from 0.
     border : str
-        What ends a prompt, in words.
+        The name of the symbol that ends a prompt.
     """
 
     def __init__(self, row: int, border: str) -> None:
         self.row, self.border = row, border
         super().__init__(
-            f"text {row + 1:,} has no prompt, which this model reads first and which {border} ends"
+            f"text {row + 1:,} has no prompt, which this model reads first and which ends with "
+            f"{border}"
         )
 
 
 def sums_of(nats: Floats, owner: Counts, count: int) -> Floats:
-    """Return the sums of nats (m,) over the rows that they belong to (count,)."""
+    """Return the sums (count,) of nats (m,) per row."""
     sums: Floats = np.bincount(owner, nats, minlength=count).astype(np.float64, copy=False)
     return sums
 
 
 def _leading(lengths: Counts, sizes: Counts) -> Flags:
-    """Return of each symbol of rows (m,) whether it is among the first so many of its row."""
+    """Return whether each symbol (m,) is among the first ``sizes`` (n,) symbols of its row."""
     place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flags: Flags = place < np.repeat(sizes, lengths)
     return flags

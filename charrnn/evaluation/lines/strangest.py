@@ -1,9 +1,9 @@
-"""Which rows are strange: unlike the text as a whole, or with one character that is.
+"""The strangest rows of a text, as a whole or by a single character.
 
-A typo leaves a line likely but for one character, is not repeated, and has a likely line beside it.
-A line in another language is unlikely all along, and its characters need not be. No single measure
-finds both, so the strangest rows are taken from two lists in turn (``python -m tests.bench.typos``
-measures that).
+A typo makes a single character of a line unlikely, is not repeated, and can be corrected to a
+likely line. A line in another language is unlikely as a whole, although no single character may be.
+No single measure finds both, so the strangest rows are taken from two lists in turn (measured by
+``python -m tests.bench.typos``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,15 @@ Why = Literal["line", "character"]
 Of = TypeVar("Of")
 
 SPARE = 200
-"""Rows beyond those that are asked for among which typos are looked for."""
+"""Extra candidate rows, beyond the requested number, that are checked for typos."""
 TRIED = 1000
-"""Rows that are corrected at most: about 50 changes each are scored."""
+"""Most rows that are corrected: about 50 changes of each are scored."""
 SHORT = 10
-"""Characters of a row that is short: below, the deviation of a single one is no measure."""
+"""Length below which the deviation of a row's mean is too noisy to compare."""
 
 
 class Strange(NamedTuple, Generic[Of]):
-    """A row and how it is strange, with what it should perhaps have been."""
+    """A row and why it is strange, with a possible correction."""
 
     row: Of
     why: Why
@@ -40,18 +40,18 @@ class Strange(NamedTuple, Generic[Of]):
 
 
 def whole_line(nats: float, characters: int, mean: float) -> float:
-    """Return how much a row costs above the mean nats per character of its text, by its length.
+    """Return how far the nats of a row exceed the mean of its text, scaled by the row's length.
 
-    The sum of what its characters cost above the mean, over the root of their number and
-    ``SHORT`` more. Such a sum has a deviation of the root of its length times that of a character:
-    a short row that is a little unlikely is not strange, as it is by its nats per character, and
-    neither is an empty line for its end alone.
+    The sum of its characters' nats above the mean is divided by the root of their number plus
+    ``SHORT``, since the standard deviation of such a sum grows with the root of its length. By nats
+    per character, short rows that are slightly unlikely would rank too high, and so would empty
+    lines because of their end alone.
     """
     return (nats - characters * mean) / sqrt(characters + SHORT) if characters else -inf
 
 
 class _Entry(NamedTuple, Generic[Of]):
-    """A row by how strange it is; of equals the first seen is the larger."""
+    """A row ordered by strangeness; among equals the first one ranks higher."""
 
     strange: float
     turn: int
@@ -61,7 +61,7 @@ class _Entry(NamedTuple, Generic[Of]):
 
     @property
     def text(self) -> bytes:
-        """The symbols of the row, where they are known."""
+        """The symbols of the row as bytes; empty without a score."""
         return (
             b"" if self.score is None else self.score.prompt.tobytes() + self.score.codes.tobytes()
         )
@@ -71,17 +71,17 @@ class _Entry(NamedTuple, Generic[Of]):
 
 
 class Strangest(Generic[Of]):
-    """Keeps the strangest of any number of rows, and of equal ones the first.
+    """Keeps the strangest rows of a stream, and only the first of equal rows.
 
     Parameters
     ----------
     count : int
-        How many are kept.
+        Number of rows to keep.
     by : "both", "line" or "character"
-        How they are strange.
+        The measure.
     corrector : Corrector, optional
-        For ``character``: of the rows with the most surprising characters, those come first that
-        one change makes the most likely.
+        For ``character``: ranks the rows with the most surprising characters by how much a single
+        change lowers their nats.
     """
 
     def __init__(self, count: int, by: By = "both", corrector: Corrector | None = None) -> None:
@@ -98,10 +98,10 @@ class Strangest(Generic[Of]):
         figures: Sequence[Figures],
         scores: Sequence[RowScore] = (),
     ) -> None:
-        """Look at more rows: what they cost, and for ``character`` symbol by symbol.
+        """Add rows with their figures and, for ``character``, their scores symbol by symbol.
 
-        Those that are given together say what their text repeats, and the first of them what its
-        characters cost.
+        Rows that are added together determine what repeats in their text; the mean nats per
+        character come from the first such group.
         """
         if self._mean is None:
             self._mean = _mean_of(figures)
@@ -118,7 +118,7 @@ class Strangest(Generic[Of]):
                 self._keep(why, _Entry(float(strange), -self._seen, row, score, each))
 
     def _keep(self, why: Why, entry: _Entry[Of]) -> None:
-        """Keep a row if it is strange enough, and none with the same text is kept."""
+        """Keep a row if it is strange enough and no row with the same text is kept."""
         heap, kept = self._heaps[why], self._kept[why]
         spare = SPARE if why == "character" and self._corrector else 0
         full = len(heap) == self._count + spare
@@ -132,7 +132,7 @@ class Strangest(Generic[Of]):
             kept.add(entry.text)
 
     def __iter__(self) -> Iterator[Strange[Of]]:
-        """Yield the strangest first, from each list in turn."""
+        """Yield rows from each list in turn, the strangest first."""
         lists = [self._ordered(why, heap) for why, heap in self._heaps.items()]
         shown: set[int] = set()
         for turn in range(max(map(len, lists))):
@@ -145,7 +145,7 @@ class Strangest(Generic[Of]):
                     yield strange
 
     def _ordered(self, why: Why, heap: list[_Entry[Of]]) -> list[tuple[int, Strange[Of]]]:
-        """Return the rows of a list, with the number of each, the strangest first."""
+        """Return the rows of a list with their numbers, the strangest first."""
         entries = sorted(heap, reverse=True)
         corrections: list[Correction | None] = [None] * len(entries)
         if why == "character" and self._corrector:
@@ -160,6 +160,6 @@ class Strangest(Generic[Of]):
 
 
 def _mean_of(figures: Sequence[Figures]) -> float:
-    """Return the nats per character of rows."""
+    """Return the mean nats per character of rows."""
     characters = sum(each.characters for each in figures)
     return sum(each.nats for each in figures) / characters if characters else 0.0

@@ -1,10 +1,10 @@
-"""What each symbol of many short texts costs a model: read side by side, each on its own.
+"""The nats of each symbol of many short independent texts, read in parallel.
 
 Dimensions
-    n rows, m symbols of all of them, S pieces, T steps, N pieces that are read in parallel.
+    n rows, m symbols in all rows, S pieces, T steps, N pieces that are read in parallel.
 
-Every row follows on the same text. One that is longer than ``LONG`` symbols is cut into pieces,
-each warmed up on the symbols before it, so that it takes no more memory and is read as fast.
+All rows follow the same text. Rows longer than ``LONG`` symbols are split into pieces, each warmed
+up on the symbols before it, so that they take no more memory and are read as fast.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from charrnn.nn.model import CharModel
 from charrnn.parallel.team import Team
 
 LONG = 2**14
-"""Symbols of a row that is read in one piece."""
+"""Longest row that is read in one piece, in symbols."""
 PIECE = 2**12
-"""Symbols of the pieces of a longer one."""
+"""Symbols per piece of a longer row."""
 SIDE_BY_SIDE = 64
 """Rows of similar lengths that are read in parallel."""
 
@@ -29,14 +29,14 @@ Costs = NDArray[np.float32]
 
 
 class SymbolScorer(TextScorer):
-    """Gives the nats of each symbol of pieces, shard by shard.
+    """Computes the nats of each symbol of pieces, shard by shard.
 
     Parameters
     ----------
     pieces : Pieces
-        Those of similar lengths beside each other. Cold ones go on from ``begun``.
+        The pieces, with similar lengths next to each other. Cold ones start from ``begun``.
     begun : (L, S, R, 1) array
-        The state in which cold pieces begin.
+        The initial state of cold pieces.
     """
 
     def __init__(self, pieces: Pieces, begun: Array) -> None:
@@ -46,7 +46,7 @@ class SymbolScorer(TextScorer):
         self.num_shards = -(-len(pieces.starts) // SIDE_BY_SIDE)
 
     def costs(self, model: CharModel, shard: int) -> Array:
-        """Return the nats of a shard's symbols (T, N); behind the end of a piece they are none."""
+        """Return the nats of a shard's symbols (T, N), undefined past the end of a piece."""
         return np.concatenate([costs for costs, *_ in self.windows(model, shard, model.nats)])
 
     def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
@@ -56,7 +56,7 @@ class SymbolScorer(TextScorer):
 
 
 class _Worker:
-    """One worker's share of the shards of what it is given."""
+    """A worker that computes its share of the shards."""
 
     def __init__(self, model: CharModel, begun: Array, number: int, count: int) -> None:
         self.model, self.begun = model, begun
@@ -64,7 +64,7 @@ class _Worker:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def costs(self, pieces: Pieces) -> list[Array]:
-        """Return the nats of each of its shards."""
+        """Return the nats of its shards."""
         scorer = SymbolScorer(pieces, self.begun)
         return [
             scorer.costs(self.model, shard)
@@ -73,16 +73,16 @@ class _Worker:
 
 
 class SymbolReader:
-    """Reads rows with a model; workers are made once, for any number of calls.
+    """Reads rows with a model; the workers serve any number of calls.
 
     Parameters
     ----------
     model : CharModel
-        Whose predictions are scored.
+        The model to score with.
     before : (b,) int array
-        What every row follows on, one symbol at least; it is read from a zero state.
+        The symbols before every row, at least one; they are read from a zero state.
     threads : int
-        Workers; the result is the same, bit for bit, for every number of them.
+        Number of workers; the result is bit-identical for any number.
     """
 
     def __init__(self, model: CharModel, before: Ids, *, threads: int = 1) -> None:
@@ -93,7 +93,7 @@ class SymbolReader:
             for start in range(0, len(before) - 1, T):
                 ids = before[start : min(start + T, len(before) - 1), np.newaxis]
                 _, begun = model.forward(ids, begun)
-        begun = begun.copy()  # it may be a buffer of the model
+        begun = begun.copy()  # may be a buffer of the model
         self._team = Team(
             [_Worker(model.replica(), begun, number, threads) for number in range(threads)]
         )
@@ -103,12 +103,12 @@ class SymbolReader:
         self._team.close()
 
     def costs(self, rows: Sequence[Ids]) -> Costs:
-        """Return the nats of each symbol of rows, one row after another (m,)."""
+        """Return the nats (m,) of each symbol of rows, concatenated."""
         lengths = np.array([len(row) for row in rows], np.int64)
         costs = np.empty(int(lengths.sum()), np.float32)
         if not len(costs):
             return costs
-        # As a text in which every row comes after the symbol that it follows on.
+        # A text in which every row follows the last symbol of the context.
         ids = np.concatenate([part for row in rows for part in (self._last, row)])
         firsts = np.cumsum(lengths + 1) - lengths - 1
         cold, warm = _pieces(ids, firsts, lengths)
@@ -118,9 +118,9 @@ class SymbolReader:
         return costs
 
     def _fill(self, costs: Costs, pieces: Pieces, firsts: Places) -> None:
-        """Put what pieces cost to the symbols of their rows."""
+        """Store the nats of pieces at the symbols of their rows."""
         found = self._team.call("costs", pieces)
-        # Every row has one more symbol before it there than here.
+        # In ``pieces`` every row is preceded by one more symbol.
         shift = np.searchsorted(firsts, pieces.starts, side="right") - 1
         places = zip(
             (pieces.starts - shift).tolist(), (pieces.ends - pieces.starts).tolist(), strict=True
@@ -132,7 +132,7 @@ class SymbolReader:
 
 
 def _pieces(ids: Ids, firsts: Places, lengths: Places) -> tuple[Pieces, Pieces]:
-    """Return the pieces that begin rows, and those that go on in long ones, by their lengths."""
+    """Return the pieces that start rows, and those that continue long ones, sorted by length."""
     long = lengths > LONG
     ends = np.where(long, firsts + PIECE, firsts + lengths)
     order = np.argsort(ends - firsts, kind="stable")
