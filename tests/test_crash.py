@@ -136,7 +136,7 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line(tmp_path):
     os.kill(worker, signal.SIGKILL)
     code, error = end_of(process)
     assert code == 1
-    assert "a worker process was ended from outside (out of memory?): free memory or give" in error
+    assert "a worker process was killed (out of memory?): free memory or use" in error
     check_last(run)
 
 
@@ -160,7 +160,7 @@ def test_a_second_resume_is_refused_with_the_first_ones_number(tmp_path):
     assert f"run is in use by process {process.pid}: " in error
     code, error = refused(tmp_path, *new("run"))
     assert code == 1
-    assert "already holds a run" in error
+    assert "already has a run" in error
     process.kill()
     process.communicate()
     again = begin(tmp_path, "--resume", "run")
@@ -232,7 +232,7 @@ def test_a_limit_of_the_file_size_from_the_start(tmp_path):
     assert not crash.temporaries(tmp_path / "run")
     code, error = refused(tmp_path, "--resume", "run")
     assert code == 1
-    assert "nothing to resume" in error
+    assert "to resume from" in error
 
 
 def test_the_folder_is_removed(tmp_path):
@@ -242,7 +242,7 @@ def test_the_folder_is_removed(tmp_path):
     run.rename(tmp_path / "away")
     code, error = end_of(process)
     assert code == 1
-    assert "its folder is gone: put it back" in error
+    assert "its folder is missing: put it back" in error
     (tmp_path / "away").rename(run)
     check_last(run)
 

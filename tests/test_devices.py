@@ -297,8 +297,8 @@ REFUSED = {
     ],
     "give -n 1000": [["sample", "--device", "cuda"]],
     "give --batch-size": [["bench", "--job", "sample", "--device", "cuda"]],
-    "--dynamic learns on the CPU": [["eval", "--dynamic", "--device", "cuda"]],
-    "--adapt learns on the CPU": [["eval", "--adapt", "counts", "--device", "cuda"]],
+    "--dynamic runs on the CPU only": [["eval", "--dynamic", "--device", "cuda"]],
+    "--adapt runs on the CPU only": [["eval", "--adapt", "counts", "--device", "cuda"]],
     "none of auto, cpu": [["train", "corpus.txt", "--device", "tpu"]],
 }
 

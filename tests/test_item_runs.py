@@ -302,8 +302,8 @@ def test_what_was_held_out_is_known_again(here):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--val", "poems.txt"], "poems.txt is among the files to train on and among those"),
-        (["--val", "copy.txt"], "copy.txt is to be held out, but has the same content as poems"),
+        (["--val", "poems.txt"], "poems.txt is both a file to train on and one to hold out"),
+        (["--val", "copy.txt"], "copy.txt, a file to hold out, has the same content as poems"),
         (["--val", "nothing.txt"], "nothing.txt: no such file or folder"),
         (["--val", "binary"], "is not UTF-8"),
         (["--val", "empty.txt"], "empty.txt is empty"),

@@ -979,7 +979,7 @@ def test_empty_texts_are_counted(tmp_path):
     (tmp_path / "a.txt").write_text(names() + "open\t\nclosed\t \n", encoding="utf-8")
     run = new(tmp_path / "run", tmp_path / "a.txt", predict="label")
     run.close()
-    assert "2 texts are empty: left out" in run.notices
+    assert "2 texts are empty and left out" in run.notices
 
 
 def test_counts_need_something_to_be_fitted_on(tmp_path):

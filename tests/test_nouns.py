@@ -117,8 +117,8 @@ def test_runs_on_other_symbols_of_one_text_are_compared_in_bits_per_byte():
 def test_scores_speak_of_what_the_model_reads():
     for name in ("byte", "jamo"):
         model = charrnn.load(name)
-        assert re.search(rf"bits a {name}\b", repr(model.score("값이")))
-        assert re.search(rf"bits a {name}\)", repr(model.score(["값이", "간다"])))
+        assert re.search(rf"bits per {name}\b", repr(model.score("값이")))
+        assert re.search(rf"bits per {name}\)", repr(model.score(["값이", "간다"])))
         assert f"bits/{name}" in model.score(["값이", "간다"])._repr_html_()
         row = json.loads(run("score", "new.txt", "--json", "--model", name).stdout)
         assert row["per"] == name

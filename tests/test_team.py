@@ -240,7 +240,7 @@ def test_a_killed_worker_is_an_error_that_says_what_to_do(number, when):
             assert eventually(lambda: is_gone(victim))
         else:
             threading.Timer(0.05, os.kill, (victim, signal.SIGKILL)).start()
-        with pytest.raises(CharrnnError, match=r"ended from outside.*go on from the last save"):
+        with pytest.raises(CharrnnError, match=r"was killed.*resume from the last save"):
             crew.call("wait", number if when == "during" else None)
 
 
@@ -256,7 +256,7 @@ def test_a_worker_killed_within_its_answer_is_one_that_was_ended(number, monkeyp
         os.kill(victim, signal.SIGKILL)
         assert eventually(lambda: is_gone(victim))
         monkeypatch.setattr(pipe, "send", lambda message: None)  # it was sent above
-        with pytest.raises(CharrnnError, match=r"ended from outside.*go on from the last save"):
+        with pytest.raises(CharrnnError, match=r"was killed.*resume from the last save"):
             crew.call("answer", number, 10**7)
 
 

@@ -350,7 +350,7 @@ def test_a_killed_worker_is_an_error(monkeypatch):
     victim = trainer.team._processes[1]
     os.kill(victim.pid, signal.SIGKILL)
     victim.join()
-    with pytest.raises(CharrnnError, match="ended from outside"):
+    with pytest.raises(CharrnnError, match="was killed"):
         trainer.step(0.01)
     trainer.close()
 

@@ -322,7 +322,7 @@ def test_nothing_to_resume_is_an_error(here):
         resume(here / "empty")
     go(new(here / "run"), stop_after=2)
     (here / "run" / "best.npz").replace(here / "run" / "last.npz")
-    with pytest.raises(RunError, match="lacks what a resume needs"):
+    with pytest.raises(RunError, match="has no training state to resume from"):
         resume(here / "run")
 
 
@@ -334,7 +334,7 @@ def test_nothing_is_written_before_the_run_begins(here):
 
 def test_a_run_is_never_overwritten(here):
     go(new(here / "run"), stop_after=1)
-    with pytest.raises(RunError, match="already holds a run"):
+    with pytest.raises(RunError, match="already has a run"):
         go(new(here / "run"))
     for name in ("corpus", "corpus-2", "corpus-3"):
         assert not (here / "runs" / name).exists()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from charrnn.config.words import count as count
+from charrnn.config.words import listing as listing
 from charrnn.config.words import long_shape as long_shape
 from charrnn.config.words import shape as shape
 
@@ -43,12 +44,6 @@ def setting_value(name: str, value: Any) -> str:
     if value is None or value == "" or (value == 0 and name in NONE_BY_ZERO):
         return "-"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def listing(names: Sequence[str], most: int = 10) -> str:
-    """Return ``a, b, c``; beyond so many names, ``a, b, c and 5 more``."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def shortened(text: str, most: int = 40) -> str:
