@@ -171,7 +171,7 @@ def test_time_spent_stopped_is_no_training_time(tmp_path):
         os.killpg(process.pid, signal.SIGCONT)
         _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
-    assert b"notice: the run stood still for " in said
+    assert b"notice: the run was interrupted for " in said
     last = json.loads((tmp_path / "runs/corpus/log.jsonl").read_text().splitlines()[-1])
     assert last["event"] == "finished"
     assert 1.8 <= last["seconds"] <= time.monotonic() - began - STANDSTILL
