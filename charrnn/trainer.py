@@ -1,4 +1,4 @@
-"""What a run needs of whatever trains its model: a CPU, a GPU, or several machines."""
+"""The interface between a run and its trainer: on CPUs, on a GPU or on several machines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from charrnn.evaluation.scorers import Score, Scorer
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step did: mean loss in nats per character, gradient norm, whether it was applied.
+    """The result of a step: mean loss in nats per character, gradient norm, whether it was applied.
 
-    ``predicted`` says whether the batch had anything to predict: some have prompts alone.
+    ``predicted`` is false if the batch had no targets, for example if it held only prompts.
     """
 
     nats: float
@@ -22,19 +22,19 @@ class StepResult:
 
 
 class Trainer(Protocol):
-    """Trains a model step by step; it knows nothing of files, time or the screen.
+    """Trains a model step by step, independently of files, time and the screen.
 
     Attributes
     ----------
     step_count : int
-        Steps made so far, also by the run that is resumed.
+        Steps completed so far, including those before a resume.
     scorer : Scorer or None
-        The held-out text, cut; None where nothing is held out.
+        Scores the held-out text. None if nothing is held out.
     workers : int
-        How many work at once.
+        The number of parallel workers.
     chunk : int
-        For how many steps it is best asked at once: no more than take about 50 ms, so that a run
-        can be stopped, and at least 1.
+        The best number of steps per call of ``steps``: about 50 ms at most, so that a run can be
+        stopped promptly, and at least 1.
     """
 
     step_count: int
@@ -47,36 +47,37 @@ class Trainer(Protocol):
     def chunk(self) -> int: ...
 
     def steps(self, rates: Sequence[float]) -> list[StepResult]:
-        """Learn from as many batches as there are learning rates, and end after a failed step.
+        """Train on one batch per learning rate, and stop after a failed step.
 
-        A step that is not finite changes no weight, and it is the last of the list: the rates of
-        the later ones must be chosen again. How steps are cut into calls changes no bit.
+        A step with a non-finite loss or gradient changes no weights and is the last one returned:
+        the caller must choose the later rates again. The results do not depend on how the steps are
+        grouped into calls, bit for bit.
         """
 
     def work(self, step: int) -> float:
-        """Return how much a step computes, in any unit: its time is compared with others'."""
+        """Return the amount of computation of a step, in arbitrary units, to compare step times."""
 
     def validate(self) -> Score:
-        """Return what the held-out text costs; changes nothing."""
+        """Return the loss of the held-out text, without changing the training state."""
 
     def publish(self) -> None:
-        """Put the weights into the model, before it is saved or sampled from."""
+        """Copy the weights to the model, before it is saved or sampled from."""
 
     @property
     def is_sound(self) -> bool:
-        """Whether every weight is a number that a model can have."""
+        """Whether every weight is finite and in the range that a model may have."""
 
     def arrays(self) -> dict[str, Array]:
-        """Return, by name, what a resume needs beside the weights."""
+        """Return the arrays that a resume needs in addition to the weights, by name."""
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``arrays`` gave, and the weights of the model.
+        """Restore the state from ``arrays`` and the weights from the model.
 
         Raises
         ------
         CheckpointError
-            If the arrays are not those of such a trainer.
+            If the arrays do not fit this trainer.
         """
 
     def close(self) -> None:
-        """End the workers; ``publish`` does nothing from then on."""
+        """Stop the workers. After that, ``publish`` does nothing."""
