@@ -4,10 +4,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 FLOORS := .venv-floors
 FLOORS_READY := $(FLOORS)/.ready
+DOCS := .venv-docs
+DOCS_READY := $(DOCS)/.ready
 
 PYTEST := -m pytest -q -n auto --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: none needs to compile it all
 
-.PHONY: help install demo test check coverage floors lint types imports format corpora soak fuzz bench check-gpu check-browser clean
+.PHONY: help install demo test check coverage floors lint types imports format docs reference dist corpora soak fuzz bench check-gpu check-browser clean
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -46,14 +49,18 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --editable . $$requirements
 	@touch $@
 
-# What depends on no version is left out: processes, crashes, other platforms, pages, what is learned.
+# What depends on no version is left out: processes, crashes, other platforms, pages, what is learned,
+# and what only puts together what is tested here: layers, optimizers, steps, checkpoints, commands.
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
-		--ignore tests/cuda $(foreach name,adapting_runs api_scores cli_process counting_runs crash devices directions \
-			docs_runs export_engine export_page fitting gpu_bench gradients item_runs labelled_runs losses members \
-			nouns option_pairs platforms ranks rank_parts recording report saving score_command score_process skips \
-			small_texts timetable whole_characters, \
+		--ignore tests/cuda $(foreach name,adapting adapting_runs api_scores cache \
+			cli_process console_blocks context copied counting_runs counts crash devices directions \
+			docs_runs drawn_items dynamic evaluation export_engine export_page fitting \
+			gpu_bench gradients item_runs items labelled_runs locating losses members nouns \
+			option_pairs own_text platforms rank_parts ranks recording reference report sample_rules saving \
+			score_command score_lines score_process score_texts scoring skips small_texts \
+			tag_layouts timetable tracing training whole_characters, \
 			--ignore tests/test_$(name).py)
 
 lint: $(READY)
@@ -69,6 +76,25 @@ imports: $(READY)
 format: $(READY) ## Bring the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+$(DOCS_READY): pyproject.toml
+	rm -rf $(DOCS)
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --group docs
+	@touch $@
+
+docs: $(DOCS_READY) ## Build the documentation as a site: build/site/index.html
+	$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env \
+		-c docs/site -d build/doctrees . build/site
+	@echo "the site is build/site/index.html"
+
+reference: $(READY) ## Write docs/api.md from the docstrings and docs/cli.md from the help
+	$(BIN)/python -m docs.scripts.reference
+
+dist: $(READY) ## Build the wheel and the source archive: dist/
+	rm -rf dist
+	$(BIN)/hatchling build
 
 corpora: $(READY) ## Write Python's own documentation to corpora/pydoc.txt
 	$(BIN)/python -c "from pydoc_data.topics import topics; print('\n'.join(topics[t] for t in sorted(topics)))" > corpora/pydoc.txt
@@ -103,4 +129,4 @@ check-browser: $(READY) ## Run the tests that need a browser
 	$(BIN)/python -m pytest -q tests/browser
 
 clean: ## Remove what was made here, but no run
-	rm -rf $(VENV) $(FLOORS) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt
+	rm -rf $(VENV) $(FLOORS) $(DOCS) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis corpora/pydoc.txt

@@ -1,7 +1,7 @@
-"""charrnn: train, use and understand character language models on the machine you have.
+"""charrnn: train, use and understand character language models on your own machine.
 
-The names below are what a program uses; each is loaded when it is first asked for, so that
-``charrnn --help`` needs no NumPy.
+The names below are the public API. Each is imported on first use, so that ``charrnn --help`` does
+not import NumPy.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from charrnn.storage.checkpoint import Checkpoint
     from charrnn.text import Vocabulary, read_corpus
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CharModel",
@@ -72,10 +72,10 @@ _HOMES = {
     "resume": "charrnn.api.runs",
     "train": "charrnn.api.runs",
 }
-"""The module of each name. None may have one of these names: once imported, it would take the
-name's place."""
+"""The module of each name. No module may have one of these names: once imported, it would replace
+the name."""
 
-if not TYPE_CHECKING:  # a checker would take any name for one that is here
+if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:

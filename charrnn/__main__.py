@@ -1,11 +1,11 @@
-"""``python -m charrnn`` is the command ``charrnn``, and this its entry point."""
+"""The entry point of the command ``charrnn``, and of ``python -m charrnn``."""
 
 import sys
 
 
 def main() -> None:
     """Run the command line."""
-    try:  # Ctrl-C while it is still being loaded ends it as quietly as later
+    try:  # Ctrl-C during the import ends it as quietly as later
         from charrnn.cli.app import main as run
     except KeyboardInterrupt:
         sys.exit(130)

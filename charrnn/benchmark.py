@@ -1,8 +1,8 @@
-"""How fast charrnn is on this machine: training and sampling on random text.
+"""Benchmarks of training and sampling on this machine, with random text.
 
-Rates are medians of timed rounds; a round is a training step, or 200 drawn characters of every
-stream. Floating-point operations are counted, not measured, and set beside the rate at which as
-many workers multiply large matrices in the same run.
+Rates are medians of timed rounds; a round is a training step, or 200 sampled characters per stream.
+Floating-point operations are counted, not measured, and compared with the rate at which the same
+number of workers multiplies large matrices in the same run.
 """
 
 import gc
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
 
 Job = Literal["train", "sample"]
 Rates = tuple[list[float], float | None, int]
-"""Characters a second of each round, the memory in bytes where it is known, the workers used."""
+"""Characters per second of each round, the memory in bytes if known, and the number of workers."""
 TEXT_LENGTH = 200_000
 DRAWN_AT_ONCE = 200
 PEAK_SIZE = 2048
 WARM_UP_ROUNDS = 3
 TOLD_EVERY = 2.0
-"""Seconds between two messages of how far a measurement is."""
+"""Seconds between two progress messages."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured, and for what.
+    """The result of a benchmark, and its setting.
 
-    ``chars_per_second`` is the median of the timed rounds and ``best`` the best of them;
-    ``gflops`` belongs to the median; ``peak_gflops`` is what ``threads`` workers reach in large
-    matrix products; ``peak_memory_mb`` counts memory that workers share once, and is None where
-    the system does not tell. Of a GPU, ``blas_kernel`` is its name, ``precision`` that of its
-    products, and the memory is its own. What was ``interrupted`` has fewer rounds, and no peak.
+    ``chars_per_second`` is the median of the timed rounds, and ``best`` the best one. ``gflops`` is
+    computed from the median; ``peak_gflops`` is what ``threads`` workers reach in large matrix
+    products. ``peak_memory_mb`` counts shared memory once, and is None if the system does not
+    report it. For a GPU, ``blas_kernel`` is its name, ``precision`` that of its products, and the
+    memory is GPU memory. An ``interrupted`` benchmark has fewer rounds, and no peak.
     """
 
     job: Job
@@ -79,27 +79,27 @@ class Benchmark:
     interrupted: bool
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON types."""
+        """Return the result as JSON types."""
         return asdict(self)
 
 
 @dataclass
 class Watch:
-    """Hears what is being measured, and may end it.
+    """Receives progress messages, and can stop the benchmark.
 
     Attributes
     ----------
     told : callable
-        Gets each message.
+        Called with each message.
     stopped : bool
-        Whether to measure no more: what there is so far is the result.
+        Whether to stop; the result is what was measured so far.
     """
 
     told: Callable[[str], None] = lambda message: None
     stopped: bool = False
 
     def stop(self) -> None:
-        """Let the round end that is being timed, and begin no other."""
+        """Finish the current round, and start no other."""
         self.stopped = True
 
 
@@ -117,7 +117,7 @@ def benchmark(
     precision: Precision = "float32",
     watch: Watch | None = None,
 ) -> Benchmark:
-    """Measure one setting.
+    """Run a benchmark.
 
     Parameters
     ----------
@@ -126,24 +126,28 @@ def benchmark(
     model : Architecture
         The network.
     batch_size : int
-        Streams trained on or drawn in parallel.
+        Streams that are trained on or sampled in parallel.
     seq_len : int
-        Window of a training step.
+        Steps per training window.
     vocab_size : int
         Distinct characters of the random text.
     threads : int, optional
-        Workers, at most one a core; if left out, what is fastest of one and every core is found
-        first.
+        Workers, at most one per core; by default, the faster one of one worker and one per core.
     seconds : float
-        How long to time.
+        Time of the benchmark, in seconds.
     peak_seconds : float
-        How long to multiply large matrices.
+        Time of the products of large matrices, in seconds.
     gpu : Gpu, optional
-        What computes, in place of the CPU; it has no threads.
+        A GPU to use in place of the CPU.
     precision : {"float32", "tf32", "bf16"}
-        Of what it multiplies.
+        Precision of matrix products on the GPU.
     watch : Watch, optional
-        Hears how far it is, and may end it.
+        Receives progress messages, and can stop the benchmark.
+
+    Returns
+    -------
+    Benchmark
+        The rates, with the setting that they belong to.
     """
     watch = watch or Watch()
     setting: _Setting = _Setting(job, model, batch_size, seq_len, vocab_size, watch)
@@ -160,18 +164,18 @@ def benchmark(
                 watch.told(f"trying {count} of {cores} threads")
                 quick[count] = setting.rates(count, min(1.0, seconds / 3))
         threads = max(quick, key=lambda count: median(quick[count][0]))
-        gc.collect()  # the parts of a trainer refer to each other: its memory must not count
+        gc.collect()  # a trainer has reference cycles, and its memory must not count
     if watch.stopped and quick:
         rates, memory, threads = quick[threads]
     else:
         watch.told(f"timing for {seconds:g} s")
-        # More than the cores would only wait; few streams have work for fewer.
+        # More workers than cores would only wait; few streams occupy fewer.
         rates, memory, threads = setting.rates(min(threads, cores), seconds)
     interrupted = watch.stopped
     rate = median(rates)
     peak = None
     if not interrupted:
-        watch.told("timing large products, to compare with")
+        watch.told("timing large matrix products for comparison")
         peak = setting.peak(threads, peak_seconds)
     gflops = rate * setting.flops_per_character() / 1e9
     return Benchmark(
@@ -220,7 +224,7 @@ class _Setting:
         return Streams(codes, vocabulary, self.batch_size, self.seq_len)
 
     def peak(self, threads: int, seconds: float) -> float:
-        """Return at how many billions of operations a second large matrices are multiplied."""
+        """Return the rate of large matrix products, in billions of operations per second."""
         with Team([_Multiplier() for _ in range(threads)]) as team:
             return float(sum(team.call("gflops", seconds)))
 
@@ -232,12 +236,12 @@ class _Setting:
         )
         if self.job == "sample":
             return forward
-        # Backward costs the same for the weights and again for what is below them.
+        # Backward costs the same again for the weights, and for the gradient of their input.
         lowest = [member.body.layers[0].Wx.size for member in model.members.values()]
         return 3 * forward - 2 * (0 if self.config.embedding_size else sum(lowest))
 
     def rates(self, threads: int, seconds: float) -> Rates:
-        """Return the characters a second of each round, with what they took."""
+        """Return the characters per second of each round, the memory, and the workers."""
         return (self._train if self.job == "train" else self._sample)(threads, seconds)
 
     def _train(self, threads: int, seconds: float) -> Rates:
@@ -275,7 +279,7 @@ class _Setting:
 
 @dataclass(frozen=True)
 class _GpuSetting(_Setting):
-    """The same on a GPU: a round is as many steps as it is best asked for at once."""
+    """The same on a GPU; a round is a chunk of steps."""
 
     gpu: "Gpu" = field(kw_only=True)
     precision: Precision = field(kw_only=True)
@@ -289,7 +293,7 @@ class _GpuSetting(_Setting):
             self.batches(),
             gpu=self.gpu,
             precision=self.precision,
-            optimizer="adamw",  # without decay it is Adam
+            optimizer="adamw",  # Adam, as there is no weight decay
             max_grad_norm=5.0,
             weight_decay=0.0,
             random_seed=0,
@@ -316,7 +320,7 @@ class _GpuSetting(_Setting):
         return rates, self._memory(), 1
 
     def _memory(self) -> float | None:
-        """Return the bytes of the GPU that are in use now and were not when it was found."""
+        """Return the bytes of GPU memory that were allocated since the GPU was found."""
         now = engine.usable(self.gpu.device)
         return None if isinstance(now, str) else float(max(0, self.gpu.free - now.free))
 
@@ -326,7 +330,8 @@ def _drawn(results: list[list[NDArray[np.intp]]]) -> int:
 
 
 def _time(work: Callable[[], int], seconds: float, watch: Watch | None = None) -> list[float]:
-    """Return the characters a second of each round; one of work returns how many there were."""
+    """Return the characters per second of each round; ``work`` runs one and returns its
+    characters."""
     watch = watch or Watch()
     for _ in range(WARM_UP_ROUNDS):
         if not watch.stopped:
@@ -345,10 +350,10 @@ def _time(work: Callable[[], int], seconds: float, watch: Watch | None = None) -
 
 
 def team_memory(team: Team) -> float | None:
-    """Return the bytes of a team's processes; a page that n of them share counts once.
+    """Return the memory of a team's processes in bytes; shared pages count once.
 
-    Taken when the buffers of a step are all in use, it is the peak but for passing arrays. None
-    where the system tells a process nothing of its memory (Windows).
+    Measured while all buffers of a step are in use, it is the peak except for temporary arrays.
+    None if the system does not report the memory of a process (Windows).
     """
     try:
         return sum(map(_proportional_memory, [os.getpid(), *team.process_ids]))
@@ -368,10 +373,10 @@ def _proportional_memory(process: int) -> float:
 
 
 class _Multiplier:
-    """Multiplies large matrices, to find the speed that nothing here can exceed by much."""
+    """Multiplies large matrices, to find a practical upper bound of the speed."""
 
     def gflops(self, seconds: float) -> float:
-        """Return the best rate in billions of operations a second."""
+        """Return the best rate, in billions of operations per second."""
         a = np.ones((PEAK_SIZE, PEAK_SIZE), np.float32)
         b, out = a.copy(), a.copy()
         best = 0.0

@@ -1,4 +1,4 @@
-"""The errors that charrnn raises on purpose; anything else that escapes is a bug."""
+"""The errors that charrnn raises intentionally; any other exception is a bug."""
 
 import copyreg
 from typing import Any
@@ -11,29 +11,37 @@ class CharrnnError(Exception):
     and exits with 1; a program catches this class, or the child that it can handle::
 
         CharrnnError
-        ├── CorpusError       a text cannot be read, or is not what it was
-        ├── VocabularyError   a character or an id that the model does not know
+        ├── CorpusError       a text cannot be read, or has changed
+        ├── VocabularyError   a character or an id that is not in the vocabulary
         ├── CheckpointError   a checkpoint cannot be read or written, or does not fit
         ├── ConfigError       a setting is unknown or outside its range
         ├── RunError          a run directory is missing, busy or cannot be used
-        └── DeviceError       there is no GPU that can be used, or it failed
+        └── DeviceError       no GPU can be used, or it failed
+
+    Examples
+    --------
+    >>> try:
+    ...     charrnn.load("missing")
+    ... except charrnn.CharrnnError as error:
+    ...     print(error)
+    missing is neither a checkpoint nor a run; list the runs with charrnn runs
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Let workers send it, whatever a child is made from."""
+        """Make the error picklable for workers, whatever arguments a subclass takes."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class CorpusError(CharrnnError):
-    """A text cannot be read as asked, or has changed since it was last read."""
+    """A text cannot be read with these settings, or has changed since it was last read."""
 
 
 class VocabularyError(CharrnnError):
-    """Characters, ids or a stored vocabulary that do not fit."""
+    """A character or an id is not in the vocabulary, or a stored vocabulary is invalid."""
 
 
 class CheckpointError(CharrnnError):
-    """A checkpoint cannot be written, read or trusted."""
+    """A checkpoint cannot be read or written, or does not fit."""
 
 
 class ConfigError(CharrnnError):
@@ -45,4 +53,4 @@ class RunError(CharrnnError):
 
 
 class DeviceError(CharrnnError):
-    """There is no GPU that can be used, or it failed."""
+    """No GPU can be used, or it failed."""

@@ -4,17 +4,34 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tracing import TracedCases
 
 from charrnn.backend.arrays import FORKS
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("charrnn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("charrnn")
+
+# A job in the background ignores it, and all processes that it starts do so too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_traced = TracedCases()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Trace no case of a test that runs nothing new."""
+    if not hasattr(item, "callspec"):
+        return (yield)
+    with _traced.case(item.nodeid.partition("[")[0]):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,11 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.tracing import untraced
+
 PLACE = Path(__file__).parent.parent
+PATIENCE = 300
+"""Seconds after which a program hangs, on a slow machine too."""
 
 
 def mpiexec():
@@ -28,10 +32,10 @@ def is_open_mpi():
     return "Open" in said.stdout.split("\n")[0]
 
 
-def environment(**more):
-    """Return the variables of a program under mpiexec."""
+def environment(*, traced=False, **more):
+    """Return the variables of a program under mpiexec, whose ranks coverage may trace."""
     return {
-        **os.environ,
+        **(os.environ if traced else untraced()),
         "PYTHONPATH": str(PLACE),
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -46,16 +50,16 @@ def words_of(ranks, *words):
     return [mpiexec(), *crowded, "-n", str(ranks), sys.executable, *map(str, words)]
 
 
-def launched(ranks, *words, folder, **options):
+def launched(ranks, *words, folder, traced=False, **options):
     """Run Python on so many ranks to its end."""
     return subprocess.run(
         words_of(ranks, *words),
         cwd=folder,
-        env=environment(),
+        env=environment(traced=traced),
         stdin=options.pop("stdin", subprocess.DEVNULL),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         **options,
     )
@@ -85,11 +89,16 @@ def ranks_of(folder):
     return sorted(found)
 
 
-def are_gone(folder, patience=10):
-    """Whether no process is left in a folder, after so many seconds at most."""
-    deadline = time.monotonic() + patience
-    while processes_of(folder):
+def eventually(condition):
+    """Whether a condition comes true, within a time that is enough on a slow machine."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return True
+
+
+def are_gone(folder):
+    """Whether no process is left in a folder."""
+    return eventually(lambda: not processes_of(folder))

@@ -58,6 +58,7 @@ VALUES = {
         "--resume": "--resume run",
         "--val": "--val other",
         "--init-from": "--init-from run",
+        "--config": "--config run.toml",
         "--plan": "--plan",
         "--json": "--json",
         "--quiet": "--quiet",
@@ -307,7 +308,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "--device": "--threads",
         "--precision": "--threads",
         "--out": "--resume",
-        "--resume": "--val, --init-from",
+        "--resume": "--val, --init-from, --config",
     },
     "sample": {
         "RUN|FILE": "--model",

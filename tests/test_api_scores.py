@@ -149,7 +149,7 @@ def test_a_context_that_is_no_beginning_of_an_item(names, paragraphs, text, cont
         text = "\nzb"
     else:
         model = names
-    with pytest.raises(ConfigError, match="the context is the beginning of an item"):
+    with pytest.raises(ConfigError, match="the context does not fit"):
         model.score(text, context=context)
 
 
@@ -189,7 +189,7 @@ def test_a_text_is_brought_into_the_form_that_the_model_knows():
             VocabularyError,
             "does not know 1 character",
         ),
-        ({"text": "a", "unknown": "skip"}, ConfigError, "'skip' is none of score, error"),
+        ({"text": "a", "unknown": "skip"}, ConfigError, "'skip' is not valid: use score or error"),
         ({"text": "\ud83d"}, VocabularyError, "lone surrogate"),
     ],
 )

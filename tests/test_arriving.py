@@ -59,8 +59,8 @@ def test_a_mark_and_line_ends_are_read_as_in_a_file():
     [
         ([b"one\ntwo\n", b"\xff\n"], {}, r"line 3\) is not UTF-8; .* --encoding, .* --errors"),
         ([], {}, "standard input is empty"),
-        ([b"\x1f\x8b\x08\0\0"], {}, "compressed with gzip: unpack it first"),
-        ([b"%PDF-1.7\n\0\0"], {}, "take the text out of it first"),
+        ([b"\x1f\x8b\x08\0\0"], {}, "compressed with gzip: decompress it first"),
+        ([b"%PDF-1.7\n\0\0"], {}, "extract its text first"),
     ],
 )
 def test_what_cannot_be_read(pieces, options, message):

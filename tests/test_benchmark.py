@@ -221,6 +221,8 @@ def test_ctrl_c_ends_the_command_with_its_figures(monkeypatch):
     for more in ([], ["--json"]):
         done = CliRunner().invoke(app, [*words, *more])
         assert done.exit_code == 130
-        assert "notice: interrupted: the figures are of what was timed before" in done.stderr
+        assert (
+            "notice: interrupted: the figures cover only what was timed until then" in done.stderr
+        )
         assert "large product" not in done.stdout
         assert "characters/s" in done.stdout or json.loads(done.stdout)["interrupted"] is True

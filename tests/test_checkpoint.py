@@ -29,6 +29,8 @@ from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
 from charrnn.training.resume import resume
+from tests.launching import PATIENCE
+from tests.tracing import untraced
 
 DATA = Path(__file__).parent / "data"
 PLACE = Path(__file__).parent.parent
@@ -242,7 +244,7 @@ def test_what_could_not_be_read_is_not_written(last, monkeypatch):
     checkpoint = load(last)
     for name in checkpoint.weights:
         broken = {**checkpoint.weights, name: checkpoint.weights[name] * np.float32("nan")}
-        with pytest.raises(CheckpointError, match=f"{name} holds values that are not finite"):
+        with pytest.raises(CheckpointError, match=f"{name} has values that are not finite"):
             save(last, replace(checkpoint, weights=broken))
     monkeypatch.setattr(meta_module, "META_LIMIT", 100)
     with pytest.raises(CheckpointError, match="join the files"):
@@ -256,7 +258,9 @@ def test_what_has_another_type_is_not_written(last):
     before = last.read_bytes()
     model = CharModel(checkpoint.architecture, len(checkpoint.vocabulary), dtype=np.float64)
     model.parameters.fill(checkpoint.weights)
-    with pytest.raises(CheckpointError, match=r"is float64 and a checkpoint holds float32: make"):
+    with pytest.raises(
+        CheckpointError, match=r"is float64, and a checkpoint stores float32: create"
+    ):
         save(last, replace(checkpoint, weights=model.parameters))
     state = {**checkpoint.training, "state": checkpoint.training["state"].astype("f2")}
     with pytest.raises(CheckpointError, match=r"training\.state is float16"):
@@ -287,12 +291,12 @@ def test_what_cannot_be_read_back_takes_no_files_place(last, monkeypatch):
         write(file, {**arrays, "more": np.array(False)})
 
     monkeypatch.setattr(module, "write_arrays", with_one_more)
-    with pytest.raises(CheckpointError, match=r"cannot be read back \(its arrays are not those of"):
+    with pytest.raises(CheckpointError, match=r"cannot be read back \(its arrays do not match"):
         save(last, checkpoint, verify=True)
     assert last.read_bytes() == before
     assert os.listdir(last.parent) == ["last.npz"]  # noqa: PTH208
     save(last, checkpoint)
-    assert "not those of its model" in error_of(last)
+    assert "do not match its model" in error_of(last)
 
 
 def test_what_numpy_2_0_wrote_can_be_read(last, tmp_path):
@@ -357,9 +361,12 @@ HEAD = "model.head.W.npy"
 MADE = {
     "another type": (lambda m: header(m, HEAD, shape("(28, 4)", "<f8")), "<f8"),
     "objects": (lambda m: header(m, HEAD, shape("(28, 4)", "|O")), "malformed|O"),
-    "another shape": (lambda m: header(m, HEAD, shape("(4, 28)")), "where its model needs"),
-    "column order": (lambda m: header(m, HEAD, shape("(28, 4)", fortran=True)), "column order"),
-    "a huge shape": (lambda m: header(m, HEAD, shape("(1000000000000, 4)")), "where its model"),
+    "another shape": (lambda m: header(m, HEAD, shape("(4, 28)")), "but its model needs"),
+    "column-major order": (
+        lambda m: header(m, HEAD, shape("(28, 4)", fortran=True)),
+        "column-major order",
+    ),
+    "a huge shape": (lambda m: header(m, HEAD, shape("(1000000000000, 4)")), "but its model"),
     "a shape of 4,000 digits": (lambda m: header(m, HEAD, shape(f"({'9' * 4000},)")), "is (999"),
     "a shape of 50,000 digits": (lambda m: header(m, HEAD, shape(f"({'9' * 50000},)")), "digits"),
     "code in the header": (lambda m: header(m, HEAD, "__import__('os').abort()"), "malformed"),
@@ -368,22 +375,22 @@ MADE = {
         lambda m: setattr(m[HEAD], "data", b"\x93NUMPY\2\0" + m[HEAD].data[8:]),
         "unknown version",
     ),
-    "too short": (lambda m: setattr(m[HEAD], "data", m[HEAD].data[:-1]), "cut off"),
+    "too short": (lambda m: setattr(m[HEAD], "data", m[HEAD].data[:-1]), "truncated"),
     "too long": (lambda m: setattr(m[HEAD], "data", m[HEAD].data + b"1234"), "too long"),
     "NaN": (
         lambda m: setattr(m[HEAD], "data", m[HEAD].data[:-4] + struct.pack("<f", float("nan"))),
         "not finite",
     ),
     "no description": (lambda m: m.pop("meta.npy"), "no charrnn model"),
-    "an array is missing": (lambda m: m.pop(HEAD), "not those of its model"),
-    "an array too many": (lambda m: m.update(x=fuzz.Member(b"x.npy", b"")), "not those"),
+    "an array is missing": (lambda m: m.pop(HEAD), "do not match its model"),
+    "an array too many": (lambda m: m.update(x=fuzz.Member(b"x.npy", b"")), "do not match"),
     "a member twice": (lambda m: m.update(x=fuzz.Member(HEAD.encode(), b"")), "twice"),
-    "a path": (lambda m: m.update(x=fuzz.Member(b"../../x.npy", b"")), "not those"),
-    "an absolute path": (lambda m: setattr(m[HEAD], "name", b"/etc/passwd"), "not those"),
-    "a folder": (lambda m: m.update(x=fuzz.Member(b"x/", b"")), "not those"),
+    "a path": (lambda m: m.update(x=fuzz.Member(b"../../x.npy", b"")), "do not match"),
+    "an absolute path": (lambda m: setattr(m[HEAD], "name", b"/etc/passwd"), "do not match"),
+    "a folder": (lambda m: m.update(x=fuzz.Member(b"x/", b"")), "do not match"),
     "12,000 members": (
         lambda m: m.update({str(i): fuzz.Member(b"%d" % i, b"") for i in range(12_000)}),
-        "more than it holds",
+        "more content than it has",
     ),
     "compressed": (lambda m: packed(m, HEAD), "compressed"),
     "a bomb": (lambda m: packed(m, "meta.npy", data=bytes(20_000_000)), "compressed"),
@@ -394,11 +401,11 @@ MADE = {
     "a wrong sum of the description": (lambda m: setattr(m["meta.npy"], "crc", 1), "CRC"),
     "a huge size": (
         lambda m: [setattr(m[HEAD], name, 2**31) for name in ("size", "packed")],
-        "more than it holds",
+        "more content than it has",
     ),
     "a description of a huge size": (
         lambda m: [setattr(m["meta.npy"], name, 2**32 - 2) for name in ("size", "packed")],
-        "more than it holds",
+        "more content than it has",
     ),
     "another's data": (lambda m: setattr(m[HEAD], "offset", 0), "differ"),
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
@@ -406,7 +413,7 @@ MADE = {
 META = {
     "format 8": (
         lambda meta: {**meta, "format": 8},
-        "its format is 8 and this charrnn reads 1 to 7: use a newer charrnn",
+        "its format is 8, and this charrnn reads formats 1 to 7: update charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),
@@ -431,17 +438,17 @@ META = {
     "an unknown setting": (lambda meta: meta["model"].update(x=1), "unknown setting"),
     "a huge vocabulary": (
         lambda meta: meta["vocabulary"].update(symbols=list(range(200_000))),
-        "code point|no char|shorter",
+        "code point|too short",
     ),
     "a huge model": (
         lambda meta: meta["model"].update(hidden_size=16384, num_layers=64),
-        "not those of its model",
+        "do not match its model",
     ),
-    "a wide model": (lambda meta: meta["model"].update(hidden_size=16384), "shorter"),
+    "a wide model": (lambda meta: meta["model"].update(hidden_size=16384), "too short"),
     "a deep model": (lambda meta: meta["model"].update(num_layers=10**9), "num-layers"),
     "a huge state": (
         lambda meta: meta["training"].update(state=[2, 2, 4, 2**40]),
-        "shorter",
+        "too short",
     ),
     "a shape of many huge sizes": (
         lambda meta: meta["training"].update(state=[10**4000] * 500),
@@ -462,15 +469,15 @@ META = {
         "its split is impossible",
     ),
     "no way to go on": (lambda meta: meta["train"].update(batch_size=None), "--batch-size None"),
-    "no end": (lambda meta: meta["train"].update(steps=0), "leave open"),
+    "no end": (lambda meta: meta["train"].update(steps=0), "do not say how"),
 }
 WHOLE = {
-    "empty": (lambda data: b"", "another kind of file, or its end"),
-    "a text": (lambda data: b"hello\n" * 1000, "another kind of file, or its end"),
+    "empty": (lambda data: b"", "another kind of file, or truncated"),
+    "a text": (lambda data: b"hello\n" * 1000, "another kind of file, or truncated"),
     "a pickle": (lambda data: b"\x80\4cos\nsystem\n(S'false'\ntR.", "another kind of file"),
     "a zip of nothing": (lambda data: fuzz.join([]), "no charrnn model"),
-    "cut in the middle": (lambda data: data[: len(data) // 2], "its end is missing"),
-    "its last byte missing": (lambda data: data[:-1], "its end is missing"),
+    "cut in the middle": (lambda data: data[: len(data) // 2], "truncated"),
+    "its last byte missing": (lambda data: data[:-1], "truncated"),
     "its first byte missing": (lambda data: data[1:], "zip|argument|another kind"),
     "a long list of members": (
         lambda data: data[:-10] + struct.pack("<LLH", 2**31, 0, 0),
@@ -607,10 +614,10 @@ def test_little_memory_is_enough_to_refuse(last, tmp_path):
         paths.append(path)
     result = subprocess.run(
         [sys.executable, "-c", LIMITED, *map(str, paths)],
-        env={**os.environ, "PYTHONPATH": str(PLACE), "OPENBLAS_NUM_THREADS": "1"},
+        env=untraced(PYTHONPATH=str(PLACE), OPENBLAS_NUM_THREADS="1"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert result.returncode == 0, result.stderr

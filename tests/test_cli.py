@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from charrnn.cli.app import COMMANDS, app, load_command
 from charrnn.cli.options import MachineConfig
 from charrnn.cli.show import words
-from charrnn.cli.show.console import write_json
+from charrnn.cli.show.console import write_json, write_sentences
 from charrnn.cli.show.text import visible, visible_line
 from charrnn.config import (
     BenchConfig,
@@ -81,9 +81,9 @@ def test_every_setting_is_in_the_help(command):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("train", "CORPUS Files, folders or patterns;"),
-        ("eval", "FILE Texts to score; without one,"),
-        ("info", "CKPT|RUN An .npz, or a run's name or folder. [default: the newest"),
+        ("train", "CORPUS Files, folders or patterns, also compressed"),
+        ("eval", "FILE Texts to score. [default: the held-out part"),
+        ("info", "CKPT|RUN An .npz file, or the name or folder of a run. [default: the newest"),
     ],
 )
 def test_the_help_of_a_command_says_what_its_argument_is(command, said):
@@ -218,9 +218,24 @@ def test_usage_errors_are_one_line(arguments, said):
     assert "\x1b" not in result.stderr
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_shows_only_ranges_within_reach(command):
+    text = run(command, "--help").stdout
+    assert "e+" not in text
+    assert "at least 1" not in text
+
+
+def test_the_help_shows_ranges_and_defaults_as_people_write_them():
+    text = " ".join(run("train", "--help").stdout.split())
+    assert "[1 to 16; default: 2 if" in text
+    assert "[at least 0 and below 1; default: 0.1]" in text
+    assert "[default: 1] --schedule" in text  # not 1.0
+    assert "--steps N Length of the run in steps. --minutes" in text
+
+
 def test_defaults_in_the_help_are_those_of_the_command():
     text = " ".join(run("bench", "--help").stdout.split())
-    assert "the one with number N. [default: cpu]" in text
+    assert "cuda:N is GPU number N. [default: cpu]" in text
     assert "[default: float32 on the CPU, tf32 on a GPU]" in text
     assert "auto to train" not in text
     assert "see bench" not in text
@@ -299,7 +314,7 @@ def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch
     assert "a lower --learning-rate" in run("eval").stderr
     run("train", "corpus.txt", *TINY, "--steps", "200")
     scored = run("eval", "other.txt").stderr
-    assert "not like its training text" in scored
+    assert "unlike the training text" in scored
     newest = "runs/corpus-2, the newest of 2 runs, was taken; it was trained on corpus.txt: --model"
     assert newest in scored
     assert "newest of" not in run("eval", "other.txt", "--model", "corpus-2").stderr
@@ -467,6 +482,10 @@ def test_info(here):
     assert "16" in text
     assert re.search(r"^format +7 \(charrnn [\d.]+ reads 1 to 7\)$", text, re.M)
     old = Path(__file__).parent / "data" / "format-1.npz"
+    assert re.search(r"^minutes +-$", text, re.M)  # and not 0: the run was one of steps
+    assert re.search(r"^steps +20$", text, re.M)
+    assert re.search(r"^max_epochs +100$", text, re.M)
+    assert re.search(r"^prompted +no$", text, re.M)
     assert re.search(r"^format +1 ", run("info", str(old)).stdout, re.M)
     assert json.loads(run("info", str(old), "--json").stdout)["format"] == 1
     assert "\\n" in text  # the line end among the symbols, shown safely
@@ -577,3 +596,15 @@ def test_the_plan_says_what_validation_takes(tmp_path, monkeypatch):
     assert 0 < plan["validation_share"] <= 0.05
     assert f"on all {plan['held_out']:,} characters held out" in shown
     assert f"about {100 * plan['validation_share']:.1f} % of the run" in shown
+
+
+def test_sentences_end_their_lines_between_words_on_a_terminal(monkeypatch, capsys):
+    text = "without learning from it 0.0123 nats behind well-known counts"
+    write_sentences(text)
+    assert capsys.readouterr().out == text + "\n"
+    monkeypatch.setattr("charrnn.cli.show.console.is_terminal", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "16")
+    write_sentences(text)
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(lines) == text
+    assert max(map(len, lines)) <= 16

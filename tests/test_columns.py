@@ -79,23 +79,24 @@ def test_what_is_left_out_or_changed_is_said():
     assert corpus.text() == "x y\n"
     notices = " ".join(corpus.notices)
     assert "2 empty cells of column 'b' left out" in notices
-    assert "1 cell with line ends, which are read as spaces" in notices
+    assert "1 cell with newlines, which were replaced by spaces" in notices
     corpus = Corpus.from_text("a,b\n1,x\n", TextConfig(column="2"))
-    assert "first row is read as the others are, with 'b' as text" in " ".join(corpus.notices)
+    assert "first row is read as data, with 'b' as text" in " ".join(corpus.notices)
 
 
 @pytest.mark.parametrize(
     ("content", "column", "message"),
     [
-        ("THE END\nof all\n", "text", "has one column, 'THE END', and none named 'text': leave"),
-        (ROWS, "Text", "has no column 'Text': it has 'name', 'text', 'n', or 1 to 3"),
-        (ROWS, "4", "or 1 to 3"),
-        (ROWS, "0", "or 1 to 3"),
+        ("THE END\nof all\n", "text", "has no column 'text', only 'THE END': leave"),
+        (ROWS, "Text", "name one of 'name', 'text', 'n', or a number from 1 to 3"),
+        (ROWS, "4", "or a number from 1 to 3"),
+        (ROWS, "0", "or a number from 1 to 3"),
         ("a,a\n1,2\n", "a", "has 2 columns named 'a': give its number"),
-        ("a,b\n1,x\n2\n3,y,z\n4,w\n", "b", "2 rows not like the first: line 3 has 1 of 2 columns; "
-         "line 4 has 3 columns and not 2: repair them (quote cells that contain the separator)"),
-        ('a,b\n1,"x" y\n2,z\n', "b", "1 row not like the first: line 2 is not CSV"),
-        ('a,b\n1,x\n2,"y\n3,z\n', "b", "line 3: a quotation mark opens a cell and none closes it"),
+        ("a,b\n1,x\n2\n3,y,z\n4,w\n", "b", "2 rows do not match the first: line 3 has 1 of 2 "
+         "columns; line 4 has 3 columns and not 2: repair them (quote cells that contain the "
+         "separator)"),
+        ('a,b\n1,"x" y\n2,z\n', "b", "1 row does not match the first: line 2 is not valid CSV"),
+        ('a,b\n1,x\n2,"y\n3,z\n', "b", "line 3: a quoted cell is never closed"),
         ("a,b\n", "b", "is empty"),
         ("a,b\n" + "1\n" * 5, "b", "; and 2 more"),
     ],
@@ -110,12 +111,15 @@ def test_what_is_no_such_column_is_refused(content, column, message):
 def test_rows_are_left_out_where_that_is_asked_for_and_counted():
     corpus = Corpus.from_text('a,b\n1,x\n2\n3,"y" z\n4,w\n', TextConfig(column="b", errors="skip"))
     assert corpus.text() == "x\nw\n"
-    assert "2 rows left out, not like the first: line 3 has 1 of 2" in corpus.notices[0]
+    assert "2 rows left out, not matching the first: line 3 has 1 of 2" in corpus.notices[0]
 
 
 @pytest.mark.parametrize("errors", ["strict", "skip"])
 def test_a_first_row_that_is_no_csv_is_refused(errors):
-    with pytest.raises(CorpusError, match=r"line 2: the first row is not CSV .* repair it"):
+    with pytest.raises(
+        CorpusError,
+        match=r"line 2: the first row, which names the columns, is not valid CSV .* repair it",
+    ):
         text_of('\n"a"x,b\n1,b\n2,z\n', "b", errors=errors)
 
 
@@ -187,6 +191,6 @@ def test_a_csv_that_is_read_whole_is_told_of_the_option(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(ROWS * 20)
     told = [*charrnn.train(path, steps=1, hidden_size=4).notices]
-    assert any("--column NAME a single one" in notice for notice in told)
+    assert any("--column NAME trains on one column" in notice for notice in told)
     told = [*charrnn.train(path, column="text", steps=1, hidden_size=4, errors="skip").notices]
     assert not any("CSV, and all of it" in notice for notice in told)

@@ -1,4 +1,4 @@
-"""A new cell takes a class and the lines that CONTRIBUTING.md names, and then it can be used."""
+"""A new cell or optimizer takes a class and the lines that CONTRIBUTING.md names."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,16 @@ import test_recurrent
 from gradcheck import check_recurrent
 
 from charrnn.backend.products import product_of
-from charrnn.config import Architecture, ModelConfig, SampleConfig, TrainConfig
+from charrnn.config import (
+    Architecture,
+    ModelConfig,
+    SampleConfig,
+    TrainConfig,
+    TrainingSettings,
+)
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.recurrent import Recurrent, sigmoid_
+from charrnn.optimizers import OPTIMIZERS, Optimizer
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import load
 from charrnn.training.events import Validated
@@ -95,14 +102,51 @@ def ugrnn(monkeypatch):
     monkeypatch.setitem(cells.KINDS, "ugrnn", {"cell": "ugrnn"})
 
 
-def test_contributing_names_the_places_and_they_exist():
+class SignSGD(Optimizer):
+    """SignSGD (Bernstein et al. 2018): ``theta -= learning_rate * sign(grad)``."""
+
+    default_learning_rate = 0.02
+
+    def _update(self, theta, grad, tmp, *state, learning_rate, step):
+        np.sign(grad, out=tmp)
+        tmp *= learning_rate
+        theta -= tmp
+
+
+PLACE = re.compile(r"`(\w+)`(?:,[^`]*?)?\s+(?:and \S+\s+)?in\s+`([\w/]+\.(?:py|cu))`")
+
+
+def test_contributing_names_places_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    (section,) = re.findall(r"^## A cell\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)
-    for place in ("`CELLS`", "`Cell`", "`NAIVE`", "`tests/test_contributing.py`"):
-        assert place in section
-    paths = re.findall(r"`((?:charrnn|tests)/[\w/]+\.py)`", text)
-    assert len(paths) > 10
+    paths = re.findall(r"`((?:charrnn|tests)/[\w/]+\.\w+)`", text)
+    assert len(set(paths)) > 25
     assert [path for path in paths if not (ROOT / path).is_file()] == []
+    places = PLACE.findall(text)
+    assert {name for name, _ in places} >= {"CELLS", "Cell", "NAIVE", "OPTIMIZERS", "COMMANDS"}
+    gone = [
+        (name, path)
+        for name, path in places
+        if not re.search(rf"\b{name}\b", (ROOT / path).read_text())
+    ]
+    assert gone == []
+
+
+def test_a_new_optimizer_trains(monkeypatch, tmp_path):
+    names = Literal["sgd", "signsgd"]
+    monkeypatch.setitem(OPTIMIZERS, "signsgd", SignSGD)
+    for group in (TrainConfig, TrainingSettings):
+        monkeypatch.setitem(group.__annotations__, "optimizer", names)
+    (tmp_path / "text.txt").write_text("to be or not to be, that is the question. " * 60)
+    run = prepare(
+        [tmp_path / "text.txt"],
+        model=ModelConfig(num_layers=1, hidden_size=16),
+        train=TrainConfig(steps=60, batch_size=8, optimizer="signsgd", validations=2),
+        out=tmp_path / "run",
+    )
+    losses = [event.nats for event in run.train() if isinstance(event, Validated)]
+    assert losses[-1] < 0.8 * np.log(15)
+    settings = load(tmp_path / "run" / "best.npz").settings
+    assert (settings.optimizer, settings.learning_rate) == ("signsgd", 0.02)
 
 
 @pytest.mark.usefixtures("ugrnn")

@@ -125,20 +125,20 @@ GOOD = {
         b"\xef\xbb\xbfhi",
         {"encoding": "latin-1"},
         "ï»¿hi",
-        "begins with the byte-order mark of utf-8",
+        "has the byte-order mark of utf-8",
     ),
     "mixed line ends": (
         b"a\r\nb\nc\rd\n\re",
         {"newlines": "keep"},
         "a\r\nb\nc\rd\n\re",
-        "1 CR LF, 2 LF, 2 CR; --newlines lf",
+        "1 CR LF, 2 LF, 2 CR; use --newlines lf",
     ),
-    "CR only": (b"a\rb\r", {"newlines": "keep"}, "a\rb\r", "2 CR; --newlines lf"),
+    "CR only": (b"a\rb\r", {"newlines": "keep"}, "a\rb\r", "2 CR; use --newlines lf"),
     "mixed line ends to LF": (
         b"a\r\nb\nc\rd\n\re\r",
         {},
         "a\nb\nc\nd\n\ne\n",
-        "line ends: 1 CR LF and 3 CR read as LF; --newlines keep keeps them",
+        "line endings: 1 CR LF and 3 CR read as LF; use --newlines keep to keep them",
     ),
     "NFC and NFD mixed": ("é e\u0301".encode(), {}, "é e\u0301", "--normalize nfc"),
     "Hangul mixed": ("한 \u1112\u1161\u11ab".encode(), {}, "한 \u1112\u1161\u11ab", "normalize"),
@@ -186,9 +186,9 @@ def test_texts_that_are_read(write, case):
 
 
 BAD = {
-    "empty": (b"", {}, "notes.txt is empty: there is no text in it"),
-    "only a mark": (b"\xef\xbb\xbf", {}, "notes.txt is empty: there is no text in it"),
-    "empty gzip": (gzip.compress(b""), {}, "notes.txt is empty: there is no text in it"),
+    "empty": (b"", {}, "notes.txt is empty: name a file with text"),
+    "only a mark": (b"\xef\xbb\xbf", {}, "notes.txt is empty: name a file with text"),
+    "empty gzip": (gzip.compress(b""), {}, "notes.txt is empty: name a file with text"),
     "one damaged byte": (
         KOREAN.encode() + b"\xff" + KOREAN.encode(),
         {},
@@ -216,7 +216,7 @@ BAD = {
     "cp949 with a damaged byte": (
         KOREAN.encode("cp949") * 9 + b"\xff",
         {},
-        "notes.txt: byte 0 (line 1) is not UTF-8; the file reads as cp949, but for a few damaged "
+        "notes.txt: byte 0 (line 1) is not UTF-8; the file looks like cp949 with a few damaged "
         "bytes: repair them, or read it with --encoding cp949 --errors replace",
     ),
     "UTF-16 cut": (
@@ -243,35 +243,35 @@ BAD = {
     "UTF-16 unmarked, UTF-8 asked": (
         "hello there".encode("utf-16-le"),
         {"encoding": "utf-8"},
-        "notes.txt is full of NUL bytes and reads as utf-16-le: leave out --encoding, or give "
+        "notes.txt has many NUL bytes and looks like utf-16-le: leave out --encoding, or give "
         "--encoding utf-16-le",
     ),
     "cp949, UTF-8 asked": (
         KOREAN.encode("cp949"),
         {"encoding": "utf-8"},
-        "notes.txt: byte 0 (line 1) is not UTF-8; the file reads as cp949: leave out --encoding, "
+        "notes.txt: byte 0 (line 1) is not UTF-8; the file looks like cp949: leave out --encoding, "
         "or give --encoding cp949",
     ),
-    "cp1251, cp949 asked": (RUSSIAN.encode("cp1251"), {"encoding": "cp949"}, "reads as cp1251"),
+    "cp1251, cp949 asked": (RUSSIAN.encode("cp1251"), {"encoding": "cp949"}, "looks like cp1251"),
     "UTF-8 read as cp949": (
         KOREAN.encode(),
         {"encoding": "cp949"},
-        "is not cp949; the file reads as UTF-8: leave out --encoding",
+        "is not cp949; the file is valid UTF-8: leave out --encoding",
     ),
     "noise": (
         bytes(range(256)) * 9,
         {},
         "it looks like binary data: name a text file or its --encoding, or read it with --errors",
     ),
-    "a PDF": (b"%PDF-1.7\n", {}, "notes.txt holds a PDF, not text"),
-    "a zip": (b"PK\x03\x04abc", {}, "notes.txt holds a zip archive"),
-    "a tar in a gzip": (gzip.compress(b"a" * 257 + b"ustar"), {}, "holds a tar archive"),
-    "gzip cut": (gzip.compress(LONG_LINE)[:-9], {}, "the gzip archive is cut short"),
-    "bzip2 cut": (bz2.compress(b"hello")[:-9], {}, "the bzip2 archive is cut short"),
-    "xz cut": (lzma.compress(b"hello")[:-9], {}, "the xz archive is cut short"),
-    "gzip damaged": (gzip.compress(b"hello")[:-8] + b"12345678", {}, "gzip archive is damaged"),
-    "gzip, wrong inside": (b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff", {}, "gzip archive is damaged"),
-    "xz damaged": (lzma.compress(b"hello")[:-9] + b"123456789", {}, "xz archive is damaged"),
+    "a PDF": (b"%PDF-1.7\n", {}, "notes.txt is a PDF, not text"),
+    "a zip": (b"PK\x03\x04abc", {}, "notes.txt is a zip archive"),
+    "a tar in a gzip": (gzip.compress(b"a" * 257 + b"ustar"), {}, "is a tar archive"),
+    "gzip cut": (gzip.compress(LONG_LINE)[:-9], {}, "the gzip file is truncated"),
+    "bzip2 cut": (bz2.compress(b"hello")[:-9], {}, "the bzip2 file is truncated"),
+    "xz cut": (lzma.compress(b"hello")[:-9], {}, "the xz file is truncated"),
+    "gzip damaged": (gzip.compress(b"hello")[:-8] + b"12345678", {}, "gzip file is damaged"),
+    "gzip, wrong inside": (b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff", {}, "gzip file is damaged"),
+    "xz damaged": (lzma.compress(b"hello")[:-9] + b"123456789", {}, "xz file is damaged"),
 }
 
 

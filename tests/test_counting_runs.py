@@ -114,7 +114,7 @@ def test_a_resumed_run_has_the_same_counts(tmp_path):
         (TEXT[:3000], {"split_mode": "strided"}),
         (TEXT[:3000], {"val_fraction": 0.0}),
         ("ab", {}),
-        *[("abcadbeafc"[:n], {}) for n in range(3, 11)],
+        *[("abcadbeafc"[:n], {}) for n in (3, 4, 6, 10)],
         ("a" * 300, {}),
         ("ab" * 60, {}),
     ],
@@ -219,10 +219,10 @@ def of_meta(**more):
     ("member", "change", "message"),
     [
         ("table.symbols.npy", array_changed(lambda body: body[::-1]), "not in order"),
-        ("table.symbols.npy", array_changed(lambda body: b"\xff" * len(body)), "other symbols"),
-        ("table.shares.npy", array_changed(lambda body: bytes(len(body))), "no probabilities"),
-        ("table.children.npy", array_changed(lambda body: bytes(len(body))), "no tree"),
-        ("table.children.npy", array_changed(lambda body: b"\xff" * len(body)), "no tree"),
+        ("table.symbols.npy", array_changed(lambda body: b"\xff" * len(body)), "unknown symbols"),
+        ("table.shares.npy", array_changed(lambda body: bytes(len(body))), "not probabilities"),
+        ("table.children.npy", array_changed(lambda body: bytes(len(body))), "not a tree"),
+        ("table.children.npy", array_changed(lambda body: b"\xff" * len(body)), "not a tree"),
         ("table.shares.npy", array_changed(lambda body: body[:-2]), "malformed"),
         ("meta.npy", of_meta(sizes=[]), "malformed"),
         ("meta.npy", of_meta(sizes=[10**12] * 3), "malformed"),
@@ -257,5 +257,5 @@ def test_a_table_needs_the_setting(run, tmp_path):
     settings = dataclasses.replace(checkpoint.settings, counts=False)
     path = tmp_path / "model.npz"
     save(path, dataclasses.replace(checkpoint, settings=settings))
-    with pytest.raises(CheckpointError, match="not those of its settings"):
+    with pytest.raises(CheckpointError, match="do not match its settings"):
         load(path)

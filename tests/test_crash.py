@@ -20,6 +20,8 @@ from charrnn.storage import folder as runs
 from charrnn.storage.checkpoint import load
 from charrnn.storage.lock import is_running
 from charrnn.training.resume import resume
+from tests.launching import PATIENCE
+from tests.tracing import untraced
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as Linux shows them")
@@ -30,8 +32,7 @@ ENDLESS = 10**6
 
 def environment():
     """Return ours, without coverage: it would fail in its own way where a disk is full."""
-    kept = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
-    return {**kept, "PYTHONPATH": str(crash.PLACE)}
+    return untraced(PYTHONPATH=str(crash.PLACE))
 
 
 def begin(folder, *words, **more):
@@ -56,7 +57,7 @@ def new(run, settings=SETTINGS):
 
 def wait_for_saves(run, count=1):
     """Return when last.npz has been written this often from now on, and best.npz is there."""
-    seen, deadline = set(), time.monotonic() + 30
+    seen, deadline = set(), time.monotonic() + PATIENCE
     while len(seen) <= count or not (run / runs.BEST).exists():
         assert time.monotonic() < deadline
         with contextlib.suppress(OSError):
@@ -66,7 +67,7 @@ def wait_for_saves(run, count=1):
 
 def end_of(process):
     """Return the exit code of a run and its error, the one line."""
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, said
     assert said.splitlines()[-1] == errors[0], said
@@ -135,7 +136,7 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line(tmp_path):
     os.kill(worker, signal.SIGKILL)
     code, error = end_of(process)
     assert code == 1
-    assert "a worker process was ended from outside (out of memory?): free memory or give" in error
+    assert "a worker process was killed (out of memory?): free memory or use" in error
     check_last(run)
 
 
@@ -154,12 +155,12 @@ def test_a_second_resume_is_refused_with_the_first_ones_number(tmp_path):
     run = tmp_path / "run"
     process = begin(tmp_path, *new("run"))
     wait_for_saves(run)
-    code, error = end_of(begin(tmp_path, "--resume", "run"))
+    code, error = refused(tmp_path, "--resume", "run")
     assert code == 1
     assert f"run is in use by process {process.pid}: " in error
     code, error = refused(tmp_path, *new("run"))
     assert code == 1
-    assert "already holds a run" in error
+    assert "already has a run" in error
     process.kill()
     process.communicate()
     again = begin(tmp_path, "--resume", "run")
@@ -174,7 +175,7 @@ def test_two_new_runs_on_one_corpus(tmp_path):
     words = ["corpus.txt", "--steps", "20", "--hidden-size", "8", "--threads", "1"]
     both = [begin(tmp_path, *words), begin(tmp_path, *words)]
     for process in both:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
     for name in ("corpus", "corpus-2"):
         assert load(tmp_path / "runs" / name / "last.npz").history.step == 20
@@ -231,7 +232,7 @@ def test_a_limit_of_the_file_size_from_the_start(tmp_path):
     assert not crash.temporaries(tmp_path / "run")
     code, error = refused(tmp_path, "--resume", "run")
     assert code == 1
-    assert "nothing to resume" in error
+    assert "to resume from" in error
 
 
 def test_the_folder_is_removed(tmp_path):
@@ -241,7 +242,7 @@ def test_the_folder_is_removed(tmp_path):
     run.rename(tmp_path / "away")
     code, error = end_of(process)
     assert code == 1
-    assert "its folder is gone: put it back" in error
+    assert "its folder is missing: put it back" in error
     (tmp_path / "away").rename(run)
     check_last(run)
 

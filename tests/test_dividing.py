@@ -136,7 +136,7 @@ def test_the_end_is_a_control_character_that_the_text_does_not_have():
     without = "".join(map(chr, ENDS[:-1]))
     assert end_of(to_codes(without), "file") == ENDS[-1]
     assert items_of(f"a{without}b\n\nc", "blank-line") == [f"a{without}b", "c"]
-    with pytest.raises(ConfigError, match="--items % needs a control character"):
+    with pytest.raises(ConfigError, match="--items % needs an unused control character"):
         end_of(to_codes("".join(map(chr, ENDS))), "\n%\n")
 
 

@@ -125,14 +125,14 @@ def test_hostile_names_and_labels_end_no_block():
 def test_a_weight_that_is_too_large_for_float16(tmp_path):
     checkpoint = untrained()
     checkpoint.weights["head.W"][0, 0] = 7e4
-    with pytest.raises(CharrnnError, match=r"head\.W holds a weight of 7e\+04 .* 65,504"):
+    with pytest.raises(CharrnnError, match=r"head\.W has a weight of 7e\+04, .* 65,504"):
         export(tmp_path / "model.html", checkpoint)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_model_that_no_browser_would_load(monkeypatch):
     monkeypatch.setattr(assembling, "MOST_PARAMETERS", 100)
-    with pytest.raises(CharrnnError, match="weights and a page holds 100 at most"):
+    with pytest.raises(CharrnnError, match="weights, and a page has at most 100"):
         page_of(untrained(), "a model")
 
 
@@ -155,7 +155,7 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_page(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(CharrnnError, match=r"cannot be written \(No space left on device\): make"):
+    with pytest.raises(CharrnnError, match=r"cannot be written \(No space left on device\): free"):
         export(tmp_path / "model.html", untrained())
     assert not list(tmp_path.iterdir())
 
@@ -188,7 +188,7 @@ def test_a_file_is_replaced_only_when_asked_for(here):
     Path("a.html").write_text("mine")
     result = run("export", "a.html")
     assert result.exit_code == 1
-    assert "a.html exists: --overwrite replaces it, or name another file" in result.stderr
+    assert "a.html exists: replace it with --overwrite, or name another file" in result.stderr
     assert Path("a.html").read_text() == "mine"
     assert run("export", "--overwrite", "a.html").exit_code == 0
     assert Path("a.html").read_text().startswith("<!doctype html>")
@@ -201,7 +201,7 @@ def test_a_file_is_replaced_only_when_asked_for(here):
         (["a", "b", "c.html"], "give a run and the FILE to write"),
         (["small.txt"], "small.txt ends in neither .html nor .safetensors"),
         (["none", "a.html"], "none is neither a checkpoint nor a run"),
-        (["nowhere/a.html"], "there is no folder nowhere"),
+        (["nowhere/a.html"], "the folder nowhere does not exist"),
         (["folder.html"], "folder.html is a folder"),
         (["a" * 300 + ".html"], "cannot be written"),
     ],
@@ -224,7 +224,7 @@ def test_a_page_of_a_mixture_says_that_the_network_is_alone(tmp_path):
     facts = json.loads(block(page_of(best, "names"), "model"))["facts"]
     assert "n-grams" in facts["Note"]
     assert facts["Trained on"] == "names.tsv"
-    assert facts["Right of what was held out"].endswith(" %")
+    assert facts["Held-out accuracy"].endswith(" %")
     alone = replace(best, mixture=(0.5,), ngrams=None)
     described = json.loads(block(page_of(alone, "names"), "model"))
     assert "Note" not in described["facts"]

@@ -27,7 +27,7 @@ def write(tmp_path, monkeypatch):
     return texts.writer(tmp_path, monkeypatch)
 
 
-SEPARATE = "name a file, or send the text to standard input"
+SEPARATE = "name a file, or use - to read the text from standard input"
 
 
 def test_files_are_joined_in_the_order_given(write):
@@ -37,7 +37,7 @@ def test_files_are_joined_in_the_order_given(write):
     assert result.num_bytes == 9
     assert [Path(s.path).name for s in result.sources] == ["b.txt", "a.txt", "e.txt", "c.txt"]
     assert sorted(result.notices) == [
-        "a.txt: begins after a newline that was added",
+        "a.txt: a newline was added before it",
         "e.txt: is empty: left out",
     ]
 
@@ -47,7 +47,7 @@ def test_a_newline_is_added_after_any_character(write, end):
     write(end.encode(), "a.txt"), write(b"b\n", "b.txt")
     result = read_corpus(["a.txt", "b.txt"])
     assert text_of(result) == end + "\nb\n"
-    assert result.notices == ("b.txt: begins after a newline that was added",)
+    assert result.notices == ("b.txt: a newline was added before it",)
 
 
 def test_no_newline_is_added_after_one(write):
@@ -83,7 +83,9 @@ def test_a_folder_of_utf16_without_marks(write):
 
 def test_a_folder_without_text(write):
     write(bytes(100), "data/zeros")
-    with pytest.raises(CorpusError, match=r"folder data holds no text \(1 other files left out\)"):
+    with pytest.raises(
+        CorpusError, match=r"folder data has no text file \(1 other file left out\)"
+    ):
         read_corpus(["data"])
 
 
@@ -176,10 +178,12 @@ def test_no_permission(write, monkeypatch):
 
 def test_a_gz_that_is_no_gzip(write):
     write(b"plain", "a.txt.gz")
-    with pytest.raises(CorpusError, match=r"a.txt.gz is not gzip, though its name says so"):
+    with pytest.raises(
+        CorpusError, match=r"a.txt.gz is not a gzip file, although its name says so"
+    ):
         read_corpus(["a.txt.gz"])
     write(bz2.compress(b"text"), "b.gz")
-    assert read_corpus(["b.gz"]).notices == ("b.gz: compressed with bzip2, read as such",)
+    assert read_corpus(["b.gz"]).notices == ("b.gz: compressed with bzip2, and decompressed",)
     write(gzip.compress(b"text"), "c.gz")
     assert read_corpus(["c.gz"]).notices == ()
 
@@ -188,7 +192,7 @@ def test_names_are_shown_safely(write):
     write(b"", "a\n\x1b[31m\udcff.txt")
     with pytest.raises(CorpusError) as caught:
         read_corpus(["a\n\x1b[31m\udcff.txt"])
-    assert str(caught.value) == r"a\n\x1b[31m\udcff.txt is empty: there is no text in it"
+    assert str(caught.value) == r"a\n\x1b[31m\udcff.txt is empty: name a file with text"
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is touched"])
@@ -207,7 +211,7 @@ def test_a_file_that_changes_while_it_is_read(write, monkeypatch, change):
         return read(self, size)
 
     monkeypatch.setattr(files.RawFile, "read", read_and_change)
-    with pytest.raises(CorpusError, match=r"^notes.txt changed while it was read: run again"):
+    with pytest.raises(CorpusError, match=r"^notes.txt changed while it was being read: run again"):
         read_corpus([path])
 
 

@@ -13,7 +13,7 @@ from charrnn.text import Corpus, read_corpus
 ROWS = [line.split("\t") for line in names(120).splitlines()]
 LABEL, TAGS, PROMPTED = "--predict label", "--predict tags", "--prompted"
 RESTORING = ("spaces", "case", "marks", "accents")
-PLAIN = "of a plain text, --predict spaces"
+PLAIN = "for plain text, use --predict spaces"
 
 
 def universal():
@@ -43,13 +43,13 @@ FILES = {
     "folders": {f"{a}/{number}.txt": f"{b}\n" for number, (a, b) in enumerate(ROWS[:40])},
 }
 FITTING = {
-    "tsv": f"{LABEL} learns what precedes a tab, {PROMPTED} what follows it",
-    "conll": f"{TAGS} learns the tags",
-    "csv": f"{LABEL} learns one of its columns",
-    "conllu": f"{TAGS} learns its tags",
-    "fasttext": f"{LABEL} learns them",
-    "named": f"{LABEL} learns the names of the files",
-    "folders": f"{LABEL} learns the names of the files",
+    "tsv": f"{LABEL} predicts what precedes the tab, {PROMPTED} what follows it",
+    "conll": f"{TAGS} predicts the tags",
+    "csv": f"{LABEL} predicts one column",
+    "conllu": f"{TAGS} predicts its tags",
+    "fasttext": f"{LABEL} predicts them",
+    "named": f"{LABEL} predicts the names of the files",
+    "folders": f"{LABEL} predicts the names of the files",
 }
 FITS, NOTICE, ERROR = "fits", "notice", "error"
 TABLE = {
@@ -66,9 +66,9 @@ TABLE = {
 SAID = {
     (LABEL, "plain"): PLAIN,
     (TAGS, "plain"): PLAIN,
-    (PROMPTED, "plain"): "leave --prompted out",
+    (PROMPTED, "plain"): "leave out --prompted",
     ("--predict accents", "plain"): "name another text",
-    (LABEL, "folders"): "--items file takes the name of its folder",
+    (LABEL, "folders"): "use --items file, which takes the name of the folder",
 }
 """Where what fits is not said in the words of ``FITTING``."""
 
@@ -118,7 +118,7 @@ def test_what_does_not_fit_names_the_option_that_does(option, layout, tmp_path, 
 def test_files_that_are_a_text_each_and_files_of_texts_are_told_apart(tmp_path):
     assert told(LABEL, FILES["folders"], tmp_path / "a", items="file")[1] == ""
     _, error = told(LABEL, {f"x/{a}.txt": "one\ntwo\n" for a in "bc"}, tmp_path / "d", items="file")
-    assert "all 2 files lie in" in error
+    assert "all 2 files are in" in error
     assert "leave it out" in error
     films = {
         f"{a}/cv{n:03}_1.txt": "a film\nof two lines\n" for a in ("pos", "neg") for n in range(20)
@@ -136,7 +136,7 @@ def test_prompts_of_blocks_may_be_in_several_plain_files(tmp_path):
 
 
 def test_columns_of_conllu_under_another_name_ask_for_its_name(tmp_path):
-    with pytest.raises(ConfigError, match=r"give it a name that ends in \.conllu"):
+    with pytest.raises(ConfigError, match=r"rename it so that it ends in \.conllu"):
         check_layout(settings(TAGS), corpus_of({"a.txt": universal()}, tmp_path))
 
 

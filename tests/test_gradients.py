@@ -1,7 +1,7 @@
 """Gradients at growing distances: against finite differences, known figures, and as a command."""
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 from math import inf
@@ -31,6 +31,8 @@ from charrnn.evaluation.gradients import (
 )
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
+from tests.launching import PATIENCE
+from tests.tracing import untraced
 
 PLACE = Path(__file__).parent.parent
 
@@ -194,10 +196,10 @@ def charrnn(folder, *words):
     return subprocess.run(
         [sys.executable, "-m", "charrnn", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PLACE)},
+        env=untraced(PYTHONPATH=str(PLACE)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -213,13 +215,20 @@ def test_a_process_prints_the_curves_and_draws_them(tmp_path):
     assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 8
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    trained().save(folder / "a.npz")
+    trained(steps=40, cell="window", context=3).save(folder / "b.npz")
+    return folder
+
+
 @pytest.fixture
-def runs(tmp_path, monkeypatch):
+def runs(models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text(TEXT)
-    trained().save("a.npz")
-    trained(steps=40, cell="window", context=3).save("b.npz")
-    return tmp_path
+    for name in ("a.npz", "b.npz"):
+        shutil.copy(models / name, name)
 
 
 def run(*words):
@@ -257,8 +266,8 @@ def test_json_and_a_page():
     [
         (["--hidden-size", "0"], "--hidden-size 0 is out of range"),
         (["--hidden-size", "9999"], "at most 4096"),
-        (["a.npz", "--hidden-size", "8"], "--hidden-size is that of untrained cells"),
-        (["--text", "text.txt"], "--text is what a trained model reads"),
+        (["a.npz", "--hidden-size", "8"], "--hidden-size applies only to untrained cells"),
+        (["--text", "text.txt"], "--text is read by a trained model"),
         (["-o", "curve.png"], "neither .svg nor .html"),
         (["--hidden-size", "2", "-o", "missing/curve.svg"], "cannot be written"),
         (["missing"], "missing is neither a checkpoint nor a run"),

@@ -98,7 +98,7 @@ def test_each_file_of_a_folder_is_read_as_what_it_is(write):
         "mix/b.txt: not UTF-8; read as cp1252",
         "mix/d.txt: not UTF-8; read as cp949",
         "mix/e.txt: has a byte-order mark: read as utf-16-le",
-        "line ends: 20 CR LF read as LF; --newlines keep keeps them",
+        "line endings: 20 CR LF read as LF; use --newlines keep to keep them",
     )
     asked = read_corpus(["mix"], encoding="latin-1")
     assert "mix/c.txt: is valid UTF-8 but read as latin-1; leave out" in asked.notices[0]

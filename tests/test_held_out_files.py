@@ -187,10 +187,10 @@ def test_files_are_held_out(mixed, monkeypatch, number, folder):
             "mix/b.txt: not UTF-8; read as cp949",
             "mix/c.txt and 1 more: is empty: left out",
             "mix/d.txt: not UTF-8; read as cp1252",
-            "mix/d.txt: begins after a newline that was added",
+            "mix/d.txt: a newline was added before it",
             "mix/e.txt: has a byte-order mark: read as utf-16-le",
             "mix/f.txt: byte-order mark (BOM) removed",
-            "line ends: 1 CR LF read as LF; --newlines keep keeps them",
+            "line endings: 1 CR LF read as LF; use --newlines keep to keep them",
         )
     # One cache entry, wherever the border is.
     assert folder is None or len(list(Path("cache").glob("*.codes"))) == 1
@@ -220,8 +220,7 @@ def test_a_file_on_both_sides_is_refused_before_it_is_read(write, monkeypatch, n
     with pytest.raises(CorpusError) as caught:
         read_corpus([name], held_out=[held])
     assert str(caught.value) == (
-        f"{held} is among the files to train on and among those to hold out: "
-        "name the files of one side without it"
+        f"{held} is both a file to train on and one to hold out: leave it out on one side"
     )
 
 
@@ -230,7 +229,7 @@ def test_the_same_content_on_both_sides_is_refused(write, monkeypatch, folder):
     monkeypatch.setattr(cache, "MEMORY_LIMIT", 5)
     names = [write("a", b"some text"), write("b", b"more text"), write("c", b"more text")]
     message = (
-        "c is to be held out, but has the same content as b, which is to be trained on: "
+        "c, a file to hold out, has the same content as b, a file to train on: "
         "leave out one of them"
     )
     assert read_corpus(names, cache_dir=folder).starts == (0, 10, 20)  # as one text, it may be
@@ -239,9 +238,9 @@ def test_the_same_content_on_both_sides_is_refused(write, monkeypatch, folder):
             read_corpus(names[:2], held_out=names[2:], cache_dir=folder)
         assert str(caught.value) == message
     os.link("a", "d")
-    with pytest.raises(CorpusError, match="d is to be held out, but has the same content as a,"):
+    with pytest.raises(CorpusError, match="d, a file to hold out, has the same content as a,"):
         read_corpus(["a"], held_out=["d"])
-    with pytest.raises(CorpusError, match=r"standard input is to be held out, but .* as a,"):
+    with pytest.raises(CorpusError, match=r"standard input, a file to hold out, .* as a,"):
         read_corpus(["a"], held_out=["-"], stdin=io.BytesIO(b"some text"))
 
 
@@ -258,7 +257,7 @@ def test_a_side_without_text_is_refused(write, monkeypatch, folder):
     ):
         with pytest.raises(CorpusError) as caught:
             read_corpus(learned, held_out=held, cache_dir=folder)
-        assert str(caught.value) == f"{name} is empty: there is no text in it"
+        assert str(caught.value) == f"{name} is empty: name a file with text"
     other = write("d", b"other")
     # Two empty files are the same, and no leak.
     assert read_corpus([full, empty], held_out=[other, write("e", b"")]).held_out == 5
@@ -314,7 +313,7 @@ def test_notices_of_a_cached_corpus_are_of_the_files_that_are_there(write, monke
         assert corpus.notices == (
             *[left_out] * binary,
             "data/a.txt: not UTF-8; read as cp1252",
-            "line ends: 1 CR LF read as LF; --newlines keep keeps them",
+            "line endings: 1 CR LF read as LF; use --newlines keep to keep them",
         )
 
 

@@ -42,18 +42,18 @@ def test_every_finding_is_counted():
     assert drop_empty(items) == [item for item in items if item.text.strip()]
     assert check_labelled(items) == [
         "2 empty texts left out",
-        "3 items repeat another: copies are all learned or all held out",
+        "3 items repeat another: copies are on the same side of the split",
         # of 30 items, "x" misses 1 of 3 and "y" 2 of 4
-        "2 texts have several labels: no model is right on more than 90.0 %",
+        "2 texts have several labels: no model can be more than 90.0 % accurate",
     ]
 
 
 def test_labels_of_one_text_are_not_tested():
     items = many("ham", 9) + many("spam", 9) + many("eggs", 1) * 3
     notices = check_labelled(items)
-    assert notices[0] == "1 label has one text only: it is learned, not tested"
+    assert notices[0] == "1 label has only one text: it is trained on, not held out"
     notices = check_labelled(items + many("oil", 1))
-    assert notices[0] == "2 labels have one text only: they are learned, not tested"
+    assert notices[0] == "2 labels have only one text: they are trained on, not held out"
 
 
 def test_the_bound_of_texts_with_several_labels_is_never_too_low():
@@ -62,13 +62,14 @@ def test_the_bound_of_texts_with_several_labels_is_never_too_low():
     items = items[500:1500] + items[-3:] * 4
     best = 1 - 4 / len(items)
     assert 99.6 <= 100 * best < 99.7
-    assert check_labelled(items)[-1].endswith("no model is right on more than 99.7 %")
+    assert check_labelled(items)[-1].endswith("no model can be more than 99.7 % accurate")
 
 
 def test_a_dominating_label_is_named_with_its_share():
     assert check_labelled(many("ham", 95) + many("spam", 5)) == []
     assert check_labelled(many("ham", 972) + many("spam", 28)) == [
-        "97.2 % of the texts have the label ham: accuracy says little, F1 of each label more"
+        "97.2 % of the texts have the label ham: the F1 of each label is more informative than "
+        "accuracy"
     ]
 
 
@@ -77,12 +78,15 @@ def test_a_dominating_label_is_named_with_its_share():
     [
         ([], "no text with a label"),
         (labelled(("a", " "), ("b", "")), "no text with a label"),
-        (many("ham", 12), "every text has the label ham: there is nothing to tell apart"),
+        (many("ham", 12), "every text has the label ham, so there is nothing to learn"),
         (
             [Labelled(str(n // 3), f"text {n}") for n in range(3_003)],
-            "1,001 labels, and 1,000 are the most",
+            "1,001 labels, and at most 1,000 are allowed",
         ),
-        ([Labelled(f"{n}", f"text {n}") for n in range(20)], "every one of 20 items has a label"),
+        (
+            [Labelled(f"{n}", f"text {n}") for n in range(20)],
+            "every one of 20 items has a different label",
+        ),
         (
             [Labelled(f"a long text {n}", "ham") for n in range(20)],
             "20 items have 20 labels, of 14 characters on average, and texts of 3: are the columns",
@@ -90,7 +94,10 @@ def test_a_dominating_label_is_named_with_its_share():
         (labelled(("a", "x"), ("b\x1b[2J", "y")), "the label b\\x1b[2J has a control character"),
         (labelled(("a", "x"), ("b\u202ec", "y")), "the label b\\u202ec has a control character"),
         (labelled(("a", "x"), ("b\u2028", "y")), "the label b\\u2028 has a control character"),
-        (labelled(("a", "x"), ("b" * 1_000_000, "y")), "has 1,000,000 characters, and 100 are"),
+        (
+            labelled(("a", "x"), ("b" * 1_000_000, "y")),
+            "has 1,000,000 characters, and at most 100 are",
+        ),
         (labelled(("a", "x"), ("", "y")), "an empty label"),
     ],
 )
@@ -118,7 +125,7 @@ def test_a_small_sample_of_many_labels_passes():
     """Labels longer than texts, and nearly one of their own for each, are not swapped columns."""
     labels = [f"Portuguese {n}" for n in range(14)] + ["Portuguese 0"]
     assert check_labelled([Labelled(label, f"S{n}") for n, label in enumerate(labels)])
-    with pytest.raises(ConfigError, match="every one of 14 items has a label of its own"):
+    with pytest.raises(ConfigError, match="every one of 14 items has a different label"):
         check_labelled([Labelled(label, f"S{n}") for n, label in enumerate(labels[:14])])
 
 
@@ -139,13 +146,15 @@ def test_few_tokens_may_have_more_tags():
 def test_labels_of_any_language_pass():
     labels = ["a" * 100, "\u0645\u06cc\u200c\u062e", "e\u0301", "👩\u200d👧", "New York"]
     assert check_labelled([*map(Labelled, labels, "abcde")]) == [
-        "5 labels have one text only: they are learned, not tested"
+        "5 labels have only one text: they are trained on, not held out"
     ]
 
 
 def test_many_labels_of_which_some_are_common_pass():
     items = [Labelled(f"{n % 15}", f"text {n}") for n in range(20)]
-    assert check_labelled(items) == ["10 labels have one text only: they are learned, not tested"]
+    assert check_labelled(items) == [
+        "10 labels have only one text: they are trained on, not held out"
+    ]
 
 
 def test_a_few_items_may_differ_in_all():
@@ -155,12 +164,12 @@ def test_a_few_items_may_differ_in_all():
 def test_findings_of_tags_are_counted():
     items = tagged("a/X b/Y", "a/X b/Y", "a/X b/X", "a/X c/Z", "d/X")
     assert check_tagged(items) == [
-        "1 tag occurs once",
-        "1 sentence repeats another: copies are all learned or all held out",
-        "1 sentence has several taggings: no model is right on more than 88.9 %",
+        "1 tag occurs only once",
+        "1 sentence repeats another: copies are on the same side of the split",
+        "1 sentence has several taggings: no model can be more than 88.9 % accurate",
     ]
     assert check_tagged(tagged("a/O " * 97 + "b/X c/X e/X")) == [
-        "97.0 % of the tokens have the tag O: accuracy says little, F1 of each tag more"
+        "97.0 % of the tokens have the tag O: the F1 of each tag is more informative than accuracy"
     ]
 
 
@@ -170,9 +179,9 @@ def test_findings_of_tags_are_counted():
         ([], "no sentence"),
         (tagged("a/O b/O"), "every token has the tag O"),
         (tagged("a/O b/\x1b[2J"), "the tag \\x1b[2J has a control character"),
-        (tagged(f"a/O b/{'x' * 101}"), "has 101 characters, and 100 are the most"),
+        (tagged(f"a/O b/{'x' * 101}"), "has 101 characters, and at most 100 are allowed"),
         (tagged(*(f"O/word{n}" for n in range(60))), "60 different tags and 1 different tokens"),
-        (tagged(*(f"w{n}/T{n}" for n in range(1001))), "1,001 tags, and 1,000 are the most"),
+        (tagged(*(f"w{n}/T{n}" for n in range(1001))), "1,001 tags, and at most 1,000 are allowed"),
     ],
 )
 def test_tags_that_cannot_be_learned_are_refused(items, message):

@@ -57,13 +57,13 @@ def test_lines_without_a_tab_are_named_and_counted():
     lines = ["a\tb"] * 20
     lines[16] = lines[18] = lines[19] = "no tab here"
     assert refusal("\n".join(lines)) == (
-        "names.tsv, line 17: no tab (3 such lines): each line is a label, a tab, a text"
+        "names.tsv, line 17: no tab (3 such lines): each line must be a label, a tab and a text"
     )
     lines[18] = lines[19] = ""
     assert "names.tsv, line 17: no tab: each" in refusal("\n".join(lines))
     assert "--predict spaces" in refusal("a plain text\nof two lines\n", "novel.txt")
     assert "line 2: no label before the tab (2 such lines)" in refusal("a\tb\n\tc\n \td\n")
-    assert "novel.txt: no text with a label" in refusal("\n \n", "novel.txt")
+    assert "novel.txt: there is no text with a label" in refusal("\n \n", "novel.txt")
 
 
 def test_fasttext_lines_are_recognised_and_further_labels_counted():
@@ -79,11 +79,11 @@ def test_fasttext_lines_are_recognised_and_further_labels_counted():
         ("x", ""),
         ("y", ""),
     ]
-    assert "train.txt: fastText's layout" in notices[0]
-    assert "train.txt, line 4: several labels (2 such lines): the first is learned" in notices[1]
+    assert "train.txt: read in fastText's layout" in notices[0]
+    assert "train.txt, line 4: several labels (2 such lines): only the first is used" in notices[1]
     assert read_labelled([("train.txt", content)])[2] == "fasttext"
     assert labelled("__label__a\tb\nplain\tc\n")[0] == [("__label__a", "b"), ("plain", "c")]
-    assert "line 2: no label behind __label__" in refusal("__label__a b\n__label__ c\n")
+    assert "line 2: no label after __label__" in refusal("__label__a b\n__label__ c\n")
 
 
 def test_a_long_run_of_prefixes_is_read_in_no_time():
@@ -116,15 +116,15 @@ def test_columns_of_csv_are_named_or_asked_for():
     content = 'v1,v2,\nham,"Go, now",\nspam,"Free\nentry","",\n\nham,"say ""hi""",\n'
     read = labelled(content, "spam.csv", columns="v1,v2")
     assert read[0] == [("ham", "Go, now"), ("spam", "Free entry"), ("ham", 'say "hi"')]
-    assert read[1] == ["spam.csv: 1 text with line ends, which are read as spaces"]
+    assert read[1] == ["spam.csv: 1 text with newlines, which were replaced by spaces"]
     assert refusal(content, "spam.csv", ConfigError) == (
-        "spam.csv has the columns v1, v2: say which are label and text, --columns v1,v2"
+        "spam.csv has the columns v1, v2: name the label and the text column, as in --columns v1,v2"
     )
-    assert "it has the columns v1, v2" in refusal(content, "a.csv", ConfigError, columns="v1,x")
-    assert refusal("text\na\n", "a.csv", ConfigError).startswith("a.csv has one column, text: ")
+    assert "name two of v1, v2" in refusal(content, "a.csv", ConfigError, columns="v1,x")
+    assert refusal("text\na\n", "a.csv", ConfigError).startswith("a.csv has only the column text: ")
     for columns in ("v1", "v1,v1", "v1,v2,v3", "", "v1,", "v1\rv2,x"):
         message = refusal(content, "a.csv", ConfigError, columns=columns)
-        assert "give the names of two columns" in message
+        assert "name the label column and the text column" in message
     swapped = 'id,the text,"pos, neg"\n1,some long text,a\n2,another text,b\n3,a third,a\n'
     message = refusal(swapped, "a.csv", ConfigError)
     assert message.endswith("""--columns '"pos, neg",the text'""")
@@ -135,7 +135,7 @@ def test_columns_of_csv_are_named_or_asked_for():
 def test_a_label_of_csv_is_one_line_without_a_tab():
     items, notices = labelled('label,text\n"a\tb\nc",x\n', "a.csv")
     assert items == [("a b c", "x")]
-    assert notices == ["a.csv: 1 label with tabs or line ends, which are read as spaces"]
+    assert notices == ["a.csv: 1 label with tabs or newlines, which were replaced by spaces"]
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ def test_a_label_of_csv_is_one_line_without_a_tab():
         ('label,text\na,"x\ny"\n\na\nb\n', "line 5: fewer columns than the 2 columns"),
         ("label,text\na,x\na,b,c\n", "line 3: more columns than the 2 columns"),
         ("label,text\na,x\n ,y\n", "line 3: no label"),
-        ('label,text\na,x\nb,"never closed\nc,d\n', "line 3: a quotation mark opens a cell"),
-        ("label,text\na,x\rb,y\n", "line 2: not CSV"),
-        ("label,text\n", "no text with a label"),
-        ("\n\n", "no text with a label"),
+        ('label,text\na,x\nb,"never closed\nc,d\n', "line 3: a quoted cell is never closed"),
+        ("label,text\na,x\rb,y\n", "line 2: not valid CSV"),
+        ("label,text\n", "there is no text with a label"),
+        ("\n\n", "there is no text with a label"),
     ],
 )
 def test_rows_that_do_not_fit_are_named(content, message):
@@ -165,7 +165,7 @@ def test_files_named_as_labels_are_read_line_by_line():
     items, notices, layout = read_labelled(files)
     assert items == [("Arabic", "Khoury"), ("Arabic", "Nahas"), ("Old Norse", "Ari")]
     assert layout == "folder"
-    assert notices == ["2 files: each line has its file's name as its label"]
+    assert notices == ["2 files: each line is labelled with the name of its file"]
     with pytest.raises(CorpusError, match=r"a\.dat, line 1: no tab"):
         read_labelled([("a.dat", "x\n"), ("b.txt", "y\n")])
 
@@ -176,19 +176,19 @@ def test_whole_files_are_labelled_by_their_folder():
     assert items == [("pos", "good film"), ("neg", "bad\tfilm")]
     assert layout == "folder"
     assert notices == [
-        "2 files: each has its folder's name as its label",
-        "1 text with line ends, which are read as spaces",
+        "2 files: each is labelled with the name of its folder",
+        "1 text with newlines, which were replaced by spaces",
     ]
     assert len(read_labelled([("pos/1.txt", "x\n")], whole_files=True)[1]) == 1
     for name in ("1.txt", "../1.txt"):
         message = refusal("x", name, ConfigError, whole_files=True)
-        assert f"{name} lies in no folder" in message
+        assert f"{name} is in no folder" in message
 
 
 def test_options_and_files_that_do_not_fit_are_refused():
-    assert "names.tsv is none" in refusal("a\tb\n", error=ConfigError, columns="a,b")
+    assert "names.tsv is not one" in refusal("a\tb\n", error=ConfigError, columns="a,b")
     assert "--items file" in refusal("label,text\n", "a.csv", ConfigError, whole_files=True)
-    with pytest.raises(ConfigError, match=r"a\.csv is CSV and b\.tsv is none"):
+    with pytest.raises(ConfigError, match=r"a\.csv is CSV and b\.tsv is not"):
         read_labelled([("b.tsv", "a\tb\n"), ("a.csv", "label,text\na,b\n")])
 
 

@@ -331,12 +331,12 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
         assert ("will hold the training texts" in plan) == kept
         assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
     counted = run(*words, *small, "--counts", "--out", "a").stderr
-    assert "notice: the checkpoint holds the training texts" in counted
+    assert "notice: the checkpoint contains the training texts" in counted
     assert "of the labels right by the network alone" in counted
     text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
-    assert "tell much of the training text" in run(*text, *small).stderr
+    assert "reveal much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
-    assert "holds the training texts" not in alone
+    assert "contains the training texts" not in alone
     assert "network alone" not in alone
 
 
@@ -493,12 +493,12 @@ def test_a_known_text_is_not_new_whatever_its_prompt(prompted):
 
 def test_a_prompt_that_a_text_of_labels_does_not_have_is_told(prompted, tmp_path):
     model = ("--model", prompted / "run")
-    assert "notice: no prompt" not in run("sample", "--prompt", "a", *model).stderr
+    assert "the training text has no prompt" not in run("sample", "--prompt", "a", *model).stderr
     text = "".join(f"{label}\t{label[0] * n}\n" for label in ("red", "blue") for n in range(3, 40))
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
     list(new(tmp_path / "run", tmp_path / "a.txt", prompted=True, steps=3).train())
     told = run("sample", "--prompt", "bleu", "--model", tmp_path / "run").stderr
-    assert "no prompt of the text is 'bleu': did you mean blue?" in told
+    assert "the training text has no prompt 'bleu': did you mean blue?" in told
 
 
 def test_a_very_long_prompt_is_shown_nowhere(tmp_path):
@@ -511,7 +511,7 @@ def test_a_very_long_prompt_is_shown_nowhere(tmp_path):
     assert "sample --prompt red" in told
     for prompt in ("bed", "\u4e00", "x" * 1900):
         told += run("sample", "--prompt", prompt, "--unknown", "skip", "--model", path).stderr
-    assert "no prompt of the text is" in told
+    assert "the training text has no prompt" in told
     assert max(map(len, told.splitlines())) < 1000
 
 
@@ -580,8 +580,8 @@ def test_counts_are_mixed_with_the_network(folder, counted):
     assert found.nats < alone.nats
     assert found.labels.right >= alone.labels.right
     shown = run("info", counted).stdout
-    assert "holds the training texts" in " ".join(shown.split())
-    assert "holds the training texts" not in run("info", folder / "label").stdout
+    assert "contains the training texts" in " ".join(shown.split())
+    assert "contains the training texts" not in run("info", folder / "label").stdout
     assert run("predict", "--text", "bada", "--model", counted).stdout == "open\tbada\n"
 
 
@@ -979,7 +979,7 @@ def test_empty_texts_are_counted(tmp_path):
     (tmp_path / "a.txt").write_text(names() + "open\t\nclosed\t \n", encoding="utf-8")
     run = new(tmp_path / "run", tmp_path / "a.txt", predict="label")
     run.close()
-    assert "2 texts are empty: left out" in run.notices
+    assert "2 texts are empty and left out" in run.notices
 
 
 def test_counts_need_something_to_be_fitted_on(tmp_path):

@@ -59,7 +59,7 @@ def test_it_is_where_it_was_recorded(here, monkeypatch):
     source = source_of(path, "a.txt")
     monkeypatch.chdir("/")
     assert locate([source], recorded={source.sha256: path})[0].path == path
-    with pytest.raises(CorpusError, match=r"^a.txt, which .* is gone: get it$"):
+    with pytest.raises(CorpusError, match=r"^a.txt, which .* is missing: get it$"):
         locate([source], advice="get it")
 
 
@@ -79,7 +79,7 @@ def test_a_file_of_the_same_size_is_not_taken_for_it(here):
     source = source_of(write("a.txt"))
     Path("a.txt").unlink()
     write("b.txt", TEXT[::-1])
-    with pytest.raises(CorpusError, match=r"^a.txt, which this run was trained on, is gone"):
+    with pytest.raises(CorpusError, match=r"^a.txt, which this run was trained on, is missing"):
         locate([source], folders=[Path()])
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read(here, monkeypatch):
     with pytest.raises(CorpusError, match=r"a.txt cannot be read$"):
         locate([source])
     Path("a.txt").rename("b.txt")  # one that only might be it is passed over
-    with pytest.raises(CorpusError, match=r"^a.txt, which this run was trained on, is gone"):
+    with pytest.raises(CorpusError, match=r"^a.txt, which this run was trained on, is missing"):
         locate([source], folders=[Path()])
 
 
@@ -141,7 +141,9 @@ def test_a_named_file_comes_first(here):
 def test_a_named_file_that_is_another_text_is_an_error(here):
     source = source_of(write("a.txt"))
     write("b.txt", b"another text")
-    with pytest.raises(CorpusError, match=r"^b.txt is not what this run was trained on: leave it"):
+    with pytest.raises(
+        CorpusError, match=r"^b.txt is not a file that this run was trained on: leave it"
+    ):
         locate([source], named=["b.txt"])
     with pytest.raises(CorpusError, match=r"^gone.txt: no such file or folder: check"):
         locate([source], named=["gone.txt"])

@@ -170,6 +170,12 @@ def test_a_wide_terminal_shows_curve_and_sample_side_by_side(terminal):
     assert all(len(line) <= 120 for line in lines)
 
 
+@pytest.mark.parametrize("width", [120, 100, 99, 80, 40])
+def test_what_a_terminal_echoes_of_ctrl_c_begins_no_line(terminal, width):
+    lines, _ = terminal(width, 30, a_run())
+    assert len(lines[-1]) + len("^C") < width
+
+
 def test_a_narrower_one_shows_the_curve_above(terminal):
     lines, _ = terminal(80, 24, a_run())
     assert row_of(lines, "sample at step") == row_of(lines, "nats by step") + progress.CURVE_LINES

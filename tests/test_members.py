@@ -75,9 +75,8 @@ def test_each_member_learns_as_if_it_were_alone(kind, embedding_size):
 
 
 @EACH_KIND
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_gradients_of_the_sum_of_the_losses(kind, dropout):
-    model = make(members=2, hidden_size=3, dropout=dropout, scale=0.9, **kind)
+def test_gradients_of_the_sum_of_the_losses(kind):
+    model = make(members=2, hidden_size=3, dropout=0.4, scale=0.9, **kind)
     ids, targets = random_ids(5, 3, 4)
     state = random_state(model, 4)
 

@@ -52,8 +52,7 @@ def test_the_loss_at_the_start_is_ln_v(kind, embedding_size):
 
 
 @EACH_KIND
-@pytest.mark.parametrize("embedding_size", [0, 3])
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize(("embedding_size", "dropout"), [(0, 0.4), (3, 0.0)])
 def test_gradients_of_the_whole(kind, embedding_size, dropout):
     model = make(embedding_size=embedding_size, dropout=dropout, scale=0.9, **kind)
     ids, targets = random_ids(5, 3, 4)

@@ -82,7 +82,7 @@ def test_an_evaluation_speaks_of_what_the_model_reads(name, words):
 
 def test_figures_of_a_text_of_jamo_say_how_they_compare():
     words = run("eval", "--model", "jamo").stdout
-    assert "bits per byte, which are of the composed text" in words
+    assert "bits per byte, counted on the composed text" in words
     found = charrnn.load("jamo").evaluate("new.txt")
     assert (found.per, found.characters, found.num_bytes) == ("jamo", 11, 13)
     assert json.loads(run("eval", "--json", "--model", "byte").stdout)["per"] == "byte"
@@ -117,8 +117,8 @@ def test_runs_on_other_symbols_of_one_text_are_compared_in_bits_per_byte():
 def test_scores_speak_of_what_the_model_reads():
     for name in ("byte", "jamo"):
         model = charrnn.load(name)
-        assert re.search(rf"bits a {name}\b", repr(model.score("값이")))
-        assert re.search(rf"bits a {name}\)", repr(model.score(["값이", "간다"])))
+        assert re.search(rf"bits per {name}\b", repr(model.score("값이")))
+        assert re.search(rf"bits per {name}\)", repr(model.score(["값이", "간다"])))
         assert f"bits/{name}" in model.score(["값이", "간다"])._repr_html_()
         row = json.loads(run("score", "new.txt", "--json", "--model", name).stdout)
         assert row["per"] == name

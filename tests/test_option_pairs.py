@@ -80,6 +80,7 @@ def asked(monkeypatch, of_text, of_items, of_labels, tmp_path):
         return SimpleNamespace(task=SimpleNamespace(predict=kinds[0] if kinds else "label"))
 
     monkeypatch.chdir(tmp_path)
+    Path("run.toml").touch()
     for work in WORK:
         monkeypatch.setattr(work, begin)
     for name, stub in {
@@ -88,7 +89,6 @@ def asked(monkeypatch, of_text, of_items, of_labels, tmp_path):
         "charrnn.cli.commands.sample._seed_of": lambda *_: "me",
         "charrnn.evaluation.labels.labeller.Labeller": labeller,
         "charrnn.sampling.items.full_prompt": lambda _, prompt: prompt or "",
-        "charrnn.storage.folder.load_model": lambda *_: of_text,
         "charrnn.storage.folder.open_model": lambda *_: (FOUND, checkpoint()),
     }.items():
         monkeypatch.setattr(name, stub)

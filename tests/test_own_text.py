@@ -88,9 +88,11 @@ def test_a_text_that_is_found_nowhere_can_be_named(here):
     far = here.parent / "far" / "away.txt"
     far.parent.mkdir()
     (here / "corpus.txt").rename(far)
-    with pytest.raises(CorpusError, match=r"corpus.txt.* is gone: name it, as in: charrnn train"):
+    with pytest.raises(
+        CorpusError, match=r"corpus.txt.* is missing: name it, as in: charrnn train"
+    ):
         resume(run, length=LENGTH)
-    with pytest.raises(CorpusError, match="is gone: name the file to score"):
+    with pytest.raises(CorpusError, match="is missing: name the file to score"):
         evaluate_checkpoint(load(run / "best.npz"))
     list(resume(run, corpus=[far], length=LENGTH).train())
     # From then on it is known where it is.
@@ -103,7 +105,7 @@ def test_another_text_is_refused(here):
     with pytest.raises(CorpusError, match="has changed since this run was trained"):
         resume(run, length=LENGTH)
     (here / "other.txt").write_text("something else\n" * 50)
-    with pytest.raises(CorpusError, match=r"corpus.txt has changed|not what this"):
+    with pytest.raises(CorpusError, match=r"corpus.txt has changed|not a file that this"):
         resume(run, corpus=["other.txt"], length=LENGTH)
 
 
@@ -116,7 +118,7 @@ def test_what_has_grown_is_told(here):
     (notice,) = notices
     assert notice.startswith("corpus.txt has grown since this run was trained: only its first")
     assert notice.endswith(
-        f"to learn all of it: charrnn train corpus.txt --init-from {checkpoint.folder}"
+        f"to train on all of it: charrnn train corpus.txt --init-from {checkpoint.folder}"
     )
     run = resume(here / "runs" / "run", length=LENGTH)
     assert any("has grown" in notice for notice in run.notices)
@@ -159,7 +161,9 @@ def test_a_text_in_memory_is_found_where_it_is_named(here):
     checkpoint.sources = Corpus.from_text(TEXT).sources
     write_sources(checkpoint.folder, checkpoint.sources)
     assert json.loads((checkpoint.folder / SOURCES).read_text()) == {}
-    with pytest.raises(CorpusError, match="trained on text in memory, which is gone: name the f"):
+    with pytest.raises(
+        CorpusError, match="trained on text in memory, which is not available: name the f"
+    ):
         find_own_text(checkpoint)
     corpus, notices = find_own_text(checkpoint, named=["corpus.txt"])
     assert (corpus.text(), notices) == (TEXT, [])
@@ -176,7 +180,7 @@ def test_what_was_held_out_is_at_the_end_again(here):
     checkpoint.sources, checkpoint.characters = portable(first.sources), len(first)
     write_sources(checkpoint.folder, first.sources)
     (here / "val").rename(here / "runs" / "moved")
-    with pytest.raises(CorpusError, match=r"val/a.txt, which this run was trained on, is gone"):
+    with pytest.raises(CorpusError, match=r"val/a.txt, which this run was trained on, is missing"):
         find_own_text(checkpoint)
     corpus, _ = find_own_text(checkpoint, named=["runs/moved", "corpus.txt"])
     assert corpus.text() == first.text()
@@ -202,7 +206,7 @@ def test_a_list_of_sources_may_hold_any_name(here):
 def test_a_text_that_reads_differently_is_refused(here):
     checkpoint = load(train() / "best.npz")
     checkpoint.characters += 1
-    with pytest.raises(CorpusError, match=r"reads as .* characters here, and had"):
+    with pytest.raises(CorpusError, match=r"has .* characters here, and had"):
         find_own_text(checkpoint)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import charrnn
+
 ROOT = Path(__file__).parent.parent
 KERNELS = ROOT / "charrnn" / "cuda" / "kernels"
 WEB = ROOT / "charrnn" / "exports" / "page" / "web"
@@ -37,10 +39,15 @@ def test_archives_hold_kernels_and_the_parts_of_pages(tmp_path):
     parts = {path.relative_to(ROOT).as_posix() for path in WEB.rglob("*.*")}
     assert {Path(name).suffix for name in parts} == {".css", ".html", ".js"}
     with zipfile.ZipFile(build("wheel", tmp_path)) as wheel:
-        assert kernels | parts | PAGE <= set(wheel.namelist())
+        names = set(wheel.namelist())
+    assert kernels | parts | PAGE | {"charrnn/py.typed"} <= names
+    info = f"charrnn-{charrnn.__version__}.dist-info"
+    assert {name.split("/")[0] for name in names} == {"charrnn", info}
+    assert f"{info}/licenses/LICENSE" in names
     with tarfile.open(build("sdist", tmp_path)) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert kernels | parts | PAGE <= names
+        sizes = {member.name.partition("/")[2]: member.size for member in archive}
+    assert kernels | parts | PAGE | {"LICENSE", "tests/test_packaging.py"} <= set(sizes)
+    assert sum(sizes.values()) < 8_000_000
 
 
 def test_each_cuda_has_an_extra():

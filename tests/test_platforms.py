@@ -16,18 +16,23 @@ from charrnn.backend.arrays import FORKS
 from charrnn.cli.app import BLAS_THREADS, app, main
 from charrnn.parallel.team import Team
 from charrnn.storage.checkpoint import load
+from tests.tracing import untraced
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulated on Linux")
 PLACE = Path(__file__).parent.parent
 EACH = pytest.mark.parametrize("platform", ["windows", "macos"])
 
 
-def start(platform, *words, cwd=PLACE):
+def start(platform, *words, cwd=PLACE, traced=False):
     """Run Python on another platform; return what it wrote to stdout."""
     result = subprocess.run(
         [sys.executable, *words],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(PLACE), "SIMULATED": platform},
+        env={
+            **(os.environ if traced else untraced()),
+            "PYTHONPATH": str(PLACE),
+            "SIMULATED": platform,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -38,7 +43,8 @@ def start(platform, *words, cwd=PLACE):
 
 def pytest_there(platform, *words):
     plugins = ("-p", "tests.simulated", "-p", "no:xdist", "-p", "no:cacheprovider")
-    return start(platform, "-m", "pytest", "-q", *plugins, *words)
+    # What is only run on macOS is a few lines.
+    return start(platform, "-m", "pytest", "-q", *plugins, *words, traced=platform == "windows")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from types import ModuleType
 import pytest
 
 import charrnn
+from tests.launching import PATIENCE
+from tests.tracing import untraced
 
 PACKAGE = Path(charrnn.__file__).parent
 TEXT = "pack my box with five dozen liquor jugs\n" * 30
@@ -167,8 +169,9 @@ def use_version(folder, monkeypatch):
         cwd=PACKAGE.parent,
         capture_output=True,
         text=True,
+        env=untraced(),
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert result.stdout == f"charrnn {charrnn.__version__}\n"
 
@@ -220,7 +223,8 @@ def test_each_name_is_the_same_object_every_time():
         assert first is second, name
         assert not isinstance(first, ModuleType), name
     # The first use of a name imports its module, so a new process sees what this one may not.
-    subprocess.run([sys.executable, "-c", TWICE], cwd=PACKAGE.parent, check=True, timeout=60)
+    program = {"args": [sys.executable, "-c", TWICE], "cwd": PACKAGE.parent, "env": untraced()}
+    subprocess.run(**program, check=True, timeout=PATIENCE)
 
 
 def test_no_name_is_that_of_a_submodule():

@@ -23,6 +23,7 @@ from charrnn.parallel.sharding import in_order
 from charrnn.parallel.summing import GROUP, Sums, Term, terms_of
 from charrnn.training import launched
 from tests.launching import PLACE
+from tests.tracing import untraced
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_a_plain_command_imports_nothing_of_ranks(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PLACE)},
+        env=untraced(PYTHONPATH=str(PLACE)),
         capture_output=True,
         text=True,
         check=False,

@@ -124,7 +124,12 @@ def test_every_kind_of_model(here, kind):
     text = page_of(kind)
     page = Page(text)
     assert page.texts["h1"] == [kind]
-    headings = ["Learning", "What it wrote", "What surprised it", "Units that follow something"]
+    headings = [
+        "Learning curves",
+        "Samples during training",
+        "Surprise by character",
+        "Interpretable units",
+    ]
     assert page.texts["h2"] == [*headings, "Results", "Settings"]
     assert len(text.encode()) < 2_000_000
     assert page.tags.count("svg") >= 3
@@ -200,7 +205,7 @@ def test_runs_are_compared(here, monkeypatch):
     assert len(measured[0]) > 3
     assert measured[0] is measured[1]  # measured once
     page = Page(text)
-    assert page_of("stream", "deep", baselines=False).count("opponents were left out") == 1
+    assert page_of("stream", "deep", baselines=False).count("Baselines were left out") == 1
     assert page.texts["h1"] == ["2 runs"]
     assert any(heading.startswith("Compared: ") for heading in page.texts["h2"])
     assert "only losses within a group" not in text
@@ -360,7 +365,7 @@ def test_the_text_is_gone(here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "work")  # other texts beside the old one are the same
     try:
         text = page_of(moved)
-        assert text.count("not at hand") >= 3
+        assert text.count("not available") >= 3
         named = Page(page_of(moved, text=str(elsewhere)))
         assert len(named.data["passages"]) == 1
     finally:
@@ -383,7 +388,7 @@ def test_a_text_too_small_to_hold_out(here, tmp_path):
     (tmp_path / "small.txt").write_text("abc abd " * 12)
     list(charrnn.train(tmp_path / "small.txt", out=tmp_path / "run", steps=2, **SMALL))
     text = page_of(tmp_path / "run")
-    assert text.count("held no") >= 2 or "too short" in text
+    assert text.count("Nothing was held out") >= 2 or "too short" in text
 
 
 def test_the_command(here):
@@ -401,9 +406,9 @@ def test_the_command(here):
     [
         (["stream", "-o", "stream.txt"], "stream.txt exists and is not a report"),
         (["stream", "-o", "runs"], "cannot be replaced"),
-        (["stream", "-o", "gone/page.html"], "there is no folder gone"),
+        (["stream", "-o", "gone/page.html"], "the folder gone does not exist"),
         (["nothing"], "neither a checkpoint nor a run"),
-        (["label", "--text", "stream.txt", "-o", "x.html"], "--text is read by models that"),
+        (["label", "--text", "stream.txt", "-o", "x.html"], "--text applies to models that"),
         (["stream", "--text", "gone.txt", "-o", "x.html"], "gone.txt"),
         ([f"{number}" for number in range(21)], "at most 20 runs"),
     ],
@@ -423,7 +428,7 @@ def test_nothing_is_written_through_a_link(here, tmp_path):
     target, path = tmp_path / "target.html", folder / "report.html"
     path.symlink_to("../target.html")
     for _ in ("a dangling link", "a link to a report"):
-        with pytest.raises(CharrnnError, match="is a link"):
+        with pytest.raises(CharrnnError, match="is a symbolic link"):
             charrnn.report(folder, baselines=False)
         assert not target.exists() or target.read_text() == GENERATOR
         target.write_text(GENERATOR)

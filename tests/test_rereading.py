@@ -63,7 +63,7 @@ def test_the_recorded_encoding_wins(here):
 def test_a_file_that_changes_after_it_was_found(here):
     found = locate([source_of(write("a.txt"))])
     write("a.txt", TEXT[::-1])
-    with pytest.raises(CorpusError, match="the corpus changed while it was read"):
+    with pytest.raises(CorpusError, match="the corpus changed while it was being read"):
         read_located(found, TextConfig())
 
 
@@ -131,7 +131,9 @@ def test_standard_input_is_kept(here, data):
 
 def test_standard_input_that_was_not_kept(here):
     (source,) = read_corpus(["-"], stdin=io.BytesIO(TEXT)).sources
-    with pytest.raises(CorpusError, match="trained on standard input, which is gone: get it"):
+    with pytest.raises(
+        CorpusError, match="trained on standard input, which is not available: get it"
+    ):
         locate([source], kept_stdin=Path("stdin.gz"), advice="get it")
     path = write("a.txt")
     assert locate([source], named=["a.txt"])[0].path == path
@@ -153,7 +155,7 @@ def test_a_damaged_copy_of_standard_input(here):
         with pytest.raises(CorpusError) as caught:
             read_located(found, TextConfig(), kept_stdin=kept)
         assert str(caught.value) == (
-            "stdin.gz, the copy of standard input, is not what this run was trained on: take "
+            "stdin.gz, the copy of standard input, is not the text of this run: use "
             "another copy of the run, or name the file"
         )
 
@@ -171,7 +173,7 @@ def test_a_kept_copy_is_not_unpacked_beyond_what_was_recorded(here, monkeypatch)
 
     monkeypatch.setattr(gzip.GzipFile, "read", count)
     (found,) = locate(first.sources, kept_stdin=Path("stdin.gz"))
-    with pytest.raises(CorpusError, match="is not what this run was trained on: take another"):
+    with pytest.raises(CorpusError, match="is not the text of this run: use another"):
         read_located([found], TextConfig(), kept_stdin=Path("stdin.gz"))
     assert max(sizes) <= len(TEXT) + 1
 

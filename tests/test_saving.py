@@ -179,13 +179,15 @@ def test_a_mixture_of_labels_waits_too(here, blocked):
 
 def test_a_first_save_that_fails_ends_the_run(here, blocked):
     blocked.add(LAST)
-    with pytest.raises(CheckpointError, match=r"last\.npz could not be written .*: make room"):
+    with pytest.raises(
+        CheckpointError, match=r"last\.npz could not be written .*: free some space"
+    ):
         list(new(here / "run").train())
 
 
 def test_a_folder_that_is_gone_ends_the_run_at_once(here, blocked):
     run = new(here / "run")
-    with pytest.raises(CheckpointError, match="its folder is gone: put it back"):
+    with pytest.raises(CheckpointError, match="its folder is missing: put it back"):
         go(run, blocked, (), (), each=lambda: shutil.rmtree(here / "run", ignore_errors=True))
     assert run.history.step < 3
 

@@ -253,7 +253,7 @@ def test_an_item_of_several_lines_is_a_row():
         (["lines.txt", "--by", "line", "--top", "2", "--per-char"], "--by applies only to lines"),
         (["--text", "x", "--per-file"], "--per-file applies only to files"),
         (["-", "lines.txt"], "- is scored alone"),
-        (["lines.txt", "--flush"], "--flush applies only to what arrives: give -"),
+        (["lines.txt", "--flush"], "--flush applies only to standard input: give -"),
         (["-", "--flush", "--top", "2"], "--top needs all of the text first"),
         (["-", "--flush", "--rank"], "--rank needs all of the text first"),
         (["-", "--flush", "--per-file"], "--per-file needs all of the text first"),
@@ -275,7 +275,7 @@ def test_what_cannot_be_done_is_one_line(words, message):
 
 def test_a_model_of_items_takes_no_flush():
     result = score("-", "--flush", model="poems", input="ab\n")
-    assert "--flush is for lines" in result.stderr.splitlines()[-1]
+    assert "--flush applies only to lines" in result.stderr.splitlines()[-1]
 
 
 def styles(*cells):

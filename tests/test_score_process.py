@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import charrnn
+from tests.launching import PATIENCE
+from tests.tracing import untraced
 
 pty = pytest.importorskip("pty")  # on Windows there are no such terminals
 
@@ -28,7 +30,7 @@ def folder(tmp_path_factory):
 
 
 def environment(**more):
-    return {**os.environ, "PYTHONPATH": str(PLACE), "TERM": "xterm-256color", **more}
+    return untraced(PYTHONPATH=str(PLACE), TERM="xterm-256color", **more)
 
 
 def test_each_line_is_written_before_the_next_one_is_there(folder):
@@ -46,7 +48,7 @@ def test_each_line_is_written_before_the_next_one_is_there(folder):
         row = process.stdout.readline().decode()  # else it would wait for ever
         assert row.split("\t")[3] == f"{line}\n"
     process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert process.stdout.read() == b""
     process.stdout.close()
     process.stderr.close()
@@ -60,7 +62,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(folder):
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stdout == "pack my box\n" * 2
@@ -89,7 +91,7 @@ def on_terminal(folder, *words, **more):
             break
         shown += data
     os.close(leader)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     return shown.decode()
 
 

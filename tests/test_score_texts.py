@@ -75,7 +75,7 @@ def test_items_are_scored_as_alone(names):
     assert found.characters[2] == 0
     assert found[2].symbols == ()
     same(names.score(["la"], context="ba")[0], names.score("la", context="ba"))
-    with pytest.raises(ConfigError, match="give each item as a text of its own"):
+    with pytest.raises(ConfigError, match="give each item as a separate text"):
         names.score(["la\nba"], context="ba")
 
 
@@ -114,7 +114,7 @@ def test_some_of_the_texts(model):
     with pytest.raises(IndexError):
         found[5]
     assert len(model.score([])) == 0
-    assert repr(model.score([])) == "LineScores(0 texts, 0 characters, nan bits a character)"
+    assert repr(model.score([])) == "LineScores(0 texts, 0 characters, nan bits per character)"
 
 
 def test_an_empty_text_among_others_has_no_mean(model):
@@ -146,11 +146,11 @@ def test_they_show_themselves(model):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"text": ["a", 3]}, ConfigError, "3 is none"),
-        ({"text": b"box"}, ConfigError, "98 is none"),
-        ({"text": 5}, ConfigError, "a text or a list of texts, and 5 is neither"),
-        ({"text": iter(["box"])}, ConfigError, "a text or a list of texts, and <list_iterator"),
-        ({"text": "box", "threads": 2}, ConfigError, "threads are for several texts"),
+        ({"text": ["a", 3]}, ConfigError, "3 in the list is not a text"),
+        ({"text": b"box"}, ConfigError, "98 in the list is not a text"),
+        ({"text": 5}, ConfigError, "a text or a list of texts, not 5"),
+        ({"text": iter(["box"])}, ConfigError, "a text or a list of texts, not <list_iterator"),
+        ({"text": "box", "threads": 2}, ConfigError, "threads applies to several texts"),
         ({"text": ["box", "é"], "unknown": "error"}, VocabularyError, "does not know 1 character"),
         ({"text": ["\ud83d"]}, VocabularyError, "lone surrogate"),
     ],

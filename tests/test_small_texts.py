@@ -21,8 +21,9 @@ def piece(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("length", [1_000, 2_500])
-@pytest.mark.parametrize("text", OURS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("text", "length"), [*zip(OURS, [1_000, 2_500], strict=True)], ids=["garden", "madang"]
+)
 def test_more_time_never_gives_a_worse_model(tmp_path, piece, text, length):
     path, folder = piece(text, length), tmp_path / "runs"
     folder.mkdir()
@@ -44,7 +45,7 @@ def test_a_run_of_minutes_ends_when_the_text_was_read_often_enough(tmp_path, pie
     assert run.plan.model.members == 3
     *_, last = run.train()
     assert last.reason in ("done", "no longer improving")
-    assert last.seconds < 300
+    assert last.seconds < 3600  # a tenth of its time
     log = (tmp_path / "run" / "log.jsonl").read_text()
     assert "more training would not lower the best validation loss" in log
 

@@ -23,7 +23,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(CheckpointError, match=r"No space left on device\); what was saved is int"):
+    with pytest.raises(CheckpointError, match=r"No space left on device\); the last save is int"):
         write_whole(path, fail)
     assert path.read_bytes() == b"before"
 
@@ -33,7 +33,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_whole(path, interrupt)
     assert [item.name for item in tmp_path.iterdir()] == ["a.npz"]
-    with pytest.raises(CheckpointError, match="its folder is gone"):
+    with pytest.raises(CheckpointError, match="its folder is missing"):
         write_whole(tmp_path / "gone" / "a.npz", fail)
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_is_open_for_a_moment_is_replaced_after_it(tmp_path, refusal
 def test_a_file_that_stays_open_is_left_as_it_is(tmp_path, refusals):
     path, refusals[0] = tmp_path / "a.npz", 10**9
     path.write_bytes(b"before")
-    with pytest.raises(CheckpointError, match=r"Permission denied\); what was saved is intact"):
+    with pytest.raises(CheckpointError, match=r"Permission denied\); the last save is intact"):
         write_whole(path, lambda file: file.write(b"new"))
     assert [item.name for item in tmp_path.iterdir()] == ["a.npz"]
     assert path.read_bytes() == b"before"

@@ -83,9 +83,9 @@ def test_sentences_do_not_run_from_file_to_file():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\tX\n" * 8 + "b\n\nc\n", "line 9: 1 column, where line 1 has 2 (2 such lines)"),
-        ("\na b X\na X\n", "line 3: 2 columns, where line 2 has 3"),
-        ("word\nword\n", "line 1: one column: each line is a token, a tab, a tag"),
+        ("a\tX\n" * 8 + "b\n\nc\n", "line 9: 1 column, but line 1 has 2 (2 such lines)"),
+        ("\na b X\na X\n", "line 3: 2 columns, but line 2 has 3"),
+        ("word\nword\n", "line 1: one column: each line must be a token, a tab and a tag"),
         ("a\tX\nb\t \n\tY\n", "line 2: no token or no tag (2 such lines)"),
     ],
 )
@@ -95,18 +95,18 @@ def test_lines_that_do_not_fit_are_named_and_counted(content, message):
 
 def test_universal_dependencies_have_ten_columns():
     message = refusal(CONLLU + "a\tX\nb\tY\n", "a.conllu")
-    assert "a.conllu, line 11: 2 columns, where CoNLL-U has 10 (2 such lines)" in message
+    assert "a.conllu, line 11: 2 columns, but CoNLL-U has 10 (2 such lines)" in message
     assert "line 1: no token or no tag" in refusal("1" + "\t" * 9, "a.conllu")
 
 
 def test_options_and_files_that_do_not_fit_are_refused():
-    assert "a.conll is none" in refusal("a\tX", "a.conll", ConfigError, columns="form,xpos")
+    assert "a.conll is not one" in refusal("a\tX", "a.conll", ConfigError, columns="form,xpos")
     for columns in ("form", "form,pos", "a,b,c"):
         message = refusal(CONLLU, "a.conllu", ConfigError, columns=columns)
-        assert "give two columns of CoNLL-U" in message
-    with pytest.raises(ConfigError, match=r"a\.conllu is a \.conllu file and b\.conll is none"):
+        assert "name the token and tag columns of CoNLL-U" in message
+    with pytest.raises(ConfigError, match=r"a\.conllu is a \.conllu file and b\.conll is not"):
         read_tagged([("b.conll", "a\tX"), ("a.conllu", CONLLU)])
-    assert "ner.conll: no sentence" in refusal("\n\n-DOCSTART- -X- O O\n")
+    assert "ner.conll: there is no sentence" in refusal("\n\n-DOCSTART- -X- O O\n")
 
 
 @given(

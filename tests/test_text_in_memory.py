@@ -1,6 +1,5 @@
 """A text that a program gives: read as a file of its UTF-8 bytes, and found again by content."""
 
-import doctest
 import hashlib
 import io
 from pathlib import Path
@@ -15,7 +14,6 @@ from charrnn.text import (
     Corpus,
     Source,
     Vocabulary,
-    corpus,
     fitting_corpus,
     locate,
     portable_name,
@@ -80,7 +78,7 @@ def attempt(read):
 def test_line_ends_and_forms():
     found = Corpus.from_text(TEXT)
     assert found.text() == TEXT.replace("\r", "")
-    assert found.notices == ("line ends: 1 CR LF read as LF; --newlines keep keeps them",)
+    assert found.notices == ("line endings: 1 CR LF read as LF; use --newlines keep to keep them",)
     assert Corpus.from_text(TEXT, TextConfig(newlines="keep")).text() == TEXT
     assert Corpus.from_text("e\u0301", TextConfig(normalize="nfc")).text() == "é"
     assert Corpus.from_text("é", TextConfig(encoding="cp949")).text() == "é"
@@ -93,7 +91,7 @@ def test_bytes():
     found = Corpus.from_text(b"\xff\0", options)
     assert found.codes.tolist() == [0xFF, 0]
     assert found.sources[0].sha256 == hashlib.sha256(b"\xff\0").hexdigest()
-    with pytest.raises(CorpusError, match=r"^bytes are no text of characters: decode them, or"):
+    with pytest.raises(CorpusError, match=r"^text is bytes, and the unit is char: decode it, or"):
         Corpus.from_text(b"text")
 
 
@@ -101,7 +99,7 @@ def test_bytes():
 def test_an_empty_text(here, text):
     with pytest.raises(CorpusError) as caught:
         Corpus.from_text(text)
-    assert str(caught.value) == "text in memory is empty: there is no text in it"
+    assert str(caught.value) == "text in memory is empty: name a file with text"
 
 
 def test_half_of_a_character():
@@ -123,10 +121,6 @@ def test_it_is_brought_into_the_form_that_a_model_knows():
     )
     assert found.text() == "cafe\u0301"
     assert used.normalize == "nfd"
-
-
-def test_the_examples():
-    assert doctest.testmod(corpus) == (0, 3)
 
 
 # Found again
@@ -158,9 +152,12 @@ def test_it_is_found_nowhere_else(here):
         Path(name).write_bytes(TEXT.encode())
     with pytest.raises(CorpusError) as caught:
         locate(first.sources, folders=[Path()], advice="name it")
-    assert str(caught.value) == "this run was trained on text in memory, which is gone: name it"
+    assert (
+        str(caught.value)
+        == "this run was trained on text in memory, which is not available: name it"
+    )
     Path("b.txt").write_bytes(TEXT[::-1].encode())
-    with pytest.raises(CorpusError, match="text in memory, which is gone: name the file"):
+    with pytest.raises(CorpusError, match="text in memory, which is not available: name the file"):
         locate(first.sources, named=["b.txt"])
 
 

@@ -48,7 +48,11 @@ LENGTHS = {
 }
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(
+    ("length", "in_chunks"),
+    [*((length, 7) for length in LENGTHS), ("steps", 1000), ("patience", 1000)],
+    indirect=["in_chunks"],
+)
 def test_chunks_change_nothing(here, in_chunks, length):
     settings = {
         "model": model_config(num_layers=1, dropout=0.2),

@@ -126,10 +126,12 @@ def assert_same_run(one, other):
 SCHEDULES = ("cosine", "step", "plateau", "constant")
 CASES = [
     (cell, optimizer, (0.0, 0.3)[turn % 2], SCHEDULES[turn % 4], (1, 2)[turn // 2 % 2])
-    for i, cell in enumerate(CELLS)
-    for j, optimizer in enumerate(OPTIMIZERS)
-    for turn in (i + j,)  # another combination for each cell
+    for rounds in (0, 1)  # in the second, each optimizer has another cell and all else
+    for i, optimizer in enumerate(OPTIMIZERS)
+    for turn in (i + rounds,)
+    for cell in (list(CELLS)[(i + 3 * rounds) % len(CELLS)],)
 ]
+assert {cell for cell, *_ in CASES} == set(CELLS)
 
 
 @pytest.mark.parametrize(("cell", "optimizer", "dropout", "schedule", "threads"), CASES)
@@ -320,7 +322,7 @@ def test_nothing_to_resume_is_an_error(here):
         resume(here / "empty")
     go(new(here / "run"), stop_after=2)
     (here / "run" / "best.npz").replace(here / "run" / "last.npz")
-    with pytest.raises(RunError, match="lacks what a resume needs"):
+    with pytest.raises(RunError, match="has no training state to resume from"):
         resume(here / "run")
 
 
@@ -332,7 +334,7 @@ def test_nothing_is_written_before_the_run_begins(here):
 
 def test_a_run_is_never_overwritten(here):
     go(new(here / "run"), stop_after=1)
-    with pytest.raises(RunError, match="already holds a run"):
+    with pytest.raises(RunError, match="already has a run"):
         go(new(here / "run"))
     for name in ("corpus", "corpus-2", "corpus-3"):
         assert not (here / "runs" / name).exists()
@@ -350,9 +352,7 @@ def greedy(directory, seed, length):
     return "".join(text for _, text in pieces)
 
 
-@pytest.mark.parametrize(
-    ("word", "seed"), [("hello", "hel"), ("pytorch", "pyt"), ("한국어\n", "한")]
-)
+@pytest.mark.parametrize(("word", "seed"), [("pytorch", "pyt"), ("한국어\n", "한")])
 def test_a_single_word_is_learned(here, word, seed):
     (here / "word.txt").write_text(word)
     run = prepare(["word.txt"], out=here / "run")
@@ -420,12 +420,10 @@ def test_the_order_of_letters_matters(here, cell):
 
 EXPLOSIONS = [
     ({"cell": cell}, {"optimizer": optimizer, "learning_rate": rate})
-    for cell in CELLS
+    for i, cell in enumerate(CELLS)
     for optimizer, rate in (
-        ("adamw", 100),
-        ("adamw", 1e6),
-        ("muon", 100),
-        ("muon", 1e6),
+        ("adamw", (100, 1e6)[i % 2]),
+        ("muon", (1e6, 100)[i % 2]),
         ("sgd", 100),
     )
 ] + [
@@ -435,8 +433,8 @@ EXPLOSIONS = [
 # The new weights themselves are too large for float32.
 OVERFLOWS = [
     ({"cell": cell}, {"optimizer": optimizer, "learning_rate": 1e6, "weight_decay": decay})
-    for cell in CELLS
-    for optimizer, decay in (("adamw", 1.0), ("muon", 1.0), ("momentum", 1000.0))
+    for i, cell in enumerate(CELLS)
+    for optimizer, decay in ((("adamw", 1.0), ("muon", 1.0), ("momentum", 1000.0))[i % 3],)
 ]
 
 
@@ -628,8 +626,10 @@ def test_the_schedule_ends_with_the_run(here, schedule):
 def test_a_run_of_minutes_ends_in_time(here):
     events = go(new(here / "run", train=train_config(minutes=0.005)))
     assert events[-1].reason == "done"
-    assert 0.3 <= events[-1].seconds < 3
-    assert events[-1].step > 5
+    assert events[-1].seconds >= 0.3
+    *before, last = of_kind(events, Progress)
+    assert all(event.done < 1 for event in before)  # with the first step after that, it ends
+    assert last.done == 1
 
 
 def test_a_run_of_epochs(here):
@@ -658,8 +658,7 @@ def test_progress_adds_up(here):
 NO_STEP = {"steps": 1, "learning_rate": 1e-30, "optimizer": "sgd"}
 
 
-@EACH_CELL
-@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize(("cell", "members"), [(cell, 1 + i % 2) for i, cell in enumerate(CELLS)])
 def test_init_from_starts_with_those_weights(here, cell, members):
     go(new(here / "old", model=model_config(cell=cell, members=members, embedding_size=4)))
     for start in (here / "old", here / "old" / "best.npz", here / "old" / "last.npz"):

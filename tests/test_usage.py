@@ -55,6 +55,11 @@ def options_of(command):
         ("predict --topp 1", "--top"),
         ("bench --hidden_size", "--hidden-size"),
         ("trian", "train"),
+        ("sample --n 3", "--num-samples"),
+        ("sample -num_samples 3", "--num-samples"),
+        ("sample -n 2 -temperature 1", "--temperature"),
+        ("report -output x", "--output"),
+        ("train x -quiet", "--quiet"),
         ("generate", "sample"),
     ],
 )
@@ -75,6 +80,11 @@ def test_an_unknown_option_names_the_right_one(words, meant):
         ("train x --ngrams", "did you mean --no-ngrams?"),
         ("report --baselines", "did you mean --no-baselines?"),
         ("eval --no-exact", "--exact"),
+        ("help", "no such command: help; did you mean charrnn --help?"),
+        ("help train", "did you mean charrnn train --help?"),
+        ("resume garden", "did you mean charrnn train --resume garden?"),
+        ("sample -n0", "--num-samples 0 is out of range"),
+        ("sample --stop -quiet -n 0", "--num-samples 0 is out of range"),
         ("bench stray", "unexpected argument: stray: see charrnn bench --help"),
         ("bench --seconds", "--seconds needs a value: see charrnn bench --help"),
         ("eval --json=3", "--json takes no value: see charrnn eval --help"),
@@ -208,7 +218,7 @@ def test_a_run_where_it_cannot_be_names_the_right_option(mine, words, said):
 def test_a_misspelled_run_is_named(mine, words):
     assert failed(*words.split()).endswith("; did you mean corpus?")
     assert failed(*words.replace("corpsu", "x").split()).endswith(
-        "; charrnn runs lists what is here"
+        "; list the runs with charrnn runs"
     )
 
 
@@ -252,18 +262,21 @@ def test_quiet_says_errors(mine):
 
 ZIPPED = b"PK\x03\x04" + bytes(26)
 FILES = {
-    "book.pdf": (b"%PDF-1.7", "a PDF, not text: take the text out of it first, as with pdftotext"),
-    "book.epub": (ZIPPED + b"mimetypeapplication/epub+zip", "an EPUB book, not text: take "),
+    "book.pdf": (b"%PDF-1.7", "a PDF, not text: extract its text first, as with pdftotext"),
+    "book.epub": (ZIPPED + b"mimetypeapplication/epub+zip", "an EPUB book, not text: extract "),
     "book.odt": (
         ZIPPED + b"mimetypeapplication/vnd.oasis.opendocument.text",
-        "an OpenDocument file, not text: take the text out of it first, as with pandoc FILE ",
+        "an OpenDocument file, not text: extract its text first, as with pandoc FILE ",
     ),
     "book.docx": (ZIPPED + b"[Content_Types].xml", "an Office document (.docx, .xlsx or .pptx)"),
-    "book.zip": (ZIPPED + b"book.txt", "a zip archive, not text: unpack it first, and name what"),
-    "book.doc": (b"\xd0\xcf\x11\xe0", "an old Office document (.doc or .xls), not text: take "),
-    "book.rtf": (b"{\\rtf1 hello", "a document in Rich Text Format, not text: take the text "),
-    "book.jpg": (b"\xff\xd8\xff", "a picture, not text: name a file of text"),
-    "book.gif": (b"GIF89a", "a picture, not text: name a file of text"),
+    "book.zip": (
+        ZIPPED + b"book.txt",
+        "a zip archive, not text: unpack it first, and name the files",
+    ),
+    "book.doc": (b"\xd0\xcf\x11\xe0", "an old Office document (.doc or .xls), not text: extract "),
+    "book.rtf": (b"{\\rtf1 hello", "a document in Rich Text Format, not text: extract its text "),
+    "book.jpg": (b"\xff\xd8\xff", "a picture, not text: name a text file"),
+    "book.gif": (b"GIF89a", "a picture, not text: name a text file"),
 }
 
 
@@ -278,7 +291,7 @@ def test_a_file_of_another_kind_says_what_to_do(name, tmp_path):
     ("name", "said"),
     [
         ("http://example.org/a.txt", "download it first, as in curl -L -o text.txt 'http://"),
-        ("https://example.org/?x=1", "an address is not read; download it first"),
+        ("https://example.org/?x=1", "URLs are not read; download it first"),
         ("corpsu.txt", "no such file or folder: did you mean corpus.txt?"),
         ("nothing-like-it", "no such file or folder: check the name"),
         ("no/such/folder.txt", "no such file or folder: check the name"),
@@ -309,10 +322,10 @@ def test_the_name_of_a_division_is_proposed(mine):
 @pytest.mark.parametrize(
     ("device", "said"),
     [
-        ("cuda:99999", "; GPUs have the numbers 0 to 999: nvidia-smi lists"),
+        ("cuda:99999", "; GPUs have numbers from 0 to 999, which nvidia-smi"),
         ("CUDA", "; did you mean cuda?"),
         ("gpu", "; did you mean cuda?"),
-        ("mps", "; only GPUs of NVIDIA are used"),
+        ("mps", "; only NVIDIA GPUs are supported"),
     ],
 )
 def test_a_device_that_there_is_not(device, said):

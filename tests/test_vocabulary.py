@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from charrnn.errors import VocabularyError
 from charrnn.text import Vocabulary, show_character, vocabulary
 from charrnn.text.codes import to_codes, to_text
-from charrnn.text.normalizing import Normalizer, starts_anew
+from charrnn.text.normalizing import Normalizer, may_split_before
 
 KOREAN = "동해 물과 백두산이 마르고 닳도록"
 
@@ -87,7 +87,7 @@ def test_unknown_characters_are_named():
         "'\\n' (U+000A) 2 times, first at line 1, column 2; "
         "'한' (U+D55C) 1 time, first at line 2, column 2; "
         "'\\x1b' (U+001B) 1 time, first at line 3, column 1: "
-        "remove or replace them, or use a model that was trained on them"
+        "remove or replace them, or use a model whose training text has them"
     )
     with pytest.raises(
         VocabularyError, match=r"does not know 26 char.*'J'.* time, .*; and 16 more"
@@ -163,7 +163,7 @@ def test_ids_outside_are_refused(ids):
 def test_codes_that_are_none():
     with pytest.raises(VocabularyError, match="empty"):
         Vocabulary.from_codes(np.array([], np.uint8))
-    with pytest.raises(VocabularyError, match="no code points"):
+    with pytest.raises(VocabularyError, match="not code points"):
         Vocabulary.from_codes(np.array([0xFFFFFFFF], np.uint32))
     with pytest.raises(VocabularyError, match="number 4294967295 1 time"):
         make("a").encode(np.array([0xFFFFFFFF], np.uint32))
@@ -279,7 +279,7 @@ def test_streaming_equals_the_whole_for_any_text(pieces, form):
     assert text == unicodedata.normalize(form.upper(), "".join(pieces))
 
 
-def test_no_character_that_composes_backwards_starts_anew():
+def test_no_character_that_composes_backwards_may_split_before():
     seconds = set()
     for code in range(sys.maxunicode + 1):
         parts = unicodedata.decomposition(chr(code)).split()
@@ -287,8 +287,8 @@ def test_no_character_that_composes_backwards_starts_anew():
             seconds.add(chr(int(parts[1], 16)))
     seconds |= {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
     assert len(seconds) > 100
-    assert not [hex(ord(c)) for c in seconds if starts_anew(c)]
-    assert all(map(starts_anew, "a \né한が的ᄒ가😀ไ"))
+    assert not [hex(ord(c)) for c in seconds if may_split_before(c)]
+    assert all(map(may_split_before, "a \né한が的ᄒ가😀ไ"))
 
 
 @pytest.mark.parametrize("cut", [1, 1000, 4096, 4097])

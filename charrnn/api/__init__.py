@@ -1,4 +1,4 @@
-"""What a program uses: models that are loaded or trained, and what can be asked of them.
+"""The Python API: load or train a model, then sample from it, score texts and evaluate it.
 
-The package ``charrnn`` has all of its names: ``charrnn.load``, ``charrnn.train``, ...
+Every public name is exported by the package ``charrnn``: ``charrnn.load``, ``charrnn.train``, ...
 """

@@ -1,4 +1,4 @@
-"""What a program draws from a model."""
+"""Sampling through the Python API."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -28,12 +28,12 @@ def drawn(
     device: DeviceConfig,
     cache_dir: Path | None,
 ) -> list[str]:
-    """Return texts that a model draws: see ``Model.sample``.
+    """Sample texts from a model; see ``Model.sample``.
 
     Raises
     ------
     CharrnnError
-        If the seed, the prompt or the settings are not for this model.
+        If the seed, the prompt or a setting does not apply to this model.
     """
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
     model, count = drawing_predictor(device.beside(threads), network, config, threads)
@@ -41,13 +41,16 @@ def drawn(
     if config.counts:
         model = checkpoint.with_counts(model)
     if novel and not task.separate:
-        raise ConfigError("novel draws items that are new: train a model with items=... first")
+        raise ConfigError(
+            "novel=True generates items that are not in the training text: train a model with "
+            "items=... first"
+        )
     seed, _ = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     before = full_prompt(checkpoint, prompt)
-    vocabulary.encode_text(before + seed)  # names what is unknown
+    vocabulary.encode_text(before + seed)  # raises for unknown characters
     if task.separate:
         if config.stop is not None:
-            raise ConfigError("stop has no place here: an item that is drawn ends at its end")
+            raise ConfigError("stop does not apply to a model of items: each item ends by itself")
         check_seed(checkpoint, seed)
         check_rules(vocabulary, config, task.end)
         known = known_items(checkpoint, cache_dir=cache_dir) if novel else None
@@ -69,23 +72,25 @@ def drawn(
         model, vocabulary, config, seed=seed, threads=count, together=together
     ):
         texts[number] += piece
-    if vocabulary.normalize == "nfd":  # what was drawn may complete the seed's end
+    if vocabulary.normalize == "nfd":  # the sample may complete the seed's last syllable
         texts = [unicodedata.normalize("NFC", text) for text in texts]
     return texts
 
 
 def copied(checkpoint: Checkpoint, texts: str | Sequence[str], cache_dir: Path | None) -> Copied:
-    """Compare texts with what a model learned: see ``Model.copied``.
+    """Compare texts with the training text of a model; see ``Model.copied``.
 
     Raises
     ------
     CharrnnError
-        If there is no text, or the training text is gone.
+        If there is no text, or the training text cannot be found.
     """
     vocabulary, newlines = checkpoint.vocabulary, checkpoint.text.newlines
     texts = [texts] if isinstance(texts, str) else list(texts)
     if not any(texts):
-        raise ConfigError("there is nothing to compare: give texts with characters")
+        raise ConfigError(
+            "there is nothing to compare: every text is empty; give at least one character"
+        )
     codes = [
         vocabulary.text_to_codes(fitting_text(text, vocabulary, newlines)[0]) for text in texts
     ]

@@ -1,4 +1,4 @@
-"""What a program has a model scored on."""
+"""Evaluation through the Python API."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -34,33 +34,35 @@ def evaluation(
     settings: Mapping[str, Any],
     cache_dir: Path | None,
 ) -> Evaluation | LabelEvaluation:
-    """Score a whole text: see ``Model.evaluate``.
+    """Score a whole text; see ``Model.evaluate``.
 
     Raises
     ------
     CharrnnError
-        If the text, the device or the settings are not for this model.
+        If the text, the device or a setting does not apply to this model.
     """
     reading = given(TextConfig, settings)
-    TextConfig(**reading)  # refuses what is unknown before anything is read
+    TextConfig(**reading)  # rejects unknown settings before any file is read
     config = pick(EvalConfig, settings)
     _check_threads(config, threads)
     device = device.beside(threads)
     adapts = "--adapt" if settings.get("adapt") else "--dynamic" if settings.get("dynamic") else ""
     if device.is_gpu and adapts:
         raise ConfigError(
-            f"{adapts} learns on the CPU alone: leave it or --device {device.device} out"
+            f"{adapts} runs on the CPU only: leave out {adapts} or --device {device.device}"
         )
     paths = [paths] if isinstance(paths, str | Path) else paths
     corpus = None
     if text is not None:
         if len(paths):
-            raise ConfigError("paths and text both say what to score: give one of them")
+            raise ConfigError(
+                "paths and text cannot be combined: give the files or the text itself"
+            )
         corpus = read_for(checkpoint, partial(Corpus.from_text, text), reading)
     elif reading and not len(paths):
         raise ConfigError(
-            f"{next(iter(reading))} says how to read a file, and none is named: the model's "
-            "own text is read as it was in training"
+            f"{next(iter(reading))} applies to files that you name: the model's own text is read "
+            "as it was in training; leave it out or name a file"
         )
     if not adapts:
         cores = threads or available_cores()
@@ -68,11 +70,12 @@ def evaluation(
     predict = checkpoint.settings.predict
     if predict and context:
         raise ConfigError(
-            f"--context is what a text follows on, and this model predicts {predict}: leave it out"
+            f"--context does not apply to a model that predicts {predict}: leave it out"
         )
     if predict in ("label", "tags") and reading.get("column"):
         raise ConfigError(
-            f"--column is the text alone, and this model predicts {predict}: --columns names both"
+            f"--column names a text column only, and this model predicts {predict}: name both "
+            "columns with --columns"
         )
     if checkpoint.labels:
         return evaluation_of_labels(
@@ -102,15 +105,15 @@ def evaluation(
 
 
 def _check_threads(config: EvalConfig, threads: int | None) -> None:
-    """Refuse threads where a text is one stream.
+    """Reject threads for scoring that reads the text as one stream.
 
     Raises
     ------
     ConfigError
-        If both are asked for.
+        If both were given.
     """
     option = "--exact" if config.exact else "--dynamic" if config.dynamic else "--adapt"
     if threads is not None and (config.exact or config.adapts):
         raise ConfigError(
-            f"{option} scores in one stream, which --threads do not speed up: leave one of them out"
+            f"{option} scores one stream, which --threads cannot speed up: leave out one of them"
         )

@@ -1,4 +1,4 @@
-"""What a program does with a model that labels."""
+"""Labelling, tagging and restoring through the Python API."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,22 +19,28 @@ Texts = Sequence[str] | Sequence[Sequence[str]]
 def predictions(
     labeller: Labeller, texts: Texts, *, top: int, keep: bool
 ) -> list[LabelledText] | list[TaggedText] | list[str]:
-    """Return what a model predicts for texts: see ``Model.predict``.
+    """Return a model's predictions for texts; see ``Model.predict``.
 
     Raises
     ------
     ConfigError
-        If the texts or the options are not for this model.
+        If the texts or the options do not apply to this model.
     """
     predict = labeller.task.predict
     if isinstance(texts, str):
-        raise ConfigError("texts are a list: predict([text])")
+        raise ConfigError("texts must be a list: use predict([text])")
     if top < 1:
         raise ConfigError(f"top {top} is out of range: it must be at least 1")
     if top != 1 and predict != "label":
-        raise ConfigError(f"top needs a model of labels, and this one predicts {predict}")
+        raise ConfigError(
+            f"top applies to a model that predicts labels, and this one predicts {predict}: leave "
+            "it out"
+        )
     if keep and predict in ("label", "tags"):
-        raise ConfigError(f"keep needs a model that restores, and this one predicts {predict}")
+        raise ConfigError(
+            f"keep applies to a model that restores text, and this one predicts {predict}: leave "
+            "it out"
+        )
     if predict in ("label", "tags") and not all(texts):
         raise ConfigError("a text is empty: leave it out")
     if predict == "tags":
@@ -59,17 +65,17 @@ def evaluation_of_labels(
     threads: int,
     cache_dir: Path | None,
 ) -> LabelEvaluation:
-    """Compare the labels that a model predicts with the right ones: see ``Model.evaluate``.
+    """Compare the predicted labels with the true ones; see ``Model.evaluate``.
 
     Raises
     ------
     ConfigError
-        If there are settings that only a model of text has.
+        If a setting applies to language models only.
     """
     if of_text:
         raise ConfigError(
-            f"{option_name(next(iter(of_text)))} says how to score text, and this model predicts "
-            f"{checkpoint.settings.predict}: leave it out"
+            f"{option_name(next(iter(of_text)))} applies to a model that predicts text, and this "
+            f"one predicts {checkpoint.settings.predict}: leave it out"
         )
     if corpus is None and len(paths):
         corpus = read_named(checkpoint, paths, reading)

@@ -1,4 +1,4 @@
-"""What each of many texts costs a model.
+"""Scores of many texts.
 
 Dimensions
     n texts.
@@ -30,24 +30,24 @@ from charrnn.views.markup import shown
 if TYPE_CHECKING:
     from pandas import DataFrame
 MOST_ROWS = 100
-"""Texts that a notebook shows."""
+"""Rows shown in a notebook."""
 
 
 class LineScores(Sequence[Scores]):
-    """What each of n texts costs a model: ``scores[i]`` has the characters of one.
+    """The scores of n texts; ``scores[i]`` is the `Scores` of one, character by character.
 
     Attributes
     ----------
     texts : tuple of str
-        As they were given.
+        The texts, as given.
     total_nats : (n,) float64 array
-        Minus the log-probability of each.
+        Negative log-probability of each text, in nats.
     characters : (n,) int array
-        How many symbols of each were scored.
+        Number of scored symbols in each text.
     unknown : (n,) int array
-        How many of them the model does not know.
+        Number of those that are not in the model's vocabulary.
     per : str
-        What a symbol is, as the model reads them: "character", "byte", "jamo" or "code point".
+        What the model reads as one symbol: "character", "byte", "jamo" or "code point".
 
     Examples
     --------
@@ -74,13 +74,13 @@ class LineScores(Sequence[Scores]):
 
     @property
     def bits_per_char(self) -> NDArray[np.float64]:
-        """Bits per character of each (n,); not a number where there is no character."""
+        """Bits per character of each text (n,); NaN for a text without characters."""
         bits: NDArray[np.float64] = self._nats_per_char / log(2)
         return bits
 
     @property
     def perplexity(self) -> NDArray[np.float64]:
-        """Perplexity of each, per character (n,)."""
+        """Perplexity per character of each text (n,)."""
         return np.fromiter(map(perplexity_of, self._nats_per_char.tolist()), float, len(self))
 
     @property
@@ -89,7 +89,7 @@ class LineScores(Sequence[Scores]):
         return np.fromiter(starmap(mean_of, costs), float, len(self))
 
     def __len__(self) -> int:
-        """Return n."""
+        """Return the number of texts, n."""
         return len(self.texts)
 
     @overload
@@ -99,7 +99,7 @@ class LineScores(Sequence[Scores]):
     def __getitem__(self, place: slice) -> "LineScores": ...
 
     def __getitem__(self, place: int | slice) -> "Scores | LineScores":
-        """Return the scores of one text, or of some."""
+        """Return the scores of one text, or of a slice of the texts."""
         if isinstance(place, slice):
             places = range(len(self))[place]
             return LineScores(
@@ -113,7 +113,7 @@ class LineScores(Sequence[Scores]):
         return self._scores(range(len(self))[place])
 
     def to_pandas(self) -> "DataFrame":
-        """Return a pandas ``DataFrame``, a row for each text.
+        """Return a pandas ``DataFrame`` with one row per text.
 
         Raises
         ------
@@ -133,8 +133,8 @@ class LineScores(Sequence[Scores]):
         characters = int(self.characters.sum())
         mean = mean_of(float(self.total_nats.sum()) / log(2), characters)
         return (
-            f"LineScores({len(self):,} texts, {count(characters, self.per)}, "
-            f"{mean:.3f} bits a {self.per})"
+            f"LineScores({len(self):,} texts, {count(characters, self.per)}, {mean:.3f} bits per "
+            f"{self.per})"
         )
 
     def _repr_html_(self) -> str:
@@ -164,22 +164,24 @@ def score_texts(
     unknown: Literal["score", "error"] = "score",
     threads: int = 1,
 ) -> LineScores:
-    """Score texts; the parameters are those of `Model.score`.
+    """Score texts; see `Model.score`.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Knows the vocabulary and the task.
+        Holds the vocabulary and the task.
     network : CharModel
-        Has the weights.
+        Holds the weights.
     texts, context, unknown, threads
-        As for `Model.score`.
+        As in `Model.score`.
     """
-    if not isinstance(texts, Collection):  # a number, or an iterator, which can be read only once
-        raise ConfigError(f"score takes a text or a list of texts, and {texts!r:.40} is neither")
+    if not isinstance(texts, Collection):  # such as an iterator, which can be read only once
+        raise ConfigError(f"score takes a text or a list of texts, not {texts!r:.40}")
     wrong = next((text for text in texts if not isinstance(text, str)), None)
     if wrong is not None:
-        raise ConfigError(f"score takes a text or texts, and {wrong!r:.40} is none")
+        raise ConfigError(
+            f"score takes a text or a list of texts, and {wrong!r:.40} in the list is not a text"
+        )
     vocabulary, newlines = checkpoint.vocabulary, checkpoint.text.newlines
     before, *codes = (
         vocabulary.text_to_codes(fitting_text(text, vocabulary, newlines)[0])
@@ -196,7 +198,7 @@ def score_texts(
     known = np.concatenate([np.empty(0, np.bool_), *(part.known for part in found)])
     flat = np.concatenate([np.empty(0, np.uint8), *(part.codes for part in found)])
     sizes = np.concatenate([np.empty(0, np.int64), *(part.characters for part in found)])
-    text = np.repeat(owner, sizes)  # of each symbol
+    text = np.repeat(owner, sizes)  # the text of each symbol
     characters = np.bincount(text, minlength=len(texts))
     new = np.bincount(text[~known], minlength=len(texts))
     reserved = [
@@ -225,7 +227,7 @@ def score_texts(
 
 
 def _items(checkpoint: Checkpoint, codes: Codes, *, begun: bool) -> list[Codes]:
-    """Return what is read from a zero state each: a text, or its items without their ends."""
+    """Return sequences that start from a zero state: a text, or its items without their ends."""
     task = checkpoint.task
     if not task.separate:
         return [codes]
@@ -234,14 +236,14 @@ def _items(checkpoint: Checkpoint, codes: Codes, *, begun: bool) -> list[Codes]:
     items = [item[:-1] for item in np.split(divided, ends + 1)[:-1]]
     if begun and len(items) > 1:
         raise ConfigError(
-            "the context is the beginning of an item, and the text goes on in it: give each item "
-            "as a text of its own"
+            "the context begins an item, and the text has several: give each item as a separate "
+            "text"
         )
     return items
 
 
 def _blocks(rows: Sequence[Codes]) -> Iterator[Sequence[Codes]]:
-    """Yield rows that are scored together."""
+    """Yield blocks of rows that are scored together."""
     start = size = 0
     for place, row in enumerate(rows, 1):
         size += len(row)

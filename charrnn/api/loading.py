@@ -1,4 +1,4 @@
-"""A model from a file or a run."""
+"""Loading a model from a file or a run."""
 
 from pathlib import Path
 
@@ -12,18 +12,20 @@ def load(model: str | Path | None = None) -> Model:
     Parameters
     ----------
     model : str or Path, optional
-        A file, the folder of a run, or its name under ``./runs``; the newest run if left out.
+        A model file, the folder of a run, or the name of a run under ``./runs``. The default is
+        the newest run.
 
     Returns
     -------
     Model
+        The best model of the run, or the model in the file.
 
     Raises
     ------
     RunError
-        If there is no such thing.
+        If there is no such file or run.
     CheckpointError
-        If the file is damaged, or no model.
+        If the file is damaged or not a model.
 
     Examples
     --------

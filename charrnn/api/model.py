@@ -1,4 +1,4 @@
-"""A trained model, as a program uses it."""
+"""The trained model of the Python API."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,24 +32,26 @@ from charrnn.text import Vocabulary
 
 
 class Model(ScoringModel):
-    """A trained model: `charrnn.load` and `charrnn.train` give one.
+    """A trained model, as returned by `charrnn.load` and by the ``model`` of `charrnn.train`.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Its weights are copied.
+        The checkpoint of the model; its weights are copied.
     path : Path, optional
-        The file that it is from.
+        The file that the model was loaded from.
 
     Attributes
     ----------
     network : CharModel
-        The network, with V symbols and P parameters: ``network.parameters`` are its weights by
-        name. What is changed there is what is sampled, scored and saved from then on.
+        The network. ``network.parameters`` maps names to weight arrays; changes to them take effect
+        in everything that is sampled, scored or saved later.
     checkpoint : Checkpoint
-        All that is known of it: its ``architecture``, the ``settings`` and the ``history`` of its
-        run, how often each symbol occurs in its text (``counts``), and the weights of ``network``.
+        Everything stored with the model: its ``architecture``, the ``settings`` and ``history`` of
+        its run, how often each symbol occurs in the training text (``counts``), and the weights of
+        ``network``.
     path : Path or None
+        The file that the model was loaded from, if any.
 
     Examples
     --------
@@ -70,7 +72,7 @@ class Model(ScoringModel):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The V symbols that the model knows, and their numbers."""
+        """The V symbols that the model knows, and their ids."""
         return self.checkpoint.vocabulary
 
     def __repr__(self) -> str:
@@ -100,44 +102,46 @@ class Model(ScoringModel):
         device: str | None = None,
         **settings: Any,
     ) -> str | list[str]:
-        r"""Draw text that goes on from a seed, or, from a model of items, whole items.
+        r"""Generate text that continues a seed or, with a model of items, whole items.
 
         Parameters
         ----------
         seed : str
-            What the text begins with. Without one, text goes on as after a line end, if the
-            vocabulary has one, else as after its first symbol; an item begins as items do.
+            The beginning of the text. If it is empty, text starts as after a newline, or after the
+            first symbol of a vocabulary without newlines; an item starts from its beginning.
         num_samples : int, optional
-            How many to draw, in parallel.
+            Number of texts, generated in parallel.
         prompt : str, optional
-            Of a model that was trained with ``prompted``: what it reads first.
+            For a model trained with ``prompted``: the prompt of each item.
         novel : bool
-            From a model of items: only items that are not in its text, each of them once.
+            For a model of items: return only items that are not in its training text, each one
+            once.
         threads : int, optional
-            Processes for many samples, as many as there are cores if left out; no effect on the
-            text. Not for one.
+            Worker processes for several samples; the default is one per core. The texts do not
+            depend on it. A single sample uses one process.
         device : str, optional
-            As for `evaluate`: what draws many samples.
+            The device for several samples; see `evaluate`.
         **settings
-            The other fields of `SampleConfig`: ``length`` in characters as people see them (500),
-            of an item at the most; ``temperature`` (1), ``top_k``, ``top_p``, ``min_p``; ``stop``,
-            a text that ends it, or several, the first of which does; ``allow``, the characters that
-            may be drawn, in one text; ``random_seed``, with which the text is the same every time.
+            Other fields of `SampleConfig`: ``length``, in user-perceived characters (default 500;
+            for an item, the maximum); ``temperature`` (default 1), ``top_k``, ``top_p`` and
+            ``min_p``; ``stop``, one or more strings, at the first of which the text ends;
+            ``allow``, a string of the characters that may be sampled; ``random_seed``, which makes
+            the text reproducible.
 
         Returns
         -------
         str or list of str
-            The text, the seed included. A list if ``num_samples`` is given.
+            The text, including the seed; a list of texts if ``num_samples`` is given.
 
         Raises
         ------
         VocabularyError
-            If the seed has a character that the model does not know.
+            If the seed has a character that is not in the model's vocabulary.
         ConfigError
-            If a setting is unknown or out of range, or has no meaning for this model; if it does
-            not know a character of ``stop`` or ``allow``.
+            If a setting is unknown, out of range or does not apply to this model, or if ``stop`` or
+            ``allow`` has a character that is not in its vocabulary.
         CharrnnError
-            If ``novel`` items do not turn up.
+            If ``novel`` is true and no new items are found after many attempts.
 
         Examples
         --------
@@ -165,23 +169,24 @@ class Model(ScoringModel):
         return texts[0] if num_samples is None else texts
 
     def copied(self, texts: str | Sequence[str]) -> Copied:
-        r"""Return how much of some texts stands verbatim in the text that the model learned.
+        r"""Measure how much of some texts is copied verbatim from the training text.
 
         Parameters
         ----------
         texts : str or sequence of str
-            Such as `sample` draws them, without the seed. A model of items reads each as one.
+            Texts to compare, such as samples without their seed. For a model of items, each text is
+            one item.
 
         Returns
         -------
         Copied
-            The longest run and the share of new n-grams, of each text and of all, beside those of
-            held-out text. In a notebook it shows itself as a table.
+            The longest copied passage and the share of new n-grams, for each text and for all of
+            them, next to the same figures for held-out text. A notebook displays it as a table.
 
         Raises
         ------
         CorpusError
-            If the training text is gone or has changed.
+            If the training text cannot be found or has changed.
 
         Examples
         --------
@@ -200,30 +205,31 @@ class Model(ScoringModel):
         keep: bool = False,
         threads: int | None = None,
     ) -> list[LabelledText] | list[TaggedText] | list[str]:
-        r"""Label texts, tag their tokens, or restore what they lack.
+        r"""Label texts, tag their tokens, or restore what was removed from them.
 
         Parameters
         ----------
         texts : sequence of str, or of sequences of str
-            Texts, none of them empty. For a model of tags, the tokens of each sentence; a text is
-            taken as its words, or as its characters where the model learned such tokens.
+            The texts, none of them empty. A model of tags takes the tokens of each sentence, or a
+            text, which it splits into words (into characters if its training tokens were
+            characters).
         top : int
-            Of a model of labels: how many of the likeliest labels each text gets.
+            For a model of labels: number of most likely labels to return per text.
         keep : bool
-            Of a model that restores: whether what a text has is kept, and only added to.
+            For a model that restores: keep what a text already has and only add to it.
         threads : int, optional
-            Processes, as many as there are cores if left out; no effect on the result.
+            Worker processes; the default is one per core. The result does not depend on it.
 
         Returns
         -------
         list of LabelledText, of TaggedText or of str
-            For each text: its ``label`` and its ``labels`` with their probabilities; its
-            ``tokens``, ``tags`` and their ``probabilities``; or the restored text.
+            One per text: its ``label``, and its ``labels`` with their probabilities; its ``tokens``
+            and ``tags``, and their ``probabilities``; or the restored text.
 
         Raises
         ------
         ConfigError
-            If the model predicts the next character, or an option has no meaning for it.
+            If the model is a language model, or an option does not apply to it.
 
         Examples
         --------
@@ -249,51 +255,53 @@ class Model(ScoringModel):
         device: str | None = None,
         **settings: Any,
     ) -> Evaluation | LabelEvaluation:
-        """Score a whole text: nats, bits, perplexity, and how they were measured.
+        """Evaluate the model on a whole text: nats, bits, perplexity, and how they were measured.
 
-        A model of labels is scored on texts with labels, in the form of its training text:
-        accuracy, macro-F1, figures for each label.
+        A model of labels is evaluated on labelled texts in the format of its training text:
+        accuracy, macro-F1, and figures per label.
 
         Parameters
         ----------
         paths : path or sequence of paths
-            Files, folders or patterns. If there are none and no ``text``: the held-out part of the
-            text that the model was trained on, which is looked for where it was.
+            Files, folders or glob patterns. Without ``paths`` and ``text``, the held-out part of
+            the model's own text is scored; its file must still be where it was.
         text : str or bytes, optional
-            The text itself; bytes for a model of bytes alone.
+            The text itself, in place of ``paths``; bytes only for a model of bytes.
         context : str
-            What precedes the text, which the model reads and which costs nothing; without it, what
-            `sample` begins with. The held-out part follows on nothing: its first character is
-            charged as uniform.
+            Text that precedes the scored text: the model reads it, and it is not scored. The
+            default is what `sample` starts from. The held-out part has no context: its first
+            character is scored with uniform probability.
         baselines : bool
-            Whether to compare with n-grams and compressors that know the same training text.
+            Compare with n-gram models and compressors that are given the same training text.
         columns : str, optional
-            Of a model of labels: those of label and text in a .csv, where not as in training.
+            For a model of labels: the label and text columns of a CSV file, if they differ from
+            those in training.
         threads : int, optional
-            Processes, as many as there are cores if left out; no effect on the result. Not for what
-            is read in one stream: with ``exact``, ``adapt`` or ``dynamic``.
+            Worker processes; the default is one per core. The result does not depend on it. Not
+            with ``exact``, ``adapt`` or ``dynamic``, which read one stream.
         device : str, optional
-            ``"cpu"`` (as if left out), ``"cuda"``, ``"cuda:N"`` or ``"auto"``, a GPU where one can
-            be used: its figures differ in the last digits.
+            ``"cpu"`` (the default), ``"cuda"``, ``"cuda:N"``, or ``"auto"`` for a GPU if one can be
+            used. Figures from a GPU differ in the last digits.
         **settings
-            The fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
-            ``adapt``, ...; and of `TextConfig`, how to read files where not as
-            the model's own: ``encoding``, ``errors``, ``column``, ...
+            Fields of `EvalConfig`, how to score: ``unknown``, ``exact``, ``cold_windows``,
+            ``adapt``, ...; and of `TextConfig`, how to read files that differ from the training
+            text: ``encoding``, ``errors``, ``column``, ...
 
         Returns
         -------
         Evaluation or LabelEvaluation
-            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts; a
-            character is what the model reads, as ``per`` says, a byte or a jamo perhaps.
+            ``nats_per_char``, ``bits_per_char``, ``bits_per_byte``, ``perplexity`` and counts. A
+            character is one symbol of the model; ``per`` says whether that is a character, a byte
+            or a jamo.
 
         Raises
         ------
         CorpusError
-            If the text cannot be read, is empty, or is not found.
+            If the text is missing, empty or cannot be read.
         VocabularyError
-            If characters are unknown and ``unknown`` is "error".
+            If ``unknown`` is "error" and a character is not in the vocabulary.
         ConfigError
-            If a setting is unknown or out of range.
+            If a setting is unknown, out of range, or does not apply to this model.
 
         Examples
         --------
@@ -320,17 +328,17 @@ class Model(ScoringModel):
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the model to a file that `charrnn.load` reads, in one piece or not at all.
+        """Save the model atomically to a file that `charrnn.load` reads.
 
         Parameters
         ----------
         path : str or Path
-            Ends in ``.npz`` by custom. A file that is there is replaced.
+            The file, by convention with the suffix ``.npz``. An existing file is replaced.
 
         Raises
         ------
         CheckpointError
-            If it cannot be written, or its weights are not finite float32 numbers.
+            If the file cannot be written, or the weights are not finite float32 numbers.
 
         Examples
         --------
@@ -344,28 +352,31 @@ class Model(ScoringModel):
         if path.is_dir():
             raise CheckpointError(f"{path} is a folder: name a file in it, such as model.npz")
         if not path.parent.is_dir():
-            raise CheckpointError(f"{path} cannot be written: there is no folder {path.parent}")
+            raise CheckpointError(
+                f"{path} cannot be written: the folder {path.parent} does not exist; create it "
+                "first"
+            )
         save(path, self.checkpoint, verify=True)
 
     def export(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the model to a file that other programs read, in one piece or not at all.
+        """Export the model atomically to a file for other programs.
 
-        Only the network is written: not the n-grams or counts that a model may be mixed with.
+        Only the network is exported, without the n-gram counts that it may be mixed with.
 
         Parameters
         ----------
         path : str or Path
-            Ends in ``.html``, for a page that is the model, or in ``.safetensors``, for the weights
-            with PyTorch's names and shapes.
+            A file with the suffix ``.html``, for a web page that runs the model, or
+            ``.safetensors``, for the weights with PyTorch's names and shapes.
         overwrite : bool
-            Whether a file that is there is replaced.
+            Replace an existing file.
 
         Raises
         ------
         ConfigError
-            If the name has another ending.
+            If the file has another suffix.
         CharrnnError
-            If the file is there or cannot be written, or the format cannot hold this model.
+            If the file exists or cannot be written, or the format does not support this model.
 
         Examples
         --------
@@ -375,5 +386,5 @@ class Model(ScoringModel):
 
     @property
     def _cache_dir(self) -> Path | None:
-        """Where large texts are kept encoded: a model that is in no file leaves none."""
+        """Where large encoded texts are cached; a model without a file caches none."""
         return cache_directory() if self.path else None

@@ -1,4 +1,4 @@
-"""A report of runs: what is known of them, measured and written as one HTML file."""
+"""Reports: everything known about runs, measured and written as one HTML file."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -37,14 +37,14 @@ from charrnn.views.report.content import Moment, Passage, Results, RunContent, U
 REPORT = "report.html"
 MOST_RUNS = 20
 PASSAGE, LEAST_PASSAGE = 1_200, 200
-"""Characters of a passage; of several runs each has its share."""
+"""Characters of a passage; several runs share them."""
 SAMPLES, LEAST_SAMPLES = 60, 6
 
 Told = Callable[[str], None]
 
 
 class _Text(NamedTuple):
-    """What a model is shown on; ``why`` says it where there is nothing."""
+    """The text that a model is shown on; ``why`` gives the reason if there is none."""
 
     codes: Codes | None
     what: str = ""
@@ -53,9 +53,9 @@ class _Text(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sources:
-    """Where a report has things from, and what it leaves out.
+    """The inputs and options of a report.
 
-    ``measured`` keeps what the opponents reach on a split: it is the same for each of its runs.
+    ``measured`` caches the baselines of each split: they are the same for every run on it.
     """
 
     text: str | Path | None
@@ -75,28 +75,28 @@ def report(
     threads: int | None = None,
     told: Told = lambda message: None,
 ) -> Path:
-    """Write a report of runs as one HTML file, and return where.
+    """Write a report of one or more runs as a single HTML file.
 
     Parameters
     ----------
     runs : path or sequence of paths
-        Runs, by name or folder, or files of models; the newest run if there is none.
+        Runs, by name or folder, or model files; at most 20. The default is the newest run.
     path : path, optional
-        The file; ``report.html`` in the folder of the first run if left out. An earlier report is
-        replaced, and nothing else; nothing is written through a link.
+        The file to write. The default is ``report.html`` in the folder of the first run. Only an
+        earlier report is replaced; symbolic links are refused.
     text : path, optional
-        What is shown in place of the held-out part.
+        A text file to show in place of the held-out part.
     baselines : bool
-        Whether the opponents are measured too, which learn from the training text.
+        Measure the baselines too: n-gram models and compressors on the same training text.
     threads : int, optional
-        Processes, as many as there are cores if left out.
+        Worker processes; the default is one per core.
     told : callable
-        Gets what is being done, in a line each.
+        Called with a line about each thing that is done.
 
     Returns
     -------
     Path
-        The file.
+        The written file.
 
     Raises
     ------
@@ -108,10 +108,12 @@ def report(
     >>> charrnn.report("runs/corpus", "page.html", baselines=False).name
     'page.html'
     """
-    check_drawable()  # before a minute is spent
+    check_drawable()  # before minutes of measuring
     models = [runs] if isinstance(runs, str | Path) else runs
     if len(models) > MOST_RUNS:
-        raise ConfigError(f"a report has at most {MOST_RUNS} runs, and these are {len(models):,}")
+        raise ConfigError(
+            f"a report shows at most {MOST_RUNS} runs, and {len(models):,} were given: name fewer"
+        )
     opened = [_open(model) for model in dict.fromkeys(models)] or [_open(None)]
     path = Path(path) if path is not None else (opened[0][1].folder or Path()) / REPORT
     _check_output(path)
@@ -128,7 +130,7 @@ def report(
 
 
 def _open(model: str | Path | None) -> tuple[Path, Checkpoint]:
-    """Return the best state of a run, or its last one where nothing was judged yet."""
+    """Return the best state of a run, or the last one if none was validated yet."""
     folders = run_directories() if model is None else [Path(model), RUNS / model]
     for folder in folders:
         if (folder / LAST).exists() and not (folder / BEST).exists():
@@ -137,13 +139,13 @@ def _open(model: str | Path | None) -> tuple[Path, Checkpoint]:
             return open_model(folder)
     if model is None:
         raise RunError(
-            "there is no run under ./runs: train one with charrnn train FILE, or name one"
+            "there is no run under ./runs: train one with charrnn train FILE, or name a run"
         )
     return open_model(model)
 
 
 def _names(places: Sequence[Path]) -> list[str]:
-    """Return the names of runs: those of their folders, or whole paths where these are alike."""
+    """Return a name per run: that of its folder, or the whole path if several are alike."""
     names = [
         place.resolve().parent.name if place.name in (BEST, LAST) else place.stem
         for place in places
@@ -155,13 +157,17 @@ def _names(places: Sequence[Path]) -> list[str]:
 
 
 def _check_output(path: Path) -> None:
-    """Refuse to replace what is no report: the folder of a run may be from anyone."""
+    """Refuse to replace a file that is not a report: the folder of a run may be untrusted."""
     try:
         if not path.parent.is_dir():
-            raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+            raise ConfigError(
+                f"{path} cannot be written: the folder {path.parent} does not exist; create it "
+                "first"
+            )
         if path.is_symlink():
             raise ConfigError(
-                f"{path} is a link, and a report is written through none: name another file with -o"
+                f"{path} is a symbolic link, which a report does not follow: name another file "
+                "with -o"
             )
         if not path.exists():
             return
@@ -176,23 +182,23 @@ def _check_output(path: Path) -> None:
 
 
 def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Sources) -> RunContent:
-    """Return all that a report shows of a run."""
+    """Return everything that a report shows of a run."""
     sources.told(f"{name}: reading its text")
     checkpoint, text, notices = _text_of(checkpoint, sources)
     folder = checkpoint.folder or Path()
     events = read_log(folder) if place.name in (BEST, LAST) else []
     history, model = checkpoint.history, Model(checkpoint, place)
     moments = moments_of(events, history)
-    sources.told(f"{name}: scoring what was held out")
+    sources.told(f"{name}: scoring the held-out part")
     evaluation = _evaluated(model, sources)
     results, line, missing = _results(evaluation, model)
     if not sources.baselines:
-        missing = "The opponents were left out (--no-baselines)."
-    sources.told(f"{name}: looking for units")
+        missing = "Baselines were left out (--no-baselines)."
+    sources.told(f"{name}: looking for interpretable units")
     passage, units = _shown(checkpoint, model, text, sources)
     running = place.name in (BEST, LAST) and is_running(folder)
     if running:
-        notices = ["The run is not over: this is its state so far.", *notices]
+        notices = ["The run is still training: this is its state so far.", *notices]
     score, with_counts = _scores(evaluation)
     best = history.best_nats is not None and history.best_step is not None
     settings = (
@@ -231,18 +237,18 @@ def run_content(name: str, place: Path, checkpoint: Checkpoint, sources: _Source
 
 
 def _text_of(checkpoint: Checkpoint, sources: _Sources) -> tuple[Checkpoint, _Text, list[str]]:
-    """Return a checkpoint with its text, if that is at hand, and what its model is shown on."""
+    """Return a checkpoint with its text, if available, and the text that its model is shown on."""
     own, why = None, ""
     notices: list[str] = []
     try:
         own, notices = find_own_text(checkpoint, cache_dir=cache_directory(), advice="put it back")
         checkpoint = replace(checkpoint, corpus=own)
     except CorpusError as error:
-        why = f"The text of this run is not at hand: {error}."
+        why = f"The text of this run is not available: {error}."
     if sources.text is not None:
         if checkpoint.labels:
             raise ConfigError(
-                "--text is read by models that predict text, and one of these predicts "
+                "--text applies to models that predict text, and one of these predicts "
                 f"{checkpoint.settings.predict}: leave it out"
             )
         named = named_text(checkpoint, [sources.text], "skip", text={}, cache_dir=cache_directory())
@@ -250,20 +256,20 @@ def _text_of(checkpoint: Checkpoint, sources: _Sources) -> tuple[Checkpoint, _Te
     if own is None:
         return checkpoint, _Text(None, why=why), notices
     if not checkpoint.held_out:
-        why = "The run held no text out, as its corpus is too small: --text FILE names another."
+        why = "Nothing was held out, as the text is too small: name another one with --text FILE."
         return checkpoint, _Text(None, why=why), notices
     if checkpoint.labels:
-        return checkpoint, _Text(checkpoint.sides(own).held, "the texts held out"), notices
+        return checkpoint, _Text(checkpoint.sides(own).held, "the held-out texts"), notices
     held = held_out_text(checkpoint, own, "skip")
-    return checkpoint, _Text(held.known, "the text held out of training"), notices
+    return checkpoint, _Text(held.known, "the held-out text"), notices
 
 
 def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation | str:
-    """Return what a model reaches on what was held out, or why that is not known."""
+    """Evaluate a model on its held-out part, or return why that is not possible."""
     if not model.checkpoint.held_out:
-        return "The run held nothing out that could be scored."
+        return "Nothing was held out, so nothing was scored."
     if model.checkpoint.corpus is None:
-        return "Nothing was scored, as the text of this run is not at hand."
+        return "Nothing was scored, as the text of this run is not available."
     split = split_of(model.checkpoint)
     before = sources.measured.get(split)
     baselines = sources.baselines and before is None
@@ -283,7 +289,7 @@ def _evaluated(model: Model, sources: _Sources) -> Evaluation | LabelEvaluation 
 def _scores(
     evaluation: Evaluation | LabelEvaluation | str,
 ) -> tuple[float | None, float | None]:
-    """Return nats per character or label; of a model with counts, without and with them."""
+    """Return nats per character or label; for a model with counts, without and with them."""
     if isinstance(evaluation, str):
         return None, None
     if isinstance(evaluation, LabelEvaluation):
@@ -296,7 +302,7 @@ def _scores(
 def _results(
     evaluation: Evaluation | LabelEvaluation | str, model: Model
 ) -> tuple[Results | str, tuple[str, float] | None, str]:
-    """Return the tables, the line of the n-gram, and why there is none."""
+    """Return the tables, the reference line of the n-gram, and why there is none."""
     own = f"this model ({shape(model.checkpoint.architecture)})"
     if isinstance(evaluation, str):
         return evaluation, None, f"No n-gram to compare with. {evaluation}"
@@ -316,12 +322,12 @@ def _shown(
     units = units_of(checkpoint, model.network, text.codes, text.what)
     if checkpoint.labels:
         predict = checkpoint.settings.predict
-        return f"This model predicts {predict}, not text: it is surprised by no character.", units
+        return f"This model predicts {predict}, not text: no character has a surprise.", units
     return passage_of(checkpoint, model.network, text.codes, text.what, length), units
 
 
 def _end(checkpoint: Checkpoint, place: Path) -> History:
-    """Return how far a run has come: a best state is mostly of before its end."""
+    """Return how far a run has come: the best state usually precedes its end."""
     last = (checkpoint.folder or Path()) / LAST
     if place.name == BEST and last.exists():
         with suppress(CheckpointError):

@@ -1,7 +1,7 @@
-"""What a run is, in the words of a report."""
+"""The facts about a run, in the words of a report."""
 
 from charrnn.api.report_results import bits
-from charrnn.config.words import count, long_shape, plural
+from charrnn.config.words import count, listing, long_shape, plural
 from charrnn.evaluation.labels.evaluate import LabelEvaluation
 from charrnn.evaluation.result import Evaluation
 from charrnn.storage.checkpoint import Checkpoint
@@ -10,13 +10,13 @@ from charrnn.views.numbers import percent
 
 
 def title_of(checkpoint: Checkpoint) -> str:
-    """Return what a model is, in sentences."""
+    """Return a description of a model."""
     trained = checkpoint.history.step
     steps = f"trained for {trained:,} step{'s' * (trained != 1)}" if trained else "untrained"
     predict = checkpoint.settings.predict
     following = f"the next {checkpoint.vocabulary.noun}"
     predicts = {"": following, "label": "a label", "tags": "tags"}.get(predict)
-    predicts = predicts or f"{predict} that a text lacks"
+    predicts = predicts or f"the missing {predict} of a text"
     return (
         f"{long_shape(checkpoint.architecture)}; {checkpoint.num_parameters:,} parameters, "
         f"{steps}. It predicts {predicts}."
@@ -24,7 +24,7 @@ def title_of(checkpoint: Checkpoint) -> str:
 
 
 def per_of(checkpoint: Checkpoint) -> str:
-    """Return what a loss is of: "label", "tag", or what the model reads one at a time."""
+    """Return the unit of a loss: "label", "tag", or what the model reads as one symbol."""
     names = {"label": "label", "tags": "tag"}
     return names.get(checkpoint.settings.predict, checkpoint.vocabulary.noun)
 
@@ -32,16 +32,16 @@ def per_of(checkpoint: Checkpoint) -> str:
 def facts_of(
     checkpoint: Checkpoint, evaluation: Evaluation | LabelEvaluation | str, end: History
 ) -> list[tuple[str, str]]:
-    """Return what is known of a model by name: what it reached, and what it learned from.
+    """Return named facts about a model: its results, and its training text.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        The best state.
+        The best state of the run.
     evaluation : Evaluation, LabelEvaluation or str
-        On what was held out.
+        On the held-out part.
     end : History
-        How far its run has come.
+        The history up to the last step of the run.
     """
     history, per = checkpoint.history, per_of(checkpoint)
     noun = checkpoint.vocabulary.noun
@@ -58,14 +58,13 @@ def facts_of(
         within = f" \u00b1 {history.best_interval:.3f}" if history.best_interval else ""
         best = f"{history.best_nats:.3f}{within} nats per {per}, step {history.best_step:,}"
         if history.best_accuracy is not None:
-            best += f", {percent(history.best_accuracy)} right"
+            best += f", {percent(history.best_accuracy)} correct"
         both = len(checkpoint.mixture) > 1 or checkpoint.table is not None
         alone = " of the network alone" if both else ""
         facts.append((f"best validation{alone}", best))
     sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
-    more = f" and {len(sources) - 3:,} more" if len(sources) > 3 else ""
     facts += [
-        ("text", ", ".join(sources[:3]) + more),
+        ("text", listing(sources, 3)),
         (plural(noun), f"{checkpoint.characters:,}, {checkpoint.held_out:,} held out"),
         ("vocabulary", f"{len(checkpoint.vocabulary):,} symbols"),
         ("trained", f"{end.step:,} steps, {end.seconds:,.0f} s"),
@@ -77,7 +76,7 @@ def facts_of(
 
 
 def split_words_of(checkpoint: Checkpoint) -> str:
-    """Return what was held out, in words."""
+    """Return a description of the held-out part."""
     names = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
     more = " and others" if len(names) > 1 else ""
     held = count(checkpoint.held_out, checkpoint.vocabulary.noun)

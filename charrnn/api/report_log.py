@@ -1,4 +1,4 @@
-"""What the log of a run has for a report; it may come from anyone."""
+"""What a report takes from the log of a run, which may be untrusted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,22 +7,22 @@ from charrnn.storage.history import History, is_count
 from charrnn.views.report.content import Moment
 
 LARGEST = 1e9
-"""A loss, norm, rate or time beyond it is none."""
+"""A loss, norm, rate or time above this is ignored."""
 LONGEST_SAMPLE = 2_000
 
 
 def moments_of(events: Sequence[Mapping[str, Any]], history: History) -> list[Moment]:
-    """Return what is known of the steps of a run, in their order.
+    """Return what is known about the steps of a run, in order.
 
     Parameters
     ----------
     events : sequence of mapping
-        Of its log; an old one has validations alone, without their times.
+        Events of its log; an old log has only validations, without times.
     history : History
-        Stands in for a log that is missing.
+        Used if the log is missing.
     """
     kinds = [event.get("event") for event in events]
-    fine = kinds.count("progress") > kinds.count("validated")  # else a run of moments
+    fine = kinds.count("progress") > kinds.count("validated")  # otherwise a very short run
     moments = [_moment(event, fine) for event in events if is_count(event.get("step"))]
     found = [moment for moment in moments if moment is not None]
     if not found:
@@ -33,7 +33,7 @@ def moments_of(events: Sequence[Mapping[str, Any]], history: History) -> list[Mo
 
 
 def _moment(event: Mapping[str, Any], fine: bool) -> Moment | None:
-    """Return a line of the log; with ``fine`` ones, a validation has its own loss alone."""
+    """Return a line of the log; if the log is ``fine``, a validation has only its own loss."""
     step, seconds = event["step"], _number(event.get("seconds"), least=0)
     if event.get("event") == "progress" and fine:
         return Moment(
@@ -61,7 +61,7 @@ def _moment(event: Mapping[str, Any], fine: bool) -> Moment | None:
 
 
 def samples_of(events: Sequence[Mapping[str, Any]], most: int) -> list[tuple[int, str]]:
-    """Return the samples of a log with their steps: so many at most, evenly, and the last one."""
+    """Return at most ``most`` samples of a log and their steps: evenly spaced, with the last."""
     found = [
         (event["step"], event["text"][:LONGEST_SAMPLE])
         for event in events
@@ -76,5 +76,5 @@ def samples_of(events: Sequence[Mapping[str, Any]], most: int) -> list[tuple[int
 
 
 def _number(value: Any, *, least: float = -LARGEST) -> float | None:
-    """Return a value of a file as a number, if it is one that can be drawn."""
+    """Return a value from a file as a number, if it can be plotted."""
     return float(value) if type(value) in (int, float) and least <= value <= LARGEST else None

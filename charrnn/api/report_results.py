@@ -1,4 +1,4 @@
-"""What a model reached, as the tables of a report."""
+"""The results of a model, as the tables of a report."""
 
 from math import log
 
@@ -9,20 +9,20 @@ from charrnn.views.numbers import percent
 from charrnn.views.report.content import Confusions, Results, Table
 
 MOST_LABELS = 60
-"""Rows of a table of labels; of more, the most frequent."""
+"""Most rows of a table of labels; the most frequent labels are kept."""
 MATRIX = 200
-"""Labels at the most of which confusions are kept."""
+"""Confusions are shown for at most this many labels."""
 
 
 def of_text(evaluation: Evaluation, model: str) -> Results:
-    """Return what a text costs a model, and its opponents, the best first.
+    """Return the scores of a model and its baselines on a text, best first.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Of what was held out.
+        On the held-out part.
     model : str
-        What the model is called among its opponents.
+        The name of the model in the table.
     """
     rows: list[tuple[str, Cost]] = [(row.name, row) for row in evaluation.baselines]
     if evaluation.network is None:
@@ -56,7 +56,7 @@ def of_text(evaluation: Evaluation, model: str) -> Results:
 
 
 def of_labels(evaluation: LabelEvaluation, model: str) -> Results:
-    """Return how well a model labels: figures, opponents, a row per label, and confusions."""
+    """Return how well a model labels: figures, baselines, a row per label, and confusions."""
     tables = [_figures(evaluation)]
     if evaluation.rivals:
         tables.append(_rivals(evaluation, model))
@@ -70,8 +70,8 @@ def of_labels(evaluation: LabelEvaluation, model: str) -> Results:
 
 
 def named(label: str) -> str:
-    """Return a label as people read it, where it is nothing or a space."""
-    return {"": "nothing", " ": "space", "\n": "line end"}.get(label, label)
+    """Return a label in readable form, also if it is empty or whitespace."""
+    return {"": "nothing", " ": "space", "\n": "newline"}.get(label, label)
 
 
 def _figures(evaluation: LabelEvaluation) -> Table:
@@ -82,17 +82,17 @@ def _figures(evaluation: LabelEvaluation) -> Table:
         rows.append(("macro-F1", percent(labels.macro_f1)))
     else:
         rows += [
-            ("characters right", percent(restored.characters.accuracy)),
-            ("F1 of what was restored", percent(restored.removed.f1)),
-            ("words right", percent(restored.words.accuracy)),
-            ("lines right", percent(restored.lines.accuracy)),
+            ("correct characters", percent(restored.characters.accuracy)),
+            ("F1 of restored characters", percent(restored.removed.f1)),
+            ("correct words", percent(restored.words.accuracy)),
+            ("correct lines", percent(restored.lines.accuracy)),
         ]
     if evaluation.entities is not None:
         rows.insert(0, ("F1 of entities", percent(evaluation.entities.f1)))
     if evaluation.nats is not None:
         rows.append(
-            ("nats per label", f"{evaluation.nats:.4f} ({evaluation.uniform_nats:.4f} if all were "
-             "as likely)")
+            ("nats per label", f"{evaluation.nats:.4f} ({evaluation.uniform_nats:.4f} if "
+             "uniform)")
         )  # fmt: skip
     rows.append(("texts", f"{evaluation.texts:,}, of {evaluation.characters:,} characters"))
     return Table("", (), rows, caption=_sentence(evaluation.protocol))
@@ -107,7 +107,7 @@ def _rivals(evaluation: LabelEvaluation, model: str) -> Table:
     strong = next(number for number, row in enumerate(found) if row[0] == model)
     other = name != "accuracy"
     return Table(
-        "Opponents",
+        "Baselines",
         ("", *([name] if other else []), "accuracy", "macro-F1"),
         [
             (row[0], *([percent(row[1])] if other else []), percent(row[2]), percent(row[3]))
@@ -139,7 +139,7 @@ def _rows(evaluation: LabelEvaluation) -> Table:
         )
         for row in evaluation.labels.rows
     ]
-    headings = ("label", "count", "precision", "recall", "F1", "taken for")
+    headings = ("label", "count", "precision", "recall", "F1", "confused with")
     left = len(rows) - MOST_LABELS
     caption = f"And {left:,} more labels." if left > 0 else ""
     right = frozenset(range(1, 5))

@@ -1,4 +1,4 @@
-"""What a report shows on a text: a passage as a heat map, and units that follow something."""
+"""What a report shows of a text: a passage as a heat map, and interpretable units."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,44 +24,44 @@ from charrnn.text.codes import CODE_POINTS, Codes, to_codes
 from charrnn.views.report.content import Expected, Letter, Lit, Passage, Unit, Units
 
 READ_BEFORE = 256
-"""Symbols that are read before a passage, and before one that shows a unit."""
+"""Symbols read as context before a passage."""
 HALF, LEAST_HALF = 30_000, 500
-"""Symbols of each half of a text in which units are looked for."""
+"""Most and fewest symbols of each half of the text in which units are looked for."""
 LONGEST_ITEM = 512
 UNIT_PASSAGE, UNITS_SHOWN = 500, 5
-DIVERGED = "The model diverged: its probabilities are no numbers."
+DIVERGED = "The model diverged: its probabilities are not finite."
 END = "\u2404"
-"""Stands for the end of an item that is no line end."""
+"""Shown for the end of an item if that is not a newline."""
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def passage_of(
     checkpoint: Checkpoint, network: CharModel, codes: Codes, what: str, length: int
 ) -> Passage | str:
-    """Return the beginning of a text as a heat map, or why there is none.
+    """Return the beginning of a text as a heat map, or the reason why there is none.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Knows the vocabulary and the task.
+        Holds the vocabulary and the task.
     network : CharModel
-        Has the weights.
+        Holds the weights.
     codes : (n,) int array
-        The text, divided as the task does; the model knows all of it.
+        The text, divided by the task; every symbol is in the vocabulary.
     what : str
-        What the text is, in words.
+        A description of the text.
     length : int
-        Characters of the passage, about.
+        Approximate number of characters of the passage.
     """
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
     if vocabulary.unit == "byte" or vocabulary.normalize == "nfd":
-        length *= 2  # a character has several symbols
+        length *= 2  # a character may have several symbols
     letters: list[Letter] = []
     if not task.separate:
         start = _start(codes)
         begin, stop = max(0, start - READ_BEFORE), start + length
         letters = _letters(vocabulary, codes[begin:stop], network, read=start - begin)
-        told = "It read what comes before the passage."
+        told = "The model also read the text before the passage."
     else:
         for item, prompt in _first_items(task, codes, 20 * length):
             if len(letters) >= length:
@@ -70,20 +70,20 @@ def passage_of(
             letters += _letters(vocabulary, item, network, read=read, end=task.end)[1:]
             if task.end != ord("\n"):
                 letters.append(Letter("", None))
-        told = "Each item is read from a zero state."
+        told = "Each item starts from a zero state."
     if not any(letter.nats is not None for letter in letters):
-        return "The text is too short for a passage."
+        return "The text is too short to show a passage."
     scored = [letter.nats for letter in letters if letter.nats is not None]
     mean = sum(scored) / len(scored)
     if not np.isfinite(mean):
         return DIVERGED
-    caption = f"{what[:1].upper()}{what[1:]}: {len(scored):,} characters of it, {mean:.2f} nats"
+    caption = f"{what[:1].upper()}{what[1:]}: {len(scored):,} characters, {mean:.2f} nats"
     alone = " This is the network alone, without its counts." if checkpoint.table else ""
-    return Passage(letters, f"{caption} each. {told}{alone}")
+    return Passage(letters, f"{caption} per character. {told}{alone}")
 
 
 def _start(codes: Codes) -> int:
-    """Return where a passage begins: after a line end near ``READ_BEFORE``, if there is one."""
+    """Return where a passage begins: after a newline near ``READ_BEFORE``, if there is one."""
     start = min(READ_BEFORE, len(codes) // 4)
     ends = np.flatnonzero(codes[start : start + READ_BEFORE] == ord("\n"))
     if not len(ends) or len(codes) <= 2 * READ_BEFORE:
@@ -95,7 +95,7 @@ def _start(codes: Codes) -> int:
 
 
 def _first_items(task: Task, codes: Codes, most: int) -> Iterator[tuple[Codes, int]]:
-    """Yield the first items after the end that stands before each, with their prompts' lengths."""
+    """Yield the first items, each preceded by an item end, with the lengths of their prompts."""
     first = np.array([task.end], codes.dtype)
     ends = np.flatnonzero(codes[:most] == task.end) + 1
     prompts = task.prompts(codes[: int(ends[-1])]) if len(ends) else None
@@ -107,9 +107,9 @@ def _first_items(task: Task, codes: Codes, most: int) -> Iterator[tuple[Codes, i
 def _letters(
     vocabulary: Vocabulary, codes: Codes, network: CharModel, *, read: int, end: int | None = None
 ) -> list[Letter]:
-    """Return characters of a text of which the first ``read`` symbols are only read.
+    """Return the characters of a text; its first ``read`` symbols are context and not scored.
 
-    Of running text these are left out; of an item, whose ``end`` is given, a prompt is shown.
+    In running text the context is left out. In an item, whose ``end`` is given, it is shown.
     """
     if len(codes) <= read:
         return []
@@ -120,7 +120,7 @@ def _letters(
         if start < read and end is None:
             continue
         text = _text(vocabulary, codes[start:stop], end)
-        # The very first symbol of a text follows on nothing.
+        # The very first symbol of a text has no context.
         if start < max(1, read):
             letters.append(Letter(text, None))
             continue
@@ -138,7 +138,7 @@ def _expected(vocabulary: Vocabulary, guesses: Guesses, at: int, end: int | None
 
 
 def _symbol(vocabulary: Vocabulary, code: int, end: int | None = None) -> str:
-    """Return one symbol as people read it."""
+    """Return one symbol in readable form."""
     if code == end and code != ord("\n"):
         return END
     if code >= CODE_POINTS or (vocabulary.unit == "byte" and code >= 0x80):
@@ -155,7 +155,7 @@ def _text(vocabulary: Vocabulary, codes: Codes, end: int | None = None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Half:
-    """Half of a text: what is measured, and the passages of which one shows a unit."""
+    """Half of a text: the pieces to measure, and candidate passages to show a unit on."""
 
     pieces: Sequence[Piece]
     passages: Sequence[Sequence[Piece]]
@@ -167,17 +167,17 @@ class _Half:
 
 @np.errstate(over="ignore", invalid="ignore")
 def units_of(checkpoint: Checkpoint, network: CharModel, codes: Codes, what: str) -> Units | str:
-    """Return units that follow something in a text, or why there are none.
+    """Return interpretable units of a network, or the reason why there are none.
 
     Parameters
     ----------
     checkpoint, network, codes, what
-        As for ``passage_of``; of a model of labels, the text is as its task stores it.
+        As in ``passage_of``; for a model of labels, the text in the form that its task stores.
     """
     first, second = _halves(checkpoint, codes)
     if min(first.symbols, second.symbols) < LEAST_HALF:
         return (
-            f"The text is too short: units are looked for where each half of it has "
+            "The text is too short to look for interpretable units: each half must have at least "
             f"{count(LEAST_HALF, checkpoint.vocabulary.noun)}."
         )
     untrained = CharModel(network.config, network.vocab_size)
@@ -197,19 +197,19 @@ def units_of(checkpoint: Checkpoint, network: CharModel, codes: Codes, what: str
     ]
     number = config.num_layers * config.hidden_size
     members = f" of the first of {config.members} members" if config.members > 1 else ""
-    both = " that read from the beginning" if config.directions > 1 else ""
+    both = " that read forwards" if config.directions > 1 else ""
     caption = (
-        f"Each is the one of {number:,} units{members}{both} whose output correlates most with the "
-        f"property on {first.symbols:,} symbols of {what}; its correlation is that on other "
-        f"{second.symbols:,} symbols, and so is that of the best unit of an untrained network of "
-        "the same shape, chosen in the same way. The order is that of what training has added. "
-        "A correlation is no cause: the network may use the unit for something else."
+        f"Each unit is the one of {number:,} units{members}{both} whose output correlates most "
+        f"with the property on {first.symbols:,} symbols of {what}. Its correlation is measured on "
+        f"{second.symbols:,} other symbols, as is that of the best unit of an untrained network of "
+        "the same shape, selected in the same way. Units are sorted by how much training has "
+        "added. Correlation is not causation: the network may use the unit for something else."
     )
     return Units(shown, caption)
 
 
 def _halves(checkpoint: Checkpoint, codes: Codes) -> tuple[_Half, _Half]:
-    """Cut a text into two halves: the first one chooses units, the second one measures them."""
+    """Split a text into halves: the first selects units, the second measures them."""
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
     if not task.separate:
         half = min(HALF, len(codes) // 2)
@@ -241,7 +241,7 @@ def _of_items(items: Sequence[Piece]) -> _Half:
 
 
 def _items(checkpoint: Checkpoint, codes: Codes) -> Iterator[Piece]:
-    """Yield the items of a text as they are read, each from a zero state."""
+    """Yield the items of a text; each is read from a zero state."""
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
     if isinstance(task, LabelledTask):
         for text in task.parse(codes).texts:
@@ -258,7 +258,7 @@ def _items(checkpoint: Checkpoint, codes: Codes) -> Iterator[Piece]:
 
 
 def _plain(vocabulary: Vocabulary, codes: Codes) -> str:
-    """Return a character for each symbol; a byte of another than ASCII is some letter."""
+    """Return one character per symbol; any non-ASCII byte becomes the same letter."""
     letters = codes.tolist()
     if vocabulary.unit == "byte":
         letters = [code if code < 0x80 else ord("ƛ") for code in letters]
@@ -271,7 +271,7 @@ def _unit_name(unit: UnitFound, layers: int) -> str:
 
 
 def _lit(vocabulary: Vocabulary, network: CharModel, half: _Half, unit: UnitFound) -> list[Lit]:
-    """Return the passage in which a property varies most, coloured by a unit's output."""
+    """Return the passage in which a property varies most, coloured by the output of a unit."""
 
     def spread(passage: Sequence[Piece]) -> float:
         values = [piece.properties[unit.number, piece.counted] for piece in passage]
@@ -308,7 +308,7 @@ def _lit_piece(
 
 
 def _codes(vocabulary: Vocabulary, ids: Ids) -> Codes:
-    """Return the codes of ids; of one that stands for all unknown symbols, U+FFFD."""
+    """Return the codes of ids; the id of unknown symbols becomes U+FFFD."""
     known = ids < len(vocabulary.symbols)
     codes = np.full(len(ids), 0xFFFD, np.uint32)
     codes[known] = vocabulary.symbols[ids[known]]

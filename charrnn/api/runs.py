@@ -1,4 +1,4 @@
-"""Training, as a program uses it: an iterator of events that ends with a model."""
+"""Training through the Python API: an iterator of events that yields a model."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -30,30 +30,31 @@ from charrnn.training.resume import resume as resume_run
 from charrnn.training.run import Run
 from charrnn.views.curve import Point, loss_curve
 
-NO_STEP = "the run has made no step: there is no model of it"
+NO_STEP = "the run has no model yet, as it has made no step: train at least one step"
 
 
 class TrainingRun(Iterator[Event]):
-    """A run that trains while its events are asked for, and has a model.
+    """A training run: iterating over its events trains it, and ``model`` is its result.
 
-    `charrnn.train` and `charrnn.resume` give one. Its workers end with it: when it is over, when
-    it is closed or forgotten, or with the ``with`` block that it opened.
+    Returned by `charrnn.train` and `charrnn.resume`. Its worker processes end when the run
+    finishes, is closed or garbage-collected, or when its ``with`` block ends.
 
     Parameters
     ----------
     run : Run
-        Made ready.
+        A prepared run.
     samples : bool
-        Whether there are ``Sampled`` events, with what the model writes meanwhile.
+        Include ``Sampled`` events, with text sampled during training.
 
     Attributes
     ----------
     plan : Plan
-        What it will do: the decided settings, and what follows from them and the text.
+        What the run will do: the chosen settings, and the figures that follow from them and the
+        text.
     notices : tuple of str
-        What one should know before it begins, one line each.
+        Notices about the text and the settings, one line each.
     finished : Finished or None
-        How it ended, once it did.
+        How the run ended; None until then.
 
     Examples
     --------
@@ -87,12 +88,12 @@ class TrainingRun(Iterator[Event]):
         return self
 
     def __next__(self) -> Event:
-        """Train to the next event.
+        """Train until the next event.
 
         Raises
         ------
         CharrnnError
-            If a state cannot be saved, or a worker was ended from outside; what was saved is
+            If the state cannot be saved, or a worker process was killed. Earlier checkpoints stay
             intact.
         """
         self._begun = True
@@ -117,20 +118,20 @@ class TrainingRun(Iterator[Event]):
 
     @property
     def directory(self) -> Path | None:
-        """The folder of the run; None before it has begun, and for a run in memory."""
+        """The folder of the run; None for a run in memory, and before the first event."""
         return self._directory if self._run is None else self._run.directory
 
     @property
     def model(self) -> Model:
-        """The best model so far: that with the lowest validation loss.
+        """The best model so far, by validation loss.
 
-        If nobody has asked for an event yet, the run goes to its end first. Before the first
-        validation it is the present model, and where nothing is held out, the last that was kept.
+        If no event was requested yet, the run is trained to its end first. Before the first
+        validation this is the current model; if nothing is held out, the last saved one.
 
         Raises
         ------
         RunError
-            If the run has made no step.
+            If the run has made no training step.
         """
         if not self._begun and self._run is not None:
             for _ in self:
@@ -147,12 +148,12 @@ class TrainingRun(Iterator[Event]):
         return outcome
 
     def stop(self) -> None:
-        """End after the present step: the state is saved, and the events end with ``Finished``."""
+        """Stop after the current step: the state is saved, and ``Finished`` is the last event."""
         if self._run is not None:
             self._run.stop()
 
     def close(self) -> None:
-        """End at once, and let go of workers, text and folder; the model of the run stays."""
+        """Stop at once; release the workers, the text and the folder. ``model`` stays available."""
         run, self._run = self._run, None
         if run is None:
             return
@@ -163,7 +164,7 @@ class TrainingRun(Iterator[Event]):
             self._directory = run.directory
             try:
                 self._outcome = run.best() if run.history.step else self._outcome
-            except CharrnnError as error:  # raised again where the model is asked for
+            except CharrnnError as error:  # raised when the model is requested
                 self._outcome = error
 
     def __enter__(self) -> Self:
@@ -178,7 +179,7 @@ class TrainingRun(Iterator[Event]):
         self.close()
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # one that was not made, or at the end of Python
+        with contextlib.suppress(Exception):  # not fully constructed, or at interpreter exit
             self.close()
 
     def __repr__(self) -> str:
@@ -188,7 +189,7 @@ class TrainingRun(Iterator[Event]):
         return loss_curve(self._training, self._validation, best=self._best, caption=self._state())
 
     def _state(self) -> str:
-        """Say how far it is, in a line."""
+        """Describe the progress in one line."""
         if self.finished is not None:
             state = f"{self.finished.reason} after step {self.finished.step:,}"
         elif self._progress is not None:
@@ -223,47 +224,48 @@ def train(
     Parameters
     ----------
     paths : path or sequence of paths
-        Files, folders or patterns.
+        Files, folders or glob patterns.
     text : str or bytes, optional
-        The text itself, in place of paths; bytes with ``unit="byte"`` alone.
+        The text itself, in place of ``paths``; bytes only with ``unit="byte"``.
     val : path or sequence of paths
-        Files of their own to hold out, in place of a part of the text.
+        Separate files to hold out, in place of a part of the text.
     init_from : path or Model, optional
-        A model from whose weights to start; it gets the symbols of the text that are new to it.
+        A model to fine-tune: training starts from its weights, and new symbols of the text are
+        added to its vocabulary.
     out : path, optional
-        A new folder, for what `resume` and the command line use. Without it, the run is in memory
-        alone: its model is kept with `Model.save`.
+        A new folder for the checkpoints and the log, which `resume` and the command line use.
+        Without it, the run is kept in memory; use `Model.save` to keep its model.
     threads : int, optional
-        Processes that train, as many as there are cores if left out; given, the CPU trains.
+        Worker processes; the default is one per core. If given, training runs on the CPU.
     device : str, optional
-        ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; if left out, or ``"auto"``, a run of minutes takes a
-        GPU where one can be used and is faster. ``plan.device`` and ``plan.reasons`` tell.
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"auto"`` (the default): a run with a time budget
+        uses a GPU if one is available and faster. See ``plan.device`` and ``plan.reasons``.
     precision : {"float32", "tf32", "bf16"}, optional
-        Of the numbers that a GPU multiplies: tf32 if left out. The CPU computes in float32.
+        Precision of matrix products on a GPU; the default is tf32. The CPU computes in float32.
     samples : bool
-        Whether the events include samples of what the model writes meanwhile.
+        Include ``Sampled`` events, with text sampled during training.
     **settings
-        The fields of `ModelConfig`, such as ``cell`` and ``hidden_size``; of `TrainConfig`, such
-        as ``minutes`` (8), ``steps``, ``learning_rate``, ``items`` and ``random_seed``; and of
-        `TextConfig`, such as ``unit`` and ``normalize``. What is left out follows from the text
-        and the time; ``plan.reasons`` tells how.
+        Fields of `ModelConfig`, such as ``cell`` and ``hidden_size``; of `TrainConfig`, such as
+        ``minutes`` (default 8), ``steps``, ``learning_rate``, ``items`` and ``random_seed``; and of
+        `TextConfig`, such as ``unit`` and ``normalize``. The defaults depend on the text and the
+        time budget; ``plan.reasons`` explains them.
 
     Returns
     -------
     TrainingRun
-        An iterator of events (`charrnn.training.events`). Nothing is trained until one is asked
-        for, or its ``model``.
+        An iterator of events (see `charrnn.training.events`). Training starts when the first event,
+        or ``model``, is requested.
 
     Raises
     ------
     CorpusError
         If the text cannot be read.
     ConfigError
-        If a setting is unknown or out of range, or the text does not allow it.
+        If a setting is unknown, out of range, or does not fit the text.
     DeviceError
-        If a GPU is asked for and none can be used.
+        If a GPU is requested and none can be used.
     CheckpointError, RunError
-        If ``init_from`` cannot be read or does not fit, or ``out`` already holds a run.
+        If ``init_from`` cannot be read or does not fit, or ``out`` already has a run.
 
     Examples
     --------
@@ -271,7 +273,7 @@ def train(
     >>> len(model.sample("pack my ", length=30))
     38
 
-    In a folder, with all that happens:
+    In a folder, reading the events:
 
     >>> with charrnn.train("text.txt", steps=20, hidden_size=8, out="runs/new") as run:
     ...     losses = [event.nats for event in run if event.kind == "validated"]
@@ -283,12 +285,16 @@ def train(
     check_names(train, settings)
     paths, val = _listed(paths), _listed(val)
     if any("\n" in str(path) for path in paths):
-        raise ConfigError("paths name files, and this is a text: give it as text=...")
+        raise ConfigError(
+            "paths has a newline, so it is a text and not a path: give it as text=..."
+        )
     if text is None and not paths:
-        raise ConfigError("give paths, or the text itself as text=..., to train on")
+        raise ConfigError(
+            "there is nothing to train on: give paths, or the text itself as text=..."
+        )
     if text is not None and (paths or val):
         which = "paths" if paths else "val"
-        raise ConfigError(f"{which} names files, and text is no file: give one of them")
+        raise ConfigError(f"{which} and text cannot be combined: give files or the text itself")
     run = prepare(
         paths,
         content=text,
@@ -320,22 +326,22 @@ def resume(
     precision: Precision | None = None,
     samples: bool = False,
 ) -> TrainingRun:
-    """Go on with a run that was stopped, as if it never had been; or train it longer.
+    """Resume a stopped run, with the result of an uninterrupted one, or train it longer.
 
     Parameters
     ----------
     run : path
-        Its folder, or its name under ``./runs``.
+        The folder of the run, or its name under ``./runs``.
     corpus : path or sequence of paths
-        Where its text is, if that was moved.
+        The training text, if it was moved.
     epochs, steps, minutes : float, int, float, optional
-        A new length of the whole run: one of them.
+        A new total length of the run; give at most one.
     save_every, patience : float, int, optional
-        As in `TrainConfig`; as before, if left out.
+        As in `TrainConfig`; the default is the value of the run.
     threads, samples
-        As for `train`. The number of threads has no effect on the result.
+        As in `train`. The result does not depend on the number of threads.
     device, precision
-        As for `train`; if left out, as before, where that can be used.
+        As in `train`; the default is the device of the run, if it is available.
 
     Returns
     -------
@@ -344,9 +350,9 @@ def resume(
     Raises
     ------
     RunError
-        If there is nothing to resume, or the run is over and no longer length is given.
+        If there is no such run, or it is finished and no longer length is given.
     CorpusError
-        If its text is not found, or has changed.
+        If its text cannot be found or has changed.
 
     Examples
     --------
@@ -360,7 +366,7 @@ def resume(
         for name, value in (("save_every", save_every), ("patience", patience))
         if value is not None
     }
-    TrainConfig(**changed)  # refuses what is out of range
+    TrainConfig(**changed)  # rejects values out of range
     resumed = resume_run(
         run,
         corpus=_listed(corpus),
@@ -377,7 +383,7 @@ def _listed(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
 
 
 def _model_of(checkpoint: Checkpoint) -> Model:
-    """Return the model of a run, with the file that it is in, if it is in one."""
+    """Return the model of a run, with its file if it has one."""
     return Model(checkpoint, checkpoint.folder / BEST if checkpoint.folder else None)
 
 

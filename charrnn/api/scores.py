@@ -1,4 +1,4 @@
-"""What each character of a text costs a model."""
+"""Scores of the characters of a text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,28 +38,29 @@ WINDOW = 1024
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(Cost):
-    """What each character of a text costs a model; in a notebook, a heat map.
+    """The score of each character of a text; displayed as a heat map in a notebook.
 
     Attributes
     ----------
     symbols : tuple of str
-        The m characters, one each, as the model reads them. Bytes that are no ASCII text are
-        shown as ``\\xe2``; of a model of jamo, they are jamo.
+        The m symbols as the model reads them: characters, or jamo for a model of jamo. Non-ASCII
+        bytes are written as ``\\xe2``.
     nats : (m,) float64 array
-        Minus the logarithm of the probability of each, given what precedes it.
+        Negative log-probability of each symbol, given the ones before it.
     unknown : (m,) bool array
-        Which of them the model does not know. It does not read these.
+        Whether each symbol is unknown to the model. The model does not read unknown symbols.
     reserved_nats : float
-        What `Model.evaluate` charges the known characters of a text that has unknown ones, since
-        others are possible: part of the total, and of no character, as it depends on the whole.
+        The cost, for the known symbols, of the probability that `Model.evaluate` reserves for
+        unknown ones. It depends on the whole text, so it is part of the total but of no single
+        symbol; 0 if every symbol is known.
     cells : tuple of Cell
-        The text as it is shown: whole characters, where several symbols are one.
+        The text as displayed: symbols that make up one character are combined.
     context : str
-        What the model read before.
+        The text that the model read before.
     per : str
-        What one of the m is, as the model reads them: "character", "byte", "jamo", "code point".
+        What the model reads as one symbol: "character", "byte", "jamo" or "code point".
     total_nats, characters, num_bytes : float, int, int
-        Of the whole text, as `Evaluation` has them, and so are ``nats_per_char``,
+        Totals of the whole text, as in `Evaluation`, which also defines ``nats_per_char``,
         ``bits_per_char``, ``bits_per_byte`` and ``perplexity``.
 
     Examples
@@ -67,7 +68,7 @@ class Scores(Cost):
     >>> scores = charrnn.load("runs/corpus").score("jug!")
     >>> scores.symbols, scores.unknown.tolist()
     (('j', 'u', 'g', '!'), [False, False, False, True])
-    >>> bool(scores.nats[1] < scores.nats[0])  # what follows j is known
+    >>> bool(scores.nats[1] < scores.nats[0])  # u is expected after j
     True
     """
 
@@ -81,17 +82,17 @@ class Scores(Cost):
 
     @property
     def per_char(self) -> "PerChar":
-        """The m characters, each with what it costs; ``per_char.to_pandas()`` is a table."""
+        """The m symbols with their costs in nats; ``per_char.to_pandas()`` is a table."""
         return PerChar(self.symbols, self.nats, self.unknown)
 
     @property
     def bits(self) -> NDArray[np.float64]:
-        """The same as ``nats`` with logarithms to base 2, as (m,)."""
+        """``nats`` in bits (m,)."""
         bits: NDArray[np.float64] = self.nats / np.log(2)
         return bits
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as JSON types."""
+        """Return everything but ``cells`` as JSON types."""
         whole = Cost(self.total_nats, self.characters, self.num_bytes).to_json()
         return {
             **whole,
@@ -104,11 +105,17 @@ class Scores(Cost):
         }
 
     def __len__(self) -> int:
-        """Return m."""
+        """Return the number of symbols, m."""
         return len(self.symbols)
 
     def to_pandas(self) -> "DataFrame":
-        """Return the table of ``per_char``."""
+        """Return the table of ``per_char``: ``symbol``, ``nats``, ``bits``, ``unknown``.
+
+        Raises
+        ------
+        ConfigError
+            If pandas is not installed.
+        """
         return self.per_char.to_pandas()
 
     def __repr__(self) -> str:
@@ -121,21 +128,21 @@ class Scores(Cost):
         unknown = int(np.count_nonzero(self.unknown))
         more = f", {unknown:,} unknown" if unknown else ""
         return (
-            f"{count(self.characters, self.per)}{more}: "
-            f"{self.total_nats:,.2f} nats, {self.nats_per_char:.3f} nats or "
-            f"{self.bits_per_char:.3f} bits a {self.per}, perplexity {self.perplexity:.2f}"
+            f"{count(self.characters, self.per)}{more}: {self.total_nats:,.2f} nats, "
+            f"{self.nats_per_char:.3f} nats or {self.bits_per_char:.3f} bits per {self.per}, "
+            f"perplexity {self.perplexity:.2f}"
         )
 
 
 class PerChar(Sequence[tuple[str, float]]):
-    """The characters of a text, as pairs of a symbol and what it costs in nats.
+    """The symbols of a text, as pairs of a symbol and its cost in nats.
 
     Parameters
     ----------
     symbols : tuple of str
-        m symbols.
+        The m symbols.
     nats, unknown : (m,) arrays
-        As of ``Scores``.
+        As in `Scores`.
 
     Examples
     --------
@@ -153,7 +160,7 @@ class PerChar(Sequence[tuple[str, float]]):
         self.symbols, self.nats, self.unknown = symbols, nats, unknown
 
     def __len__(self) -> int:
-        """Return m."""
+        """Return the number of symbols, m."""
         return len(self.symbols)
 
     @overload
@@ -163,7 +170,7 @@ class PerChar(Sequence[tuple[str, float]]):
     def __getitem__(self, place: slice) -> "PerChar": ...
 
     def __getitem__(self, place: int | slice) -> "tuple[str, float] | PerChar":
-        """Return one of them, or some."""
+        """Return one pair, or a slice of the pairs."""
         if isinstance(place, slice):
             return PerChar(self.symbols[place], self.nats[place], self.unknown[place])
         return self.symbols[place], float(self.nats[place])
@@ -196,16 +203,16 @@ def score_text(
     context: str = "",
     unknown: Literal["score", "error"] = "score",
 ) -> Scores:
-    """Score each character of a text; the parameters are those of `Model.score`.
+    """Score each character of a text; see `Model.score`.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Knows the vocabulary and the task.
+        Holds the vocabulary and the task.
     network : CharModel
-        Has the weights.
+        Holds the weights.
     text, context, unknown
-        As for `Model.score`.
+        As in `Model.score`.
     """
     vocabulary, newlines = checkpoint.vocabulary, checkpoint.text.newlines
     before, codes = (
@@ -218,7 +225,9 @@ def score_text(
         context = context + prompt
     if not any(len(piece) for _, piece in pieces):
         what = "has no item with a character" if len(codes) else "is empty"
-        raise CorpusError(f"there is nothing to score: the text {what}")
+        raise CorpusError(
+            f"there is nothing to score: the text {what}; give at least one character"
+        )
     codes = np.concatenate([piece for _, piece in pieces])
     if unknown == "error":
         vocabulary.encode(np.concatenate([before, codes]))
@@ -247,7 +256,7 @@ def scores_of(
     reserved: float,
     context: str,
 ) -> Scores:
-    """Return the scores of symbols (m,) that cost so many nats each; see ``Scores``."""
+    """Return the ``Scores`` of symbols (m,) from their costs in nats (m,)."""
     vocabulary = checkpoint.vocabulary
     return Scores(
         total_nats=float(nats.sum()) + reserved,
@@ -264,7 +273,7 @@ def scores_of(
 
 
 def _pieces(checkpoint: Checkpoint, before: Codes, codes: Codes) -> Iterator[tuple[Ids, Codes]]:
-    """Return what is read from a zero state each: what is read first, and what is scored."""
+    """Yield sequences that start from a zero state: the ids of the context, and what is scored."""
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
     known, _ = vocabulary.encode_known(before)
     if not task.separate:
@@ -275,8 +284,8 @@ def _pieces(checkpoint: Checkpoint, before: Codes, codes: Codes) -> Iterator[tup
     divided = task.divided(whole, (0,), vocabulary.unit)
     if not np.array_equal(divided[: len(before)], before) or (before == task.end).any():
         raise ConfigError(
-            "the context is the beginning of an item, and the text goes on in it: give whole "
-            "items as the text, and no context"
+            "the context does not fit: for a model of items it can only begin the first item; "
+            "give whole items as the text, and no context"
         )
     borders = np.flatnonzero(divided == task.end) + 1
     for number, item in enumerate(np.split(divided, borders)[:-1]):
@@ -291,7 +300,7 @@ def _pieces(checkpoint: Checkpoint, before: Codes, codes: Codes) -> Iterator[tup
 def _after_prompts(
     checkpoint: Checkpoint, before: Codes, pieces: Sequence[tuple[Ids, Codes]]
 ) -> tuple[list[tuple[Ids, Codes]], str]:
-    """Return pieces whose prompts are among what is read first, and the prompt of the first."""
+    """Move the prompt of each piece into its context; return the pieces and the first prompt."""
     task, vocabulary = checkpoint.task, checkpoint.vocabulary
     assert isinstance(task, PromptedItems)
     found, first = [], ""
@@ -312,7 +321,7 @@ def _after_prompts(
 def _nats(
     network: CharModel, vocabulary: Vocabulary, begin: Ids, codes: Codes
 ) -> NDArray[np.float64]:
-    """Return the nats of each known symbol of codes (n,), which follow on ids (b,)."""
+    """Return the nats of each known symbol of codes (n,), given the preceding ids (b,)."""
     ids = np.concatenate([begin, vocabulary.encode_known(codes)[0]])
     nats = np.empty(len(ids) - 1)
     T = max(1, min(WINDOW, LOGITS // network.vocab_size))

@@ -1,4 +1,4 @@
-"""A model that scores texts: what `Model` is beside all else."""
+"""The scoring half of `Model`."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, overload
@@ -14,7 +14,7 @@ Unknown = Literal["score", "error"]
 
 
 class ScoringModel:
-    """What has a network and a checkpoint, and scores with them; see `Model`."""
+    """Base of `Model`: scores texts with a network and its checkpoint."""
 
     network: CharModel
     checkpoint: Checkpoint
@@ -49,47 +49,48 @@ class ScoringModel:
         counts: bool = False,
         threads: int | None = None,
     ) -> Scores | LineScores:
-        r"""Return what each character of a text costs the model.
+        r"""Score each character of a text: its negative log-probability in nats.
 
-        The score of a character depends on what precedes it alone. The first one follows on the
-        ``context`` or, without one, on what `sample` begins with: a line end, if the vocabulary
-        has one, else its first symbol. So ``exp(-total_nats)`` is the probability with which
-        `sample` draws the text. A model of items reads a text as its own: each item follows on
-        the end of another, and its own end is one of its characters.
+        The score of a character depends only on the characters before it. The first one is scored
+        after ``context``, or, without one, after what `sample` starts from: a newline, or the
+        first symbol of a vocabulary without newlines. So ``exp(-total_nats)`` is the probability
+        that `sample` generates the text. A model of items reads a text as a list of items: each
+        one is scored after the end of another, and its own end is one of its characters.
 
         Parameters
         ----------
         text : str or sequence of str
-            m characters, read in one stream; a long text is scored faster by `evaluate`, which
-            does not say what each of them costs. Of several texts, such as the lines of a file or
-            candidates, each follows on the ``context`` alone; they are read side by side.
+            A text of m characters, read in one stream (for the totals of a long text alone,
+            `evaluate` is faster); or several texts, such as lines of a file or candidates, read in
+            parallel, each one after ``context`` only.
         context : str
-            What the model reads before; it costs nothing. For a model of items, how the first
-            item begins.
+            Text that the model reads first; it is not scored. For a model of items, the beginning
+            of the first item.
         unknown : "score" or "error"
-            Whether characters that the model does not know are charged as `evaluate` does, by the
-            share of new symbols in its training text, or are an error. The model reads neither
-            these nor unknown ones in the context.
+            Whether characters that are not in the vocabulary are scored as in `evaluate`, by the
+            rate of new symbols in the training text, or raise an error. The model skips them, also
+            in the context.
         counts : bool
-            Whether the network is mixed with what was counted in training, as for `evaluate`.
+            Mix the network with the n-gram counts of its training text, as in `evaluate`.
         threads : int, optional
-            Processes for several texts, as many as there are cores if left out; no effect on the
-            result.
+            Worker processes for several texts; the default is one per core. The result does not
+            depend on it.
 
         Returns
         -------
         Scores or LineScores
-            Of a text: ``nats (m,)``, ``symbols``, ``per_char``, and totals. Of n texts: a sequence
-            with ``total_nats (n,)``, ``bits_per_char (n,)`` and others; an empty one costs
-            nothing. In a notebook they show themselves as a heat map. Of a model that was trained
-            with ``prompted``, prompts are read and not scored.
+            For one text, `Scores`: ``nats (m,)``, ``symbols``, ``per_char`` and totals. For n
+            texts, `LineScores`: a sequence with ``total_nats (n,)``, ``bits_per_char (n,)`` and
+            others; an empty text costs 0 nats. A notebook displays both as heat maps. A model
+            trained with ``prompted`` reads the prompts and does not score them.
 
         Raises
         ------
         CorpusError
             If a single text is empty, or a prompt is missing.
         VocabularyError
-            If a character is unknown and ``unknown`` is "error", or is half of one.
+            If ``unknown`` is "error" and a character is not in the vocabulary, or if the text has
+            half of a surrogate pair.
 
         Examples
         --------
@@ -106,19 +107,21 @@ class ScoringModel:
         True
         """
         if unknown not in ("score", "error"):
-            raise ConfigError(f"unknown {unknown!r:.40} is none of score, error")
+            raise ConfigError(f"unknown {unknown!r:.40} is not valid: use score or error")
         self._check_writes()
         network = self.checkpoint.with_counts(self.network) if counts else self.network
         given: dict[str, Any] = {"context": context, "unknown": unknown}
         if isinstance(text, str):
             if threads is not None:
-                raise ConfigError("threads are for several texts: a single one is read in a stream")
+                raise ConfigError(
+                    "threads applies to several texts: a single text is one stream; leave it out"
+                )
             return score_text(self.checkpoint, network, text, **given)
         threads = threads or available_cores()
         return score_texts(self.checkpoint, network, text, threads=threads, **given)
 
     def _check_writes(self) -> None:
-        """Refuse a model of labels, which predicts no text."""
+        """Reject a model of labels, which cannot score or generate text."""
         if self.checkpoint.labels:
             predict = self.checkpoint.settings.predict
             raise ConfigError(f"this model predicts {predict}, not text: use predict")

@@ -1,4 +1,4 @@
-"""Tables for pandas, which is no part of charrnn: they are made where it is installed."""
+"""Conversion to pandas, an optional package."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def table(**columns: Any) -> "DataFrame":
-    """Return a ``DataFrame`` of columns.
+    """Return a ``DataFrame`` with these columns.
 
     Raises
     ------
@@ -20,6 +20,6 @@ def table(**columns: Any) -> "DataFrame":
         import pandas
     except ImportError:
         raise ConfigError(
-            "to_pandas() makes a pandas DataFrame, and pandas is not installed: pip install pandas"
+            "to_pandas() needs pandas, which is not installed: pip install pandas"
         ) from None
     return pandas.DataFrame(columns)

@@ -1,4 +1,4 @@
-"""What must be the same on all ranks before they start, and the message where it is not."""
+"""Checks that all ranks run the same versions with the same arguments before they start."""
 
 import pickle
 import sys
@@ -15,23 +15,23 @@ from charrnn.parallel.ranks import Ranks
 from charrnn.system.machine import processor_name
 
 MOST_NAMED = 4
-"""Kinds of processors that a notice names."""
+"""Kinds of processors that a notice lists at most."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a rank says of itself.
+    """The versions, arguments and processor of a rank.
 
     Attributes
     ----------
     host : str
         The name of its machine.
     versions : dict of str to str
-        What must be the same.
+        Versions that must be the same on all ranks.
     arguments : tuple of str
-        Those of the command; must be the same.
+        The arguments of its command, which must be the same on all ranks.
     kind : str
-        Of its processor, with the kernels that BLAS has for it.
+        The name of its processor, and the kernels that BLAS uses on it.
     """
 
     host: str
@@ -41,7 +41,7 @@ class Facts:
 
     @staticmethod
     def here(arguments: Sequence[str]) -> "Facts":
-        """Return those of this rank."""
+        """Return the facts of this rank."""
         python = ".".join(map(str, sys.version_info[:2]))
         return Facts(
             host=gethostname(),
@@ -57,7 +57,7 @@ class Facts:
 
 
 def difference(facts: Sequence[Facts]) -> str:
-    """Say what a rank has that rank 0 has not; empty where all have the same."""
+    """Return how a rank differs from rank 0; empty if none does."""
     first = facts[0]
     for rank, own in enumerate(facts):
         where = f"rank {rank} on {own.host}"
@@ -76,7 +76,7 @@ def difference(facts: Sequence[Facts]) -> str:
 
 
 def mixed_processors(facts: Sequence[Facts]) -> str:
-    """Say which kinds of processors there are, and what that means; empty where one."""
+    """Return a notice that the processors differ; empty if they are all of one kind."""
     kinds = Counter(own.kind for own in facts)
     if len(kinds) < 2:
         return ""
@@ -93,7 +93,7 @@ def mixed_processors(facts: Sequence[Facts]) -> str:
 
 
 def check_alike(ranks: Ranks, arguments: Sequence[str]) -> str:
-    """Return on all ranks what keeps them from working together; empty where nothing does.
+    """Return, on all ranks, why they cannot work together; empty if they can.
 
     Parameters
     ----------

@@ -10,22 +10,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from charrnn.cli import completing
 from charrnn.cli.exits import one_line_errors
 from charrnn.errors import ConfigError
 from charrnn.parallel.launcher import announced
 
 COMMANDS = {
     "train": "Train a model on a text.",
-    "sample": "Draw text from a model, character by character.",
-    "predict": "Label texts, tag their words, or restore what they lack.",
+    "sample": "Sample text from a model, character by character.",
+    "predict": "Label texts, tag words, or restore spaces, case or punctuation.",
     "eval": "Measure how well a model predicts a text.",
-    "score": "Say what each line of a text costs a model.",
-    "export": "Write a model as a file that other programs read.",
-    "info": "Show what a model is made of.",
-    "report": "Show runs as one HTML file that needs no network.",
-    "gradients": "Measure how far back a network learns from.",
-    "runs": "List the runs under ./runs, the newest first, or compare some.",
-    "bench": "Measure how fast charrnn is on this machine, on random text.",
+    "score": "Score each line of a text by how well a model predicts it.",
+    "export": "Export a model as a web page, or its weights for PyTorch.",
+    "info": "Show the shape, settings, vocabulary and history of a model.",
+    "report": "Write a report on runs as a single HTML file.",
+    "gradients": "Measure how far back in time gradients reach.",
+    "runs": "List the runs in ./runs, newest first, or compare runs.",
+    "bench": "Measure the speed of charrnn on this machine.",
 }
 """Each command and the first line of its help; the file of that name has its ``command``."""
 
@@ -34,6 +35,9 @@ ALONE = "info", "runs"
 
 SILENT = "info", "runs"
 """Commands that say nothing beside their result: they have no --quiet."""
+
+SHOWS = {"--version", "--help", "-h", "--install-completion", "--show-completion"}
+"""Options that only show or install something."""
 
 BLAS_THREADS = (
     "OPENBLAS_NUM_THREADS",
@@ -59,10 +63,12 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that was asked for."""
+        if ctx.resilient_parsing:  # a shell asks how a word may go on
+            return super().resolve_command(ctx, args)
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             from charrnn.cli.usage import unknown_command
 
-            raise ConfigError(unknown_command(args[0], self.commands))
+            raise ConfigError(unknown_command(args, self.commands))
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -111,7 +117,10 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Start with: charrnn train corpus.txt, then charrnn sample, then charrnn eval")
+@app.callback(
+    epilog="To begin: charrnn train book.txt, then charrnn sample. Each command has a --help with "
+    "examples."
+)
 def charrnn(
     version: Annotated[
         bool,
@@ -119,13 +128,27 @@ def charrnn(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
+    install_completion: Annotated[
+        bool,
+        completing.option(
+            "--install-completion",
+            completing.install,
+            "Install completion for this shell: bash, zsh, fish or PowerShell.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        completing.option(
+            "--show-completion", completing.show, "Print the script that would be installed."
+        ),
+    ] = False,
 ) -> None:
-    """Character-level language models of a text: train one, draw from it, measure it."""
+    """Train character-level language models on your text, sample from them and evaluate them."""
 
 
 def needs_no_ranks(arguments: Sequence[str]) -> bool:
     """Whether a command line only shows something, so that one process is enough."""
-    shows = {"--version", "--help", "-h"}.intersection(arguments)
+    shows = SHOWS.intersection(arguments)
     return not arguments or arguments[0] in ALONE or bool(shows)
 
 
@@ -136,6 +159,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # file names and messages may hold any character
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    completing.prepare()
     if (launched := announced()) is None:
         app(prog_name="charrnn")
         return

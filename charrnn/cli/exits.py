@@ -57,7 +57,7 @@ def one_line_errors() -> Iterator[None]:
         end(f"not enough memory: {detail}{MEMORY_ADVICE}", ExitCode.ERROR)
     except OSError as error:
         if error.errno == errno.EPIPE:
-            _drop_output()  # whoever read the output is gone: nobody is left to tell
+            _drop_output()  # the reader of the output is gone: there is nobody to tell
             raise typer.Exit(ExitCode.CLOSED_PIPE) from None
         end(_os_message(error), ExitCode.ERROR)
 

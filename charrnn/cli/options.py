@@ -1,4 +1,4 @@
-"""Options of the commands, made from the settings in ``config.py``, so that none is declared twice.
+"""Options of the commands, made from the settings in ``charrnn.config``: none is declared twice.
 
 A parameter's default is always ``None``, "not given": the settings classes hold the defaults, and
 a command can tell what was asked for from what was left out.
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import typer
 from typer.core import TyperCommand
 
+from charrnn.cli import completing
 from charrnn.cli.exits import UsageError
 from charrnn.cli.show.console import muted
 from charrnn.config import Settings, option_name, range_text, setting
@@ -28,6 +29,8 @@ from charrnn.system.machine import available_cores, sharing_processes
 Function = TypeVar("Function", bound=Callable[..., None])
 
 LARGEST = 2**63 - 1
+WITHIN_REACH = {int: 100_000, float: 1}
+"""Upper ends of ranges that help shows: nobody runs into greater ones."""
 PANELS = {
     "TextConfig": "Text",
     "ModelConfig": "Model",
@@ -40,7 +43,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="RUN|FILE",
-        help="A run's name or folder, or an .npz.  [default: the newest run under ./runs]",
+        autocompletion=completing.runs,
+        help="Name or folder of a run, or an .npz file.  [default: the newest run in ./runs]",
     ),
 ]
 
@@ -51,11 +55,11 @@ class MachineConfig(Settings):
 
     threads: int | None = setting(
         None,
-        "Threads at most. They change no result, but that a run of minutes has more streams where "
-        "there are more cores.",
+        "Maximum number of threads. It does not change the result, except that runs of "
+        "minutes use more streams on more cores.",
         low=1,
         high=1024,
-        auto="the cores this process may use",
+        auto="the cores available to this process",
     )
 
     @property
@@ -76,6 +80,11 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Take in the words of a command; errors say which command and which word."""
         words = list(args)
+        if not ctx.resilient_parsing and any(re.match("-[^-].", word) for word in words):
+            from charrnn.cli.usage import single_hyphen
+
+            if wrong := single_hyphen(words, self):
+                raise ConfigError(f"{wrong}: see {ctx.command_path} --help")
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
@@ -102,6 +111,14 @@ class Command(TyperCommand):
         for title, records in [*panels.items(), ("Options", last)]:
             with formatter.section(title):
                 formatter.write_dl(records)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, whose lines are never broken."""
+        from charrnn.cli.examples import EXAMPLES
+
+        with formatter.section("Examples"):
+            for what, line in EXAMPLES[str(self.name)]:
+                formatter.write(f"  {what}:\n    {line}\n")
 
 
 def takes(
@@ -137,7 +154,7 @@ def quietly(function: Callable[..., None]) -> Callable[..., None]:
             function(*args, **options)
 
     signature = inspect.signature(function, eval_str=True)
-    option = typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")
+    option = typer.Option("--quiet", "-q", help="Write nothing to stderr but errors.")
     own = inspect.Parameter(
         "quiet",
         inspect.Parameter.KEYWORD_ONLY,
@@ -203,10 +220,14 @@ def _parameter(
     name, wanted = option_name(item.name), range_text(item.metadata)
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     form = "|".join(map(str, choices)) or item.metadata["form"]
+    suggested = [re.sub(r"\[.*", "", word) for word in form.split("|") if not word.isupper()]
     default = default_text or item.metadata["auto"]
     if not default and item.default is not None and kind is not bool:
         default = item.default
-    notes = [wanted, f"default: {default}" if default != "" else ""]
+    if isinstance(default, float):
+        default = f"{default:g}"
+    shown = _shown_range(kind, item.metadata) if kind in WITHIN_REACH else ""
+    notes = [shown, f"default: {default}" if default != "" else ""]
     notes = [note for note in notes if note]
     short = [item.metadata["short"]] if item.metadata["short"] else []
     option = typer.Option(
@@ -217,6 +238,7 @@ def _parameter(
         parser=number_parser(kind, name, wanted) if kind in (int, float) else None,
         show_default=False,
         rich_help_panel=PANELS.get(group.__name__),
+        autocompletion=completing.words(suggested) if suggested else None,
     )
     plain = str if choices else kind  # the settings check the choices, and name them
     return inspect.Parameter(
@@ -225,6 +247,15 @@ def _parameter(
         default=None,
         annotation=Annotated[plain | None, option],
     )
+
+
+def _shown_range(kind: Any, metadata: Mapping[str, Any]) -> str:
+    """Return a range as help shows it; empty where nobody would leave it."""
+    low, high = metadata["low"], metadata["high"]
+    most = metadata["below"] if high is None else high
+    if most is None or most > WITHIN_REACH[kind]:
+        return ""
+    return range_text(metadata) if low is None or high is None else f"{low:g} to {high:g}"
 
 
 def _kind(hint: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin: the first asks for an orderly end, the second ends at once."""
+"""Ctrl-C and other stop signals: the first stops a run in order, the second at once."""
 
 import signal
 import threading
@@ -10,12 +10,12 @@ from charrnn.parallel.launcher import announced
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 LAUNCHED = ("SIGUSR1",)
-"""What also stops a run that a launcher started: Slurm sends it ahead of the end if it is told to,
-and Open MPI's mpiexec passes it on, where it takes the others as an order to kill."""
+"""Signals that also stop a run under a launcher: Slurm can send one before the time limit, and Open
+MPI's mpiexec passes it on, while it kills the processes on the others."""
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Return what stops a run of this process, as far as the platform has it."""
+    """Return the signals that stop a run of this process, if the platform has them."""
     names = NAMES if announced() is None else (*NAMES, *LAUNCHED)
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
@@ -37,7 +37,7 @@ class StopSignals:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in stop_signals():
-                # Whoever started this with a signal ignored, as nohup does, means it.
+                # A signal that is ignored from the start, as under nohup, stays ignored.
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._handle)
         return self

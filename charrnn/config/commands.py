@@ -1,4 +1,4 @@
-"""What the commands take beside a model and a run: how to sample, to score and to time."""
+"""Settings for sampling, scoring and timing, and for the device."""
 
 import re
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ Precision = Literal["float32", "tf32", "bf16"]
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceConfig(Settings):
-    """What computes, and how precisely."""
+    """The device that computes, and its precision."""
 
     device: str | None = setting(
         None,
-        "Compute on the CPU or on an NVIDIA GPU. auto takes a GPU that can be used where it is "
-        "faster; of several, cuda:N is the one with number N.",
-        auto="auto to train for some minutes, else cpu",
+        "Compute on the CPU or on an NVIDIA GPU. auto uses a GPU if there is one and it is "
+        "faster; cuda:N is GPU number N.",
+        auto="auto for training runs of minutes, else cpu",
         form="auto|cpu|cuda[:N]",
     )
     precision: Precision | None = setting(
         None,
-        "Of the numbers that a GPU multiplies: sums and weights are float32 in any case.",
+        "Precision of matrix products on a GPU; sums and weights are always float32.",
         auto="float32 on the CPU, tf32 on a GPU",
     )
 
@@ -49,7 +49,7 @@ class DeviceConfig(Settings):
         return self.device != "cpu"
 
     def beside(self, threads: int | None) -> "DeviceConfig":
-        """Return what is asked for where the number of threads is given: these are of the CPU.
+        """Return the settings for a given number of threads, which apply only to the CPU.
 
         Raises
         ------
@@ -72,44 +72,50 @@ class DeviceConfig(Settings):
 
 
 def _no_device(name: str) -> str:
-    """Return what is wrong with the name of a device."""
+    """Return the error for an unknown device, with a suggestion."""
     hint = did_you_mean(name, ("auto", "cpu", "cuda"))
     if re.fullmatch("cuda:[0-9]+", name):
-        hint = "; GPUs have the numbers 0 to 999: nvidia-smi lists those that there are"
+        hint = "; GPUs have numbers from 0 to 999, which nvidia-smi lists"
     elif name.lower().startswith(("gpu", "nvidia")):
         hint = "; did you mean cuda?"
     elif name.lower() in ("mps", "metal", "rocm", "xpu", "tpu"):
-        hint = "; only GPUs of NVIDIA are used, and other machines have cpu"
+        hint = "; only NVIDIA GPUs are supported: use cpu elsewhere"
     return f"--device {name!r:.40} is none of auto, cpu, cuda, cuda:N{hint}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(Settings):
-    """How text is drawn."""
+    """How text is sampled."""
 
-    length: int = setting(500, "Characters to draw, as people see them.", low=0, high=10**12)
+    length: int = setting(500, "Characters to generate, as people count them.", low=0, high=10**12)
     temperature: float = setting(
-        1.0, "Below 1 safer, above 1 wilder; 0 always takes the likeliest.", low=0, high=1e6
+        1.0, "Below 1: safer; above 1: wilder; 0: always the likeliest character.", low=0, high=1e6
     )
-    top_k: int | None = setting(None, "Draw from the k likeliest characters only.", low=1)
+    top_k: int | None = setting(None, "Sample from the k likeliest characters only.", low=1)
     top_p: float | None = setting(
-        None, "Draw from the likeliest that together have this probability.", above=0, high=1
+        None,
+        "Sample from the likeliest characters that together have this probability.",
+        above=0,
+        high=1,
     )
     min_p: float | None = setting(
-        None, "Draw from those at least this likely, relative to the likeliest.", low=0, high=1
+        None,
+        "Sample from characters at least this likely, relative to the likeliest.",
+        low=0,
+        high=1,
     )
     stop: str | tuple[str, ...] | None = setting(
-        None, "Stop after this text; of several --stop the one that comes first."
+        None, "Stop after this text; may be given several times, and the first to appear stops."
     )
     allow: str | None = setting(
-        None, "Draw these characters alone, as in --allow 0123456789.", form="CHARS"
+        None, "Sample these characters only, as in --allow 0123456789.", form="CHARS"
     )
-    counts: bool = setting(
-        False, "Draw from the network mixed with what --counts counted in training."
+    counts: bool = setting(False, "Mix in the n-grams that train --counts counted.")
+    num_samples: int = setting(
+        1, "Number of samples, generated in parallel.", low=1, high=100_000, short="-n"
     )
-    num_samples: int = setting(1, "Samples, drawn in parallel.", low=1, high=100_000, short="-n")
     random_seed: int | None = setting(
-        None, "Seed of the draws.", low=0, high=2**63 - 1, auto="a new one each time"
+        None, "Random seed of the samples.", low=0, high=2**63 - 1, auto="a new one each time"
     )
 
     @property
@@ -126,35 +132,35 @@ class EvalConfig(Settings):
 
     unknown: Literal["error", "skip", "score"] = setting(
         "score",
-        "Characters that the model does not know: an error, left out, or charged the share of "
-        "new symbols in its training text.",
+        "Characters that the model does not know: stop with an error, skip them, or score "
+        "them by the share of new symbols in the training text.",
     )
     exact: bool = setting(
-        False, "Score in one stream, not in parallel ones that are warmed up before."
+        False, "Score the text as a single stream, not as parallel ones with a warm-up each."
     )
     cold_windows: int | None = setting(
         None,
         "Score in windows of this many characters, each from a zero state.",
         low=1,
         high=10**9,
-        auto="the state is carried",
+        auto="the state is carried on",
     )
     counts: bool = setting(
-        False, "Mix the network with what --counts counted in training; both are shown."
+        False, "Mix in the n-grams that train --counts counted; both results are shown."
     )
     adapt: Literal["counts", "network", "both"] | None = setting(
         None,
-        "Learn from the text once it is scored: counts beside the network grow, a copy of the "
-        "network learns as with --dynamic, or both.",
+        "Learn from the text after it is scored: n-gram counts that grow with it, a copy of"
+        " the network as with --dynamic, or both.",
         auto="nothing is learned",
     )
     dynamic: bool = setting(
         False,
-        "Let a copy of the model learn from each window of the text once it is scored; the same "
-        "as --adapt network.",
+        "Dynamic evaluation: a copy of the model learns from each window after it is "
+        "scored; same as --adapt network.",
     )
     dynamic_window: int | None = setting(
-        None, "Characters between two steps of --dynamic.", low=1, high=65536, auto="20"
+        None, "Characters per update of --dynamic.", low=1, high=65536, auto="20"
     )
     dynamic_rate: float | None = setting(
         None, "Learning rate of --dynamic.", above=0, high=1e3, auto="0.0005"
@@ -169,7 +175,9 @@ class EvalConfig(Settings):
             raise ConfigError(f"{one} and {other} both say how to score: give one of them")
         if self.counts and self.adapts:
             option = "--dynamic" if self.dynamic else "--adapt"
-            raise ConfigError(f"--counts do not learn from the text that {option} does: give one")
+            raise ConfigError(
+                f"--counts stay as they are and {option} learns from the text: give one of them"
+            )
         for name in ("dynamic_window", "dynamic_rate"):
             if getattr(self, name) is not None and not self.adapts_network:
                 raise ConfigError(
@@ -200,6 +208,8 @@ class BenchConfig(Settings):
     batch_size: int | None = setting(
         None, "Parallel streams.", low=1, high=65536, auto="64 to train, 1 to sample"
     )
-    seq_len: int | None = setting(None, "Window of a training step.", low=1, high=65536, auto="50")
-    vocab_size: int = setting(65, "Distinct characters of the text.", low=1, high=50_000)
-    seconds: float = setting(3.0, "How long to time.", above=0, high=3600)
+    seq_len: int | None = setting(
+        None, "Characters per window of a training step.", low=1, high=65536, auto="50"
+    )
+    vocab_size: int = setting(65, "Number of distinct characters.", low=1, high=50_000)
+    seconds: float = setting(3.0, "How long to time, in seconds.", above=0, high=3600)

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, ge
 from charrnn.config.similar import did_you_mean
 from charrnn.errors import ConfigError
 
+NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+"""The types of settings in words."""
 NO_RANGE = dict.fromkeys(("low", "high", "above", "below"))
 
 
@@ -172,7 +174,7 @@ def checked(name: str, metadata: Mapping[str, Any], hint: Any, value: Any) -> An
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if not fits and not (kind is float and whole):
         note = f": it must be {wanted}" if wanted else ""
-        raise ConfigError(f"{name} {value!r:.40} is not of type {kind.__name__}{note}")
+        raise ConfigError(f"{name} {value!r:.40} is not {NOUNS[kind]}{note}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         inside = (
             abs(value) <= sys.float_info.max

@@ -24,54 +24,54 @@ class ModelConfig(Settings):
     """The shape of the network."""
 
     cell: Cell | None = setting(
-        None, "Recurrent cell.", auto="gru; lstm in a run of minutes on a GPU"
+        None,
+        "Recurrent cell; window and bag read a fixed number of characters instead.",
+        auto="gru; lstm for runs of minutes on a GPU",
     )
-    nonlinearity: Nonlinearity | None = setting(
-        None, "Squashing function of the rnn cell.", auto="tanh"
-    )
+    nonlinearity: Nonlinearity | None = setting(None, "Activation of the rnn cell.", auto="tanh")
     context: int | None = setting(
         None,
-        "Steps that a window or bag cell reads.",
+        "Characters that a window or bag cell reads.",
         low=1,
         high=256,
         auto=f"{CONTEXT} for these cells",
     )
     num_layers: int | None = setting(None, "Recurrent layers.", low=1, high=64, auto="1")
     hidden_size: int | None = setting(
-        None, "Hidden units a layer.", low=1, high=16384, auto="from the corpus and the time"
+        None, "Hidden units per layer.", low=1, high=16384, auto="from the corpus and the time"
     )
     directions: int | None = setting(
         None,
-        "Read a text from its beginning (1), or by a second layer from its end too (2), so that a "
-        "label follows from what is on both sides of it. 2 needs --predict.",
+        "Directions in which a text is read: 2 adds a layer that starts at its end, and needs "
+        "--predict.",
         low=1,
         high=2,
-        auto="2 for tags and what is restored, else 1",
+        auto="2 to tag or restore, else 1",
     )
     members: int | None = setting(
         None,
-        "Networks that learn side by side; the mean of their logits predicts.",
+        "Networks that are trained side by side as an ensemble: the mean of their logits predicts.",
         low=1,
         high=16,
-        auto="2 where one would memorize the text in the minutes, 3 for a short text, or 1",
+        auto="2 if one network would overfit in the time given, 3 for a short text, else 1",
     )
     embedding_size: int | None = setting(
         None,
-        "Learned embedding of this size instead of one-hot input.",
+        "Size of a learned embedding, in place of one-hot input.",
         low=1,
         high=16384,
         auto="one-hot up to 256 symbols",
     )
     dropout: float | None = setting(
         None,
-        "Share of each layer's outputs that is dropped, one mask per window and stream.",
+        "Dropout rate of each layer's outputs, with one mask per window and stream.",
         low=0,
         below=1,
         auto="from size, corpus and time",
     )
     weight_dropout: float | None = setting(
         None,
-        "Share of the recurrent weights that is dropped, one mask per window.",
+        "Dropout rate of the recurrent weights, with one mask per window.",
         low=0,
         below=1,
         auto="from size, corpus and time",

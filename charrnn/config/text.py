@@ -23,21 +23,25 @@ class TextConfig(Settings):
         If a value is unknown, or two of them contradict each other.
     """
 
-    encoding: str = setting("auto", "Encoding of the files; auto: UTF-8, or what each file fits.")
+    encoding: str = setting(
+        "auto", "Encoding of the files; auto detects it for each file, UTF-8 first."
+    )
     errors: DecodingErrors = setting(
-        "strict", "Bytes that do not fit: an error, U+FFFD, or left out."
+        "strict",
+        "Bytes that are invalid in the encoding: stop with an error, replace them by "
+        "U+FFFD, or skip them.",
     )
     newlines: Newlines = setting(
-        "auto", "Line ends: as they are, or all LF; auto: lf, but keep for bytes."
+        "auto", "Line ends: keep them, or turn all of them into LF; auto: keep for bytes, else lf."
     )
     normalize: Normalize = setting(
-        "none", "Unicode normalization; nfd makes Korean syllables into 67 jamo."
+        "none", "Unicode normalization; nfd splits Korean syllables into 67 jamo."
     )
-    unit: Unit = setting("char", "What one symbol is.")
+    unit: Unit = setting("char", "What one symbol is: a character or a byte.")
     column: str | None = setting(
         None,
-        "Of CSV and TSV files: the column that is the text, by its name or its number from 1.",
-        auto="all of a file is text",
+        "The column with the text, in CSV and TSV files: its name, or its number from 1.",
+        auto="the whole file is text",
         form="NAME|N",
     )
 

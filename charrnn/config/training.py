@@ -25,37 +25,37 @@ class TrainConfig(Settings):
     """How a run goes."""
 
     epochs: float | None = setting(
-        None, "Length of the run in epochs, each a pass over the training part.", above=0, high=1e9
+        None, "Length of the run in epochs: passes over the training part.", above=0, high=1e9
     )
     steps: int | None = setting(None, "Length of the run in steps.", low=1, high=10**12)
     minutes: float | None = setting(
-        None, "Length of the run in minutes.", above=0, high=1e6, auto="8"
+        None, "Length of the run in minutes.", above=0, high=1e6, auto="8; 2 with --predict"
     )
     max_epochs: float | None = setting(
         None,
-        "End after this many epochs, however long the run was to be; 0 for no such end.",
+        "Stop after this many epochs, whatever the length of the run; 0: no limit.",
         low=0,
         high=1e9,
-        auto="100, or 600 where nothing is held out",
+        auto="100, or 600 if nothing is held out",
     )
     batch_size: int | None = setting(
         None,
-        "Parallel streams of text.",
+        "Streams of text per batch.",
         low=1,
         high=65536,
-        auto="64 with muon, else 32; fewer for a tiny text, more in a run of minutes on more than "
-        "two cores",
+        auto="64 with muon, else 32; fewer for a tiny text, more for runs of minutes on more "
+        "than two cores",
     )
     seq_len: int | None = setting(
         None,
-        "Characters after which backpropagation is cut.",
+        "Characters per window of truncated backpropagation.",
         low=1,
         high=65536,
-        auto="24, fewer for a tiny text; with --items the longest one, 64 at most",
+        auto="24, fewer for a tiny text; with --items the longest item, at most 64",
     )
     reset: float | None = setting(
         None,
-        "Share of the windows that begin from a zero state, so that the model also learns how "
+        "Share of windows that start from a zero state, so that the model also learns how "
         "texts begin.",
         low=0,
         high=1,
@@ -63,109 +63,113 @@ class TrainConfig(Settings):
     )
     items: str | None = setting(
         None,
-        "Treat the text as items, such as names or poems, that are shuffled, held out and sampled "
-        "as wholes: line, blank-line (what blank lines separate), file, or the text between them.",
+        "Split the text into items, such as names or poems, which are shuffled, held out "
+        "and sampled as units: line, blank-line (blank lines separate items), file, or the "
+        "text that separates them.",
+        form="line|blank-line|file|TEXT",
     )
-    lines: bool = setting(False, "Treat each line as an item: the same as --items line.")
+    lines: bool = setting(False, "Treat each line as an item; same as --items line.")
     predict: Predict | None = setting(
         None,
-        "What the model predicts. label: one for each text, of lines of a label, a tab and a text. "
-        "tags: one for each token, of lines of a token, a tab and a tag. spaces, case, marks "
-        "(punctuation) or accents: what is taken out of plain text and restored.",
+        "What to predict. label: one label per text, from lines of a label, a tab and a "
+        "text. tags: one tag per token, from lines of a token, a tab and a tag. spaces, "
+        "case, marks (punctuation) or accents: what was removed from plain text.",
         auto="the next character",
     )
     prompted: bool = setting(
         False,
-        "Read what precedes the tab of a line, and predict what follows it: a text from a label, "
-        "an answer from a question. With --items blank-line the first line of an item is read.",
+        "Read what precedes the tab of each line, and predict what follows it: a text from "
+        "a label, an answer from a question. With --items blank-line, the first line of "
+        "each item is the prompt.",
     )
     columns: str | None = setting(
         None,
-        "Columns of a .csv that are the label and the text, or of a .conllu that are the token and "
-        "the tag, such as category,message.",
+        "Columns to use, such as category,message: the label and the text of a .csv, or the"
+        " token and the tag of a .conllu.",
         auto="label,text; form,upos",
     )
     ngrams: bool = setting(
         True,
-        "With --predict: predict by the network alone, without the linear model of strings of up "
-        "to 4 characters that is learned after it.",
+        "With --predict: use the network alone, without the linear model of character "
+        "n-grams up to length 4 that is trained after it.",
     )
     counts: bool = setting(
         False,
-        "Count the n-grams of the training part too; eval, score and sample mix them with the "
-        "network on --counts. They reveal the text: with --predict label the checkpoint contains "
-        "the training texts in full. Do not share it if they are private.",
+        "Also count the n-grams of the training part; eval, score and sample mix them in "
+        "with --counts. They reveal the text: with --predict label, the checkpoint contains"
+        " the training texts in full. Do not share it if they are private.",
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
         None,
-        "Highest learning rate, per step.",
+        "Peak learning rate, per step.",
         above=0,
         high=1e6,
         auto="from size, batch and optimizer",
     )
     weight_decay: float | None = setting(
         None,
-        "Decay of the weights (decoupled for adamw and muon).",
+        "Weight decay (decoupled with adamw and muon).",
         low=0,
         high=1e3,
-        auto="from optimizer, length of the text and time",
+        auto="from optimizer, text length and time",
     )
     max_grad_norm: float = setting(
         1.0,
-        "Clip gradients to this global norm, for each member; 0 clips nothing.",
+        "Clip gradients to this global norm, per ensemble member; 0: no clipping.",
         low=0,
         high=1e12,
     )
-    schedule: ScheduleName = setting("cosine", "Learning rate over the run.")
+    schedule: ScheduleName = setting("cosine", "Learning rate schedule.")
     warmup: float = setting(
-        0.03, "Share of the run over which the learning rate rises.", low=0, below=1
+        0.03, "Share of the run over which the learning rate warms up.", low=0, below=1
     )
     val_fraction: float | None = setting(
-        None, "Share of the text held out for validation.", low=0, below=1, auto="0.1"
+        None, "Share of the text to hold out for validation.", low=0, below=1, auto="0.1"
     )
     split_mode: SplitMode | None = setting(
         None,
-        "Hold out the end of the text, the end of each stream as char-rnn does (loads all of it), "
-        "or the items whose hash is low; files is what --val does.",
+        "What to hold out. contiguous: the end of the text. strided: the end of each "
+        "stream, as char-rnn does (loads the whole text). hashed: items chosen by their "
+        "hash. files: what --val names.",
         auto="contiguous; hashed with --items; files with --val",
     )
     split_key: int | None = setting(
         None,
-        "Key of the hash that chooses which items are held out.",
+        "Key of the hash that selects the held-out items.",
         low=0,
         high=2**63 - 1,
         auto="0",
     )
     validations: int | None = setting(
         None,
-        "How often the held-out part is scored, evenly over the run.",
+        "Number of validations, evenly spaced over the run.",
         low=1,
         high=10**6,
         auto="up to 20 in 3 % of the time, and some in the first epochs",
     )
     val_characters: int | None = setting(
         None,
-        "Held-out characters that a validation scores, spread over all of them.",
+        "Held-out characters to score per validation, spread over all of them.",
         low=1,
         high=10**12,
-        auto="all, or what that time is enough for",
+        auto="all, or as many as that time allows",
     )
     patience: int | None = setting(
         None,
-        "Stop after this many validations without a better one; 0 never.",
+        "Stop after this many validations without improvement; 0: never.",
         low=0,
         high=10**6,
         auto=f"{PATIENCE}",
     )
     save_every: float = setting(
         1.0,
-        "Minutes between saves of all that a resume needs; from 1 on, more where saves would take "
-        "over 1 % of the time.",
+        "Minutes between full saves; at 1 or more, saves are rarer if they would take over "
+        "1 % of the time.",
         above=0,
         high=1e6,
     )
-    random_seed: int = setting(0, "Seed of all that is random.", low=0, high=2**63 - 1)
+    random_seed: int = setting(0, "Random seed of the run.", low=0, high=2**63 - 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -178,11 +182,15 @@ class TrainConfig(Settings):
             raise ConfigError("--items needs line, blank-line, file, or the text between items")
         if self.lines:
             if self.items not in (None, "line"):
-                raise ConfigError(f"--lines and --items {self.items} are two divisions: give one")
+                raise ConfigError(
+                    f"--lines and --items {self.items} both divide the text: give one of them"
+                )
             object.__setattr__(self, "items", "line")
         if self.items and self.split_mode == "strided":
             option = "--lines" if self.lines else "--items"
-            raise ConfigError(f"--split-mode strided cuts through {option}: leave one of them out")
+            raise ConfigError(
+                f"--split-mode strided cuts through the items of {option}: leave one of them out"
+            )
         self._check_labels()
         if self.split_mode == "hashed" and not (self.items or self.predict or self.prompted):
             raise ConfigError("--split-mode hashed holds out whole items: it needs --items")
@@ -191,7 +199,7 @@ class TrainConfig(Settings):
         """Refuse what makes no sense for labels and prompts."""
         if self.predict and self.prompted:
             raise ConfigError(
-                f"--predict {self.predict} reads the text and --prompted writes it: give one"
+                f"--predict {self.predict} labels texts, --prompted generates them: give one"
             )
         if self.columns is not None and self.predict not in ("label", "tags"):
             raise ConfigError(
@@ -203,7 +211,7 @@ class TrainConfig(Settings):
                 f"{self.predict} do not go together"
             )
         if not self.ngrams and not self.predict:
-            raise ConfigError("--no-ngrams leaves labels to the network: it needs --predict")
+            raise ConfigError("--no-ngrams applies only to labels: it needs --predict")
         option = f"--predict {self.predict}" if self.predict else "--prompted"
         if not self.predict and not self.prompted:
             return

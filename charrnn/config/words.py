@@ -1,6 +1,7 @@
 """Numbers of things, and shapes of networks, in words."""
 
 import re
+from collections.abc import Sequence
 
 from charrnn.config.model import Architecture
 
@@ -22,6 +23,12 @@ def with_noun(words: str, noun: str) -> str:
     return re.sub(
         r"\bcharacter(s?)\b", lambda match: plural(noun, 2 if match.group(1) else 1), words
     )
+
+
+def listing(names: Sequence[str], most: int = 10) -> str:
+    """Return ``a, b, c``; with more than ``most`` names, ``a, b, c and 5 more``."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shape(model: Architecture) -> str:

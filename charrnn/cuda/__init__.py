@@ -1,1 +1,2 @@
-"""The GPU engine: training and scoring on an NVIDIA GPU, with gradients by hand and own kernels."""
+"""The GPU engine: training and scoring on an NVIDIA GPU, with hand-written gradients and
+kernels."""

@@ -1,7 +1,7 @@
-"""What the engine asks of a GPU: memory, kernels, matrix products, and steps that are recorded.
+"""The interface of the engine to a GPU: memory, kernels, matrix products, and recorded steps.
 
-All of the engine is written against ``Backend``. On a GPU that is ``charrnn.cuda.gpu.CupyBackend``;
-the tests have one that runs the same kernels on the CPU.
+The engine uses only ``Backend``. On a GPU that is ``charrnn.cuda.gpu.CupyBackend``; the tests have
+one that runs the same kernels on the CPU.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,24 +13,24 @@ from numpy.typing import DTypeLike, NDArray
 
 Precision = Literal["float32", "tf32", "bf16"]
 DeviceArray = Any
-"""An array in the memory of the GPU: it has shape, dtype and size, and slices of it are views."""
+"""An array in GPU memory, with shape, dtype and size; slices are views."""
 Size = int | tuple[int, ...]
 
 
 class Backend(Protocol):
-    """A GPU, or what stands for one.
+    """A GPU, or a substitute for tests.
 
-    What is called runs later, in the order of the calls, on the lane that is current; results are
-    there after ``download`` or ``synchronize``.
+    Calls are asynchronous and run in order on the current lane; results are available after
+    ``download`` or ``synchronize``.
 
     Attributes
     ----------
     precision : {"float32", "tf32", "bf16"}
-        Of the operands of matrix products; sums are in float32.
+        Precision of the operands of matrix products; sums are in float32.
     multiprocessors : int
-        How many blocks run at once, at least.
+        Minimum number of blocks that run concurrently.
     shared_memory : int
-        Bytes of shared memory that a block may have.
+        Most bytes of shared memory per block.
     """
 
     precision: Precision
@@ -47,7 +47,7 @@ class Backend(Protocol):
         """Wait for all work, and return a copy of an array."""
 
     def fill(self, array: DeviceArray, value: float = 0) -> None:
-        """Set every number of an array."""
+        """Set every element of an array."""
 
     def copy(self, to: DeviceArray, array: DeviceArray) -> None:
         """Copy one array on the GPU to another."""
@@ -67,15 +67,15 @@ class Backend(Protocol):
         Parameters
         ----------
         name : str
-            Of a kernel in ``kernels/``.
+            The name of a kernel in ``kernels/``.
         grid, block : int or tuple of int
-            How many blocks, and how many threads each has.
+            Number of blocks, and threads per block.
         *args
-            As its signature says: arrays, None for a null pointer, and numbers.
+            Arguments that match its signature: arrays, None for a null pointer, and numbers.
         defines : dict of str to int, optional
-            What a kernel that is compiled for sizes is compiled for.
+            The sizes that the kernel is compiled for, if it depends on any.
         shared : int
-            Bytes of shared memory of each block beside what the kernel declares.
+            Bytes of dynamic shared memory per block.
         cooperative : bool
             Whether all blocks must run at the same time.
         """
@@ -90,10 +90,10 @@ class Backend(Protocol):
         tb: bool = False,
         add: bool = False,
     ) -> None:
-        """Compute ``out = A B``, or ``out += A B``, with A or B transposed where asked.
+        """Compute ``out = A B``, or ``out += A B``, optionally with A or B transposed.
 
-        ``out`` (m, n) is float32; A and B are both float32, or both bf16 as uint16. The rows of
-        each lie contiguous, any distance apart.
+        ``out`` (m, n) is float32; A and B are both float32, or both bf16 as uint16. Rows are
+        contiguous, with any distance between them.
         """
 
     def products(
@@ -102,23 +102,25 @@ class Backend(Protocol):
         """Compute ``out[b] = A[b] B[b]`` for float32 arrays (B, m, n), contiguous."""
 
     def on(self, lane: int) -> AbstractContextManager[None]:
-        """Within the context, put work on a lane: lanes run side by side. 0 is the usual one."""
+        """Within the context, submit work to a lane. Lanes run concurrently; 0 is the default
+        one."""
 
     def wait(self, lane: int, for_lane: int) -> None:
-        """Let one lane go on only after what another was given so far."""
+        """Make a lane wait for the work submitted to another one so far."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Return what runs the work again, as one launch where the GPU can; it may run it now."""
+        """Record work, which may run it once; return a function that replays it, if possible as one
+        launch."""
 
     def synchronize(self) -> None:
         """Wait for all work."""
 
 
 def blocks(count: int, block: int = 256) -> int:
-    """Return how many blocks of threads cover ``count`` threads."""
+    """Return the number of blocks that cover ``count`` threads."""
     return max(1, -(-count // block))
 
 
 def each(backend: Backend, name: str, count: int, *args: Any) -> None:
-    """Launch a kernel with a thread for each of ``count`` numbers."""
+    """Launch a kernel with one thread for each of ``count`` numbers."""
     backend.launch(name, blocks(count), 256, *args)

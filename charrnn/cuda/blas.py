@@ -1,10 +1,10 @@
 """cuBLAS through ctypes.
 
-CuPy refuses its own products while a CUDA graph is recorded; a handle with a workspace of its own
-may be recorded.
+CuPy rejects its own products while a CUDA graph is recorded; a handle with its own workspace can be
+recorded.
 
 Dimensions
-    m by n of a result, k summed over; B products of a batch.
+    m by n results, sums over k; B products per batch.
 """
 
 import ctypes
@@ -18,9 +18,10 @@ from charrnn.cuda.backend import DeviceArray, Precision
 from charrnn.errors import DeviceError
 
 WORKSPACE = 32 << 20
-"""Bytes for each handle: what NVIDIA recommends for its newest GPUs."""
+"""Bytes per handle, as NVIDIA recommends for its newest GPUs."""
 COMPUTE: dict[Precision, int] = {"float32": 68, "tf32": 77, "bf16": 68}
-"""cublasComputeType_t: CUBLAS_COMPUTE_32F and _32F_FAST_TF32; of bf16, the operands are."""
+"""cublasComputeType_t: CUBLAS_COMPUTE_32F and _32F_FAST_TF32; for bf16, only the operands are
+bf16."""
 FLOAT32, BF16 = 0, 14
 """cudaDataType_t."""
 DEFAULT_ALGORITHM = -1
@@ -28,7 +29,7 @@ STRIDED_BATCH = "cublasGemmStridedBatchedEx"
 
 
 def libraries(version: int) -> Iterator[str]:
-    """Yield where cuBLAS may be: in Python's packages, with a CUDA toolkit, or on the system."""
+    """Yield possible paths of cuBLAS: in Python packages, in a CUDA toolkit, or on the system."""
     name = f"libcublas.so.{version}"
     for package in ("nvidia.cublas", f"nvidia.cu{version}"):
         with suppress(ImportError, ValueError):
@@ -45,18 +46,16 @@ def load(version: int) -> ctypes.CDLL:
     Raises
     ------
     DeviceError
-        If there is none.
+        If it is not found.
     """
     for path in libraries(version):
         with suppress(OSError):
             return ctypes.CDLL(path)
-    raise DeviceError(
-        f"cuBLAS of CUDA {version} is missing: pip install 'charrnn[cuda{version}]' brings it"
-    )
+    raise DeviceError(f"cuBLAS for CUDA {version} is missing: pip install 'charrnn[cuda{version}]'")
 
 
 class Blas:
-    """Products of one lane.
+    """Matrix products on one lane.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ class Blas:
     workspace : DeviceArray
         ``WORKSPACE`` bytes.
     precision : {"float32", "tf32", "bf16"}
-        Of products of float32 operands; in "bf16" these are in float32.
+        Precision of products of float32 operands; with "bf16" they are computed in float32.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Blas:
         m, n = out.shape
         k = A.shape[0] if ta else A.shape[1]
         kind = BF16 if A.itemsize == 2 else FLOAT32
-        # cuBLAS counts by columns: a row-major matrix is its transpose there.
+        # cuBLAS is column-major: a row-major matrix is its transpose there.
         self._call(
             "cublasGemmEx",
             self._handle,
@@ -136,7 +135,7 @@ class Blas:
 
 
 def _row(array: DeviceArray) -> int:
-    """Return how many numbers lie between the beginnings of two rows."""
+    """Return the leading dimension: the distance between the starts of two rows."""
     return int(array.strides[0] // array.itemsize)
 
 

@@ -1,4 +1,4 @@
-"""Buffers on the GPU that windows of different shapes share."""
+"""GPU buffers that are shared by windows of different shapes."""
 
 from math import prod
 
@@ -7,13 +7,13 @@ import numpy as np
 from charrnn.cuda.backend import Backend, DeviceArray
 
 BF16 = np.uint16
-"""How a bf16 array is kept on the host's side."""
+"""The type of a bf16 array on the host."""
 
 
 class Buffers:
-    """Named memory: a window that needs less of it than another uses the beginning.
+    """Named memory; a window that needs less than another uses its beginning.
 
-    What a larger window outgrows stays where it is, for recorded work still reads and writes there.
+    Memory that became too small is kept, as recorded work still reads and writes it.
 
     Parameters
     ----------
@@ -26,21 +26,21 @@ class Buffers:
         self._outgrown: list[DeviceArray] = []
 
     def take(self, name: str, *shape: int, dtype: type[np.generic] = np.float32) -> DeviceArray:
-        """Return an array of this shape; what it holds is not defined.
+        """Return an array of this shape with undefined content.
 
-        Least memory is taken where the largest window asks first.
+        The least memory is used if the largest window comes first.
         """
         size = prod(shape)
         memory = self._memory.get(name)
         if memory is None:
             memory = self._memory[name] = self._backend.zeros(size, dtype)
-        elif memory.size < size:  # twice as large, so that windows that grow do not fill the GPU
+        elif memory.size < size:  # twice as large, so that growing windows do not fill the GPU
             self._outgrown.append(memory)
             memory = self._memory[name] = self._backend.zeros(max(size, 2 * memory.size), dtype)
         return memory[:size].reshape(shape)
 
     def operand(self, name: str, *shape: int) -> "Operand":
-        """Return an array that matrix products read."""
+        """Return an array for the operands of matrix products."""
         shadow = None
         if self._backend.precision == "bf16":
             shadow = self.take(f"{name} in bf16", *shape, dtype=BF16)
@@ -48,13 +48,13 @@ class Buffers:
 
 
 class Operand:
-    """An array of float32 that matrix products read, in bf16 where that is the precision.
+    """A float32 array that matrix products read, with a bf16 copy if that is the precision.
 
     Attributes
     ----------
     values : float32 array
     shadow : uint16 array or None
-        The same in bf16; code that writes ``values`` writes it too.
+        The copy in bf16; code that writes ``values`` must write it too.
     """
 
     def __init__(self, values: DeviceArray, shadow: DeviceArray | None) -> None:
@@ -62,13 +62,13 @@ class Operand:
 
     @property
     def read(self) -> DeviceArray:
-        """What products read."""
+        """The array that products read."""
         return self.values if self.shadow is None else self.shadow
 
     def __getitem__(self, part: int | slice) -> "Operand":
         return Operand(self.values[part], None if self.shadow is None else self.shadow[part])
 
     def reshape(self, *shape: int) -> "Operand":
-        """Return a view of another shape."""
+        """Return a view with another shape."""
         shadow = None if self.shadow is None else self.shadow.reshape(shape)
         return Operand(self.values.reshape(shape), shadow)

@@ -1,9 +1,9 @@
-"""The recurrence of a layer: a product and a kernel for each step.
+"""The recurrence of a layer: one product and one kernel per step.
 
 Dimensions
-    T steps of the window, N streams, H hidden units, G gates.
+    T steps per window, N streams, H hidden units, G gates.
 
-The equations are those of ``nn/cells``; ``kernels/cells.cu`` has them step by step.
+The equations are the same as in ``nn/cells``; ``kernels/cells.cu`` implements one step.
 """
 
 from abc import ABC, abstractmethod
@@ -48,7 +48,7 @@ class Cell(ABC):
     h : Operand (T + 1, N, H)
         h[0] is the state before the window.
     states : tuple of arrays (T + 1, N, H)
-        All that is carried, h first.
+        All arrays of the state, h first.
     dy : (T, N, H) array
         The gradient of the outputs, for ``backward``.
     """
@@ -75,7 +75,7 @@ class Cell(ABC):
 
     @abstractmethod
     def _allocate(self) -> None:
-        """Take the buffers that this cell needs beside those of all cells."""
+        """Allocate the buffers that only this cell needs."""
 
     def _take(self, name: str, *shape: int) -> DeviceArray:
         return self._buffers.take(f"{self._name} {name}", *shape)
@@ -89,7 +89,7 @@ class Cell(ABC):
         """Compute ``h[first + 1]`` to ``h[stop]``."""
 
     def begin_backward(self) -> None:
-        """Begin at the end of the window: nothing comes back from what follows."""
+        """Start at the end of the window, with zero gradients from later steps."""
         self.backend.fill(self.dh)
 
     @abstractmethod
@@ -103,7 +103,7 @@ class Rnn(Cell):
     gates = 1
 
     def _allocate(self) -> None:
-        """Take none."""
+        """Allocate nothing."""
 
     def forward(self, weights: Weights, first: int, stop: int) -> None:
         z, h, size = self.z, self.h, self.N * self.H
@@ -189,4 +189,4 @@ class Gru(Cell):
 
 
 CELLS: Mapping[str, type[Cell]] = {"rnn": Rnn, "lstm": Lstm, "gru": Gru}
-"""The cells that a GPU has."""
+"""The cells that run on a GPU."""

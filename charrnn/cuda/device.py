@@ -1,4 +1,4 @@
-"""Finding a GPU, or saying in a line why there is none."""
+"""Finding a GPU, or the reason why none can be used, in one line."""
 
 import ctypes
 import sys
@@ -12,7 +12,7 @@ from charrnn.errors import DeviceError
 
 OLDEST = (8, 0)
 """The compute capability that the kernels need: tf32 and bf16 in tensor cores."""
-INSTALL = "pip install 'charrnn[cuda12]' or 'charrnn[cuda13]' brings it"
+INSTALL = "pip install 'charrnn[cuda12]' or 'charrnn[cuda13]'"
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,9 @@ class Gpu:
     index : int
         Its number.
     name : str
-        As NVIDIA calls it.
+        Its name, from the driver.
     memory, free : int
-        Its bytes, and how many of them nobody used when it was looked at; with others free it is
-        the same GPU.
+        Its memory in bytes, and the part that was free when it was queried; ignored in comparisons.
     multiprocessors : int
     shared_memory : int
         Bytes of shared memory that a block may have.
@@ -45,7 +44,7 @@ class Gpu:
 
     @property
     def device(self) -> str:
-        """What --device calls it."""
+        """Its name for --device."""
         return f"cuda:{self.index}"
 
 
@@ -59,7 +58,8 @@ def has_driver() -> bool:
 
 
 def usable(device: str = "cuda") -> Gpu | str:
-    """Return the GPU that ``device`` names ("cuda" or "cuda:N"), or why it cannot be used."""
+    """Return the GPU named by ``device`` ("cuda" or "cuda:N"), or the reason why it cannot be
+    used."""
     if sys.platform == "darwin":
         return "there are no NVIDIA GPUs on macOS"
     if not has_driver():
@@ -75,15 +75,15 @@ def usable(device: str = "cuda") -> Gpu | str:
 
 
 def _look(index: int) -> Gpu | str:
-    """Ask CuPy for a GPU."""
+    """Query a GPU with CuPy."""
     import cupy
 
     runtime = cupy.cuda.runtime
     driver, wanted = runtime.driverGetVersion(), runtime.runtimeGetVersion()
     if driver // 1000 < wanted // 1000:
         return (
-            f"the NVIDIA driver knows CUDA {_version(driver)} and CuPy needs {_version(wanted)}: "
-            f"update the driver, or pip install 'charrnn[cuda{driver // 1000}]'"
+            f"the NVIDIA driver supports CUDA {_version(driver)}, and CuPy needs "
+            f"{_version(wanted)}: update the driver, or pip install 'charrnn[cuda{driver // 1000}]'"
         )
     count = runtime.getDeviceCount()
     if index >= count:
@@ -94,10 +94,13 @@ def _look(index: int) -> Gpu | str:
     capability = int(about["major"]), int(about["minor"])
     name = bytes(about["name"]).decode(errors="replace")
     if capability < OLDEST:
-        return f"{name} is too old: it has compute capability {_dotted(capability)}, not 8.0"
+        return (
+            f"{name} is too old: it has compute capability {_dotted(capability)}, and 8.0 is "
+            "required"
+        )
     with cupy.cuda.Device(index):
         free, memory = runtime.memGetInfo()
-        free += cupy.get_default_memory_pool().free_bytes()  # what this process used before
+        free += cupy.get_default_memory_pool().free_bytes()  # cached by this process
     return Gpu(
         index=index,
         name=name,
@@ -119,7 +122,7 @@ def _dotted(capability: tuple[int, int]) -> str:
 
 @contextmanager
 def gpu_errors() -> Iterator[None]:
-    """Turn what CuPy raises into a DeviceError of one line."""
+    """Turn errors of CuPy into a DeviceError of one line."""
     import cupy
 
     runtime: Any = cupy.cuda.runtime.CUDARuntimeError
@@ -128,7 +131,8 @@ def gpu_errors() -> Iterator[None]:
         yield
     except cupy.cuda.memory.OutOfMemoryError as error:
         raise DeviceError(
-            "the GPU has too little memory: give a smaller --hidden-size, --num-layers, "
+            "the GPU is out of memory: use a smaller --hidden-size, "
+            "--num-layers, "
             "--batch-size or --seq-len, or --device cpu"
         ) from error
     except (runtime, driver, cupy.cuda.compiler.CompileException) as error:

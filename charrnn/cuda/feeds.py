@@ -1,10 +1,10 @@
-"""How windows come to the GPU.
+"""Feeding windows to the GPU.
 
 Dimensions
-    T steps of a window, N streams, K steps of a chunk.
+    T steps per window, N streams, K steps per chunk.
 
-Running text lies on the GPU a chunk at a time, cut into windows there. Everything else comes window
-by window, made on the host.
+Running text is uploaded in chunks and split into windows on the GPU. All other windows are made on
+the host and uploaded one by one.
 """
 
 from typing import Protocol
@@ -20,57 +20,57 @@ from charrnn.data.streams import Streams
 from charrnn.data.windows import Batches
 
 CHUNK_SYMBOLS = 2**22
-"""Characters of running text that lie on the GPU at most, as 4 bytes each, twice."""
+"""Most characters of running text on the GPU, at 4 bytes each, twice."""
 MOST_STEPS = 1024
-"""K at most."""
+"""The maximum of K."""
 LENGTHS = 32
-"""Different T of windows that carry no state, at most: each is recorded, and few can be kept."""
+"""Most different T of windows without carried state, as each is recorded and few can be kept."""
 
 
 class Feed(Protocol):
-    """Puts the windows of a chunk of steps in place.
+    """Provides the windows of a chunk of steps.
 
     Attributes
     ----------
     most_steps : int
-        K at most.
+        The maximum of K.
     largest : Shape
-        Of all windows.
+        The largest shape of all windows.
     """
 
     most_steps: int
     largest: Shape
 
     def prepare(self, first: int, count: int) -> None:
-        """Make ready for steps ``first`` to ``first + count - 1``."""
+        """Prepare steps ``first`` to ``first + count - 1``."""
 
     def window(self, step: int) -> tuple[Shape, bool]:
         """Return the shape of the window of a step, and whether its state is carried."""
 
     def begin(self, read: Read) -> None:
-        """Put in place what is the same in every step."""
+        """Write the inputs that are the same in every step."""
 
     def put(self, step: int, read: Read) -> None:
-        """Put what the host makes of a window in place, before the step runs."""
+        """Upload the window of a step, if it is made on the host."""
 
     def cut(self, read: Read, control: DeviceArray) -> None:
-        """Launch what puts the rest in place: the same for every step of a shape."""
+        """Launch the kernels that write the rest; the same for every step of a shape."""
 
     def look_ahead(self, first: int, count: int) -> None:
-        """Prepare, while the GPU works, for ``count`` steps from ``first`` on."""
+        """Prepare ``count`` steps from ``first`` on while the GPU works."""
 
 
 class StreamFeed:
-    """Running text: each stream reads on from chunk to chunk.
+    """Feeds running text: each stream continues from chunk to chunk.
 
     Parameters
     ----------
     backend : Backend
     batches : Streams
     reset : float
-        The probability that a stream begins a window from a zero state.
+        The probability that a stream starts a window from a zero state.
     seed : int
-        Of these draws.
+        The random seed of these resets.
     """
 
     def __init__(self, backend: Backend, batches: Streams, reset: float, seed: int) -> None:
@@ -98,11 +98,11 @@ class StreamFeed:
         return self.largest, True
 
     def put(self, step: int, read: Read) -> None:
-        """Nothing: the windows are cut on the GPU."""
+        """Do nothing: the windows are made on the GPU."""
 
     def begin(self, read: Read) -> None:
         self._backend.upload(read.weight, self._scored.reshape(-1))
-        # Padding streams start from zero: a rectifier that keeps reading one symbol may overflow.
+        # Padding streams start from zero: a ReLU that keeps reading one symbol may overflow.
         self._backend.upload(read.keep, self._scored[0])
 
     def cut(self, read: Read, control: DeviceArray) -> None:
@@ -115,7 +115,7 @@ class StreamFeed:
             each(self._backend, "draw_resets", count, read.keep, *draw)
 
     def _read(self, first: int, rows: int) -> NDArray[np.int32]:
-        """Return what the streams read from a step on, (rows, N)."""
+        """Return the ids (rows, N) that the streams read from a step on."""
         batches, length = self._batches, len(self._batches.codes)
         codes = np.empty((batches.batch_size, rows), batches.codes.dtype)
         begins = (batches.starts + (first - 1) * batches.seq_len) % length
@@ -132,14 +132,14 @@ class StreamFeed:
 
 
 class WindowFeed:
-    """Items, and texts with labels: windows of many shapes, made on the host.
+    """Feeds items and labelled texts: windows of many shapes, made on the host.
 
     Parameters
     ----------
     backend : Backend
     batches : Batches
     item : bool
-        Whether a stream has one target.
+        Whether each stream has a single target.
     """
 
     def __init__(self, backend: Backend, batches: Batches, *, item: bool) -> None:
@@ -149,7 +149,7 @@ class WindowFeed:
         self._multiple = -(-batches.seq_len // LENGTHS)
 
     def prepare(self, first: int, count: int) -> None:
-        """Nothing: each window is made when it is put in place."""
+        """Do nothing: each window is made when it is uploaded."""
 
     def look_ahead(self, first: int, count: int) -> None:
         """Nothing."""
@@ -157,15 +157,15 @@ class WindowFeed:
     def window(self, step: int) -> tuple[Shape, bool]:
         carried = self._batches.window(step, slice(0, 1)).carried
         T = self._batches.steps(step)
-        if not carried:  # behind the end of such a window may stand what counts for nothing
+        if not carried:  # the end of such a window may be padding
             T = min(padded(T, self._multiple), self.largest.T)
         return shape_of(T, self._batches.streams(step)), carried
 
     def begin(self, read: Read) -> None:
-        """Nothing is the same in every step."""
+        """Do nothing: no input is the same in every step."""
 
     def cut(self, read: Read, control: DeviceArray) -> None:
-        """Nothing: the host has made it all."""
+        """Do nothing: the host makes the windows."""
 
     def put(self, step: int, read: Read) -> None:
         T, N = read.shape.T, read.shape.N
@@ -187,7 +187,7 @@ class WindowFeed:
 
 
 def feed_for(backend: Backend, batches: Batches, *, item: bool, reset: float, seed: int) -> Feed:
-    """Return what brings these batches to the GPU."""
+    """Return the feed for these batches."""
     if isinstance(batches, Streams):
         return StreamFeed(backend, batches, reset, seed)
     return WindowFeed(backend, batches, item=item)

@@ -15,10 +15,10 @@ from charrnn.cuda.lanes import LANES
 from charrnn.cuda.source import Kernel, Sources, cast, options
 
 USUAL_SHARED = 48 << 10
-"""Bytes of shared memory that a block has without being asked for."""
+"""Bytes of shared memory per block that need no opt-in."""
 NULL = np.uintp(0)
 Compiled = tuple[str, tuple[str, ...]]
-"""A kernel or a file, and the options with which it is compiled."""
+"""A kernel or a file, and the options that it is compiled with."""
 
 
 class CupyBackend:
@@ -27,9 +27,9 @@ class CupyBackend:
     Parameters
     ----------
     gpu : Gpu
-        Which one.
+        The GPU.
     precision : {"float32", "tf32", "bf16"}
-        Of the operands of matrix products.
+        Precision of the operands of matrix products.
     """
 
     def __init__(self, gpu: Gpu, precision: Precision) -> None:
@@ -128,7 +128,7 @@ class CupyBackend:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         with gpu_errors():
-            work()  # compiles what it launches, and what cannot be recorded shows
+            work()  # compiles the kernels, and fails if work cannot be recorded
             self.synchronize()
             stream = self._streams[0]
             stream.begin_capture()
@@ -149,7 +149,7 @@ class CupyBackend:
     def _kernel(
         self, name: str, defines: Mapping[str, int], shared: int, cooperative: bool
     ) -> tuple[Any, Kernel]:
-        """Return a kernel, compiled when it is first asked for, and its signature."""
+        """Return a kernel, compiled on first use, and its signature."""
         about, given = self._sources.kernel(name), options(defines)
         key, unit = (name, given), (about.file, given)
         if key not in self._kernels:
@@ -169,7 +169,7 @@ class CupyBackend:
 
 
 def _byte_of(array: DeviceArray, value: float) -> int | None:
-    """Return the byte that an array consists of when it holds a value, where there is one."""
+    """Return the byte that an array filled with a value repeats, or None."""
     if value == 0:
         return 0
     if array.dtype.kind == "u" and value == np.iinfo(array.dtype).max:

@@ -12,7 +12,7 @@ from charrnn.cuda.window import Read
 
 
 class Head:
-    """Predicts at every step, or once for each stream.
+    """Predicts at every step, or once per stream.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Head:
     classes : int
         C.
     name : str
-        As in a checkpoint: "head".
+        Its name in a checkpoint: "head".
     read : Read
         The window.
     features : int
@@ -31,7 +31,7 @@ class Head:
     Attributes
     ----------
     logits : Operand (M, Cp)
-        Without the bias; ``loss`` puts their gradient there.
+        Without the bias; ``loss`` overwrites them with their gradient.
     nats : (M,) array
     """
 
@@ -72,13 +72,13 @@ class Head:
         self._backend.product(self.logits.values, rows.read, Wy.read, tb=True)
 
     def loss(self, scale: float) -> None:
-        """Fill ``nats``, and put the gradient of their sum times ``scale`` in the logits' place."""
+        """Fill ``nats``, and overwrite the logits with ``scale`` times their gradient."""
         logits, read = self.logits, self._read
         args = self.b, read.targets, read.weight, self.nats, scale, self.M, self.C, self.Cp
         each(self._backend, "cross_entropy", 32 * self.M, logits.values, logits.shadow, *args)
 
     def cost(self) -> None:
-        """Fill ``nats`` alone."""
+        """Fill only ``nats``."""
         args = self.logits.values, self.b, self._read.targets, self.nats, self.M, self.C, self.Cp
         each(self._backend, "cross_entropy_alone", 32 * self.M, *args)
 

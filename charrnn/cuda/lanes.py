@@ -1,25 +1,24 @@
-"""How the layers of a model share a GPU: which of them run side by side.
+"""How the layers of a model share a GPU: which of them run concurrently.
 
 Dimensions
-    T steps of a window.
+    T steps per window.
 """
 
 from charrnn.config import Architecture
 
 LANES = 4
-"""CUDA streams; a higher number is one of them again."""
+"""Number of CUDA streams; higher lane numbers reuse them."""
 PARTS = 5
-"""Into how many parts a window is cut where layers stand above each other (H100, T 50): 2 parts
-gain less, 10 no more."""
+"""Parts of a window with stacked layers (H100, T 50): 2 parts gain less, 10 not more."""
 LEAST_STEPS = 4
-"""Steps of a part."""
+"""Fewest steps of a part."""
 
 
 def parts_of_window(architecture: Architecture, T: int) -> int:
-    """Return into how many parts windows are cut: several where layers stand above each other.
+    """Return the number of parts of a window: several for stacked layers.
 
-    While a layer reads the second part of a window, the one above it reads the first. Layers that
-    read from both ends need the whole window, and members have lanes of their own.
+    While a layer reads the second part of a window, the layer above it reads the first.
+    Bidirectional layers need the whole window, and ensemble members have their own lanes.
     """
     alone = architecture.num_layers == 1 or architecture.directions == 2
     if alone or architecture.members > 1:
@@ -28,7 +27,7 @@ def parts_of_window(architecture: Architecture, T: int) -> int:
 
 
 def layers_at_once(architecture: Architecture, parts: int) -> int:
-    """Return how many layers run at the same time."""
+    """Return the number of layers that run concurrently."""
     if parts > 1:
         return min(LANES, architecture.num_layers)
     return min(LANES, architecture.members * architecture.directions)

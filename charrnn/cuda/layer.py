@@ -14,13 +14,13 @@ from charrnn.cuda.weights import Vector
 
 MOST_PARTS = 64
 ROWS_OF_PART = 64
-"""Rows that a block sums at least."""
+"""Fewest rows that a block sums."""
 
 MakeCell = Callable[[Backend, Architecture, int, int, Buffers, str], Cell]
 
 
 class Bound:
-    """The weights of a model, their bf16 copies and gradients, as layers use them.
+    """The weights of a model with their bf16 copies and gradients.
 
     Attributes
     ----------
@@ -44,17 +44,17 @@ class Bound:
 
     @property
     def grad(self) -> Vector:
-        """Where gradients go."""
+        """The gradient vector."""
         assert self._grad is not None
         return self._grad
 
     @property
     def learns(self) -> bool:
-        """Whether there are gradients, and so dropout."""
+        """Whether there are gradients, and therefore dropout."""
         return self._grad is not None
 
     def operand(self, name: str) -> Operand:
-        """Return weights for products."""
+        """Return weights as an operand of products."""
         return Operand(self.theta[name], None if self.shadow is None else self.shadow[name])
 
 
@@ -66,12 +66,12 @@ class Layer:
     bound : Bound
     architecture : Architecture
     name : str
-        As in a checkpoint, such as "layers.0".
+        Its name in a checkpoint, such as "layers.0".
     T, N : int
         The window.
     buffers : Buffers
     seed : int
-        Of the masks of dropped recurrent weights.
+        The random seed of the masks of recurrent weight dropout.
 
     Attributes
     ----------
@@ -110,14 +110,14 @@ class Layer:
         )
 
     def thin(self) -> None:
-        """Draw the recurrent weights that are dropped in this step."""
+        """Sample the recurrent weights that are dropped in this step."""
         if self._thinned is not None:
             Wh, out = self.bound.theta[f"{self.name}.Wh"], self._thinned
             args = Wh, self.bound.control, self._seed, self._rate, Wh.size
             each(self._backend, "thin", Wh.size, out.values, out.shadow, *args)
 
     def look_up(self, ids: DeviceArray, first: int, stop: int) -> None:
-        """Begin with the input part of one-hot inputs: rows of the table."""
+        """Compute the input part for one-hot inputs: rows of the table."""
         N, F = self.N, self.cell.gates * self.H
         table, z = self.bound.theta[f"{self.name}.table"], self.cell.z.values[first:stop]
         ids, M = ids[first * N : stop * N], (stop - first) * N
@@ -127,7 +127,7 @@ class Layer:
             each(self._backend, "gather4", M * F // 4, z, table, ids, M, F)
 
     def read(self, x: Operand, first: int, stop: int) -> None:
-        """Begin with the input part of x (T, N, D)."""
+        """Compute the input part for x (T, N, D)."""
         rows = (stop - first) * self.N
         z = self.cell.z.values[first:stop].reshape(rows, -1)
         part = x[first:stop].reshape(rows, x.values.shape[-1])
@@ -139,7 +139,7 @@ class Layer:
         self.cell.forward(self.weights, first, stop)
 
     def backward(self, first: int, stop: int) -> None:
-        """Compute the gradients of ``z`` of these steps, from the last one down."""
+        """Compute the gradients of ``z`` for these steps, from the last one down."""
         self.cell.backward(self.weights, first, stop)
 
     def weight_gradients(self) -> None:
@@ -167,7 +167,7 @@ class Layer:
             self._backend.product(grad[f"{self.name}.Wx"], dz.read, x.read, ta=True)
 
     def input_gradient(self, dx: DeviceArray, first: int, stop: int) -> None:
-        """Compute ``dx`` (T, N, D) of these steps."""
+        """Compute ``dx`` (T, N, D) for these steps."""
         rows = (stop - first) * self.N
         dz = self.cell.z[first:stop].reshape(rows, self.cell.gates * self.H)
         Wx = self.bound.operand(f"{self.name}.Wx")
@@ -175,7 +175,7 @@ class Layer:
 
 
 def column_sums(backend: Backend, out: DeviceArray, x: DeviceArray, part: DeviceArray) -> None:
-    """Sum the rows of x (M, F) into out (F,), in parts of the rows that blocks share out."""
+    """Sum the rows of x (M, F) into out (F,); the rows are divided among blocks."""
     M, F = x.shape
     wide = blocks(F, 32)
     parts = max(1, min(MOST_PARTS, 2 * backend.multiprocessors // wide, M // ROWS_OF_PART))

@@ -18,7 +18,7 @@ class Level:
     Attributes
     ----------
     layers : list of Layer
-        One, or two that read from both ends.
+        One layer, or two for both directions.
     y : Operand (T, N, F)
         The output.
     dy : (T, N, F) array
@@ -42,7 +42,7 @@ class Level:
             self.dy = buffers.take(f"{first.name} dy of both", *shape)
 
     def join(self, read: Read, first: int, stop: int) -> None:
-        """Fill ``y`` of these steps from the outputs of the layers."""
+        """Fill ``y`` for these steps from the outputs of the layers."""
         if not self._joins:
             return
         back = self.layers[1].cell.h.values[1:] if len(self.layers) > 1 else None
@@ -52,7 +52,7 @@ class Level:
         each(self.bound.backend, "join", count, self.y.values, self.y.shadow, *args, *sizes)
 
     def part(self, read: Read, first: int, stop: int) -> None:
-        """Turn ``dy`` of these steps into the gradients of the layers' outputs."""
+        """Compute the gradients of the layers' outputs from ``dy`` for these steps."""
         if not self._joins:
             return
         cells = [layer.cell for layer in self.layers]

@@ -1,4 +1,4 @@
-"""A model on the GPU, for what scores and draws: ``forward`` as ``CharModel`` has it.
+"""A model on the GPU for scoring and sampling, with the ``forward`` of ``CharModel``.
 
 Dimensions
     T steps, N streams, L layers of all members, S state arrays, H hidden units, C classes.
@@ -20,7 +20,7 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.model import CharModel
 
 MOST_SHAPES = 64
-"""Shapes of windows whose reading is kept recorded."""
+"""Most window shapes whose work is kept recorded."""
 
 
 class Reading:
@@ -30,7 +30,7 @@ class Reading:
     ----------
     networks : Networks
     T, N : int
-        The window, and its streams without those that fill up.
+        The window, and its streams without padding.
     """
 
     def __init__(self, networks: Networks, T: int, N: int) -> None:
@@ -57,7 +57,7 @@ class Reading:
         return np.ascontiguousarray(used.T), self._after
 
     def nats(self, ids: Ids, targets: Ids, state: Array) -> tuple[Array, Array]:
-        """Return the loss (T, N) of each target and the state after; of one member alone."""
+        """Return the loss (T, N) of each target and the state after; only for a single member."""
         self._launch(ids, state, None, targets)
         nats = self._backend.download(self._members[0].head.nats)
         return nats.reshape(self._T, self._filled)[:, : self._N], self._after
@@ -113,7 +113,7 @@ class Reading:
 class CudaModel:
     """Reads windows on the GPU with the weights of a model.
 
-    It stands where scorers and samplers use a ``CharModel``, and has what they use of it.
+    It replaces a ``CharModel`` in scorers and samplers, and has the methods that they use.
 
     Parameters
     ----------
@@ -129,12 +129,12 @@ class CudaModel:
         self._readings: OrderedDict[tuple[int, int], Reading] = OrderedDict()
 
     def take_weights(self, networks: Networks) -> None:
-        """Use the weights of networks that learn."""
+        """Use the weights of networks that are trained."""
         self._backend.copy(self._networks.theta.array, networks.theta.array)
         self._networks.copy_weights()
 
     def replica(self) -> "CudaModel":
-        """Return itself: the GPU does one thing at a time."""
+        """Return itself, as the GPU is shared."""
         return self
 
     def for_one_stream(self) -> "CudaModel":
@@ -163,7 +163,7 @@ class CudaModel:
         return self._reading(*ids.shape).nats(ids, targets, state)
 
     def _reading(self, T: int, N: int) -> Reading:
-        """Return what reads windows of this shape."""
+        """Return the reading for windows of this shape."""
         if (T, N) not in self._readings:
             if len(self._readings) >= MOST_SHAPES:
                 self._readings.popitem(last=False)
@@ -173,13 +173,13 @@ class CudaModel:
 
 
 class Scoring:
-    """Scores held-out text with the weights of networks that learn.
+    """Scores held-out text with the weights of networks that are trained.
 
     Parameters
     ----------
     backend : Backend
     model : CharModel
-        Of the same shape.
+        A model of the same shape.
     """
 
     def __init__(self, backend: Backend, model: CharModel) -> None:
@@ -190,7 +190,7 @@ class Scoring:
         self._model.take_weights(networks)
 
     def score(self, scorer: Scorer) -> Score:
-        """Return what the text of a scorer costs."""
+        """Return the score of a scorer's text."""
         sums: ScoreSums = np.zeros(4)
         for shard in range(scorer.num_shards):
             sums = np.add(sums, scorer.score(self._model, shard))  # type: ignore[arg-type]

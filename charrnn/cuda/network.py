@@ -4,8 +4,8 @@ Dimensions
     T steps, N streams, M = T*N, D input features, H hidden units, F features of a level's output:
     H for each direction, Vp symbols padded to a multiple of 8.
 
-Layers that stand one above the other run side by side: while one reads the second part of a window,
-the one above it reads the first. So do the two directions of a level.
+Stacked layers run concurrently: while one reads the second part of a window, the layer above it
+reads the first. The two directions of a level also run concurrently.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from charrnn.cuda.weights import padded
 from charrnn.cuda.window import Read
 
 Part = tuple[int, int]
-"""Steps from the first to before the second."""
+"""A range of steps: start and stop."""
 
 
 def parts_of(T: int, count: int) -> list[Part]:
-    """Cut T steps into parts of about one length."""
+    """Split T steps into parts of about the same length."""
     count = min(count, T)
     return list(pairwise(T * index // count for index in range(count + 1)))
 
@@ -41,16 +41,16 @@ class Network:
     vocab_size : int
         V.
     prefix : str
-        Of the names of its weights.
+        Prefix of the names of its weights.
     read : Read
         The window.
     buffers : Buffers
     seeds : iterator of int
         A seed for each mask.
     parts : int
-        Into how many parts the window is cut where layers stand above each other.
+        Number of parts of the window for stacked layers.
     make_cell : callable, optional
-        What makes the recurrence of a layer.
+        Creates the recurrence of a layer.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Network:
         self._take(buffers, prefix, vocab_size)
 
     def _take(self, buffers: Buffers, prefix: str, vocab_size: int) -> None:
-        """Take the buffers of what lies below the levels, and of turned inputs."""
+        """Allocate the buffers of the inputs, and of reversed inputs."""
         T, N, D = self.T, self.N, self._embedding
         learns = self.bound.learns
         self._x: list[Operand] = []
@@ -113,13 +113,13 @@ class Network:
 
     @property
     def layers(self) -> list[Layer]:
-        """All recurrent layers, lowest first, as a state has them."""
+        """All recurrent layers, lowest first, in the order of the state."""
         return [layer for level in self.levels for layer in level.layers]
 
     def forward(self, lane: int = 0) -> None:
         """Compute the logits; the layers' ``h[0]`` (and ``c[0]``) are the state before.
 
-        ``lane`` is the first of the lanes that it uses.
+        ``lane`` is the first lane that it uses.
         """
         backend, top = self._backend, len(self.levels) - 1
         with backend.on(lane):
@@ -142,7 +142,7 @@ class Network:
             self.head.forward(self.levels[-1].y)
 
     def backward(self, lane: int = 0) -> None:
-        """Fill the gradients of all weights from that of the logits."""
+        """Fill the gradients of all weights from the gradient of the logits."""
         backend, top = self._backend, len(self.levels) - 1
         with backend.on(lane):
             self.head.backward(self.levels[-1].y, self.levels[-1].dy)
@@ -172,7 +172,7 @@ class Network:
         return first + index if len(self._parts) > 1 else first
 
     def _run(self, level: Level, lane: int, first: int, stop: int, *, back: bool = False) -> None:
-        """Run the recurrences of a level: two directions side by side."""
+        """Run the recurrences of a level, both directions concurrently."""
         run = [layer.backward if back else layer.forward for layer in level.layers]
         if self._both:
             self._backend.wait(lane + 1, lane)
@@ -183,7 +183,7 @@ class Network:
             self._backend.wait(lane, lane + 1)
 
     def _encode(self) -> None:
-        """Look the embedded inputs up."""
+        """Look up the embedded inputs."""
         if not self._embedding:
             return
         E, D, M = self.bound.theta[self._table], self._embedding, self.T * self.N
@@ -203,7 +203,7 @@ class Network:
                 layer.look_up(ids, first, stop)
 
     def _input(self, index: int, number: int, *, fill: bool = False) -> Operand:
-        """Return what a layer of an upper level reads: turned, if it reads from the end."""
+        """Return the input of a layer of an upper level, reversed for a backward layer."""
         below = self.levels[index - 1]
         turned = self._turned[index - 1]
         if not number:
@@ -222,7 +222,7 @@ class Network:
             self._add_turned(layers[1], dy)
 
     def _add_turned(self, layer: Layer, dx: DeviceArray) -> None:
-        """Add the gradient of the input of a layer that reads from the end."""
+        """Add the input gradient of a backward layer."""
         T, N, D = dx.shape
         assert self._dx_back is not None
         back = self._dx_back[: dx.size].reshape(T, N, D)

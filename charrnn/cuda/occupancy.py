@@ -1,11 +1,11 @@
-"""How the persistent kernels divide a layer among the multiprocessors, and when they pay.
+"""How the persistent kernels divide a layer among the multiprocessors, and when they are faster.
 
 Dimensions
-    N streams, H hidden units, G gates. A kernel multiplies, in each step, weights by K numbers of
-    each stream: forward the H of the state, backward the G*H of the gates' gradients.
+    N streams, H hidden units, G gates. In each step, a kernel multiplies weights by K numbers per
+    stream: H of the state in the forward pass, G*H of the gate gradients in the backward pass.
 
-See ``kernels/persistent.cuh`` for what is divided. Times are estimates in clocks of a
-multiprocessor: they only have to put the choices in the right order.
+See ``kernels/persistent.cuh`` for the division. Times are estimates in clocks of a multiprocessor,
+which only have to rank the choices correctly.
 """
 
 from collections.abc import Iterator
@@ -22,41 +22,41 @@ CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}
 WARPS = 8
 THREADS = 32 * WARPS
 REGISTERS = 1 << 16
-"""Of a multiprocessor."""
+"""Registers per multiprocessor."""
 OTHER_REGISTERS: dict[Kernel, int] = {"persistent_forward": 62, "persistent_backward": 96}
-"""Of a thread, beside weights and sums: addresses, a cell's numbers, and a state being read, of
-which the more is on its way the better."""
+"""Registers of a thread in addition to weights and sums: addresses, values of a cell, and loads of
+the state in flight, of which more are better."""
 FOR_SHARED = 8
-"""More of them, where some weights are in shared memory."""
+"""Additional registers if some weights are in shared memory."""
 MOST_ROWS = 6
-"""Tiles of rows that leave a thread registers for weights on their way from shared memory."""
+"""Row tiles up to which a thread has registers for weights loaded from shared memory."""
 FEW_REGISTERS = 64
-"""Of weights, so that two blocks find room on a multiprocessor."""
+"""Registers for weights that still allow two blocks per multiprocessor."""
 RESERVED = 1024
-"""Bytes of shared memory that each block takes beside its own."""
+"""Bytes of shared memory reserved per block."""
 
 LATENCY = 1500
-"""Clocks from a number's way to the second-level cache until another block has read it."""
+"""Clocks until a number written to the L2 cache has been read by another block."""
 READ = 12
-"""Bytes a clock and multiprocessor from the second-level cache, if all read, which is what whole
-steps at 256 and 1024 streams come to on an H100."""
+"""Bytes per clock and multiprocessor from the L2 cache if all of them read; fitted to whole steps
+at 256 and 1024 streams on an H100."""
 READ_ALONE = 64
-"""The same for one multiprocessor alone."""
+"""The same for a single multiprocessor."""
 MULTIPLY = {"tf32": 1024, "bf16": 2048}
-"""Multiplications a clock on the tensor cores of a multiprocessor."""
+"""Multiplications per clock on the tensor cores of a multiprocessor."""
 SHARED = 128
-"""Bytes a clock from shared memory."""
+"""Bytes per clock from shared memory."""
 CELL = 250
-"""Clocks of a cell's arithmetic for a unit of each thread, with the block's barriers."""
+"""Clocks of the arithmetic of a cell per unit and thread, with the barriers of the block."""
 
 H100_CLOCK = 1755
-"""Clocks in a microsecond."""
+"""Clocks per microsecond."""
 START = 6
-"""Microseconds until a kernel has its weights."""
+"""Microseconds until a kernel has loaded its weights."""
 PLAIN = 10
-"""Microseconds of a step forward and backward with a product and a kernel each (on an H100)."""
+"""Microseconds per step, forward and backward, with one product and one kernel each (H100)."""
 PLAIN_MULTIPLY = {"tf32": 75e6, "bf16": 300e6}
-"""Multiplications a microsecond of such products; with ``PLAIN`` it fits what was measured."""
+"""Multiplications per microsecond of such products; fitted to measurements with ``PLAIN``."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ class Form:
     Attributes
     ----------
     units, streams : int
-        Hidden units of a block, and streams that it computes at once.
+        Hidden units per block, and streams that it computes at once.
     blocks : int
-        How many blocks a multiprocessor holds at once.
+        Concurrent blocks per multiprocessor.
     kept, steps : int
-        Of how many products a warp keeps the weights in registers, and how many it has.
+        Products of a warp whose weights are in registers, and all products of a warp.
     sums : int
         Buffers for partial sums.
     groups, subs : int
-        ``groups`` blocks share the streams, each has ``subs * streams`` of them.
+        The streams are divided among ``groups`` blocks; each has ``subs * streams`` of them.
     """
 
     kernel: Kernel
@@ -92,18 +92,18 @@ class Form:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Blocks: by units, by streams."""
+        """Number of blocks, by units and by streams."""
         return self.H // self.units, self.groups
 
     @property
     def rows(self) -> int:
-        """Tiles of 16 rows of weights."""
+        """Number of tiles of 16 rows of weights."""
         gates = gates_of(self.cell) if self.kernel == "persistent_forward" else 1
         return gates * self.units // 16
 
     @property
     def shared(self) -> int:
-        """Bytes of shared memory of a block: weights, partial sums, what goes to the next step."""
+        """Bytes of shared memory per block: weights, partial sums, and values for the next step."""
         weights = (self.steps - self.kept) * self.rows * THREADS * 16
         sums = self.sums * WARPS * self.rows * self.streams * 16 * 4
         biases = (gates_of(self.cell) + 1) * self.units * 4
@@ -111,7 +111,7 @@ class Form:
 
     @property
     def defines(self) -> dict[str, int]:
-        """What the kernel is compiled for."""
+        """The compile-time sizes of the kernel."""
         return {
             "H": self.H,
             "CELL": CELLS[self.cell],
@@ -125,7 +125,7 @@ class Form:
         }
 
     def clocks(self, multiprocessors: int) -> float:
-        """Return about how long a step takes."""
+        """Return the estimated clocks of a step."""
         operand = 2 if self.bf16 else 4
         bytes_read = self.streams * width(self.kernel, self.cell, self.H) * operand
         blocks = self.grid[0] * self.groups
@@ -137,7 +137,7 @@ class Form:
             + 2 * WARPS * self.rows * self.streams * 16 * 4 / SHARED
             + CELL * self.units * self.streams / THREADS
         )
-        crowd = -(-blocks // multiprocessors)  # blocks of a multiprocessor
+        crowd = -(-blocks // multiprocessors)  # blocks per multiprocessor
         chain = LATENCY + max(read, alone) + other
         busy = max(read, self.subs * crowd * max(alone, other)) + self.subs * CELL / self.blocks
         return max(chain, busy)
@@ -162,7 +162,7 @@ def forms(
     multiprocessors: int,
     shared_memory: int,
 ) -> Iterator[Form]:
-    """Yield the forms that fit: all blocks are on the GPU at once, and no register spills."""
+    """Yield the forms that fit: all blocks are resident at once, and no registers spill."""
     bf16 = precision == "bf16"
     steps, rest = divmod(width(kernel, cell, H), WARPS * (16 if bf16 else 8))
     if precision == "float32" or rest or H % 32 or N % 16:
@@ -204,7 +204,7 @@ def forms(
 def best(
     cell: str, H: int, N: int, precision: Precision, multiprocessors: int, shared_memory: int
 ) -> tuple[Form, Form] | None:
-    """Return the quickest form forward and backward, or None where no form fits."""
+    """Return the fastest forward and backward forms, or None if none fits."""
     found = []
     for kernel in KERNELS:
         fitting = list(forms(kernel, cell, H, N, precision, multiprocessors, shared_memory))
@@ -215,10 +215,10 @@ def best(
 
 
 def pays(chosen: tuple[Form, Form], T: int, N: int, multiprocessors: int) -> bool:
-    """Return whether T steps take less time than with a product and a kernel for each step.
+    """Return whether T steps are faster than with one product and one kernel per step.
 
-    ``multiprocessors`` are those of the layer's share: products of layers that run side by side
-    share the GPU too, but their launches take no longer.
+    ``multiprocessors`` is the layer's share: products of concurrent layers share the GPU too, but
+    their launches take no longer.
     """
     form = chosen[0]
     persistent = sum(form.clocks(multiprocessors) for form in chosen) / H100_CLOCK

@@ -1,7 +1,7 @@
 """The optimizers on the GPU.
 
 Dimensions
-    n weights; B pieces of matrices, each of at most 128 rows by K columns, lying as R by C: R is
+    n weights; B pieces of matrices, each of at most 128 rows by K columns, stored as R by C: R is
     the shorter side.
 """
 
@@ -19,13 +19,13 @@ from charrnn.optimizers.muon import ITERATIONS
 from charrnn.optimizers.parts import ROWS
 
 KINDS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
-"""As the kernel ``update`` counts them."""
+"""The numbers of the optimizers in the kernel ``update``."""
 THREADS = 1024
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows of a hidden matrix that are updated together: where they begin, and how many."""
+    """Rows of a hidden matrix that are updated together: their start and number."""
 
     start: int
     rows: int
@@ -33,7 +33,7 @@ class Piece:
 
 
 def pieces_of(hidden: Sequence[Matrix]) -> list[Piece]:
-    """Cut matrices into the pieces that ``optimizers.parts`` cuts them into."""
+    """Split matrices into the same pieces as ``optimizers.parts``."""
     found = []
     for matrix in hidden:
         count = -(-matrix.rows // ROWS)
@@ -46,24 +46,24 @@ def pieces_of(hidden: Sequence[Matrix]) -> list[Piece]:
 
 
 class Optimizer:
-    """Moves all weights: Muon those that read learned features, the rest one by one.
+    """Updates all weights: Muon those that read learned features, the others element by element.
 
     Parameters
     ----------
     backend : Backend
     name : str
-        Of the optimizer.
+        The name of the optimizer.
     theta, grad : Vector
     hidden : sequence of Matrix
         The matrices that read learned features.
     others : int
-        How many numbers come before them in the vectors.
+        Number of elements before them in the vectors.
     weight_decay : float
 
     Attributes
     ----------
     state : dict of str to array
-        The optimizer's own vectors, as long as ``theta``.
+        The state vectors of the optimizer, as long as ``theta``.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Optimizer:
         ]
 
     def update(self, control: DeviceArray, factors: DeviceArray) -> None:
-        """Move the weights by the gradient and the factors of this step."""
+        """Update the weights with the gradient and the factors of this step."""
         slots = [*self.state.values(), None, None][:2]
         if self._count:
             args = self._theta, self._grad, *slots, control, factors
@@ -100,12 +100,12 @@ class Optimizer:
 
 
 def _shape(piece: Piece) -> tuple[int, bool]:
-    """Return what pieces have in common that are multiplied together."""
+    """Return the key of pieces that can be multiplied in one batch."""
     return piece.columns, piece.rows > piece.columns
 
 
 class Orthogonal:
-    """Muon for pieces of one width, all at once; see ``optimizers.muon``.
+    """Muon for all pieces of one width in a batch; see ``optimizers.muon``.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class Orthogonal:
         self._pieces, (self._K, self._turned) = pieces, _shape(pieces[0])
         rows = max(piece.rows for piece in pieces)
         self._most = rows * self._K
-        # Padded, so that tensor cores can read the rows; what is padded is zero and stays zero.
+        # Padded, so that tensor cores can read the rows; the padding is zero and stays zero.
         R, C = (self._K, rows) if self._turned else (rows, self._K)
         self._R, self._C = padded(R), padded(C)
         B = len(pieces)
@@ -141,7 +141,7 @@ class Orthogonal:
         control: DeviceArray,
         factors: DeviceArray,
     ) -> None:
-        """Move the weights of the pieces."""
+        """Update the weights of the pieces."""
         B, where = len(self._pieces), (self._first, self._rows)
         sizes = self._K, self._R, self._C
         args = self._x, m, grad, *where, control, factors, int(self._turned), *sizes
@@ -154,10 +154,10 @@ class Orthogonal:
         )
 
     def _orthogonalise(self) -> None:
-        """Compute ``turn`` from ``x``; it is still to be divided by the root of ``top``.
+        """Compute ``turn`` from ``x``; it must still be divided by the square root of ``top``.
 
-        The iterations multiply polynomials of the first A, as ``optimizers.muon.orthogonalised``
-        does.
+        The iterations multiply polynomials of the first A, as in
+        ``optimizers.muon.orthogonalised``.
         """
         backend, R, n = self._backend, self._R, self._A.size
         A, square, factor, product = self._A, self._square, self._factor, self._product

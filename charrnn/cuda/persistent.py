@@ -1,9 +1,9 @@
 """The recurrence of a layer in one launch for all steps, with the weights in registers.
 
 Dimensions
-    T steps of the window, N streams, H hidden units, G gates.
+    T steps per window, N streams, H hidden units, G gates.
 
-``kernels/persistent.cuh`` says how it works, ``occupancy`` how a layer is divided and when it pays.
+``kernels/persistent.cuh`` explains how it works; ``occupancy``, how a layer is divided, and when.
 """
 
 from typing import Any
@@ -30,20 +30,20 @@ def cell_for(
     learns: bool = True,
     always: bool = False,
 ) -> Cell:
-    """Return the recurrence of a layer: with persistent kernels where they pay.
+    """Return the recurrence of a layer, with persistent kernels if they are faster.
 
     Parameters
     ----------
     backend, architecture, T, N, buffers, name
         See ``Cell``.
     side_by_side : int
-        How many layers run at the same time: each gets its part of the multiprocessors.
+        Number of concurrent layers, which share the multiprocessors.
     parts : int
-        Into how many parts the window is cut.
+        Number of parts of the window.
     learns : bool
         Whether ``backward`` is called.
     always : bool
-        Whether persistent kernels are used wherever they can be.
+        Use persistent kernels whenever possible.
     """
     share = backend.multiprocessors // side_by_side
     kind, H = cell_of(architecture), architecture.hidden_size
@@ -55,15 +55,15 @@ def cell_for(
 
 
 def cell_of(architecture: Architecture) -> str:
-    """Return the name under which kernels know a cell: of the simple one, its nonlinearity."""
+    """Return the name of a cell in the kernels; for a simple RNN, its nonlinearity."""
     return architecture.nonlinearity if architecture.cell == "rnn" else architecture.cell
 
 
 class Persistent(Cell):
-    """What persistent cells share: see ``Cell``.
+    """Base of persistent cells; see ``Cell``.
 
-    In tf32 the gradient that blocks exchange, ``dz_h``, lies in an array of its own, rounded to
-    tf32; in bf16 its shadow is exchanged.
+    With tf32, blocks exchange the gradient ``dz_h`` in a separate array, rounded to tf32; with
+    bf16, they exchange its shadow.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Persistent(Cell):
 
     @property
     def aux(self) -> DeviceArray | None:
-        """What a step leaves for its gradient beside gates and h."""
+        """What a step stores for its gradient, in addition to the gates and h."""
         return None
 
     def _launch(self, form: Form, *args: Any) -> None:
@@ -120,7 +120,7 @@ class Persistent(Cell):
         self._launch(form, *out, *given, self.N, form.subs, first, stop)
 
     def _empty(self, exchanged: Operand) -> None:
-        """Fill with ones in each bit what blocks exchange: who finds that there waits."""
+        """Set all bits of the exchanged array, which means "not written yet": readers wait."""
         bits: type[np.unsignedinteger[Any]] = np.uint32 if exchanged.shadow is None else np.uint16
         self.backend.fill(exchanged.read.view(bits), np.iinfo(bits).max)
 

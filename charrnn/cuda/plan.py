@@ -1,4 +1,4 @@
-"""How much memory of a GPU a run takes."""
+"""The GPU memory of a run."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from charrnn.cuda.window import Read
 from charrnn.nn.model import CharModel
 
 CONTEXT = 600_000_000
-"""Bytes that CUDA takes for a process, its kernels and graphs, about (H100)."""
+"""Approximate bytes of CUDA for a process, its kernels and graphs (H100)."""
 
 
 class Counting:
-    """A ``Backend`` that has no GPU and counts what would be allocated there."""
+    """A ``Backend`` without a GPU that counts what would be allocated."""
 
     multiprocessors, shared_memory = 132, 232_448
 
@@ -28,31 +28,31 @@ class Counting:
         self.precision, self.bytes = precision, 0
 
     def zeros(self, shape: Size, dtype: DTypeLike = np.float32) -> DeviceArray:
-        array = np.zeros(shape, dtype)  # no page of it is ever written
+        array = np.zeros(shape, dtype)  # its pages are never touched
         self.bytes += array.nbytes
         return array
 
     def upload(self, to: DeviceArray, values: NDArray[Any]) -> None:
-        """Copy nothing."""
+        """Do nothing."""
 
     def fill(self, array: DeviceArray, value: float = 0) -> None:
-        """Fill nothing."""
+        """Do nothing."""
 
     def launch(self, *args: Any, **options: Any) -> None:
-        """Run nothing."""
+        """Do nothing."""
 
 
 class Planned(Networks):
-    """Networks whose weights are not copied: there may be more of them than memory holds."""
+    """Networks whose weights are not copied, as they may not fit in memory."""
 
     def take_weights(self) -> None:
-        """Copy nothing."""
+        """Do nothing."""
 
 
 def megabytes(
     model: Architecture, train: TrainingSettings, vocab_size: int, precision: Precision = "tf32"
 ) -> float:
-    """Return about how many millions of bytes training takes on the GPU, whatever the text.
+    """Return the approximate GPU memory of training in MB, independent of the text.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def megabytes(
     vocab_size : int
         V.
     precision : {"float32", "tf32", "bf16"}
-        Of the operands of products.
+        Precision of the operands of products.
     """
     counting: Any = Counting(precision)
     network = CharModel(model, vocab_size)

@@ -1,7 +1,7 @@
-"""The CUDA sources: what kernels there are, and the arguments that each takes.
+"""The CUDA sources: the kernels and their parameters.
 
-The signatures in the sources are the only place that says what a kernel takes: a caller gives
-Python numbers and arrays, and ``cast`` turns them into what the signature asks for.
+The parameters of a kernel are defined only by its signature in the source: a caller passes Python
+numbers and arrays, and ``cast`` converts them to the types of the signature.
 """
 
 import re
@@ -24,10 +24,10 @@ DTYPES: dict[str, type[np.number[Any]]] = {
     "long long": np.int64,
     "unsigned char": np.uint8,
 }
-"""The dtype of an array whose elements have a C++ type."""
+"""The dtype of an array for each C++ type of its elements."""
 
 SCALARS = ("float", "int", "unsigned", "long long")
-"""The types that an argument may have which is not a pointer."""
+"""The types of parameters that are not pointers."""
 
 _KERNEL = re.compile(
     r'extern\s+"C"\s+__global__\s+void\s+'
@@ -40,7 +40,7 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 @dataclass(frozen=True)
 class Parameter:
-    """One argument of a kernel: a number of a C++ type, or a pointer to many."""
+    """One parameter of a kernel: a number of a C++ type, or a pointer to an array."""
 
     name: str
     ctype: str
@@ -62,9 +62,9 @@ class Kernel:
     Attributes
     ----------
     file : str
-        Name of the file that holds it, such as "loss.cu".
+        Name of the file that it is in, such as "loss.cu".
     bounds : str
-        What stands in ``__launch_bounds__``; empty where there is none.
+        The content of ``__launch_bounds__``; empty if there is none.
     """
 
     name: str
@@ -79,9 +79,9 @@ class Sources:
     Parameters
     ----------
     common : str
-        Text put in front of every file.
+        Text that is put before every file.
     files : mapping of str to str
-        The text of each file, which is a translation unit of its own with ``common``.
+        The text of each file, which forms a translation unit together with ``common``.
     """
 
     def __init__(self, common: str, files: Mapping[str, str]) -> None:
@@ -108,19 +108,19 @@ class Sources:
         return kernels
 
     def kernel(self, name: str) -> Kernel:
-        """Return a kernel, or raise LookupError where there is none of that name."""
+        """Return a kernel; raise LookupError if there is none of that name."""
         if name not in self.kernels:
             raise LookupError(f"there is no kernel {name!r}; there are {', '.join(self.kernels)}")
         return self.kernels[name]
 
     def text(self, file: str) -> str:
-        """Return the whole translation unit; a compiler's messages name its files and lines."""
+        """Return the whole translation unit, with file names and lines for compiler messages."""
         parts = ((COMMON, self.common), (file, self.files[file]))
         return "".join(f'#line 1 "{name}"\n{text}\n' for name, text in parts)
 
 
 def _with_headers(path: Path) -> str:
-    """Return a source with the headers that it includes: the compilers on a GPU have no folder."""
+    """Return a source with its headers inlined, as run-time compilers have no include folder."""
     lines = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(keepends=True), 1):
         if found := _INCLUDE.fullmatch(line):
@@ -131,12 +131,12 @@ def _with_headers(path: Path) -> str:
 
 
 def options(defines: Mapping[str, int] | None) -> tuple[str, ...]:
-    """Return the compiler's options for a file that is compiled for given sizes."""
+    """Return the compiler options for a file that is compiled for given sizes."""
     return tuple(f"-D{name}={value}" for name, value in sorted((defines or {}).items()))
 
 
 def parse(text: str, file: str) -> list[Kernel]:
-    """Return the kernels of a file; raise ValueError for a type that ``cast`` does not know."""
+    """Return the kernels of a file; raise ValueError for a type that ``cast`` does not support."""
     return [
         Kernel(name, file, tuple(_parameters(arguments, f"{file}: {name}")), (bounds or "").strip())
         for bounds, name, arguments in _KERNEL.findall(_COMMENT.sub(" ", text))
@@ -156,10 +156,10 @@ def _parameters(arguments: str, where: str) -> list[Parameter]:
 
 
 def cast(kernel: Kernel, args: Sequence[Any]) -> list[Any]:
-    """Return arguments as a launch needs them.
+    """Convert arguments for a launch.
 
-    Numbers become NumPy scalars of the type in the signature. Arrays and None, which is a null
-    pointer, stay as they are.
+    Numbers become NumPy scalars of the type in the signature. Arrays, and None for a null pointer,
+    are returned unchanged.
 
     Raises
     ------

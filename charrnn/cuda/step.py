@@ -1,4 +1,4 @@
-"""A training step on the GPU, from a window in place to weights that have moved.
+"""A training step on the GPU, from an uploaded window to updated weights.
 
 Dimensions
     T steps, N streams, H hidden units, L layers of all members, S state arrays of a layer.
@@ -21,21 +21,21 @@ from charrnn.cuda.window import STREAMS, Read, Shape
 from charrnn.nn.model import CharModel
 
 SQUARES = 1024
-"""Blocks that sum the squares of the gradient."""
+"""Number of blocks that sum the squares of the gradient."""
 
 
 class Networks:
-    """The members of a model on the GPU, and the windows that they read.
+    """The ensemble members of a model on the GPU, for windows of several shapes.
 
     Parameters
     ----------
     backend : Backend
     model : CharModel
-        Whose weights are copied.
+        The model, whose weights are copied.
     learns : bool
-        Whether there are gradients, and so dropout.
+        Whether there are gradients, and therefore dropout.
     random_seed : int
-        Of the masks.
+        The random seed of the dropout masks.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Networks:
         self.model.parameters.vector[...] = vector
 
     def copy_weights(self) -> None:
-        """Round the weights to bf16, where products read them so."""
+        """Round the weights to bf16, if products read them in bf16."""
         if self._shadow is not None:
             n = self.layout.size
             each(self.backend, "copy_bf16", n, self._shadow.array, self.theta.array, n)
@@ -72,7 +72,7 @@ class Networks:
     def networks(
         self, read: Read, *, parts: int = 1, make_cell: MakeCell | None = None
     ) -> list[Network]:
-        """Return the members for windows of a shape, which are cut into ``parts``."""
+        """Return the members for windows of a shape, split into ``parts``."""
         if make_cell is None:
             at_once = layers_at_once(self.model.config, parts)
             make_cell = partial(
@@ -108,9 +108,9 @@ class State:
     ----------
     networks : Networks
     N : int
-        Streams, those that fill up among them.
+        Streams, including padding.
     count : int
-        How many of them are streams of the batch.
+        Number of streams without padding.
     """
 
     def __init__(self, networks: Networks, N: int, count: int) -> None:
@@ -120,7 +120,7 @@ class State:
         self.arrays = [[self._backend.zeros((N, H)) for _ in range(S)] for _ in range(L)]
 
     def begin(self, layers: list[Layer], read: Read) -> None:
-        """Put the state in front of a window, zero where a stream begins."""
+        """Set the state before a window; zero for streams that start."""
         for layer, own in zip(layers, self.arrays, strict=True):
             cell = layer.cell
             for array, state in zip(cell.states, own, strict=True):
@@ -129,20 +129,20 @@ class State:
                 each(self._backend, "begin", cell.N * cell.H, *args)
 
     def carry(self, layers: list[Layer], control: DeviceArray) -> None:
-        """Keep the state after a window."""
+        """Store the state after a window."""
         for layer, own in zip(layers, self.arrays, strict=True):
             for array, state in zip(layer.cell.states, own, strict=True):
                 n = layer.cell.N * layer.cell.H
                 each(self._backend, "carry", n, state, array[layer.cell.T], control, n)
 
     def clear(self) -> None:
-        """Begin all streams from a zero state."""
+        """Reset all streams to a zero state."""
         for own in self.arrays:
             for state in own:
                 self._backend.fill(state)
 
     def download(self) -> Array:
-        """Return the state (L, S, H, count) as ``CharModel`` has it."""
+        """Return the state (L, S, H, count) in the layout of ``CharModel``."""
         L, S, H = self._shape
         out = np.zeros((L, S, H, self._count), np.float32)
         for index, own in enumerate(self.arrays):
@@ -151,7 +151,7 @@ class State:
         return out
 
     def upload(self, values: Array) -> None:
-        """Take a state (L, S, H, count)."""
+        """Upload a state (L, S, H, count)."""
         for of_layer, own in zip(values, self.arrays, strict=True):
             for value, state in zip(of_layer, own, strict=True):
                 rows = np.zeros((self.N, value.shape[0]), np.float32)
@@ -167,11 +167,11 @@ class Gradient:
     networks : Networks
     read : Read
     symbols_per_step : float
-        By how many targets the gradient is divided.
+        The number of targets that the gradient is divided by.
     parts : int, optional
-        See ``Network``; chosen if left out.
+        See ``Network``; by default chosen automatically.
     make_cell : callable, optional
-        What makes the recurrence of a layer; chosen if left out.
+        Creates the recurrence of a layer; by default chosen automatically.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class Gradient:
         backend = self._backend
         self._read.turn(backend)
         lanes = [index * self._directions for index in range(len(self.members))]
-        for lane in lanes:  # before the first member begins, or else they would wait for it
+        for lane in lanes:  # before the first member starts, or they would wait for it
             backend.wait(lane, 0)
         for lane, member in zip(lanes, self.members, strict=True):
             with backend.on(lane):
@@ -218,5 +218,5 @@ class Gradient:
 
 
 def shape_of(T: int, streams: int) -> Shape:
-    """Return the shape of a window with streams that fill it up."""
+    """Return the shape of a window, padded with streams."""
     return Shape(T, -(-streams // STREAMS) * STREAMS)

@@ -1,7 +1,7 @@
 """The trainer on a GPU; see ``charrnn.trainer.Trainer``.
 
 Dimensions
-    T steps of a window, N streams, K steps of a chunk.
+    T steps per window, N streams, K steps per chunk.
 """
 
 import time
@@ -27,9 +27,9 @@ from charrnn.nn.model import CharModel
 from charrnn.trainer import StepResult
 
 SECONDS = 0.05
-"""How long a chunk of steps takes, about: the run looks at the clock and at Ctrl-C after each."""
+"""Approximate time of a chunk of steps; the run checks the clock and Ctrl-C after each."""
 MOST_GRAPHS = 64
-"""Shapes of windows whose steps are kept recorded."""
+"""Most window shapes whose steps are kept recorded."""
 LARGEST_WEIGHT = 1e6
 """See ``training.step``."""
 
@@ -37,24 +37,24 @@ LARGEST_WEIGHT = 1e6
 class CudaTrainer:
     """Trains a model on a GPU.
 
-    A step is recorded once for each shape of window, as one CUDA graph. Which weights and outputs
-    are dropped, and which streams begin again, is drawn on the GPU: a run there has other bits than
-    on a processor, but the same ones whenever it is repeated or resumed.
+    A step is recorded once per window shape, as one CUDA graph. Dropout masks and stream resets are
+    sampled on the GPU, so a run has different bits than on a CPU, but the same ones whenever it is
+    repeated or resumed.
 
     Parameters
     ----------
     model : CharModel
-        Initialised; ``publish`` puts the trained weights into it.
+        An initialized model; ``publish`` copies the trained weights into it.
     batches : Batches
         The windows of the training text.
     backend : Backend
         The GPU.
     optimizer : str
     max_grad_norm, weight_decay, random_seed, reset, new_symbols, scorer
-        As for ``training.step.ShardTrainer``.
+        As in ``training.step.ShardTrainer``.
     parts : int, optional
-        Into how many parts a window is cut where layers stand above each other; chosen if left
-        out, as ``make_cell`` is.
+        Number of parts of a window with stacked layers; by default chosen automatically, as is
+        ``make_cell``.
     make_cell : callable, optional
         What makes the recurrence of a layer.
     """
@@ -86,7 +86,7 @@ class CudaTrainer:
         self._optimizer = Optimizer(
             backend, optimizer, theta, grad, layout.hidden, layout.others, weight_decay
         )
-        # Not a seed of a mask: what is dropped tells nothing of which streams begin again.
+        # Not the seed of a mask, so that dropout and resets are independent.
         seed = int(np.random.default_rng([random_seed, 1]).integers(2**31))
         item = model.config.head == "item"
         self._feed = feed_for(backend, batches, item=item, reset=reset, seed=seed)
@@ -96,10 +96,10 @@ class CudaTrainer:
         self._factors = backend.zeros(4)
         self._kept = _kept_rows(self._networks, new_symbols)
         self._steps: dict[tuple[Shape, bool], tuple[Read, Callable[[], None]]] = {}
-        self._build(self._feed.largest)  # takes nearly all memory that windows share
+        self._build(self._feed.largest)  # allocates nearly all memory that windows share
         self._scoring: Scoring | None = None
         self._closed = False
-        self._step(1)  # compiles the kernels, which is no training
+        self._step(1)  # compiles the kernels, which is not training time
 
     @property
     def workers(self) -> int:
@@ -108,17 +108,17 @@ class CudaTrainer:
 
     @property
     def chunk(self) -> int:
-        """How many steps take about ``SECONDS``."""
+        """The number of steps that take about ``SECONDS``."""
         if not self._step_seconds:
             return 1
         return max(1, min(self._feed.most_steps, round(SECONDS / self._step_seconds)))
 
     def work(self, step: int) -> float:
-        """Return the steps of a window times its streams."""
+        """Return the number of steps of a window times its streams."""
         return self.batches.steps(step) * self.batches.streams(step)
 
     def steps(self, rates: Sequence[float]) -> list[StepResult]:
-        """Learn from as many batches as there are rates; stop after one that is not finite."""
+        """Train on one batch per learning rate; stop after a step that is not finite."""
         results: list[StepResult] = []
         while len(results) < len(rates) and all(result.applied for result in results):
             some = rates[len(results) :][: self._feed.most_steps]
@@ -126,7 +126,7 @@ class CudaTrainer:
         return results
 
     def _chunk(self, rates: Sequence[float]) -> list[StepResult]:
-        """Make some steps, as many as the feed can hold."""
+        """Make as many steps as the feed can prepare."""
         backend, first, count = self._backend, self.step_count + 1, len(rates)
         begun = [self._step(first + index) for index in range(count)]
         padded = np.zeros(self._rates.size, np.float32)
@@ -156,7 +156,7 @@ class CudaTrainer:
         return StepResult(nats / max(1, symbols), norm, bool(applied and sound), symbols > 0)
 
     def _step(self, step: int) -> tuple[Read, Callable[[], None]]:
-        """Return where the window of a step goes, and what runs it."""
+        """Return the inputs of the window of a step, and a function that runs it."""
         shape, carried = self._feed.window(step)
         if (shape, carried) not in self._steps:
             if len(self._steps) >= MOST_GRAPHS:
@@ -169,7 +169,7 @@ class CudaTrainer:
         return self._steps[shape, carried]
 
     def _build(self, shape: Shape) -> tuple[Read, Callable[[bool], None]]:
-        """Return a window of a shape and the whole step on it."""
+        """Return the inputs for a window shape, and a function that runs the step."""
         networks, backend = self._networks, self._backend
         read = Read(networks.buffers, shape, self.model.config)
         gradient = Gradient(
@@ -202,17 +202,17 @@ class CudaTrainer:
 
     @property
     def is_sound(self) -> bool:
-        """Whether every weight is a number that a model can have."""
+        """Whether every weight is finite and not absurdly large."""
         theta = self._backend.download(self._networks.theta.array)
         return bool((np.abs(theta) <= LARGEST_WEIGHT).all())
 
     def publish(self) -> None:
-        """Put the weights into the model."""
+        """Copy the weights into the model."""
         if not self._closed:
             self._networks.give_weights()
 
     def validate(self) -> Score:
-        """Return what the held-out text costs; changes nothing."""
+        """Score the held-out text; changes nothing."""
         assert self.scorer is not None
         if self._scoring is None:
             self._scoring = Scoring(self._backend, self.model)
@@ -220,7 +220,7 @@ class CudaTrainer:
         return self._scoring.score(self.scorer)
 
     def arrays(self) -> dict[str, Array]:
-        """Return the optimizer's vectors and the state of the streams, as a processor has them."""
+        """Return the optimizer's vectors and the state of the streams, in the layout of the CPU."""
         layout = self._networks.layout
         vectors = {
             name: layout.from_gpu(self._backend.download(vector))
@@ -229,7 +229,7 @@ class CudaTrainer:
         return {**vectors, "state": self._state.download()}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``arrays`` gave, and the weights of the model."""
+        """Restore the output of ``arrays`` and the weights of the model."""
         P, state = self.model.num_parameters, self.model.zero_state(self.batches.batch_size)
         wanted = {**dict.fromkeys(self._optimizer.state, (P,)), "state": state.shape}
         if {name: array.shape for name, array in arrays.items()} != wanted:
@@ -240,7 +240,7 @@ class CudaTrainer:
         self._networks.take_weights()
 
     def close(self) -> None:
-        """Let go of the recorded steps; the model keeps the weights of now."""
+        """Release the recorded steps; the model keeps its current weights."""
         if not self._closed:
             self._closed = True
             self._steps.clear()
@@ -249,7 +249,7 @@ class CudaTrainer:
 def _kept_rows(
     networks: Networks, symbols: NDArray[np.integer] | None
 ) -> list[tuple[DeviceArray, DeviceArray, DeviceArray]]:
-    """Return the weights of heads some rows of which stay as they are, their values and rows."""
+    """Return the head weights with frozen rows, with the values and the rows."""
     if symbols is None or not len(symbols):
         return []
     backend, found = networks.backend, []
@@ -267,7 +267,7 @@ def _kept_rows(
 
 
 def check_supported(architecture: Architecture) -> None:
-    """Refuse what a GPU does not do.
+    """Reject networks that the GPU engine does not support.
 
     Raises
     ------
@@ -276,6 +276,7 @@ def check_supported(architecture: Architecture) -> None:
     """
     if architecture.cell not in CELLS:
         raise ConfigError(
-            f"--cell {architecture.cell} does not run on a GPU: give --device cpu, or --cell "
+            f"--cell {architecture.cell} does not run on a GPU: use --device cpu, or "
+            "--cell "
             f"{', '.join(CELLS)}"
         )

@@ -1,12 +1,12 @@
-"""Weights on the GPU, and between there and the flat vector of ``nn``.
+"""Weights on the GPU, and their conversion from and to the flat vector of ``nn``.
 
 Dimensions
     V symbols, Vp: V padded to a multiple of 8; H hidden units, G gates, D input features,
     C classes, Cp: C padded; F features that the head reads; P weights.
 
-``nn`` keeps ``W = [Wx b Wh]`` side by side. Here each stands for itself, so that the rows of a
-matrix begin where tensor cores can read them, and one-hot input weights lie as a table (Vp, G*H) of
-which ids choose rows. What is padded is zero and stays zero.
+``nn`` stores ``W = [Wx b Wh]`` as one matrix. Here the three are separate, so that the rows of each
+matrix are aligned for tensor cores, and one-hot input weights are a table (Vp, G*H) whose rows are
+selected by ids. Padding is zero and stays zero.
 """
 
 from collections.abc import Iterator
@@ -22,21 +22,21 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 
 ALIGNED = 64
-"""Numbers to a multiple of which each array is padded: 256 bytes."""
+"""Each array is padded to a multiple of this many numbers: 256 bytes."""
 PADDED = 8
-"""Rows of symbols or classes to a multiple of which a matrix is padded."""
+"""The symbols or classes of a matrix are padded to a multiple of this."""
 
 
 def padded(size: int, multiple: int = PADDED) -> int:
-    """Return the next multiple."""
+    """Return ``size`` rounded up to a multiple."""
     return -(-size // multiple) * multiple
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A matrix that reads learned features: what Muon turns.
+    """A matrix that reads learned features, which Muon updates.
 
-    ``start`` is its place in the flat vector.
+    ``start`` is its offset in the flat vector.
     """
 
     name: str
@@ -46,21 +46,21 @@ class Matrix:
 
 
 class Layout:
-    """Where each weight of a model lies on the GPU.
+    """The layout of the weights of a model on the GPU.
 
     Parameters
     ----------
     model : CharModel
-        Whose weights.
+        The model.
 
     Attributes
     ----------
     shapes : dict of str to tuple of int
-        The arrays by name, in their order: first what is not ``hidden``.
+        The shapes of the arrays by name, in order: first those that are not ``hidden``.
     starts : dict of str to int
-        Where each begins in the flat vector.
+        The offset of each array in the flat vector.
     size, others : int
-        Numbers of the flat vector, and how many of them come before the hidden matrices.
+        Length of the flat vector, and of its part before the hidden matrices.
     hidden : list of Matrix
         The matrices that read learned features.
     """
@@ -87,7 +87,7 @@ class Layout:
         self.hidden = [Matrix(name, self.starts[name], *self.shapes[name]) for name in hidden]
 
     def _parts(self, parameters: Parameters) -> dict[str, Array]:
-        """Return views of the weights of ``nn``, each as it lies on the GPU but for padding."""
+        """Return views of the weights of ``nn`` in the layout of the GPU, without padding."""
         parts: dict[str, Array] = {}
         for name, view in parameters.items():
             stem, _, last = name.rpartition(".")
@@ -106,7 +106,7 @@ class Layout:
         return parts
 
     def _copy(self, vector: Array, on_gpu: Array, *, back: bool) -> None:
-        """Copy a flat vector of ``nn`` (P,) to one of the GPU (size,), or back."""
+        """Copy a flat vector of ``nn`` (P,) to one in GPU layout (size,), or back."""
         parts = self._parts(Parameters(self._model_shapes, vector.dtype, vector))
         for name, part in parts.items():
             start, shape = self.starts[name], self.shapes[name]
@@ -117,27 +117,27 @@ class Layout:
                 there[...] = part
 
     def to_gpu(self, vector: Array) -> Array:
-        """Return a flat vector (P,) of ``nn`` as it lies on the GPU (size,)."""
+        """Convert a flat vector (P,) of ``nn`` to the GPU layout (size,)."""
         out = np.zeros(self.size, np.float32)
         self._copy(vector, out, back=False)
         return out
 
     def from_gpu(self, vector: Array) -> Array:
-        """Return a flat vector (size,) of the GPU as it lies in ``nn`` (P,)."""
+        """Convert a flat vector (size,) in GPU layout to the layout of ``nn`` (P,)."""
         out = np.zeros(sum(map(prod, self._model_shapes.values())), np.float32)
         self._copy(out, vector, back=True)
         return out
 
 
 def _on_gpu(name: str, part: Array) -> tuple[int, ...]:
-    """Return the shape of an array on the GPU: symbols and classes are padded."""
+    """Return the shape of an array on the GPU, with padded symbols and classes."""
     if name.endswith((".table", ".E", ".Wy")) or name.endswith("head.b"):
         return padded(len(part)), *part.shape[1:]
     return part.shape
 
 
 class Vector:
-    """A flat vector on the GPU with a view of each array.
+    """A flat vector on the GPU with a view for each array.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ class Vector:
         return name in self._views
 
     def get(self, name: str) -> DeviceArray | None:
-        """Return an array, or None where there is none of that name."""
+        """Return an array, or None if there is none of that name."""
         return self._views.get(name)
 
     def __iter__(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""What the networks of a model read in a window, on the GPU.
+"""The inputs of a window on the GPU.
 
 Dimensions
-    T steps, N streams, M predictions: T*N, or N where each stream has one.
+    T steps, N streams, M predictions: T*N, or N if each stream has one.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from charrnn.cuda.backend import Backend, DeviceArray, each
 from charrnn.cuda.buffers import Buffers
 
 STREAMS = 16
-"""N is a multiple of it: streams that count for nothing fill it up."""
+"""N is padded to a multiple of this with streams that do not count."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Shape:
     Attributes
     ----------
     T, N : int
-        Steps, and streams with those that fill up.
+        Steps, and streams including padding.
     """
 
     T: int
@@ -31,7 +31,7 @@ class Shape:
 
 
 class Read:
-    """The inputs of a window, which stay where they are from step to step.
+    """The inputs of a window, at fixed addresses across steps.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ class Read:
     ----------
     ids : (T*N,) int32 array
     ids_back : (T*N,) int32 array
-        Each stream turned around within its length; for layers that read it from the end.
+        Each stream reversed within its length, for backward layers.
     targets : (M,) int32 array
     weight : (M,) float32 array
         0 for targets that do not count.
     keep : (N,) float32 array
-        0 for streams that begin from a zero state.
+        0 for streams that start from a zero state.
     lengths : (N,) int32 array
-        The symbols of each stream.
+        Number of symbols of each stream.
     inputs : (..) int32 array
-        All of these but ``ids_back`` one after another, as they are uploaded.
+        All of these but ``ids_back``, concatenated for the upload.
     """
 
     def __init__(self, buffers: Buffers, shape: Shape, architecture: Architecture) -> None:
@@ -70,7 +70,7 @@ class Read:
             self.ids_back = buffers.take("ids_back", T * N, dtype=np.int32)
 
     def turn(self, backend: Backend) -> None:
-        """Fill ``ids_back``, where there is one."""
+        """Fill ``ids_back``, if there is one."""
         if self.ids_back is not None:
             T, N = self.shape.T, self.shape.N
             each(backend, "turn_ids", T * N, self.ids_back, self.ids, self.lengths, T, N)

@@ -1,1 +1,1 @@
-"""From text to windows: streams, items, and what of them is held out."""
+"""From text to training windows: streams, items, tasks, and the held-out part."""

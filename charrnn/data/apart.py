@@ -1,5 +1,4 @@
-"""What of a training part is set apart: text that nothing learns from, on which a few numbers are
-fitted.
+"""Setting apart a part of the training text, to fit a few weights on; nothing trains on it.
 
 Dimensions: n characters of a training part.
 """
@@ -13,30 +12,30 @@ from charrnn.data.task import Task
 from charrnn.text.codes import Codes
 
 MOST = 10_000
-"""Characters that are set apart: enough for a few weights, and 1 % of a novel."""
+"""Most characters set apart: enough to fit a few weights, and 1 % of a novel."""
 SHARE = 20
-"""One character of so many is set apart, if that is fewer, and of a short text up to four times as
-many: a thousand still tell something."""
+"""One character in this many is set apart, if that is fewer; for a short text up to four times as
+many, as a thousand are still enough."""
 LEAST, LEAST_SHARE = 1_000, 5
 
 
 def size_apart(n: int) -> int:
-    """Return about how many characters of a training part are set apart."""
+    """Return the approximate number of characters to set apart."""
     return min(MOST, max(n // SHARE, min(LEAST, n // LEAST_SHARE)))
 
 
 def set_apart(sides: Sides, task: Task) -> tuple[Sides, Codes]:
-    """Cut a training part in two: what is learned from, and what is set apart.
+    """Split a training part into what is trained on and what is set apart.
 
-    Running text is cut near its end. Of items, some are taken from all over the text, which may be
+    Running text is split near its end. Items are taken from all over the text, as they may be
     sorted.
 
     Parameters
     ----------
     sides : Sides
-        A text, divided as the task does.
+        A text, divided by the task.
     task : Task
-        Of text.
+        A task without labels.
     """
     learned, apart = _cut(sides.learned, task)
     return replace(sides, learned=learned), apart

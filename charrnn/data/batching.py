@@ -1,7 +1,7 @@
-"""Items dealt out to batches: shuffled, but similar lengths side by side.
+"""Batches of items: shuffled, with similar lengths in the same batch.
 
 Dimensions
-    k items, N items of a batch.
+    k items, N items per batch.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.int64]
 
 SORTED_BATCHES = 8
-"""Batches whose items are sorted by length together, so that few steps are spent on padding."""
+"""Number of batches whose items are sorted by length together, to reduce padding."""
 NONE = -1
-"""The number of no item: a place of a batch that stays empty."""
+"""Marks an empty place in a batch."""
 
 
 def batches_by_length(
@@ -25,11 +25,11 @@ def batches_by_length(
     items : (k,) int array
         The numbers of the items.
     lengths : int array
-        The length of each by its number.
+        The length of each item, indexed by its number.
     batch_size : int
         N; one batch may have fewer.
     rng : Generator
-        Shuffles them.
+        Shuffles the items.
     """
     N = batch_size
     order = np.full(-(-len(items) // N) * N, NONE, np.int64)

@@ -1,8 +1,8 @@
-"""A text divided into items: lines, blocks between blank lines, files, or what a mark separates.
+"""Dividing a text into items: lines, blocks between blank lines, files, or parts between marks.
 
-A divided text is its items one after another, each followed by one symbol, the *end*, that occurs
-nowhere else in it. An item is read from a zero state: the end is its start symbol, and its own
-end, which is predicted too, ends it. Empty items are none.
+A divided text is a sequence of items, each followed by one symbol, the *end*, that occurs nowhere
+else in it. An item is read from a zero state. The end is its start symbol; its own end, which is
+predicted too, closes it. Empty items do not count.
 """
 
 import re
@@ -23,17 +23,18 @@ SEPARATORS = {
     "blank-line": re.compile(r"(?:\A|\n)(?:[ \t\r]*(?:\n|\Z))+"),
     "file": re.compile(r"(?!)"),
 }
-"""What separates items within a file, by the names of divisions; any other division is a mark."""
+"""Patterns that separate items within a file, by name; any other name is a mark."""
 ENDS: tuple[int, ...] = (0x1E, 0x1D, 0x1C, 0x1F, *range(9), *range(0x0E, 0x1B))
 """Candidates for the end: ASCII's separators, then other control characters."""
 CHUNK = 1 << 20
 
 
 def division_of(corpus: Corpus, items: str) -> str:
-    r"""Return how the items of a corpus are divided, with nothing left open.
+    r"""Return how exactly the items of a corpus are divided.
 
-    A mark takes the normal form of the text. Where at least half of it stands on lines of its own,
-    these alone divide: ``%`` becomes ``\n%\n``, so that a fortune may say 50 %.
+    A mark is converted to the normal form of the text. If at least half of its occurrences are on
+    lines of their own, only these divide: ``%`` becomes ``\n%\n``, so that a fortune may contain
+    50 %.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def division_of(corpus: Corpus, items: str) -> str:
     Raises
     ------
     ConfigError
-        If the text does not have the mark.
+        If the mark does not occur in the text.
     """
     if items in SEPARATORS:
         return items
@@ -59,18 +60,18 @@ def division_of(corpus: Corpus, items: str) -> str:
     if not counts[0]:
         raise ConfigError(
             f"--items {items!r:.40} is not in the text{did_you_mean(items, SEPARATORS)}: give the "
-            "mark that stands between the items as it is written there, or line, blank-line or file"
+            "mark between the items exactly as in the text, or line, blank-line or file"
         )
     return line if 2 * counts[1] >= counts[0] else mark
 
 
 def end_of(codes: Codes, items: str) -> int:
-    """Return the end symbol of the items of a text: one that it does not have.
+    """Return the end symbol for the items of a text: one that does not occur in it.
 
     Raises
     ------
     ConfigError
-        If the text has all that could serve.
+        If all candidates occur in the text.
     """
     if items == "line":
         return LINE_END
@@ -78,7 +79,7 @@ def end_of(codes: Codes, items: str) -> int:
         if not np.any(codes == end):
             return end
     raise ConfigError(
-        f"--items {items.strip()} needs a control character that the text does not have, and it "
+        f"--items {items.strip()} needs an unused control character as a separator, and the text "
         "has all of them: remove one from the text"
     )
 
@@ -93,19 +94,20 @@ def divide(
     codes : (n,) int array
         The text.
     items : str
-        From ``division_of``: "line", "blank-line", "file", or the mark between items. One that
-        begins and ends with a line end is a line of its own, as ``\n%\n`` is.
+        From ``division_of``: "line", "blank-line", "file", or the mark between items. A mark that
+        begins and ends with a newline, such as ``\n%\n``, is a line of its own.
     end : int
-        From ``end_of``; one that another text has divides that too.
+        From ``end_of``. If it occurs in the text, it divides there too.
     starts : sequence of int
-        Where each file begins: no item goes on from one to the next.
+        Where each file begins; no item continues across files.
     unit : "char" or "byte"
         What a code is.
 
     Returns
     -------
     (m,) int array
-        Line ends before and after an item are no part of it, and what is all space is none.
+        The divided text. Items are stripped of newlines, and items that are all whitespace are
+        dropped.
     """
     if items == "line":
         return as_items(codes)
@@ -121,7 +123,7 @@ def divide(
 
 
 def as_items(codes: Codes, end: int = LINE_END) -> Codes:
-    """Return items, codes or ids, without the empty ones, every one with an end."""
+    """Return items, as codes or ids, without empty ones; each has an end."""
     if not len(codes):
         return codes
     ends = codes == end
@@ -133,7 +135,7 @@ def as_items(codes: Codes, end: int = LINE_END) -> Codes:
 
 
 def chunks_of_items(codes: Codes, end: int = LINE_END, size: int = CHUNK) -> Iterator[Codes]:
-    """Yield a divided text in chunks of whole items of about so many characters."""
+    """Yield a divided text in chunks of whole items, of about ``size`` characters each."""
     start = 0
     while start < len(codes):
         stop = min(start + size, len(codes))
@@ -150,7 +152,7 @@ def texts_of(codes: Codes, end: int = LINE_END) -> list[str]:
 
 
 def last_items(codes: Codes, fraction: float, end: int = LINE_END) -> int:
-    """Return how many characters the last items take that are this fraction of all items."""
+    """Return the number of characters in the last items that make up a fraction of all items."""
     ends = np.flatnonzero(codes == end)
     count = int(len(ends) * fraction)
     return len(codes) - 1 - int(ends[-1 - count]) if count else 0
@@ -159,13 +161,13 @@ def last_items(codes: Codes, fraction: float, end: int = LINE_END) -> int:
 def _texts(codes: Codes, starts: Sequence[int]) -> Iterator[str]:
     """Yield the text of each file; bytes are decoded as Latin-1."""
     for start, stop in pairwise([*starts, len(codes)]):
-        # In chunks: the way to text takes four bytes for each character.
+        # In chunks, as the conversion to text needs four bytes per character.
         places = range(start, stop, CHUNK)
         yield "".join(to_text(codes[place : min(place + CHUNK, stop)]) for place in places)
 
 
 def _separator(items: str, unit: Unit) -> re.Pattern[str]:
-    """Return what separates items within a file."""
+    """Return the pattern that separates items within a file."""
     if items in SEPARATORS:
         return SEPARATORS[items]
     mark = items.encode().decode("latin-1") if unit == "byte" else items

@@ -1,12 +1,12 @@
-"""Batches of items, such as names, poems or documents: each is learned from a zero state.
+"""Batches of items, such as names, poems or documents, each trained on from a zero state.
 
 Dimensions
-    T steps of a window, N items of a batch, L lanes, n characters.
+    T steps per window, N items per batch, L lanes, n characters.
 
-Items that fit into a window are shuffled and learned whole, N at a time. Longer ones run through
-windows of T steps with their state carried: they are laid one after another into lanes, which are
-streams of their own, as many as keep all lanes about equally long. So a batch costs what its
-characters cost, and one long item among many short ones takes its own length and no more.
+Items that fit in a window are shuffled and trained on whole, N at a time. Longer items are read in
+windows of T steps with the state carried over: they are placed one after another in lanes, which
+are separate streams; there are as many lanes as can be about equally long. So the cost of a batch
+depends on its characters, and one long item among many short ones costs only its own length.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from charrnn.text import Vocabulary
 from charrnn.text.codes import LINE_END, Codes
 
 STEPS_MULTIPLE = 4
-"""T is a multiple of this: buffers that keep their shape are used again."""
+"""T is a multiple of this, so that buffers of the same shape are reused."""
 
 
 class Batch(NamedTuple):
-    """Where the streams of a step read.
+    """The positions that the streams of a step read.
 
     Attributes
     ----------
     items, offsets : (N,) or (L,) int arrays
-        Which items, and from which of their symbols on.
+        The item of each stream, and the symbol in it where the window starts.
     carried : bool
-        Whether the streams are lanes, which go on in the next batch of lanes.
+        Whether the streams are lanes, which continue in the next batch of lanes.
     """
 
     items: Numbers
@@ -42,21 +42,20 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How the items of an epoch are cut into batches; the same for every order of them.
+    """How the items of an epoch are distributed over batches; independent of their order.
 
     Attributes
     ----------
     short, long : (k,) int arrays
-        Items that fit into a window with their end, and those that do not.
+        Items that fit in a window together with their end, and items that do not.
     windows : (k,) int array
-        How many windows each long one takes.
+        Number of windows of each long item.
     short_batches : int
-        Batches of whole items.
+        Number of batches of whole items.
     lanes : int
-        L, at most N: so many that the longest item alone would fill none of them much longer than
-        the others.
+        L, at most N: as many as can be about equally long, given the longest item.
     rows : int
-        Windows of the longest lane.
+        Number of windows in the longest lane.
     """
 
     short: Numbers
@@ -68,7 +67,7 @@ class Layout:
 
     @classmethod
     def of(cls, lengths: Numbers, batch_size: int, seq_len: int) -> "Layout":
-        """Lay out items of these lengths, ends counted in."""
+        """Lay out items of these lengths (k,), which include their ends."""
         short, long = np.flatnonzero(lengths <= seq_len), np.flatnonzero(lengths > seq_len)
         windows: Numbers = -(-lengths[long] // seq_len)
         lanes = rows = 0
@@ -82,21 +81,21 @@ class Layout:
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch."""
+        """Training steps per epoch."""
         return self.short_batches + self.rows
 
 
 class Items:
-    """Every item once an epoch, in an order of its own.
+    """Batches with every item once per epoch, in a new random order.
 
-    The order follows from the seed and the epoch, so that a run that is resumed needs no more.
+    The order depends only on the seed and the epoch, so a resumed run needs no other state.
 
     Parameters
     ----------
     codes : (n,) int array
         A divided text.
     vocabulary : Vocabulary
-        Knows every character of the text, the end among them.
+        Has every character of the text, including the end.
     batch_size : int
         N, the items of a batch; the last batch of an epoch may have fewer.
     seq_len : int
@@ -106,7 +105,7 @@ class Items:
     end : int
         The code that ends an item.
     border : int, optional
-        The code up to which an item is a prompt, which is read and not predicted; an item without
+        The code that ends the prompt of an item, which is read and not predicted; an item without
         it is predicted whole.
     """
 
@@ -137,29 +136,29 @@ class Items:
 
     @property
     def symbols_per_step(self) -> float:
-        """How many symbols of a batch are predicted on average, ends among them."""
+        """Average number of predicted symbols per batch, including ends."""
         return (len(self.codes) - int(self.prompts.sum())) / self.steps_per_epoch
 
     def symbols(self, step: int) -> int:
-        """Return how many symbols of the batch of a step are predicted; steps count from 1."""
+        """Return the number of predicted symbols in the batch of a step; steps count from 1."""
         batch = self._batch(step)
         stops = batch.offsets + np.minimum(self._left(batch), self.seq_len)
         prompts = np.where(batch.items == NONE, 0, self.prompts[batch.items])
         return int(np.maximum(stops - np.maximum(batch.offsets, prompts), 0).sum())
 
     def steps(self, step: int) -> int:
-        """Return T: what the longest item of the batch of a step takes."""
+        """Return T for a step: enough for the longest item of its batch."""
         return min(steps_of(int(self._left(self._batch(step)).max())), self.seq_len)
 
     def streams(self, step: int) -> int:
-        """Return how many items the batch of a step has."""
+        """Return the number of items in the batch of a step."""
         return len(self._batch(step).items)
 
     def window(self, step: int, columns: slice) -> Window:
-        """Return the part of a step's batch that falls to some of N columns.
+        """Return the part of a step's batch in the given ones of N columns.
 
-        Where a batch has fewer items than N, every part gets its share of them. Behind the end of
-        an item nothing is scored.
+        If a batch has fewer than N items, they are divided evenly. Nothing is scored after the end
+        of an item.
         """
         batch = self._batch(step)
         T, count = self.steps(step), len(batch.items)
@@ -167,7 +166,7 @@ class Items:
         mine = slice(count * start // self.batch_size, count * stop // self.batch_size)
         items, offsets = batch.items[mine], batch.offsets[mine]
         lengths = np.where(items == NONE, 0, self.lengths[items])
-        places = offsets + np.arange(-1, T)[:, np.newaxis]  # before the first symbol is an end
+        places = offsets + np.arange(-1, T)[:, np.newaxis]  # an end precedes the first symbol
         read = np.minimum(self._starts[items] + np.maximum(places, 0), len(self.codes) - 1)
         symbols = self.vocabulary.encode(self.codes[read].reshape(-1)).reshape(read.shape)
         symbols[(places < 0) | (places >= lengths)] = self._end
@@ -180,7 +179,7 @@ class Items:
         )
 
     def _left(self, batch: Batch) -> Numbers:
-        """Return how many symbols each item has from its offset on."""
+        """Return the number of symbols of each item after its offset."""
         left: Numbers = np.where(batch.items == NONE, 0, self.lengths[batch.items] - batch.offsets)
         return left
 
@@ -189,7 +188,7 @@ class Items:
         return self._epoch(epoch)[number]
 
     def _epoch(self, epoch: int) -> list[Batch]:
-        """Return the batches of an epoch; the last one is kept."""
+        """Return the batches of an epoch; the last epoch is cached."""
         if self._shuffled is None or self._shuffled[0] != epoch:
             self._shuffled = epoch, self._shuffle(epoch)
         return self._shuffled[1]
@@ -201,22 +200,22 @@ class Items:
         if not self.layout.rows:
             return short
         rows = self._rows_of_lanes(rng)
-        # Whole items are learned between the windows of long ones.
+        # Batches of whole items are interleaved with windows of long ones.
         is_row = np.zeros(self.steps_per_epoch, np.bool_)
         is_row[rng.permutation(self.steps_per_epoch)[: len(rows)]] = True
         kinds = (iter(short), iter(rows))
         return [next(kinds[kind]) for kind in is_row.astype(int).tolist()]
 
     def _batches_of_short(self, rng: np.random.Generator) -> list[Batch]:
-        """Return the batches of whole items: similar lengths side by side."""
+        """Return the batches of whole items, with similar lengths in the same batch."""
         rows = batches_by_length(self.layout.short, self.lengths, self.batch_size, rng)
         return [Batch(items, np.zeros_like(items), carried=False) for items in rows]
 
     def _rows_of_lanes(self, rng: np.random.Generator) -> list[Batch]:
-        """Return the windows of the long items, laid into lanes.
+        """Return the windows of the long items, placed in lanes.
 
-        The longest comes first and each goes to the shortest lane, so that the lanes are as long
-        in every epoch, whatever the order of equals.
+        Items are placed longest first, each in the shortest lane, so that the lengths of the lanes
+        are the same in every epoch.
         """
         long, windows = self.layout.long, self.layout.windows
         order = rng.permutation(len(long))
@@ -241,13 +240,13 @@ class Items:
 
 
 def lengths_of(codes: Codes, end: int = LINE_END) -> Numbers:
-    """Return the symbols of each item of a divided text, its end counted in."""
+    """Return the number of symbols of each item of a divided text, including its end."""
     lengths: Numbers = np.diff(np.flatnonzero(codes == end), prepend=-1)
     return lengths
 
 
 def prompts_of(codes: Codes, end: int, border: int | None) -> Numbers:
-    """Return how many symbols of each item are read and not predicted."""
+    """Return the number of symbols of each item that are read and not predicted."""
     lengths = lengths_of(codes, end)
     if border is None:
         return np.zeros_like(lengths)
@@ -260,15 +259,15 @@ def prompts_of(codes: Codes, end: int, border: int | None) -> Numbers:
 
 
 def steps_per_epoch(codes: Codes, batch_size: int, seq_len: int, end: int = LINE_END) -> int:
-    """Return how many batches ``Items`` makes of a divided text."""
+    """Return the number of batches of ``Items`` for a divided text."""
     return Layout.of(lengths_of(codes, end), batch_size, steps_of(seq_len)).steps
 
 
 def id_of(vocabulary: Vocabulary, code: int) -> int:
-    """Return the id of a symbol that a vocabulary has."""
+    """Return the id of a known symbol."""
     return int(vocabulary.encode(np.array([code], np.uint32))[0])
 
 
 def steps_of(symbols: int) -> int:
-    """Return T for items of at most so many symbols, their end counted in."""
+    """Return T for items of at most ``symbols`` symbols, including their end."""
     return -(-symbols // STEPS_MULTIPLE) * STEPS_MULTIPLE

@@ -1,7 +1,7 @@
-"""Whether the end of a text is unlike the rest, so that it is no fair sample of it.
+"""Detecting a text whose end is unlike the rest, so that it is not a fair sample of it.
 
 Dimensions
-    n characters of the training part, m of the held-out end, L of a piece that is compared.
+    n characters of the training part, m of the held-out end, L of a piece to compare with.
 """
 
 from itertools import pairwise
@@ -13,17 +13,17 @@ from charrnn.data.overlap import spread
 from charrnn.text.codes import LINE_END, Codes
 
 SAMPLE = 2_000_000
-"""Training characters whose pairs are counted, at most."""
+"""Most training characters whose pairs are counted."""
 PIECE = 100_000
-"""L, at most."""
+"""The maximum of L."""
 PIECES = 10
 """Pieces of the training part that the end is compared with."""
 LEAST = 200
-"""Held-out characters below which nothing can be said."""
+"""Fewest held-out characters to compare."""
 MARGIN = 0.15
-"""Nats per character by which the end must cost more than the strangest other piece."""
+"""Nats per character by which the end must exceed the most unusual other piece."""
 SORTED_MARGIN = 0.2
-"""The same over the mean piece, for a text of sorted lines."""
+"""Nats per character by which it must exceed the average piece, if lines are sorted."""
 
 _BITS = 16
 
@@ -31,24 +31,24 @@ _BITS = 16
 def end_is_unlike(train: Codes, held_out: Codes) -> bool:
     """Return whether the held-out end of a text is clearly unlike all of its training part.
 
-    Pairs of characters of the training part are counted. They say what the end costs, and what
-    ten other pieces cost whose own pairs are left out of the counts. It is unlike if it costs
-    clearly more than each of these. Where the lines are sorted it suffices that it costs clearly
-    more than they do on average: the end of a sorted text lies beyond all that came before.
+    A bigram model, counted on the training part, scores the end and ten other pieces, whose own
+    pairs are excluded from the counts. The end is unlike the rest if its cost per character clearly
+    exceeds that of every piece. If the lines are sorted, it suffices that it clearly exceeds the
+    average: the end of a sorted text differs from everything before it.
 
     Parameters
     ----------
     train : (n,) uint array
-        May be a memory map: a sample of at most ``SAMPLE`` characters is read.
+        The training part, which may be a memory map; at most ``SAMPLE`` characters are read.
     held_out : (m,) uint array
-        What comes after it.
+        The text after it.
     """
     if len(held_out) < LEAST or len(train) < 5 * LEAST:
         return False
     text = np.concatenate(spread(train, SAMPLE, 40))
     length = min(len(held_out) // 5, len(text) // (2 * PIECES), PIECE)
     counts = _Pairs(text)
-    # What the end is like may begin a little before it.
+    # Text like the end may begin a little before it.
     starts = np.linspace(0, 0.95 * len(text) - length, PIECES).astype(np.int64).tolist()
     pieces = [text[start : start + length] for start in starts]
     costs = [counts.without(piece).cost(piece) for piece in pieces]
@@ -59,7 +59,7 @@ def end_is_unlike(train: Codes, held_out: Codes) -> bool:
 
 
 class _Pairs:
-    """How often each pair of neighbours occurs in a text, and each first of a pair, hashed."""
+    """Hashed counts of the pairs of adjacent characters in a text, and of their firsts."""
 
     def __init__(self, text: Codes) -> None:
         self._pairs, self._firsts = (_count(places) for places in _places(text))
@@ -74,14 +74,14 @@ class _Pairs:
         return rest
 
     def cost(self, piece: Codes) -> float:
-        """Return the nats per character of a piece, with half a count added to every pair."""
+        """Return the nats per character of a piece; half a count is added to every pair."""
         pairs, firsts = _places(piece)
         chances = (self._pairs[pairs] + 0.5) / (self._firsts[firsts] + 0.5 * self._symbols)
         return float(-np.log(chances).mean())
 
 
 def _places(text: Codes) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """Return where each pair of a text is counted, and its first character, below 2**16."""
+    """Return the hashes, below 2**16, of the pairs of a text and of their first characters."""
     codes = np.asarray(text).astype(np.uint32)  # products wrap around
     mixed = codes * np.uint32(0x9E3779B1)
     firsts = mixed[:-1]
@@ -94,7 +94,7 @@ def _count(places: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
 
 
 def _is_sorted(codes: Codes) -> bool:
-    """Return whether the lines of a text are sorted, up or down, but for a few."""
+    """Return whether nearly all lines of a text are in ascending or descending order."""
     starts = np.linspace(0, len(codes) - 1, 400).astype(np.int64).tolist()
     lines: list[list[int]] = []
     for start in starts:

@@ -1,4 +1,4 @@
-"""Whether a text is a list: many short lines that have little to do with each other."""
+"""Detecting a text that is a list: many short, unrelated lines."""
 
 import numpy as np
 
@@ -8,29 +8,29 @@ from charrnn.text.codes import LINE_END, to_text
 from charrnn.text.sources import show_path
 
 SAMPLE, PARTS = 200_000, 20
-"""Characters that are looked at, in so many pieces of the text."""
+"""Characters that are sampled, and the number of pieces they come from."""
 LEAST = 50
-"""Lines below which nothing can be said."""
+"""Fewest lines to judge."""
 SHORT, LONG = 30, 60
-"""Characters: most lines of a list are no longer than the one, nearly none than the other."""
+"""In characters: most lines of a list are at most SHORT, and nearly all at most LONG."""
 SENTENCE_ENDS = tuple(".,;:!?\u2026\u3002\uff0c\uff01\uff1f{}\"'\u201d\u2019)")
-"""What lines of prose, verse or programs end with."""
+"""Last characters of lines of prose, verse or code."""
 
 
 def list_notice(corpus: Corpus) -> tuple[str, ...]:
-    """Return what to say of a text that is learned as one and looks like a list; mostly nothing."""
+    """Return a notice if a text looks like a list; empty for most texts."""
     if not looks_like_list(corpus):
         return ()
     name = show_path(corpus.sources[0].path)
     others = f" and {len(corpus.sources) - 1:,} more look" if len(corpus.sources) > 1 else " looks"
     return (
-        f"{name}{others} like a list, of short lines that nearly all differ, and all of it is read "
-        "as one text: --lines learns each line by itself, and sample draws new ones",
+        f"{name}{others} like a list of short, distinct lines, and is read as one text: with "
+        "--lines, each line is a separate item, and sample generates new ones",
     )
 
 
 def looks_like_list(corpus: Corpus) -> bool:
-    """Return whether a text has short lines alone, which differ and are no sentences or code."""
+    """Return whether a text has only short, distinct lines that are not sentences or code."""
     lines = []
     for piece in spread(corpus.codes, SAMPLE, PARTS):
         ends = np.flatnonzero(piece == LINE_END)

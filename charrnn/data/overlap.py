@@ -1,4 +1,4 @@
-"""How much of the held-out part of a text stands in the training part, word for word.
+"""How much of the held-out part of a text occurs verbatim in the training part.
 
 Dimensions
     n characters of the training part, m of the held-out part, B characters of a block.
@@ -11,11 +11,11 @@ from charrnn.data.dividing import chunks_of_items, texts_of
 from charrnn.text.codes import LINE_END, Codes
 
 BLOCK = 32
-"""B: a repeat is a stretch of at least so many characters."""
+"""B: a repeat has at least this many characters."""
 SAMPLE = 1_000_000
-"""Held-out characters that are looked for; more are sampled."""
+"""Most held-out characters that are searched for; longer texts are sampled."""
 PIECES = 20
-"""Evenly spread pieces that make up the sample of a long held-out part."""
+"""Evenly spaced pieces in the sample of a long held-out part."""
 CHUNK = 1 << 18
 """Characters hashed at once; a multiple of B."""
 
@@ -23,23 +23,23 @@ _MULTIPLIERS = np.random.default_rng(20_240_501).integers(0, 2**63, BLOCK, np.ui
 
 
 def overlap(train: Codes, held_out: Codes) -> float:
-    """Return the share of the held-out text that stands in the training part, word for word.
+    """Return the share of the held-out text that occurs verbatim in the training part.
 
-    A held-out character counts if it lies in a stretch of B = 32 characters that is also a block
-    of the training part, blocks beginning at each multiple of B. So every repeat of 2B - 1 = 63
-    or more is found, for the most part of its length, and some shorter ones.
+    A held-out character counts if it is in a window of B = 32 characters that equals a block of
+    the training part; blocks begin at each multiple of B. So most of every repeat of 2B - 1 = 63
+    or more characters is found, and some shorter repeats.
 
     Parameters
     ----------
     train : (n,) uint array
-        May be a memory map; it is read once.
+        The training part, which may be a memory map; it is read once.
     held_out : (m,) uint array
-        Of more than ``SAMPLE`` characters, evenly spread pieces are looked for.
+        The held-out part. If it has more than ``SAMPLE`` characters, evenly spaced pieces are used.
 
     Returns
     -------
     float
-        In [0, 1].
+        The share, in [0, 1].
     """
     if len(train) < BLOCK or len(held_out) < BLOCK:
         return 0.0
@@ -56,7 +56,7 @@ def overlap(train: Codes, held_out: Codes) -> float:
 
 
 def overlap_of_items(train: Codes, held_out: Codes, end: int = LINE_END) -> float:
-    """Return the share of the held-out items that are training items too; empty ones are none."""
+    """Return the share of the held-out items that are training items too, without empty ones."""
     wanted = [text for items in chunks_of_items(held_out, end) for text in texts_of(items, end)]
     if not wanted:
         return 0.0
@@ -67,7 +67,7 @@ def overlap_of_items(train: Codes, held_out: Codes, end: int = LINE_END) -> floa
 
 
 def spread(codes: Codes, characters: int, pieces: int) -> list[Codes]:
-    """Return so many evenly spread pieces of a text, so many characters in all, at most."""
+    """Return evenly spaced pieces of a text, with at most ``characters`` characters in total."""
     if len(codes) <= characters:
         return [codes]
     size = characters // pieces
@@ -76,7 +76,7 @@ def spread(codes: Codes, characters: int, pieces: int) -> list[Codes]:
 
 
 def _windows(codes: Codes) -> npt.NDArray[np.uint64]:
-    """Return the hashes (m - B + 1,) of a window at every character of a text."""
+    """Return the hashes (m - B + 1,) of the windows at every character of a text."""
     count = len(codes) - BLOCK + 1
     hashes = np.empty(count, np.uint64)
     for start in range(0, count, CHUNK):
@@ -88,9 +88,9 @@ def _windows(codes: Codes) -> npt.NDArray[np.uint64]:
 
 
 def _among_blocks(windows: npt.NDArray[np.uint64], codes: Codes) -> npt.NDArray[np.bool_]:
-    """Return which of some hashes, sorted, are those of blocks of a text.
+    """Return which of some sorted hashes are hashes of blocks of a text.
 
-    The blocks may be many more than the hashes: they pass by, and none is kept.
+    There may be far more blocks than hashes, so blocks are processed in chunks and not stored.
     """
     found = np.zeros(len(windows), np.bool_)
     rows = len(codes) // BLOCK
@@ -98,14 +98,14 @@ def _among_blocks(windows: npt.NDArray[np.uint64], codes: Codes) -> npt.NDArray[
     for row in range(0, rows, at_once):
         chunk = np.asarray(codes[row * BLOCK : min(row + at_once, rows) * BLOCK])
         blocks = chunk.reshape(-1, BLOCK).astype(np.uint64) @ _MULTIPLIERS
-        blocks.sort()  # searched in order, what is compared stays in cache
+        blocks.sort()  # searching in order keeps the compared values in cache
         places = np.minimum(np.searchsorted(windows, blocks), len(windows) - 1)
         found[places[windows[places] == blocks]] = True
     return found
 
 
 def _covered(matched: npt.NDArray[np.bool_]) -> int:
-    """Return how many characters lie in one of the windows (m - B + 1,) that are matched."""
+    """Return the number of characters in any of the matched windows (m - B + 1,)."""
     steps = np.zeros(len(matched) + BLOCK, np.int64)
     steps[: len(matched)] += matched
     steps[BLOCK:] -= matched

@@ -1,4 +1,4 @@
-"""The two sides of a text: what is learned from, and what is held out."""
+"""The two sides of a text: the training part and the held-out part."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from charrnn.text.codes import Codes
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """What of a text is learned from and what is held out.
+    """The training part and the held-out part of a text.
 
     Attributes
     ----------
     learned, held : (n,) and (m,) int arrays
-        Views of the text, where each is one piece of it.
+        The training part and the held-out part; views of the text if each is one piece of it.
     tails : tuple of int arrays
         The held-out ends of several parts, each with the character before it; empty for one part.
     """
@@ -24,6 +24,6 @@ class Sides:
 
     @classmethod
     def of(cls, split: Split, codes: Codes) -> "Sides":
-        """Cut a text."""
+        """Split a text."""
         tails = tuple(split.tails(codes)) if split.parts > 1 and split.held_out else ()
         return cls(split.learned(codes), split.held(codes), tails)

@@ -1,7 +1,7 @@
 """Running text as parallel streams.
 
 Dimensions
-    T steps of the window, N parallel streams, n characters.
+    T steps per window, N parallel streams, n characters.
 """
 
 import numpy as np
@@ -13,17 +13,17 @@ from charrnn.text.codes import Codes
 
 
 class Streams:
-    """N streams that start at evenly spaced characters of a text, read on, and wrap at its end.
+    """N streams that start at evenly spaced characters of a text and wrap around at its end.
 
-    Forward the text is never cut, so the state of a stream is carried from window to window;
-    every character is a target once per epoch and none is dropped.
+    The state of a stream is carried from window to window, so the text is never cut in the forward
+    pass. Every character is a target once per epoch; none is dropped.
 
     Parameters
     ----------
     codes : (n,) int array
-        The text, in memory or mapped; each window is encoded when it is read.
+        The text, in memory or memory-mapped; each window is encoded when it is read.
     vocabulary : Vocabulary
-        Knows every character of the text.
+        Has every character of the text.
     batch_size : int
         N, the number of streams.
     seq_len : int
@@ -39,19 +39,19 @@ class Streams:
         )
 
     def symbols(self, step: int) -> int:
-        """Return how many targets the batch of a step has: always as many."""
+        """Return the number of targets in the batch of a step, which is constant."""
         return self.symbols_per_step
 
     def steps(self, step: int) -> int:
-        """Return T: always as many."""
+        """Return T, which is constant."""
         return self.seq_len
 
     def streams(self, step: int) -> int:
-        """Return N: always as many."""
+        """Return N, which is constant."""
         return self.batch_size
 
     def window(self, step: int, columns: slice) -> Window:
-        """Return some columns of the batch of a step; the targets are one character later."""
+        """Return some columns of the batch of a step; targets are shifted by one character."""
         read = (step - 1) * self.seq_len
         steps = np.arange(read, read + self.seq_len + 1, dtype=np.int64)[:, np.newaxis]
         codes = self.codes[(steps + self.starts[columns]) % len(self.codes)]

@@ -1,7 +1,7 @@
-"""What a task is: it says what is learned from what.
+"""The base class of tasks, which define what a model learns from a text.
 
 Dimensions
-    T steps of a window, N streams or items of a batch.
+    T steps per window, N streams or items per batch.
 """
 
 from abc import ABC, abstractmethod
@@ -20,15 +20,15 @@ from charrnn.text.codes import LINE_END, Codes
 
 
 class Divided(NamedTuple):
-    """A text as a task learns, splits and scores it.
+    """A text in the form that a task trains on, splits and scores.
 
     Attributes
     ----------
     codes : (n,) int array
     held_apart : int
-        How many codes at its end come from files of their own that are held out.
+        Number of codes at the end that come from separate held-out files.
     notices : sequence of str
-        What the user should be told of it, one line each.
+        Notices for the user, one line each.
     """
 
     codes: Codes
@@ -37,26 +37,26 @@ class Divided(NamedTuple):
 
 
 class Task(ABC):
-    """What a model learns from a text, and how that is held out, cut and scored.
+    """Defines what a model learns from a text, and how the text is split, batched and scored.
 
     Attributes
     ----------
     items : str
-        How the text is divided: see ``divide``; empty for running text.
+        How the text is divided, see ``divide``; empty for running text.
     end : int
         The code that ends an item.
     other_split : str
-        The split that holds out parts from all over the text.
+        The name of the split that holds out parts from all over the text.
     predict : str
-        What is predicted, where that is not the next symbol.
+        What is predicted; empty for the next symbol.
     labels : tuple of str
-        The labels that are predicted; empty for the next symbol.
+        The predicted labels; empty for the next symbol.
     head : "step" or "item"
-        Whether something is predicted at each step, or once for an item.
+        Whether there is a prediction at each step, or one per item.
     hints : tuple of str
-        What the user should be told of the files of a new run, one line each.
+        Notices about the files of a new run, one line each.
     fitting : str
-        What another option learns from them, where nothing can be learned as asked.
+        The option that would fit if nothing can be learned as requested.
     """
 
     items: str = ""
@@ -70,12 +70,12 @@ class Task(ABC):
 
     @property
     def separate(self) -> bool:
-        """Whether the text is items, each read from a zero state."""
+        """Whether the text is divided into items, each read from a zero state."""
         return bool(self.items)
 
     @abstractmethod
     def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
-        """Return a text as it is learned, split and scored."""
+        """Return a text in the form that is trained on, split and scored."""
 
     def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
         """Return the divided text of a corpus.
@@ -85,7 +85,7 @@ class Task(ABC):
         corpus : Corpus
             The text.
         val_files : int
-            How many files at its end are held out.
+            Number of files at the end that are held out.
         """
         codes, starts, unit = corpus.codes, corpus.starts, corpus.unit
         if not val_files:
@@ -98,20 +98,20 @@ class Task(ABC):
 
     @abstractmethod
     def known_part(self, known: Codes) -> Codes:
-        """Return what is left of a divided text of which some symbols were taken out."""
+        """Return a valid divided text, given one from which some symbols were removed."""
 
     @abstractmethod
     def held_out(
         self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
     ) -> int | None:
-        """Return how many characters of a divided text are held out; None for that share of it."""
+        """Return the number of held-out characters; None for ``fraction`` of the text."""
 
     @abstractmethod
     def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
-        """Cut a divided text."""
+        """Split a divided text."""
 
     def counts(self, learned: Codes, vocabulary: Vocabulary) -> NDArray[np.int64]:
-        """Return how often each of the C things that may be predicted occurs in a training part."""
+        """Return the counts (C,) of the C possible predictions in a training part."""
         return vocabulary.count(learned)
 
     @abstractmethod
@@ -122,22 +122,22 @@ class Task(ABC):
 
     @abstractmethod
     def steps_per_pass(self, learned: Codes, settings: TrainingSettings) -> float:
-        """Return how many steps read a training part once."""
+        """Return the number of steps per pass over a training part."""
 
     @abstractmethod
     def overlap(self, learned: Codes, held: Codes) -> float:
-        """Return the share of a held-out text that is also learned from."""
+        """Return the share of a held-out text that is also in the training part."""
 
     def first(self, vocabulary: Vocabulary) -> int | None:
         """Return the id of the symbol that begins and ends an item; None for running text."""
         return None
 
     def prompts(self, codes: Codes) -> NDArray[np.int64] | None:
-        """Return how many symbols of each item are read and not predicted, where there are any."""
+        """Return the number of symbols of each item that are read and not predicted, or None."""
         return None
 
     def predicted(self, codes: Codes) -> Codes:
-        """Return a divided text without what is only read."""
+        """Return a divided text without its prompts."""
         prompts = self.prompts(codes)
         if prompts is None:
             return codes
@@ -146,7 +146,7 @@ class Task(ABC):
 
 
 def in_prompts(codes: Codes, end: int, prompts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return of each symbol of a divided text whether it is in the prompt of its item."""
+    """Return whether each symbol of a divided text is in the prompt of its item."""
     ends = np.flatnonzero(codes == end)
     starts = np.concatenate([[0], ends[:-1] + 1])
     change = np.zeros(len(codes) + 1, np.int64)
@@ -161,16 +161,16 @@ class HeldByText(Task):
 
     @abstractmethod
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
-        """Return what is learned and what is held out."""
+        """Return the training part and the held-out part."""
 
     def held_out(
         self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
     ) -> int | None:
-        """Return how much is held out."""
+        """Return the number of held-out characters."""
         return len(self._both(codes, fraction, key)[1])
 
     def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
-        """Hold out the items whose text has a low hash, or those of files of their own."""
+        """Hold out the items whose text has a low hash, or separate files."""
         if held_out and settings.split_mode == "hashed":
             return Sides(*self._both(codes, settings.val_fraction, settings.split_key))
         return Sides.of(Split(len(codes), held_out), codes)

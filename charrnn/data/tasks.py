@@ -1,9 +1,10 @@
-"""The tasks that there are: running text, items, and what is labelled.
+"""The tasks: running text, items, and labelled text.
 
-A task divides a text, says what of it is held out and makes the windows that a model learns from.
+A task divides a text, splits it into a training part and a held-out part, and makes the training
+windows.
 
 Dimensions
-    T steps of a window, N streams or items of a batch.
+    T steps per window, N streams or items per batch.
 """
 
 from collections.abc import Sequence
@@ -30,21 +31,21 @@ from charrnn.text.codes import LINE_END, Codes
 
 TAB = ord("\t")
 MOST_TIMES = 3.0
-"""How many times the share that was asked for may be held out of a text of items."""
+"""For items: most that may be held out, as a multiple of the requested share."""
 
 
 class RunningText(Task):
-    """The next character of a text that goes on: streams of it, their state carried."""
+    """Predicts the next character of running text, in streams whose state is carried over."""
 
     other_split = "strided"
 
     def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
-        """Return the corpus as it is: it may be a memory map."""
+        """Return the corpus unchanged; it may be a memory map."""
         border = corpus.starts[-val_files] if val_files else len(corpus)
         return Divided(corpus.codes, len(corpus) - border, self.hints)
 
     def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
-        """Return the text as it is."""
+        """Return the text unchanged."""
         return codes
 
     def known_part(self, known: Codes) -> Codes:
@@ -54,7 +55,7 @@ class RunningText(Task):
     def held_out(
         self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
     ) -> int | None:
-        """Return None: a share of the characters."""
+        """Return None, for a share of the characters."""
         return None
 
     def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
@@ -68,16 +69,16 @@ class RunningText(Task):
         return Streams(learned, vocabulary, settings.batch_size, settings.seq_len)
 
     def steps_per_pass(self, learned: Codes, settings: TrainingSettings) -> float:
-        """Return the characters over those of a step."""
+        """Return the number of characters divided by those of a step."""
         return len(learned) / (settings.batch_size * settings.seq_len)
 
     def overlap(self, learned: Codes, held: Codes) -> float:
-        """Return the share of the characters that stand in long repeats."""
+        """Return the share of the characters that are in long repeats."""
         return overlap(learned, held)
 
 
 class SeparateItems(Task):
-    """The next character of items that have nothing to do with each other."""
+    """Predicts the next character of independent items."""
 
     other_split = "hashed"
 
@@ -89,16 +90,16 @@ class SeparateItems(Task):
         return divide(codes, self.items, self.end, starts=starts, unit=unit)
 
     def known_part(self, known: Codes) -> Codes:
-        """Leave out the items of which nothing is left."""
+        """Drop items that became empty."""
         return as_items(known, self.end)
 
     def held_out(
         self, codes: Codes, mode: SplitMode, fraction: float, key: int, unit: Unit
     ) -> int | None:
-        """Return what the last items take, or those whose hash is low.
+        """Return the number of characters of the last items, or of those with a low hash.
 
-        Copies of an item fall on one side, so of a few different ones far too many may be held
-        out: then none are.
+        Copies of an item are on the same side, so with few different items far too many might be
+        held out; then none are.
         """
         if mode == "contiguous":
             return last_items(codes, fraction, self.end)
@@ -108,7 +109,7 @@ class SeparateItems(Task):
         return 0 if few_different or 2 * len(held) > len(codes) else len(held)
 
     def sides(self, codes: Codes, settings: TrainingSettings, held_out: int, unit: Unit) -> Sides:
-        """Hold out the items whose hash is low, the last ones, or those of files of their own."""
+        """Hold out the items with a low hash, the last items, or separate files."""
         if held_out and settings.split_mode == "hashed":
             split = HashedSplit(settings.val_fraction, settings.split_key, unit, self.end)
             return Sides(*split.both(codes))
@@ -128,33 +129,33 @@ class SeparateItems(Task):
         )
 
     def steps_per_pass(self, learned: Codes, settings: TrainingSettings) -> float:
-        """Return the batches of an epoch."""
+        """Return the number of batches per epoch."""
         return max(1, steps_per_epoch(learned, settings.batch_size, settings.seq_len, self.end))
 
     def overlap(self, learned: Codes, held: Codes) -> float:
-        """Return the share of the items that are learned too."""
+        """Return the share of the held-out items that are in the training part too."""
         return overlap_of_items(learned, held, self.end)
 
     def first(self, vocabulary: Vocabulary) -> int:
-        """Return the id of the end: it also stands before the first symbol."""
+        """Return the id of the end, which also precedes the first symbol."""
         return id_of(vocabulary, self.end)
 
 
 class PromptedItems(HeldByText, SeparateItems):
-    """Items of which a prompt, up to a tab or the end of their first line, is only read.
+    """Items with a prompt, up to a tab or the end of the first line, which is not predicted.
 
-    So a text from a label, or an answer from a question, is learned: one-to-many.
+    A model learns to generate a text for a label, or an answer to a question: one-to-many.
     """
 
     @property
     def border(self) -> int:
-        """The code after which prediction begins."""
+        """The code that ends a prompt."""
         return TAB if self.items == "line" else LINE_END
 
     @property
     def border_name(self) -> str:
-        """That code in words."""
-        return "a tab" if self.items == "line" else "the first line end"
+        """The name of that code."""
+        return "a tab" if self.items == "line" else "the first newline"
 
     def text(self, corpus: Corpus, val_files: int = 0) -> Divided:
         """Return the divided text of a corpus; see ``Task``.
@@ -170,8 +171,8 @@ class PromptedItems(HeldByText, SeparateItems):
             first = texts_of(divided.codes, self.end)[int(np.argmax(without))]
             raise CorpusError(
                 f"--prompted: {np.count_nonzero(without):,} of {len(without):,} items have no "
-                f"{self.border_name.split(' ', 1)[1]} after a prompt, the first is "
-                f"{' '.join(first.split())!r:.60}: give each one, or leave --prompted out"
+                f"{self.border_name.split(' ', 1)[1]} after a prompt; the first one is "
+                f"{' '.join(first.split())!r:.60}: add it, or leave out --prompted"
             )
         return divided
 
@@ -188,19 +189,19 @@ class PromptedItems(HeldByText, SeparateItems):
         )
 
     def counts(self, learned: Codes, vocabulary: Vocabulary) -> NDArray[np.int64]:
-        """Return how often each symbol is predicted."""
+        """Return the count of each predicted symbol."""
         return vocabulary.count(self.predicted(learned))
 
     def prompts(self, codes: Codes) -> NDArray[np.int64]:
-        """Return the length of the prompt of each item, its border counted in."""
+        """Return the length of the prompt of each item, including its border."""
         return prompts_of(codes, self.end, self.border)
 
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
-        """Return what is learned and what is held out, by the text, whatever its prompt."""
+        """Split by the text after the prompt; return the training part and the held-out part."""
         items = texts_of(codes, self.end)
         texts = [item.partition(chr(self.border))[2] for item in items]
         lengths = lengths_of(codes, self.end)
-        # Of a few answers to many questions, whole items are held out, or else nothing.
+        # With few answers to many questions, split by whole items, or else hold out nothing.
         for hashed in (texts, items):
             held = held_out(hashed, None, fraction, key)
             is_held = np.repeat(held, lengths)
@@ -215,9 +216,9 @@ def task_of(settings: TrainingSettings, labels: Sequence[str] = ()) -> Task:
     Parameters
     ----------
     settings : TrainingSettings
-        Of the run.
+        The settings of the run.
     labels : sequence of str
-        What is predicted, where that is not the next symbol.
+        The predicted labels; empty for the next symbol.
     """
     if settings.predict:
         task = _labelled(settings, settings.items, settings.item_end, spaced=settings.spaced)
@@ -230,7 +231,7 @@ def task_of(settings: TrainingSettings, labels: Sequence[str] = ()) -> Task:
 
 
 def task_for(train: TrainConfig, corpus: Corpus) -> Task:
-    """Return the task of a new run on a corpus, from what the user gave.
+    """Return the task of a new run on a corpus, from the settings of the user.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What each step of training sees: a window of a batch of parallel streams.
+"""The input of a training step: a window of a batch of parallel streams.
 
 Dimensions
-    T steps of the window, N parallel streams, n characters.
+    T steps per window, N parallel streams, n characters.
 """
 
 from typing import NamedTuple, Protocol
@@ -14,22 +14,22 @@ from charrnn.text.vocabulary import Ids
 
 
 class Window(NamedTuple):
-    """What some streams read in a step.
+    """The inputs and targets of some streams in a step.
 
     Attributes
     ----------
     ids : (T, N) int array
         The inputs.
     targets : (T, N) or (1, N) int array
-        What follows each of them, its label, or the one label of each stream.
+        The next symbol of each input, its label, or one label per stream.
     scored : bool array, optional
-        Of the shape of the targets. Where it is false, no target counts; None where all do.
+        Mask in the shape of the targets: which of them count. None if all do.
     begins : (N,) bool array, optional
-        Which streams begin from a zero state; None where the text goes on in all of them.
+        Which streams start from a zero state; None if all streams continue.
     carried : bool
-        Whether the state after the window is that of the next one.
+        Whether the state after the window is carried over to the next one.
     lengths : (N,) int array, optional
-        How many symbols each stream has, where not T.
+        Number of symbols in each stream; None if all have T.
     """
 
     ids: Ids
@@ -40,13 +40,13 @@ class Window(NamedTuple):
     lengths: npt.NDArray[np.int64] | None = None
 
     def trimmed(self) -> "Window":
-        """Return the window without the last steps that count for nothing in any stream.
+        """Return the window without trailing steps that no target depends on.
 
-        Where the state is carried, all of them count.
+        If the state is carried over, all steps are kept.
         """
         if self.carried or not self.ids.size:
             return self
-        of_streams = len(self.targets) < len(self.ids)  # one target of each
+        of_streams = len(self.targets) < len(self.ids)  # one target per stream
         if self.lengths is not None:
             T = max(1, int(self.lengths.max()))
         elif self.scored is not None and not of_streams:
@@ -60,19 +60,19 @@ class Window(NamedTuple):
 
 
 class Batches(Protocol):
-    """Where training takes its windows from; steps count from 1.
+    """The source of training windows; steps count from 1.
 
     Attributes
     ----------
     codes : (n,) int array
-        What is learned.
+        The training text.
     batch_size : int
-        N, the streams of a batch.
+        N, streams per batch.
     seq_len : int
-        T, the steps of the longest window.
+        T, steps of the longest window.
     symbols_per_step : float
-        How many targets a step has in the mean: by that many its summed loss is divided, so that
-        every target of an epoch weighs the same.
+        Average number of targets per step. The summed loss is divided by it, so that every target
+        of an epoch has the same weight.
     """
 
     @property
@@ -88,13 +88,13 @@ class Batches(Protocol):
     def symbols_per_step(self) -> float: ...
 
     def symbols(self, step: int) -> int:
-        """Return how many targets the batch of a step has."""
+        """Return the number of targets in the batch of a step."""
 
     def steps(self, step: int) -> int:
-        """Return T, the steps of the window of a step of training."""
+        """Return T, the steps of the window of a training step."""
 
     def streams(self, step: int) -> int:
-        """Return how many streams the batch of a step has, N at most."""
+        """Return the number of streams in the batch of a step, at most N."""
 
     def window(self, step: int, columns: slice) -> Window:
         """Return some columns of the batch of a step."""

@@ -1,19 +1,19 @@
-"""Weights for PyTorch: a safetensors file with its names, its shapes and its order of gates.
+"""Weights for PyTorch: a safetensors file with its names, shapes and gate order.
 
 Dimensions
     V vocabulary size, D input features, H hidden units, G gates, F features of the top layer's
-    output, C classes that are predicted, K steps of a fixed window.
+    output, C predicted classes, K steps of a fixed window.
 
-A file holds, for a network with a recurrent cell::
+For a network with a recurrent cell, a file has::
 
-    embedding.weight   (V, D)      as nn.Embedding; not there where the input is one-hot
+    embedding.weight   (V, D)      as nn.Embedding; absent if the input is one-hot
     rnn.*                          as nn.RNN, nn.LSTM or nn.GRU: weight_ih_l0 (G*H, D), ...
     head.weight        (C, F)      as nn.Linear
     head.bias          (C,)
 
-A fixed window is a convolution: ``conv.0.weight`` (H, D, K) and ``conv.0.bias`` (H,) stand in the
-place of ``rnn.*``, with ``conv_reverse`` for the other direction. With several members each name
-begins with ``members.0.``, ``members.1.`` and so on.
+A fixed window is a convolution: ``conv.0.weight`` (H, D, K) and ``conv.0.bias`` (H,) replace
+``rnn.*``, with ``conv_reverse`` for the other direction. For an ensemble, each name begins with
+``members.0.``, ``members.1.`` and so on.
 """
 
 import json
@@ -33,17 +33,17 @@ from charrnn.storage.checkpoint import Checkpoint
 from charrnn.system.files import write_whole
 
 OIFG_AS_IFGO = 1, 2, 3, 0
-"""The gate of the LSTM here that stands at each place in PyTorch."""
-INSTALL = "pip install 'charrnn[safetensors]' brings it"
+"""For each position in PyTorch's gate order, the position of that gate in charrnn's LSTM."""
+INSTALL = "pip install 'charrnn[safetensors]'"
 
 Tensors = dict[str, Array]
 
 
 def write_safetensors(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the weights of a model to a file that PyTorch's modules load as it is.
+    """Write the weights of a model to a file that PyTorch's modules load directly.
 
-    The n-grams or counts that a model may be mixed with are no part of a network: they, and the
-    training texts that some checkpoints hold, are not in the file.
+    N-grams or counts that the network is mixed with, and training texts that some checkpoints
+    contain, are not in the file.
 
     Parameters
     ----------
@@ -57,18 +57,20 @@ def write_safetensors(path: Path, checkpoint: Checkpoint) -> None:
     ConfigError
         If safetensors is not installed.
     CheckpointError
-        If the file cannot be written; one that was there is intact.
+        If the file cannot be written; an existing file stays intact.
     """
     try:
         from safetensors.numpy import save
     except ImportError:
-        raise ConfigError(f"a .safetensors file needs safetensors: {INSTALL}") from None
+        raise ConfigError(
+            f"a .safetensors file needs the package safetensors, which is not installed: {INSTALL}"
+        ) from None
     data = save(tensors_of(checkpoint), metadata_of(checkpoint))
     write_whole(path, lambda file: file.write(data), advice="name another file")
 
 
 def tensors_of(checkpoint: Checkpoint) -> Tensors:
-    """Return the weights of a model under PyTorch's names, as float32 arrays of their own."""
+    """Return copies of the weights of a model as float32 arrays, under PyTorch's names."""
     model = checkpoint.model()
     return {
         f"{prefix}{name}": np.array(array, np.float32, order="C")
@@ -78,12 +80,12 @@ def tensors_of(checkpoint: Checkpoint) -> Tensors:
 
 
 def metadata_of(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return what the header of the file says about the model.
+    """Return the metadata for the header of the file.
 
     ``format`` is "pt", as in files that PyTorch writes. ``task`` is "text", "items", "prompted", or
     what is predicted. ``architecture``, ``vocabulary`` and ``labels`` are JSON in ASCII: symbols
-    are code points, or bytes, in the order of their ids, and labels in that of the logits. A model
-    of items has the code that ends an item, which it also reads first, in ``item_end``.
+    are code points, or bytes, in the order of their ids; labels are in the order of the logits. For
+    a model of items, ``item_end`` is the code that ends an item, which is also read first.
     """
     settings = checkpoint.settings
     about = {
@@ -116,7 +118,7 @@ def _of_member(member: Member) -> Tensors:
 
 
 def _of_layer(layer: Recurrent) -> Tensors:
-    """Return the weights of a recurrent layer; the second bias is zero where there is only one."""
+    """Return the weights of a recurrent layer; the second bias is zero if there is only one."""
     second = np.zeros_like(layer.b)
     if isinstance(layer, TimeGRU):
         second[2 * layer.hidden_size :] = layer.b_n
@@ -137,9 +139,9 @@ def _reordered(layer: Recurrent, rows: Array) -> Array:
 
 
 def _kernel(layer: TimeWindow) -> Array:
-    """Return the weights (H, D, K) of a fixed window, the oldest step first, as nn.Conv1d has them.
+    """Return the weights (H, D, K) of a fixed window, oldest step first, as in nn.Conv1d.
 
-    Those of a bag are the same at every step.
+    The weights of a bag are the same at every step.
     """
     H, D, K = layer.hidden_size, layer.input_size, layer.context
     if isinstance(layer, TimeBag):

@@ -1,7 +1,7 @@
-"""What an optimizer is: updates of parts of one flat vector.
+"""The base class of optimizers, which update parts of one flat vector.
 
-Every optimizer keeps its state in vectors as long as the parameters. ``update`` is given a part
-and touches nothing outside it, so that workers can share the parts out.
+Every optimizer keeps its state in vectors of the same length as the parameters. ``update`` changes
+only the part it is given, so that the parts can be distributed over workers.
 """
 
 from abc import ABC, abstractmethod
@@ -15,26 +15,26 @@ from charrnn.optimizers.parts import BLOCK, HiddenRows, blocks
 
 
 class Optimizer(ABC):
-    """Moves parameters against their gradient.
+    """Updates parameters from their gradient.
 
     Parameters
     ----------
     theta, grad : (P,) arrays
         The parameters and the gradient.
     zeros : callable
-        Makes the state vectors.
+        Allocates the state vectors.
     weight_decay : float
         Added to the gradient as ``weight_decay * theta`` (L2), except where a class decouples it.
     rows : sequence of HiddenRows
-        The matrices among the parameters, in the order of the vector, for an optimizer to which
-        they are more than numbers.
+        The matrices among the parameters, in the order of the vector, for an optimizer that updates
+        whole matrices.
 
     Attributes
     ----------
     parts : list of slice
-        What ``update`` is called with; they tile the vector.
+        The slices to call ``update`` with; they partition the vector.
     default_learning_rate : float
-        For at most 256 hidden units; half of it for an RNN, but for Muon.
+        For at most 256 hidden units; halved for an RNN, except with Muon.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
@@ -60,7 +60,7 @@ class Optimizer(ABC):
 
     def update(self, part: slice, *, learning_rate: float, step: int, scale: float = 1.0) -> None:
         """Update ``theta[part]``; ``step`` counts from 1, ``scale`` multiplies the gradient."""
-        scratch = np.empty(BLOCK, self.theta.dtype)  # its own: other workers may be threads
+        scratch = np.empty(BLOCK, self.theta.dtype)  # not shared, as other workers may be threads
         for block in blocks(part):
             theta, grad, *state = (vector[block] for vector in self._vectors)
             if scale != 1:
@@ -82,4 +82,4 @@ class Optimizer(ABC):
     def _update(
         self, theta: Array, grad: Array, tmp: Array, *state: Array, learning_rate: float, step: int
     ) -> None:
-        """Update in place, in any shape; ``tmp`` is scratch, ``grad`` may be overwritten."""
+        """Update arrays of any shape in place; ``tmp`` is scratch, ``grad`` may be overwritten."""

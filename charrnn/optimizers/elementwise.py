@@ -1,4 +1,4 @@
-"""SGD to AdamW: optimizers that treat each weight by itself."""
+"""SGD to AdamW: optimizers that update each weight independently."""
 
 import numpy as np
 
@@ -84,8 +84,8 @@ class RMSprop(AdaGrad):
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015) with beta1 0.9 and beta2 0.99.
 
-    The moments are kept without their factors ``1 - beta``, which the step size takes up: two
-    passes over memory less.
+    The moments are stored without their factors ``1 - beta``, which are included in the step size:
+    this saves two passes over memory.
     """
 
     slots = ("m", "v")

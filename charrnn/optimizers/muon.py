@@ -1,4 +1,4 @@
-"""Muon: momentum, orthogonalised.
+"""Muon: orthogonalized momentum.
 
 Dimensions
     R rows and K columns of a part of a matrix.
@@ -13,32 +13,32 @@ from charrnn.optimizers.elementwise import AdamW
 from charrnn.optimizers.parts import HiddenRows, blocks
 
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
-"""Of the odd polynomial that takes singular values from (0, 1] to about 1, fast rather than
-exactly (Jordan et al. 2024)."""
+"""Coefficients of the odd polynomial that maps singular values in (0, 1] to about 1, fast rather
+than exactly (Jordan et al. 2024)."""
 ITERATIONS = 3
 RMS = 0.12
-"""How large an element of an update is beside the learning rate. Adam's usually are 0.2, and with
-that one rate serves both (Liu et al. 2025); recurrent weights learn more with a smaller one."""
+"""Root mean square of an update, relative to the learning rate. Adam's is usually 0.2, with which
+both can share one rate (Liu et al. 2025); recurrent weights train better with a smaller one."""
 
 
 def orthogonalised(x: Array) -> Array:
-    """Return about the nearest matrix to x (R, K) whose singular values are all 1.
+    """Return approximately the nearest matrix to x (R, K) whose singular values are all 1.
 
-    By Newton-Schulz iterations, ``x = (a + b A + c A^2) x`` with ``A = x x^T``, on x divided by a
-    bound of its largest singular value: the fourth root of the Frobenius norm of ``A^2``, which is
-    1 to 1.9 times that value. Singular values that are not far below it end at 0.7 to 1.2. The
-    iterations multiply polynomials of the first A, which are R by R and commute; x itself is
-    multiplied once, at the end.
+    Newton-Schulz iterations, ``x = (a + b A + c A^2) x`` with ``A = x x^T``, are applied to x
+    divided by a bound of its largest singular value: the fourth root of the Frobenius norm of
+    ``A^2``, which is 1 to 1.9 times that value. Singular values not far below it end at 0.7 to
+    1.2. The iterations multiply polynomials of the first A, which are R by R and commute; x itself
+    is multiplied once, at the end.
     """
     if len(x) > x.shape[1]:
         return orthogonalised(x.T).T
     peak = float(np.abs(x).max())
     if peak < np.finfo(x.dtype).tiny:
         return np.zeros_like(x)
-    x = x / peak  # so that no power over- or underflows
+    x = x / peak  # so that no power overflows or underflows
     A = x @ x.T
     square = A @ A
-    top = float(np.vdot(square, square)) ** 0.25  # of A: the bound squared
+    top = float(np.vdot(square, square)) ** 0.25  # of A: the square of the bound
     A /= top
     square /= top**2
     factor = product = _factor(A, square)
@@ -62,15 +62,15 @@ def _factor(A: Array, square: Array) -> Array:
 class Muon(AdamW):
     """Muon (Jordan et al. 2024) for weights that read learned features, AdamW for the others.
 
-    The momentum of R rows, with the gradient of the step ahead of it (Nesterov), is made
-    orthogonal, so that a step turns all directions alike, those with small gradients too::
+    The Nesterov momentum of R rows is orthogonalized, so that a step has the same size in all
+    directions, including those with small gradients::
 
         m = 0.9 m + grad
         theta -= lr * 0.12 sqrt(max(R, K)) * orthogonalised(grad + 0.9 m)
 
-    At most 128 rows are taken at a time, not all of a matrix: that costs a fraction of the
-    products. One-hot columns, biases, an embedding and the softmax's weights are left to AdamW,
-    with the same rate; weight decay is decoupled for both.
+    At most 128 rows are orthogonalized at a time, not a whole matrix, which costs a fraction of the
+    products. One-hot columns, biases, an embedding and the weights of the softmax layer are updated
+    by AdamW with the same rate; weight decay is decoupled for both.
     """
 
     default_learning_rate = 0.026
@@ -79,7 +79,7 @@ class Muon(AdamW):
     momentum = 0.9
 
     def _cut(self, rows: Sequence[HiddenRows]) -> list[slice]:
-        """Keep the rows of a matrix whole; cut what lies between into blocks."""
+        """Keep the rows of matrices whole, and split the rest into blocks."""
         self.rows = {(piece.part.start, piece.part.stop): piece for piece in rows}
         parts, start = [], 0
         for piece in rows:
@@ -88,7 +88,7 @@ class Muon(AdamW):
         return [*parts, *blocks(slice(start, self.theta.size))]
 
     def update(self, part: slice, *, learning_rate: float, step: int, scale: float = 1.0) -> None:
-        """Update one of ``parts``: rows of a matrix as such, anything else as AdamW does."""
+        """Update one of ``parts``: rows of a matrix as described, anything else as in AdamW."""
         rows = self.rows.get((part.start, part.stop))
         if rows is None:
             super().update(part, learning_rate=learning_rate, step=step, scale=scale)

@@ -1,4 +1,4 @@
-"""How a flat vector of parameters is cut into the parts that are updated one by one.
+"""Splitting a flat vector of parameters into the parts that are updated one by one.
 
 Dimensions
     P parameters, R rows and K columns of a piece of a matrix.
@@ -12,23 +12,23 @@ from math import prod
 from charrnn.nn.parameters import Parameters
 
 BLOCK = 2**14
-"""Parameters updated at a time: with gradient and state they fill a part of the L2 cache."""
+"""Parameters updated at a time; with their gradient and state they fit in the L2 cache."""
 ROWS = 128
-"""At most so many rows of a matrix are updated together, where rows matter to each other."""
+"""Most rows of a matrix that are updated together, if the update depends on other rows."""
 
 
 @dataclass(frozen=True)
 class HiddenRows:
-    """Rows of a matrix (R, K) of the flat vector, some columns of which read learned features.
+    """Rows of a matrix (R, K) in the flat vector, some columns of which read learned features.
 
     Attributes
     ----------
     part : slice
-        Where they lie in the flat vector, row after row.
+        Their range in the flat vector, in row-major order.
     width : int
-        K.
+        K, the number of columns.
     hidden : tuple of slice
-        The columns that read learned features, as against one-hot columns and biases.
+        The columns that read learned features, as opposed to one-hot columns and biases.
     """
 
     part: slice
@@ -37,7 +37,7 @@ class HiddenRows:
 
     @property
     def others(self) -> list[slice]:
-        """The columns between and beside the hidden ones."""
+        """The columns that are not hidden."""
         inner = [border for columns in self.hidden for border in (columns.start, columns.stop)]
         borders = [0, *inner, self.width]
         between = zip(borders[::2], borders[1::2], strict=True)
@@ -47,7 +47,7 @@ class HiddenRows:
 def hidden_rows(
     parameters: Parameters, hidden: Mapping[str, tuple[slice, ...]]
 ) -> list[HiddenRows]:
-    """Cut the matrices that have ``hidden`` columns into even pieces of at most ``ROWS`` rows."""
+    """Split the matrices with ``hidden`` columns into even pieces of at most ``ROWS`` rows."""
     found, start = [], 0
     for name, shape in parameters.shapes.items():
         if name in hidden:
@@ -63,6 +63,6 @@ def hidden_rows(
 
 
 def blocks(part: slice) -> Iterator[slice]:
-    """Cut a slice into pieces of at most ``BLOCK``."""
+    """Split a slice into pieces of at most ``BLOCK``."""
     for start in range(part.start, part.stop, BLOCK):
         yield slice(start, min(start + BLOCK, part.stop))

@@ -1,4 +1,4 @@
-"""The learning rate over a run."""
+"""Learning-rate schedules."""
 
 from math import cos, pi
 
@@ -6,11 +6,11 @@ from charrnn.config import ScheduleName
 
 
 def learning_rate_factor(schedule: ScheduleName, done: float, warmup: float) -> float:
-    """Return by what the highest learning rate is multiplied when ``done`` (0 to 1) of a run is.
+    """Return the factor of the peak learning rate after the fraction ``done`` (0 to 1) of a run.
 
-    After a linear warm-up: ``constant`` stays at 1, ``step`` divides by 10 at 1/2 and 3/4 of the
-    run (He et al. 2016), ``cosine`` falls to 0 at its end (Loshchilov & Hutter 2017), and
-    ``plateau`` stays at 1 for the run to halve when validation no longer improves.
+    After a linear warm-up, ``constant`` stays at 1; ``step`` divides by 10 at 1/2 and 3/4 of the
+    run (He et al. 2016); ``cosine`` decays to 0 at the end (Loshchilov & Hutter 2017); and
+    ``plateau`` stays at 1, and the run halves the rate when validation stops improving.
     """
     if done < warmup:
         return done / warmup

@@ -1,1 +1,1 @@
-"""Work shared out over the cores: how it is cut, and the team that does it."""
+"""Distributing work over cores and machines: shards, teams of workers, and ranks."""

@@ -1,8 +1,8 @@
-"""Teams whose workers are ranks: rank 0 calls them, and the others wait to be called.
+"""Teams whose workers are on several ranks: rank 0 makes the calls, the others wait for them.
 
-A team is packed when it is made, and every rank unpacks its workers. On rank 0's machine their
-large arrays are its own memory. On another machine the first rank makes such memory and gets what
-is in it, or finds the same file there, and the others of the machine open it.
+A team is packed when it is created, and every rank unpacks its workers. On rank 0's machine, their
+large arrays are in rank 0's memory. On every other machine, the first rank allocates such memory
+and receives its content, or finds the same file there, and the other ranks of the machine open it.
 """
 
 import hashlib
@@ -23,17 +23,18 @@ from charrnn.parallel.packing import Packer, Region, unpack
 from charrnn.parallel.ranks import Ranks
 
 CHUNK = 2**28
-"""Bytes that are sent at once."""
+"""Bytes sent at once."""
 
 Answer = tuple[Any, Exception | None]
 
 
 class Crew:
-    """The workers of a team, one or more on each rank; made and used on rank 0.
+    """The workers of a team, one or more per rank; created and used on rank 0.
 
     Parameters
     ----------
     ranks : Ranks
+        The ranks to use.
     workers : sequence of object
         Worker i is on rank ``i % size``.
     """
@@ -60,16 +61,18 @@ class Crew:
         try:
             own = [getattr(worker, method)(*args) for worker in self._dealt[0]], None
         except KeyboardInterrupt:
-            if len(self._ranks.layout.machines) > 1:  # others may wait for a message of this rank
+            if (
+                len(self._ranks.layout.machines) > 1
+            ):  # others may be waiting for a message from this rank
                 self._ranks.abort("", 130)
             raise
-        finally:  # what goes wrong here must not leave answers for the next call
+        finally:  # an error here must not leave answers for the next call
             answers = self._answers(own)
         workers = sum(map(len, self._dealt))
         return [answers[i % len(answers)][i // len(answers)] for i in range(workers)]
 
     def close(self) -> None:
-        """Let the other ranks forget the workers."""
+        """Make the other ranks discard the workers."""
         if not self._ranks.ended and not self._ranks.is_called:
             _command(self._ranks, "close", self._number)
 
@@ -89,9 +92,9 @@ def _command(ranks: Ranks, *words: Any) -> None:
 
 
 def end(ranks: Ranks, code: int) -> None:
-    """Let the other ranks end: on rank 0, when the command is over with this exit code.
+    """End the other ranks: called on rank 0 when the command ends with this exit code.
 
-    Where one of them is still to answer, as after a second Ctrl-C, all are ended at once.
+    If one of them has yet to answer, as after a second Ctrl-C, all are aborted at once.
     """
     if ranks.is_called:
         ranks.abort("", code)
@@ -100,7 +103,7 @@ def end(ranks: Ranks, code: int) -> None:
 
 
 def serve(ranks: Ranks) -> None:
-    """Do what rank 0 wants, to the end: on the others."""
+    """Execute commands from rank 0 until the end: called on the other ranks."""
     crews: dict[int, list[Any]] = {}
     while True:
         what, *rest = pickle.loads(ranks.broadcast())
@@ -120,7 +123,7 @@ def serve(ranks: Ranks) -> None:
 
 
 def _answer(ranks: Ranks, workers: Sequence[Any], method: str, args: tuple[Any, ...]) -> Answer:
-    """Return what workers answer, or what went wrong."""
+    """Return the results of the workers, or the error."""
     try:
         return [getattr(worker, method)(*args) for worker in workers], None
     except CharrnnError as error:
@@ -135,16 +138,16 @@ def _answer(ranks: Ranks, workers: Sequence[Any], method: str, args: tuple[Any, 
 def _provide(
     ranks: Ranks, regions: Sequence[Region], process: int, own: Sequence[Any] = ()
 ) -> list[Any]:
-    """Return the regions as this rank has them; all ranks take part.
+    """Return this rank's view of the regions; a collective call.
 
     Parameters
     ----------
     ranks : Ranks
-        Theirs.
+        The ranks.
     regions : sequence of Region
-        What workers use.
+        The regions that the workers use.
     process : int
-        Rank 0's.
+        The process id of rank 0.
     own : sequence of buffer
         On rank 0, the regions themselves.
     """
@@ -162,8 +165,8 @@ def _provide(
         regions, process = ranks.local.bcast((regions, process))
         if not ranks.is_head:
             memories = [_opened(region, process) for region in regions]
-        ranks.local.Barrier()  # until then, the first must keep what it has
-        if ranks.is_head and not own:  # what it writes is not for the others of its machine
+        ranks.local.Barrier()  # until then, the first rank must keep its memory
+        if ranks.is_head and not own:  # its writes must not be visible to others
             memories = [
                 _opened(region, process) if region.private else memory
                 for region, memory in zip(regions, memories, strict=True)
@@ -182,14 +185,14 @@ def _mapped(region: Region) -> Any:
 
 
 def _as_here(region: Region, memory: Any) -> Region:
-    """Describe a region as the first rank of this machine has it."""
+    """Describe a region in the memory of the first rank of this machine."""
     if isinstance(memory, Memory):
         return Region(region.size, memory.file, private=region.private)
     return region
 
 
 def _over(ranks: Ranks, region: Region, own: Any | None) -> Any:
-    """Give the first rank of every machine a region of rank 0's, and return it there."""
+    """Copy a region of rank 0 to the first rank of every machine, and return it there."""
     is_root, memory = own is not None, own
     if region.path:
         wanted = ranks.heads.bcast(_digest(own) if is_root else b"")
@@ -210,7 +213,7 @@ def _over(ranks: Ranks, region: Region, own: Any | None) -> Any:
 
 
 def _is_same(region: Region, digest: bytes) -> bool:
-    """Whether the file of a region is on this machine too, with the same numbers."""
+    """Whether the file of a region is on this machine too, with the same content."""
     path = Path(region.path)
     try:
         return (

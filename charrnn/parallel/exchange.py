@@ -1,13 +1,13 @@
-"""The exchange between machines: terms of gradients go to who sums them, and new weights back.
+"""The exchange between machines: gradient terms go to the ranks that sum them, weights back.
 
 Dimensions
-    P parameters, M machines, L ranks of one of them.
+    P parameters, M machines, L ranks per machine.
 
-Within a machine all ranks read one memory. Between machines, the rank of a place deals with the
-ranks of the same place elsewhere: for each, it adds up its machine's terms of what that rank owns
-of the parameters and sends them; when the weights have moved, it sends what it owns itself. A
-machine sends P (M - 1) / M numbers each way where it has whole groups of shards (see ``summing``),
-as a ring would.
+Within a machine, all ranks share memory. Between machines, each rank communicates with the ranks of
+the same local index: for each of them, it sums its machine's terms of the parameters which that
+rank owns, and sends them; after the update, it sends the parameters that it owns. A machine sends
+P (M - 1) / M numbers in each direction if it has whole groups of shards (see ``summing``), as in a
+ring all-reduce.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,23 +24,23 @@ from charrnn.parallel.ranks import Ranks
 from charrnn.parallel.summing import Sums, Term, terms_of
 
 TERMS, WEIGHTS = 1, 2
-"""Tags of messages."""
+"""Message tags."""
 
 
 class MachineSums(Sums):
-    """Sums gradients of which each machine has its own shards'.
+    """Sums gradients; each machine has those of its own shards.
 
     Parameters
     ----------
     grads : sequence of (P,) array
-        The gradients of the shards: those of other machines are not filled here. The first becomes
-        the sum, of the parts that this rank owns.
+        The gradients of the shards; those of other machines are not filled here. The first one
+        becomes the sum, for the parts that this rank owns.
     layout : Layout
-        Of the ranks that work.
+        The layout of the working ranks.
     machines : sequence of int
         The machine of each shard.
     parts : sequence of sequence of slice
-        What of the parameters each rank owns.
+        The parts of the parameters that each rank owns.
     """
 
     def __init__(
@@ -55,24 +55,24 @@ class MachineSums(Sums):
         self._received: dict[int, Array] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is the same on all ranks: they are made alike, each for itself."""
+        """Return the state that is the same on all ranks; each rank creates the rest."""
         own = ("_ranks", "_starts", "_received")
         kept = {name: value for name, value in self.__dict__.items() if name not in own}
         return {**kept, "_received": {}}
 
     @property
     def is_spread(self) -> bool:
-        """Whether the gradients are on several machines: they are."""
+        """Whether the gradients are on several machines: always true."""
         return True
 
     @property
     def is_away(self) -> bool:
-        """Whether this rank is on another machine than rank 0."""
+        """Whether this rank is on a different machine than rank 0."""
         return self._machine != 0
 
     @property
     def bytes_sent(self) -> int:
-        """What a machine sends in a step, in bytes, on the average."""
+        """Average number of bytes that a machine sends per step."""
         layout, size = self.layout, self.grads[0].itemsize
         numbers = 0
         for machine, ranks in enumerate(layout.machines):
@@ -99,7 +99,7 @@ class MachineSums(Sums):
 
     @cached_property
     def _starts(self) -> dict[int, int]:
-        """Where each own part begins in a message, by where it begins in the vector."""
+        """The start of each own part in a message, by its start in the vector."""
         starts, at = {}, 0
         for part in self.parts[self._ranks.number]:
             starts[part.start] = at
@@ -107,10 +107,10 @@ class MachineSums(Sums):
         return starts
 
     def _partners(self, *, share: bool) -> Iterator[tuple[int, int]]:
-        """Yield the machine and number of ranks elsewhere.
+        """Yield the machine and the number of ranks on other machines.
 
-        With ``share``, all that this rank sends terms to and has weights from; without it, the one
-        of each machine that it has terms from and sends weights to.
+        With ``share``, all ranks that this one sends terms to and receives weights from; without
+        it, the one rank of each machine that it receives terms from and sends weights to.
         """
         here, place = self.layout.seat(self._ranks.number)
         count = len(self.layout.machines[here])
@@ -125,7 +125,7 @@ class MachineSums(Sums):
                     yield machine, rank
 
     def or_abort(self) -> AbstractContextManager[None]:
-        """End all ranks if anything goes wrong here."""
+        """Abort all ranks if an error occurs here."""
         return self._ranks.or_abort()
 
     def fetch(self) -> None:
@@ -145,7 +145,7 @@ class MachineSums(Sums):
         ranks.wait(requests)
 
     def _packed_terms(self, rank: int) -> Array:
-        """Return this machine's terms of what a rank owns, a row each."""
+        """Return this machine's terms for the parts that a rank owns, one per row."""
         terms = self._terms(self._machine)
         rows = np.empty((len(terms), self._length(rank)), self.grads[0].dtype)
         for term, row in zip(terms, rows, strict=True):
@@ -157,7 +157,7 @@ class MachineSums(Sums):
         return rows
 
     def spread(self, theta: Array) -> None:
-        """Send the weights that this rank has moved to the other machines, and take theirs."""
+        """Send the weights that this rank has updated to the other machines, and receive theirs."""
         ranks = self._ranks
         own = self.parts[ranks.number]
         sent = np.concatenate([theta[part] for part in own]) if own else np.empty(0, theta.dtype)

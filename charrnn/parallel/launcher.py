@@ -1,6 +1,6 @@
-"""What a launcher of several processes says of itself: mpiexec, srun or flux.
+"""Detecting a launcher of several processes: mpiexec, srun or flux.
 
-Only the environment is read: a process that no launcher started pays for nothing more.
+Only the environment is read, so that a process without a launcher has no further cost.
 """
 
 import os
@@ -13,25 +13,25 @@ ANNOUNCED = (
     ("FLUX_JOB_SIZE", "FLUX_TASK_RANK"),
     ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 )
-"""Variables with the number of processes and that of this one. An allocation of Slurm has the
-variables of a step only inside one, so a command in a batch script is one process. Launchers of an
-MPI stand first: within an allocation they may themselves be started by Slurm, once a machine."""
+"""Variables with the number of processes and the number of this one. Slurm sets the variables of a
+step only inside one, so a command in a batch script is one process. MPI launchers come first:
+within an allocation, Slurm may itself have started them, once per machine."""
 
 
 @dataclass(frozen=True)
 class Announced:
-    """What a launcher announced.
+    """What a launcher announced to this process.
 
     Attributes
     ----------
     size : int
-        The processes that it started.
+        Number of processes that it started.
     number : int
-        That of this one, from 0.
+        The number of this process, from 0.
     by_open_mpi : bool
         Whether it is Open MPI's launcher.
     by_slurm : bool
-        Whether it is srun, of which a shell has the variables too.
+        Whether it is srun, whose variables are also set in a shell that it started.
     """
 
     size: int
@@ -41,7 +41,7 @@ class Announced:
 
 
 def announced(environment: Mapping[str, str] = os.environ) -> Announced | None:
-    """Return what the launcher of this process announced; None where it is alone."""
+    """Return what the launcher of this process announced; None if there is only one process."""
     for size, number in ANNOUNCED:
         count, own = environment.get(size, ""), environment.get(number, "")
         if count.isdecimal() and own.isdecimal():
@@ -54,9 +54,9 @@ def announced(environment: Mapping[str, str] = os.environ) -> Announced | None:
 
 
 def _is_connected(environment: Mapping[str, str]) -> bool:
-    """Whether the line to the launcher is open.
+    """Whether the connection to the launcher is open.
 
-    A program that a launcher started may start charrnn: that has its variables, and not its line.
+    If a launched program starts charrnn, charrnn inherits its variables but not its connection.
     """
     line = environment.get("PMI_FD", "")
     if not line.isdecimal():

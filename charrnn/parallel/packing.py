@@ -1,8 +1,8 @@
-"""Workers as bytes for other processes, the large arrays in them beside these bytes.
+"""Serializing workers for other processes, with their large arrays kept separate.
 
-A view of shared memory stays one: what is packed is the region and the place in it. Any other
-large array is copied once into such a region, so that the ranks of a machine read one text. They
-map it copy-on-write: what one writes there is its own, as after a fork.
+A view of shared memory stays a view: only the region and the offset are serialized. Any other large
+array is copied once into such a region, so that the ranks of a machine share one text. They map it
+copy-on-write, so that writes are private, as after a fork.
 """
 
 import io
@@ -19,26 +19,27 @@ from numpy.typing import NDArray
 from charrnn.backend.memory import Memory, address, new_memory, region_of, whole
 
 LARGE = 2**16
-"""Bytes from which an array is not sent with the rest."""
+"""Arrays of at least this many bytes are not serialized with the rest."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A region that workers use, as other processes are told of it.
+    """The description of a memory region, for other processes.
 
     Attributes
     ----------
     size : int
-        In bytes.
+        Size in bytes.
     file : int
-        Its descriptor in the process that packed; -1 where it has none.
+        Its descriptor in the packing process; -1 if it has none.
     written : bool
-        Whether it has other numbers than zeros.
+        Whether it has anything but zeros.
     private : bool
-        Whether what a process writes there is to be seen by no other.
+        Whether writes are visible only to the process that makes them.
     path : str
         The file that it maps, from ``offset`` on; empty for memory.
     offset : int
+        The first byte in the file.
     """
 
     size: int
@@ -50,14 +51,14 @@ class Region:
 
 
 class Packer:
-    """Packs the workers of a team.
+    """Serializes the workers of a team.
 
     Attributes
     ----------
     memories : list of buffer
-        The regions, held for as long as others may open them.
+        The regions, kept alive as long as others may open them.
     regions : list of Region
-        What others are told of them.
+        The descriptions of the regions.
     """
 
     def __init__(self) -> None:
@@ -72,7 +73,7 @@ class Packer:
         return stream.getvalue()
 
     def place(self, array: NDArray[np.generic]) -> tuple[Any, ...] | None:
-        """Return how others find an array; None where it is to be sent with the rest."""
+        """Return where others find an array; None if it is serialized with the rest."""
         region = region_of(array)
         if isinstance(region, Memory):
             start = address(array) - address(whole(region))
@@ -94,7 +95,7 @@ class Packer:
         return self._numbers[key]
 
     def _put(self, array: NDArray[np.generic], region: object, key: tuple[int, int, int]) -> int:
-        """Put an array into a region of its own: where it is of a file, into none."""
+        """Copy an array into a new region; an array that maps a file is not copied."""
         mapped = _file_of(array) if isinstance(region, mmap.mmap) else None
         if mapped is None:
             memory = new_memory(array.nbytes)
@@ -131,19 +132,19 @@ class _Unpickler(pickle.Unpickler):
 
 
 def unpack(packed: bytes, memories: Sequence[Any]) -> Any:
-    """Return what was packed, its large arrays in these regions."""
+    """Return the packed workers, with their large arrays in these regions."""
     return _Unpickler(packed, memories).load()
 
 
 def _file_of(array: NDArray[np.generic]) -> tuple[str, int] | None:
-    """Return the file whose numbers an array maps, if it is there, and where it begins in it."""
+    """Return the file that an array maps, if it still exists, and the offset in it."""
     outer: np.memmap[Any, Any] | None = None
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if isinstance(owner, np.memmap):
             outer = owner
         owner = owner.base
-    if outer is None or outer.mode != "r":  # any other may have numbers that the file has not
+    if outer is None or outer.mode != "r":  # in other modes the array may differ from the file
         return None
     if outer.filename is None or not Path(outer.filename).is_file():
         return None

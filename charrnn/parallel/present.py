@@ -1,4 +1,4 @@
-"""The ranks of this process, if it has any: a process that is alone imports nothing of theirs."""
+"""The ranks of this process, if there are any; a single process never imports MPI."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,10 +18,10 @@ _present = _Present()
 
 
 def current() -> "Ranks | None":
-    """Return the ranks, where a launcher started this process with others."""
+    """Return the ranks, if a launcher started this process together with others."""
     return _present.ranks
 
 
 def set_current(ranks: "Ranks") -> None:
-    """Let these be the ranks of this process from now on."""
+    """Set the ranks of this process."""
     _present.ranks = ranks

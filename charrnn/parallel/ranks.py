@@ -1,9 +1,8 @@
-"""The ranks: processes that a launcher started, on one machine or several, which talk over MPI.
+"""The ranks: processes that a launcher started on one or more machines, connected by MPI.
 
-Rank 0 leads: it alone runs the command. The others wait for what it wants of them (see ``crew``).
-Every wait looks up from time to time: a signal is handled at once, a rank that waits long sleeps
-between two looks, and one whose launcher is gone ends. mpi4py is imported here, when ranks start,
-and nowhere else.
+Only rank 0 runs the command. The others wait for its calls (see ``crew``). Every wait is a polling
+loop: signals are handled at once, a rank that waits for long sleeps between two polls, and a rank
+whose launcher is gone ends. mpi4py is imported only here, when the ranks start.
 """
 
 import os
@@ -26,44 +25,45 @@ from charrnn.parallel.present import set_current
 from charrnn.system.machine import share_work
 
 SLOT = 512
-"""Bytes of a short message: 8 of them say how long it is."""
+"""Bytes of a short message, 8 of which are its length."""
 PATIENCE = 0.02
-"""Seconds after which a rank that waits sleeps between two looks."""
+"""Seconds after which a waiting rank sleeps between two polls."""
 NAP = 0.001
 LOOK_UP = 0.5
-"""Seconds between two looks for the launcher."""
+"""Seconds between two checks of the launcher."""
 LONG = 3
-"""Tag of messages that fit no slot."""
+"""Tag of messages that do not fit in a slot."""
 
 
 class Ranks:
-    """This process among those that were started together.
+    """This process and those that were started with it.
 
     Parameters
     ----------
     comm : mpi4py.MPI.Comm
-        All ranks.
+        The communicator of all ranks.
     machine : int, optional
-        Take this for the number of its machine, in place of finding who shares memory: for tests.
+        The number of its machine, for tests; by default, found from which ranks share memory.
 
     Attributes
     ----------
     number, size : int
-        The number of this one, from 0, and how many there are.
+        The number of this rank, from 0, and the number of ranks.
     layout : Layout
-        Which are on which machine.
+        Which ranks are on which machine.
     local_ranks : tuple of int
-        Those of this machine.
+        The ranks of this machine.
     is_head : bool
-        Whether this is the first of them.
+        Whether this is the first rank of its machine.
     local, heads : mpi4py.MPI.Comm
-        The ranks of this machine, and the first ranks of all machines; the latter of these alone.
+        The communicators of the ranks of this machine, and of the first ranks of all machines (only
+        for those).
     is_called : bool
-        Whether the others are to answer: until then, they hear nothing else.
+        Whether answers of the other ranks are pending; until then they accept no call.
     notices : list of str
-        What the user should be told of the ranks.
+        Notices about the ranks for the user.
     ended : bool
-        Whether no rank is to be called any more.
+        Whether no more calls will be made.
     """
 
     def __init__(self, comm: Any, machine: int | None = None) -> None:
@@ -84,11 +84,11 @@ class Ranks:
 
     @property
     def can_work(self) -> bool:
-        """Whether others wait to be called: on rank 0, but for workers that it calls itself."""
+        """Whether other ranks wait for calls: on rank 0, except inside a call."""
         return self.number == 0 and not self.is_called
 
     def wait(self, requests: Sequence[Any]) -> None:
-        """Wait for messages that were begun."""
+        """Wait until messages have been sent or received."""
         start = time.monotonic()
         for request in requests:
             while not request.Test():
@@ -101,13 +101,13 @@ class Ranks:
                     time.sleep(0)
 
     def _look_up(self, now: float) -> None:
-        """End this process if its launcher is gone: nobody else would."""
+        """End this process if its launcher is gone, as nothing else would."""
         self._looked = now
         if os.getppid() != self._parent:
             os._exit(1)
 
     def broadcast(self, message: bytes = b"") -> bytes:
-        """Return on all ranks what rank 0 gives."""
+        """Return the message of rank 0 on all ranks."""
         slot = np.zeros(SLOT, np.uint8)
         if self.number == 0:
             _fill(slot, message)
@@ -120,7 +120,7 @@ class Ranks:
         return rest.tobytes()
 
     def gather(self, message: bytes) -> list[bytes]:
-        """Return on rank 0 what each rank gives; nothing on the others."""
+        """Return the messages of all ranks on rank 0, and nothing on the others."""
         slot = np.zeros(SLOT, np.uint8)
         _fill(slot, message)
         slots = np.zeros((self.size, SLOT), np.uint8) if self.number == 0 else None
@@ -141,12 +141,12 @@ class Ranks:
         return found
 
     def send(self, message: bytes, rank: int) -> None:
-        """Send bytes to a rank, which waits for them."""
+        """Send bytes to a rank, which must receive them."""
         parts = len(message).to_bytes(8, "little"), message
         self.wait([self.comm.Isend(np.frombuffer(part, np.uint8), rank, LONG) for part in parts])
 
     def receive(self, rank: int) -> bytes:
-        """Return the bytes that a rank sends."""
+        """Receive bytes from a rank."""
         slot = np.empty(8, np.uint8)
         self.wait([self.comm.Irecv(slot, rank, LONG)])
         message = np.empty(_length(slot), np.uint8)
@@ -155,7 +155,7 @@ class Ranks:
 
     @contextmanager
     def or_abort(self) -> Iterator[None]:
-        """End all ranks if anything goes wrong: others wait for a message that will not come."""
+        """Abort all ranks on an error, as others wait for a message that will not come."""
         try:
             yield
         except KeyboardInterrupt:
@@ -164,7 +164,7 @@ class Ranks:
             self.abort(f"in a step that several machines share: {error!r}")
 
     def abort(self, message: str, code: int = 1) -> NoReturn:
-        """Say in one line what went wrong here, and end all ranks at once."""
+        """Print the error in one line, and abort all ranks."""
         if message:
             text = f"error: rank {self.number} on {socket.gethostname()}: {message}"
             with suppress(OSError, AttributeError):
@@ -183,7 +183,7 @@ def start(announced: Announced) -> Ranks:
     Raises
     ------
     DeviceError
-        If mpi4py is missing, or its MPI does not see the processes that the launcher started.
+        If mpi4py is missing, or its MPI does not see the launched processes.
     """
     alone = (
         "; for one process, as in a shell that srun began: srun -n 1, or env -u "
@@ -196,21 +196,22 @@ def start(announced: Announced) -> Ranks:
 
         mpi4py.rc(initialize=False, finalize=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of such a launcher as is told of below
+            warnings.simplefilter("ignore")  # about the launcher, which is reported below
             from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise DeviceError(
-            f"the launcher started {announced.size} processes, which need mpi4py and an MPI to "
-            f"work together ({error}): pip install 'charrnn[mpi]' takes the MPI of this cluster, "
-            f"'charrnn[mpich]' brings one{alone}"
+            f"the launcher started {announced.size} processes, which need mpi4py and an MPI "
+            f"library to work together ({error}): pip install 'charrnn[mpi]' uses the MPI of this "
+            f"cluster, 'charrnn[mpich]' installs one{alone}"
         ) from error
     library = " ".join(MPI.Get_library_version().split("\n")[0].split(",")[0].split()).strip("\0")
     other = (
-        f"the launcher started {announced.size} processes and mpi4py has {library}, which does not "
-        "speak with it: use the mpiexec of that MPI, or srun --mpi=pmi2 or --mpi=pmix"
+        f"the launcher started {announced.size} processes, but mpi4py uses {library}, which does "
+        "not work with that launcher: use the mpiexec of that MPI, or srun --mpi=pmi2 or "
+        "--mpi=pmix"
     )
     if announced.by_open_mpi and "Open MPI" not in library:
-        raise DeviceError(other)  # it would end the process in several lines
+        raise DeviceError(other)  # MPI itself would print several lines
     MPI.Init_thread(MPI.THREAD_FUNNELED)
     if (seen := MPI.COMM_WORLD.Get_size()) != announced.size:
         raise DeviceError(f"{other} (it sees {seen} process{'es' if seen > 1 else ''}){alone}")
@@ -218,8 +219,8 @@ def start(announced: Announced) -> Ranks:
 
 
 def join(comm: Any, machine: int | None = None) -> Ranks:
-    """Make the ranks of a communicator those of this process; see ``Ranks``."""
-    with suppress(ImportError, OSError, ValueError):  # every shared vector has a descriptor
+    """Create the ranks of this process from a communicator; see ``Ranks``."""
+    with suppress(ImportError, OSError, ValueError):  # each shared vector needs a descriptor
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -233,12 +234,12 @@ def join(comm: Any, machine: int | None = None) -> Ranks:
 
 
 def _sharing_memory(comm: Any) -> Any:
-    """Return the ranks that share memory with this one: those of the machine, or itself alone."""
+    """Return the ranks that share memory with this one: those of the machine, or only this one."""
     from mpi4py import MPI
 
     local = comm.Split_type(MPI.COMM_TYPE_SHARED, comm.Get_rank())
     let_others_open()
-    token = os.urandom(16)  # in a container, another process may have the number of this one
+    token = os.urandom(16)  # in a container, another process may have the same process id
     mine = new_memory(len(token))
     mine[:] = token
     process, file, token = local.bcast((os.getpid(), mine.file, token))

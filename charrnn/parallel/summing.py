@@ -1,11 +1,11 @@
-"""The sum of the shards' gradients, in an order that follows from their number alone.
+"""The sum of the gradients of all shards, in an order that depends only on their number.
 
-Floating-point numbers that are added in another order add up to other bits. Here every number is
-the sum of groups of ``GROUP`` shards in a row, and a group is added up shard by shard::
+Floating-point addition is not associative, so a different order gives different bits. Here every
+number is the sum over groups of ``GROUP`` consecutive shards; a group is summed shard by shard::
 
     (g0 + g1 + ... + g15) + (g16 + ... + g31) + ...
 
-A machine that has a whole group adds it up alone and sends one sum, not 16 gradients.
+A machine with a whole group sums it locally, and sends one sum instead of 16 gradients.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ import numpy as np
 from charrnn.backend.arrays import Array
 
 GROUP = 16
-"""Shards that are added up first: 512 streams, what a machine of 16 cores has. Up to so many, the
-sum is that of all shards, one after another."""
+"""Shards per group: 512 streams, the work of a machine with 16 cores. Up to this many shards, the
+sum is simply sequential."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """What is added to the sum of a group at once.
+    """One term of the sum of a group.
 
     Attributes
     ----------
     machine : int
-        Has the gradients.
+        The machine that has the gradients.
     shards : range
-        Added up there; several only where a group begins with them.
+        The shards that are summed there; several only at the beginning of a group.
     """
 
     machine: int
@@ -58,12 +58,12 @@ def terms_of(machines: Sequence[int]) -> list[list[Term]]:
 
 
 class Sums:
-    """Sums gradients that are all in this machine's memory.
+    """Sums gradients that are all in the memory of this machine.
 
     Parameters
     ----------
     grads : sequence of (P,) array
-        The gradients of the shards; the first becomes the sum.
+        The gradients of the shards; the first one becomes the sum.
     """
 
     def __init__(self, grads: Sequence[Array]) -> None:
@@ -76,26 +76,26 @@ class Sums:
 
     @property
     def is_away(self) -> bool:
-        """Whether this process shares no memory with the one that saves."""
+        """Whether this process does not share memory with the one that saves."""
         return False
 
     @property
     def bytes_sent(self) -> int:
-        """What a machine sends to others in a step."""
+        """Bytes that a machine sends to others per step."""
         return 0
 
     def or_abort(self) -> AbstractContextManager[None]:
-        """Return what is around all between two calls in which others may wait for this one."""
+        """Return a context manager for code during which others may wait for this process."""
         return nullcontext()
 
     def fetch(self) -> None:
-        """Bring here what is needed for the sums: nothing."""
+        """Fetch the terms of other machines: there are none."""
 
     def spread(self, theta: Array) -> None:
-        """Bring the weights that were moved to where they are not: nowhere."""
+        """Send the updated weights to other machines: there are none."""
 
     def total(self, part: slice) -> Array:
-        """Sum a part into the first gradient, and return it there."""
+        """Sum a part into the first gradient, and return it."""
         total = self.grads[0][part]
         for number, (first, *rest) in enumerate(self._groups(part, total)):
             of_group = first.copy() if number else total
@@ -108,6 +108,6 @@ class Sums:
         return total
 
     def _groups(self, part: slice, total: Array) -> list[list[Array]]:
-        """Return what is added up of a part, by groups; ``total`` is that of the first shard."""
+        """Return the terms of a part by groups; ``total`` is the gradient of the first shard."""
         values = [total, *(grad[part] for grad in self.grads[1:])]
         return [values[start : start + GROUP] for start in range(0, len(values), GROUP)]

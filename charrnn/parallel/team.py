@@ -1,12 +1,11 @@
-"""A team of workers: the same method called on several objects at once, each on its own core.
+"""A team of workers: calls the same method on several objects in parallel, each on its own core.
 
-NumPy gives the interpreter lock away inside a call and wants it back after it, a few microseconds
-later. For small layers two threads spend up to 40 % of their time on that exchange, two processes
-none of it: LSTM 1 x 128 in two shards trained at 140,000 characters a second on two threads and
-at 180,000 in two processes. So workers are forked processes on Linux, which see the memory that
-was there before the fork and share the vectors made by ``shared_zeros``. Where a fork is not safe
-(macOS, Windows), or Python has no such lock, they are threads. Under a launcher they are the
-ranks, see ``crew``.
+NumPy releases the interpreter lock inside a call and reacquires it a few microseconds later. With
+small layers, two threads spend up to 40 % of their time on that, and two processes none: an LSTM
+1 x 128 in two shards trained at 140,000 characters/s with two threads and at 180,000 with two
+processes. So on Linux the workers are forked processes, which see the memory from before the fork
+and share the vectors made by ``shared_zeros``. If a fork is not safe (macOS, Windows), or Python
+has no such lock, they are threads. Under a launcher they are the ranks; see ``crew``.
 """
 
 import atexit
@@ -36,16 +35,16 @@ STOPS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 
 
 class Team:
-    """Calls a method of every worker at once and returns their results in order.
+    """Calls a method of all workers in parallel and returns their results in order.
 
-    Worker 0 works in the calling process, so a team of one is a plain call. BLAS is held to one
-    thread for as long as the team is open: the workers are the threads.
+    Worker 0 runs in the calling process, so a team of one is a plain call. BLAS is limited to one
+    thread while the team is open, as the workers already use the cores.
 
     Parameters
     ----------
     workers : sequence of object
-        Complete before the team is made: a later change of one is not seen by its process, except
-        in shared vectors.
+        The workers, fully initialized: later changes to one are not seen by its process, except in
+        shared vectors.
     """
 
     def __init__(self, workers: Sequence[Any]) -> None:
@@ -73,13 +72,13 @@ class Team:
 
     @property
     def process_ids(self) -> list[int]:
-        """The processes that work beside this one."""
+        """The ids of the worker processes."""
         return [process.pid for process in self._processes]
 
     def _fork(self) -> None:
         _open_teams.add(self)
         context = multiprocessing.get_context("fork")
-        # A signal that comes before a worker ignores it would end the worker.
+        # A signal that arrives before a worker ignores it would end the worker.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             for worker in self._workers[1:]:
@@ -89,11 +88,11 @@ class Team:
 
     def _start(self, context: Any, worker: Any) -> None:
         ours, theirs = context.Pipe()
-        # All other ends are closed there, so that each worker sees when its own team ends.
+        # Inherited ends are closed in the worker, so that it notices when its own team ends.
         inherited = [pipe for team in _open_teams for pipe in team._pipes] + [ours]
         process = context.Process(target=_serve, args=(worker, theirs, inherited), daemon=True)
         with warnings.catch_warnings():
-            # Python 3.12 warns of any other thread; BLAS keeps some, and prepares for forks.
+            # Python 3.12 warns about other threads; BLAS has some, and handles forks.
             warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
         theirs.close()
@@ -101,16 +100,16 @@ class Team:
         self._processes.append(process)
 
     def call(self, method: str, *args: Any) -> list[Any]:
-        """Return ``[getattr(worker, method)(*args) for worker in workers]``, done at once.
+        """Return ``[getattr(worker, method)(*args) for worker in workers]``, in parallel.
 
         Raises
         ------
         CharrnnError
-            A worker raised it, or a worker process has been ended from outside.
+            If a worker raised it, or a worker process was killed.
         MemoryError
-            A worker had not enough.
+            If a worker ran out of memory.
         RuntimeError
-            Anything else went wrong in a worker process, or the team is closed.
+            If a worker process failed in another way, or the team is closed.
         """
         if self._closed:
             raise RuntimeError("the team is closed: its workers have ended")
@@ -125,7 +124,7 @@ class Team:
                 pipe.send((method, args))
         try:
             results = [getattr(first, method)(*args)]
-        finally:  # what goes wrong here must not leave answers for the next call
+        finally:  # an error here must not leave answers for the next call
             with self._exchange():
                 answers = [pipe.recv() for pipe in self._pipes]
         for answer, error in answers:
@@ -136,24 +135,24 @@ class Team:
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
-        """Say what to do when there is no process at the other end of a pipe any more.
+        """Raise a clear error if the process at the other end of a pipe is gone.
 
-        An exchange that ends half-way is the last one: the next would get the answers of this one.
+        After an incomplete exchange the team is closed, as the next call would get old answers.
         """
         try:
             yield
         except (EOFError, OSError) as error:
             self._closed = True
             raise CharrnnError(
-                "a worker process was ended from outside (out of memory?): "
-                "free memory or give --threads 1, then go on from the last save"
+                "a worker process was killed (out of memory?): free memory or use --threads 1, "
+                "then resume from the last save"
             ) from error
         except BaseException:
             self._closed = True
             raise
 
     def close(self) -> None:
-        """End the workers and give BLAS its threads back."""
+        """End the workers and restore the threads of BLAS."""
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
@@ -181,9 +180,9 @@ class Team:
 
 
 def at_once(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Return what each task returns: on ranks at once, elsewhere one after another.
+    """Return the results of tasks: run in parallel on ranks, elsewhere one after another.
 
-    Tasks may need much memory, so that processes of one machine do not share them out.
+    A task may need much memory, so tasks are not distributed over the processes of one machine.
     """
     ranks = current()
     if ranks is None or not ranks.can_work:
@@ -197,16 +196,16 @@ _open_teams: "weakref.WeakSet[Team]" = weakref.WeakSet()
 
 @atexit.register
 def _close_teams() -> None:
-    """End workers at exit: they ignore the signal with which multiprocessing would end them."""
+    """End workers at exit, as they ignore the signal that multiprocessing would send."""
     for team in list(_open_teams):
         team.close()
 
 
 def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> None:
-    """Answer calls until the other end of the pipe is closed."""
+    """Serve calls until the other end of the pipe is closed."""
     for other in inherited:
         other.close()
-    # Whoever stops the run stops the calling process, which ends this one in its own time.
+    # A stop signal is handled by the calling process, which then ends this one.
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
@@ -227,7 +226,7 @@ def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> No
         try:
             try:
                 pipe.send(answer)
-            except MemoryError as error:  # nothing was sent: an answer is put together first
+            except MemoryError as error:  # nothing was sent, as an answer is serialized first
                 pipe.send((None, error))
         except OSError:
             return

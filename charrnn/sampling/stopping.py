@@ -15,7 +15,7 @@ from charrnn.sampling.allowing import symbols_of
 from charrnn.text import Vocabulary, fitting_text
 from charrnn.text.characters import counter_of
 from charrnn.text.codes import show_character, to_text
-from charrnn.text.normalizing import starts_anew
+from charrnn.text.normalizing import may_split_before
 
 TYPED = {"\\n": "$'\\n'", "\\t": "$'\\t'", "\\r": "$'\\r'"}
 """What a shell passes as two characters, and how to type the one that was meant."""
@@ -165,7 +165,7 @@ class Writer:
         while place >= 0:
             end = place + len(stop)
             following = symbols[end : end + 1]
-            if not self._grows or (starts_anew(following) if following else last):
+            if not self._grows or (may_split_before(following) if following else last):
                 return end
             place = symbols.find(stop, place + 1)
         return 0

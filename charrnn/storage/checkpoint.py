@@ -1,8 +1,8 @@
-"""Checkpoints: one self-contained .npz, written so that no crash leaves half of one.
+"""Checkpoints: one self-contained .npz each, written atomically.
 
-A checkpoint may come from anyone. It is a plain zip of uncompressed arrays, read without pickle;
-every name, type, shape and size is checked before memory is asked for, so nothing in it can run
-code, and its arrays take no more memory than the file is long.
+A checkpoint may be untrusted. It is a plain zip of uncompressed arrays, read without pickle; every
+name, type, shape and size is checked before memory is allocated, so nothing in it can run code,
+and its arrays take no more memory than the size of the file.
 """
 
 import json
@@ -63,52 +63,59 @@ from charrnn.text import Corpus, Source, Vocabulary
 from charrnn.text.codes import Codes
 
 STRAY = "allow_pickle.npy"
-"""A member that NumPy 2.0 and 2.1 made of an argument that they did not know; nobody reads it."""
+"""A member that NumPy 2.0 and 2.1 wrote for an argument that they did not know; it is ignored."""
 MESSAGE_LIMIT = 300
-"""Characters of an error: a hostile file may bring long ones."""
+"""Most characters of an error message, as a hostile file may cause long ones."""
 
 
 @dataclass
 class Checkpoint:
-    """Everything that a file of a run holds.
+    """Everything that a file of a run contains.
 
     Attributes
     ----------
     text, architecture, settings, validation
-        The decided settings: how the corpus is read, the shape of the network, how the run goes,
-        and how it validates.
+        The chosen settings: how the corpus is read, the shape of the network, training, and
+        validation.
     vocabulary : Vocabulary
+        The V symbols of the model.
     sources : tuple of Source
         The corpus files, with their SHA-256.
     characters, held_out : int
-        Length of the corpus and of what is held out of it.
+        Length of the corpus, and of its held-out part.
     history : History
+        The progress of the run.
     counts : (C,) int64 array, optional
-        How often each symbol, or label, occurs in what the model learned from; None in files of
-        format 1.
+        Count of each symbol, or label, in the training part; None in files of format 1.
     weights : dict of str to array
         By name, as in ``CharModel.parameters``.
     training : dict of str to array
-        What a resume needs beside the weights: the optimizer's vectors and the streams' state.
-        Empty in ``best.npz``.
+        What a resume needs in addition to the weights: the optimizer's vectors and the state of the
+        streams. Empty in ``best.npz``.
     folder : Path, optional
-        Where it was loaded from: the corpus may lie beside it.
+        The folder that it was loaded from, where the corpus may be too.
     corpus : Corpus, optional
-        The text itself, where the run that made it is in memory; no file holds it.
+        The text itself, for a run in memory; not stored in files.
     labels : tuple of str
-        What is predicted, in the order of the logits; empty for the next symbol.
+        The predicted labels, in the order of the logits; empty for the next symbol.
     mixture : tuple of float
-        The weights of the network and of what is mixed with it, where they were fitted.
+        The mixture weights of the network and of the models mixed with it, if they were fitted.
     kept : (m,) int array, optional
-        The training texts with their labels, where n-grams are counted on them.
+        The training texts with their labels, if n-grams are counted on them.
     ngrams : NgramModel, optional
-        A linear model of n-grams that is mixed with the network.
+        A linear n-gram model that is mixed with the network.
     table : CountTable, optional
-        What was counted of the training part of a model of text.
+        The n-gram counts of the training part, for a language model.
     counting : Mixture, optional
         How the table is mixed with the network.
     format : int
-        Of the file that it was read from, and otherwise that of files that are written.
+        The format of the file that it was read from; by default, the current one.
+
+    Examples
+    --------
+    >>> checkpoint = charrnn.load("runs/corpus").checkpoint
+    >>> checkpoint.history.step, checkpoint.architecture.cell, checkpoint.weights["head.W"].shape
+    (60, 'gru', (28, 17))
     """
 
     text: TextConfig
@@ -140,7 +147,7 @@ class Checkpoint:
         return model
 
     def with_counts(self, network: CharModel) -> CharModel:
-        """Return what predicts by a network with these weights, on any device, and by counts.
+        """Return a model that mixes a network with these weights, on any device, with the counts.
 
         Raises
         ------
@@ -154,27 +161,27 @@ class Checkpoint:
                 )
             if self.settings.counts:
                 raise ConfigError(
-                    "this state of the run has no counts, which best.npz gets at the end of it: "
-                    "name that, or leave --counts out"
+                    "this checkpoint has no counts, which are written to best.npz at the end of "
+                    "the run: name that file, or leave --counts out"
                 )
             raise ConfigError("this model has no counts: train one with --counts, or leave it out")
         return CountingModel(network, self.table, self.counting)  # type: ignore[return-value]
 
     @property
     def task(self) -> Task:
-        """What was learned from what."""
+        """The task that the model was trained on."""
         return task_of(self.settings, self.labels)
 
     def sides(self, corpus: Corpus) -> Sides:
-        """Cut the text that the model was trained on as its run did."""
-        named = replace(corpus, sources=self.sources)  # a file may have another name by now
+        """Split the text that the model was trained on in the same way as its run."""
+        named = replace(corpus, sources=self.sources)  # a file may have been renamed
         codes, held_apart, _ = self.task.text(named, self.settings.val_files)
         held_out = held_apart or self.held_out
         return self.task.sides(codes, self.settings, held_out, self.text.unit)
 
     @property
     def unseen(self) -> NDArray[np.bool_] | None:
-        """What (C,) the training part does not have; None where that is not known."""
+        """Which symbols or labels (C,) are not in the training part; None if that is not known."""
         return None if self.counts is None else self.counts == 0
 
     @property
@@ -184,7 +191,7 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
-    """Write a checkpoint in one piece: to a temporary file beside it, synced, then renamed.
+    """Write a checkpoint atomically: to a temporary file, which is synced and then renamed.
 
     Parameters
     ----------
@@ -193,13 +200,13 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
     checkpoint : Checkpoint
         What to write.
     verify : bool
-        Whether the file is read back before it takes the place of the one that was there.
+        Whether the file is read back before it replaces an existing one.
 
     Raises
     ------
     CheckpointError
-        If that fails (disk full, folder gone, no permission), or ``load`` would refuse the file;
-        the file that was there is intact.
+        If writing fails (disk full, folder missing, no permission), or ``load`` would reject the
+        file. An existing file stays intact.
     """
     meta = {
         "format": FORMAT,
@@ -239,13 +246,13 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
             continue
         if array.dtype != np.float32:
             raise CheckpointError(
-                f"{path} was not written: {name} is {array.dtype} and a checkpoint holds float32: "
-                "make the model with dtype=numpy.float32"
+                f"{path} was not written: {name} is {array.dtype}, and a checkpoint stores "
+                "float32: create the model with dtype=numpy.float32"
             )
         if not np.isfinite(array).all():
             raise CheckpointError(
-                f"{path} was not written: {name} holds values that are not finite; what was saved "
-                "before is intact: train with a lower --learning-rate"
+                f"{path} was not written: {name} has values that are not finite; the previous save "
+                "is intact: train with a lower --learning-rate"
             )
 
     def check(written: Path) -> None:
@@ -253,9 +260,9 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
             load(written)
         except CheckpointError as error:
             raise CheckpointError(
-                f"{path} was not written: what was written cannot be read back "
-                f"({_short(error.__cause__ or error)}); what was saved before is intact: check the "
-                "disk, and install charrnn and NumPy again"
+                f"{path} was not written: the new file cannot be read back "
+                f"({_short(error.__cause__ or error)}); the previous save is intact: check the "
+                "disk, and reinstall charrnn and NumPy"
             ) from error
 
     write_whole(path, lambda file: write_arrays(file, arrays), check if verify else None)
@@ -269,8 +276,8 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
     path : str or Path
         The file.
     arrays : bool
-        Whether the weights and what a resume needs are read too; without them only the
-        description is, in a time that does not depend on the size of the model.
+        Whether to read the arrays too. Without them only the description is read, in a time that
+        does not depend on the size of the model.
 
     Raises
     ------
@@ -281,8 +288,7 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
         with RegularFile(Path(path), DIRECTORY_LIMIT) as file:
             if not zipfile.is_zipfile(file):
                 raise CheckpointError(
-                    "it is another kind of file, or its end is missing; charrnn runs lists what is "
-                    "here"
+                    "it is another kind of file, or truncated; list the runs with charrnn runs"
                 )
             with zipfile.ZipFile(file) as archive:
                 file.limit = file.size
@@ -291,16 +297,16 @@ def load(path: str | Path, *, arrays: bool = True) -> Checkpoint:
             return checkpoint
     except CharrnnError as error:
         raise CheckpointError(f"{path} is not a usable checkpoint: {_short(error)}") from error
-    except Exception as error:  # it is the file that is wrong, in one of countless ways
+    except Exception as error:  # the file is invalid, in one of countless ways
         if isinstance(error, OSError) and error.filename is not None:
             raise CheckpointError(f"{path}: {error.strerror}") from error
         raise CheckpointError(
-            f"{path} is not a usable checkpoint ({_short(error)}): take another copy or train again"
+            f"{path} is not a usable checkpoint ({_short(error)}): use another copy, or train again"
         ) from error
 
 
 def _short(error: BaseException) -> str:
-    """Return the message of an error on a file from anyone: one line, and not a long one."""
+    """Return the message of an error about an untrusted file, as one short line."""
     words = str(error)[: 2 * MESSAGE_LIMIT].split()
     shown = " ".join(words) or type(error).__name__
     return shown if len(shown) <= MESSAGE_LIMIT else shown[:MESSAGE_LIMIT] + "..."
@@ -316,7 +322,7 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     shapes = CharModel.shapes_of(architecture, len(vocabulary))
     training = training_shapes(meta["training"])
     if training and not (settings.steps or settings.minutes):
-        raise CheckpointError("its settings leave open how its training goes on")
+        raise CheckpointError("its settings do not say how its training continues")
     expected = {f"model.{name}": shape for name, shape in shapes.items()}
     expected |= {f"training.{name}": shape for name, shape in training.items()}
     kept = kept_shape(meta["kept"], settings)
@@ -325,18 +331,18 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     mixture = mixture_from(meta["mixture"], settings, mixed)
     sizes = sizes_from(meta["table"], settings)
     if vocabulary.has_unknown != bool(labels):
-        raise CheckpointError("its vocabulary is not that of its task")
+        raise CheckpointError("its vocabulary does not match its task")
     others = {"meta.npy", *(f"ngrams.{name}.npy" for name in ngrams)}
     others |= set() if kept is None else {"kept.npy"}
     others |= {f"table.{name}.npy" for name in ARRAYS} if sizes else set()
     members.pop(STRAY, None)
     if set(members) != {f"{name}.npy" for name in expected} | others:
-        raise CheckpointError("its arrays are not those of its model")
+        raise CheckpointError("its arrays do not match its model")
     characters, held_out = meta["characters"], meta["held_out"]
     parts, val_files = settings.split_parts, settings.val_files
     if (settings.split_mode == "files") != (val_files > 0) or val_files >= len(meta["sources"]) > 0:
         raise CheckpointError("its split is impossible")
-    # Texts with labels are stored in a form of their own, which may be longer than the corpus.
+    # Labelled texts are stored in a separate form, which may be longer than the corpus.
     most = characters if not settings.predict else COUNT_LIMIT
     if (
         not (is_count(characters) and is_count(held_out) and held_out < most)

@@ -1,4 +1,4 @@
-"""How runs differ: in their settings, their texts and what came of them."""
+"""Comparing runs: their settings, their texts and their results."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -30,11 +30,11 @@ SPLIT: dict[str, Callable[[Checkpoint], Any]] = {
         run.settings.split_parts,
     ),
 }
-"""What decides which characters or labels are held out and how a loss counts them."""
+"""Determines which characters or labels are held out, and what a loss is per."""
 
 
 def split_of(run: Checkpoint) -> str:
-    """Return what is the same of runs whose losses can be compared: all of ``SPLIT``."""
+    """Return a key that is the same for runs whose losses can be compared: all of ``SPLIT``."""
     return repr([part(run) for part in SPLIT.values()])
 
 
@@ -46,9 +46,9 @@ class Comparison:
     ----------
     runs : list of RunSummary
     settings : dict of str to list
-        The value of each run, of the settings that are not the same in all of them.
+        For each setting that differs, its value in each run.
     unlike : list of str
-        Of ``SPLIT`` what differs; losses can be compared where nothing does.
+        The parts of ``SPLIT`` that differ; losses can be compared if it is empty.
     """
 
     runs: list[RunSummary]
@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def reads_otherwise(self) -> bool:
-        """Whether the runs learned one text in other symbols: bytes, or letters in parts."""
+        """Whether the runs read the same text in different symbols, such as bytes or jamo."""
         as_text = all(run.predict == "text" for run in self.runs)
         others = len({run.per for run in self.runs}) > 1
         return as_text and others and {"reading"} <= {*self.unlike} <= {"reading", "split"}
@@ -69,14 +69,14 @@ def compare_runs(names: Sequence[str]) -> Comparison:
     Parameters
     ----------
     names : sequence of str
-        Of runs under ./runs, or their folders, or checkpoints.
+        Names of runs under ./runs, their folders, or checkpoints.
 
     Raises
     ------
     RunError
         If there is no such run.
     CheckpointError
-        If a file is damaged or no checkpoint.
+        If a file is damaged or not a checkpoint.
     """
     files = [_file_of(name) for name in names]
     checkpoints = [load(file, arrays=False) for file in files]
@@ -93,8 +93,8 @@ def compare_runs(names: Sequence[str]) -> Comparison:
 
 
 def _file_of(name: str) -> Path:
-    """Return the newest state of a run, which need not have a best one, or a checkpoint."""
-    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+    """Return the newest state of a run, or a checkpoint."""
+    with contextlib.suppress(OSError, ValueError):  # not a valid file name
         for directory in (Path(name), RUNS / name):
             for file in (LAST, BEST):
                 if (directory / file).is_file():

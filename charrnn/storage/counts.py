@@ -1,4 +1,4 @@
-"""What a checkpoint holds of counts beside its network; it may come from anyone.
+"""The n-gram counts in a checkpoint, which may be untrusted.
 
 Dimensions: K levels, G grams of all levels (see ``CountTable``).
 """
@@ -21,12 +21,12 @@ from charrnn.storage.history import is_count
 from charrnn.storage.npz import read_member
 
 MOST_GRAMS = MOST_BYTES // 3
-"""A table that charrnn makes has no more, as each takes three bytes at least."""
+"""Most grams of a table from charrnn, as each takes at least three bytes."""
 ARRAYS = ("symbols", "shares", "children")
 
 
 def table_to_json(table: CountTable | None, mixture: Mixture | None) -> dict[str, Any] | None:
-    """Return the description of a table and of its mixture."""
+    """Return the description of a table and its mixture."""
     if table is None or mixture is None:
         return None
     return {
@@ -45,19 +45,19 @@ def table_arrays(table: CountTable | None) -> dict[str, NDArray[Any]]:
 
 
 def sizes_from(data: Any, settings: TrainingSettings) -> tuple[int, ...]:
-    """Return the grams of each level, if a file has a table."""
+    """Return the number of grams of each level, if a file has a table."""
     if data is None:
         return ()
     sizes = data["sizes"] if isinstance(data, dict) else None
     if not (settings.counts and not settings.predict and isinstance(sizes, list)):
-        raise CheckpointError("its counts are not those of its settings")
+        raise CheckpointError("its counts do not match its settings")
     if not (1 <= len(sizes) <= WORD and all(map(is_count, sizes)) and sum(sizes) <= MOST_GRAMS):
         raise CheckpointError("its counts are malformed")
     return tuple(sizes)
 
 
 def mixture_of_counts(data: Mapping[str, Any]) -> Mixture:
-    """Return how counts are mixed in."""
+    """Return the mixture of the network and the counts."""
     temperature, weights = data["temperature"], data["weights"]
     numbers = [temperature, *weights] if isinstance(weights, list) else []
     if len(numbers) != 1 + FEATURES or not all(_is_number(number) for number in numbers):
@@ -77,7 +77,7 @@ def read_table(
     sizes: tuple[int, ...],
     vocab_size: int,
 ) -> CountTable:
-    """Return a table, if it is one: a tree of symbols, whose probabilities are above 0."""
+    """Return a table, after checking that it is a tree of symbols with positive probabilities."""
     kinds = {name: symbol_type(vocab_size) for name in ("symbols", "children")}
     kinds["shares"] = np.dtype(np.uint16)
     lengths = {name: sum(sizes) for name in ("symbols", "shares")}
@@ -101,21 +101,21 @@ def _check_tree(
     sizes: tuple[int, ...],
     vocab_size: int,
 ) -> None:
-    """Refuse what is no tree, or what leaves shorter contexts nothing."""
+    """Reject what is not a tree, or leaves no probability for shorter contexts."""
     if symbols.max(initial=0) >= vocab_size:
-        raise CheckpointError("its counts are of other symbols")
+        raise CheckpointError("its counts have unknown symbols")
     counts = np.array([sizes[0]])
     at = 0
     for size in sizes:
         if counts.sum(dtype=np.int64) != size:
-            raise CheckpointError("its counts are no tree")
+            raise CheckpointError("its counts are not a tree")
         some = slice(at, at + size)
-        firsts = np.cumsum(counts[counts > 0], dtype=np.int64)[:-1]  # of all nodes but one
+        firsts = np.cumsum(counts[counts > 0], dtype=np.int64)[:-1]  # of all nodes but the first
         rises = symbols[some][1:] > symbols[some][:-1]
         rises[firsts - 1] = True
         if not rises.all():
             raise CheckpointError("its counts are not in order")
         if size and sums_of_shares(shares[some], np.append(0, firsts)).max() >= 1:
-            raise CheckpointError("its counts are no probabilities")
+            raise CheckpointError("its counts are not probabilities")
         counts = children[some]
         at += size

@@ -1,4 +1,4 @@
-"""Run directories: how they are named, made and found, and the checkpoints in them."""
+"""Run directories: naming, creating and finding them, and the checkpoints in them."""
 
 import contextlib
 import re
@@ -14,35 +14,35 @@ from charrnn.text.sources import fingerprint
 RUNS = Path("runs")
 BEST, LAST = "best.npz", "last.npz"
 LONGEST_NAME = 60
-"""Characters of the name of a file that are taken over."""
+"""Most characters of the name of a file that are used in the name of a run."""
 
 
 def cache_directory() -> Path:
-    """Return where large corpora are kept encoded."""
+    """Return the folder in which large encoded corpora are cached."""
     return RUNS / ".cache"
 
 
 def run_name(typed: str | Path, *, with_folder: bool = False) -> str:
-    """Return the name of a run on a corpus that a user has named.
+    """Return the name of a run on a corpus, from the path that the user typed.
 
     Parameters
     ----------
     typed : str
-        A file, of which the name without its endings is taken, or a folder; of a pattern, its
-        folder is.
+        A file, whose name is used without its suffixes, or a folder; for a pattern, its folder is
+        used.
     with_folder : bool
-        Whether the name of the folder stands before that of the file, if it was named.
+        Whether to put the name of the folder, if it was typed, before the name of the file.
     """
     if str(typed) == "-":
         return "stdin"
     path = Path(typed)
-    if path.is_relative_to("/dev") or path.is_relative_to("/proc"):  # of a shell's <(command)
+    if path.is_relative_to("/dev") or path.is_relative_to("/proc"):  # from a shell's <(command)
         return "pipe"
     if re.search(r"[*?]", path.name):
         path = path.parent
     if path.name in ("", ".."):
         path = path.resolve()
-    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+    with contextlib.suppress(OSError, ValueError):  # not a valid file name
         if path.is_dir():
             return _safe(path.name) or "run"
     stem = re.sub(r"\.(gz|bz2|xz)$", "", path.name, flags=re.IGNORECASE)
@@ -52,17 +52,17 @@ def run_name(typed: str | Path, *, with_folder: bool = False) -> str:
 
 
 def _safe(name: str) -> str:
-    """Return what of a name may name a folder anywhere."""
+    """Return a name with only characters that are valid in folder names on every system."""
     return re.sub(r"[^\w.-]+", "-", name)[:LONGEST_NAME].strip(".-")
 
 
 def new_run_directory(name: str, out: Path | None = None) -> Path:
-    """Make a directory that no run has used: ``out``, or ``runs/<name>``, ``runs/<name>-2``, ...
+    """Create an unused directory: ``out``, or ``runs/<name>``, ``runs/<name>-2``, ...
 
     Raises
     ------
     RunError
-        If ``out`` already holds a run, or the directory cannot be made.
+        If ``out`` already has a run, or the directory cannot be created.
     """
     try:
         if out is not None:
@@ -84,11 +84,11 @@ def new_run_directory(name: str, out: Path | None = None) -> Path:
 
 
 def check_unused(out: Path) -> None:
-    """Raise RunError if ``out`` holds a run, or cannot be a directory."""
+    """Raise RunError if ``out`` already has a run, or cannot be a directory."""
     try:
         if any((out / file).exists() for file in (BEST, LAST)) or _size(out / LOG):
             raise RunError(
-                f"{out} already holds a run: go on with --resume {out}, or name another --out"
+                f"{out} already has a run: resume it with --resume {out}, or name another --out"
             )
         if out.exists() and not out.is_dir():
             raise RunError(f"{out} is a file: name another folder with --out")
@@ -97,18 +97,18 @@ def check_unused(out: Path) -> None:
 
 
 def _cannot_be_made(path: Path, error: OSError) -> str:
-    return f"{path} cannot be made ({error.strerror}): name another folder with --out"
+    return f"{path} cannot be created ({error.strerror}): name another folder with --out"
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of a file; 0 if it is missing. A run that was killed at once left none."""
+    """Return the size of a file, 0 if it is missing; the log of a run killed at once is empty."""
     return path.stat().st_size if path.exists() else 0
 
 
 def is_model(name: str) -> bool:
-    """Return whether a name that may be that of a file with a text stands for a model or a run."""
+    """Return whether a name, which may also be that of a text file, is that of a model or a run."""
     path = Path(name)
-    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+    with contextlib.suppress(OSError, ValueError):  # not a valid file name
         if path.is_file():
             return path.suffix == ".npz"
         places = [path] if path.exists() else [RUNS / path]
@@ -117,47 +117,48 @@ def is_model(name: str) -> bool:
 
 
 def find_model(model: str | Path | None) -> Path:
-    """Return the checkpoint that a name stands for.
+    """Return the path of the checkpoint with a given name.
 
     Parameters
     ----------
     model : str, optional
-        An .npz file, a run's directory or its name under ./runs; the newest run if left out.
+        An .npz file, the directory of a run, or its name under ./runs. The default is the newest
+        run.
 
     Raises
     ------
     RunError
-        If there is no such thing, or the newest run has no model yet and that before it is of
-        another text.
+        If there is no such file or run, or if the newest run has no model yet and the one before it
+        is for another text.
     """
     if model is None:
         return _newest_model()
     path = Path(model)
-    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+    with contextlib.suppress(OSError, ValueError):  # not a valid file name
         for candidate in (path, RUNS / path):
             if candidate.is_dir():
                 if (candidate / BEST).exists():
                     return candidate / BEST
                 last = candidate / LAST
-                advice = f"give {last}" if last.exists() else "charrnn runs lists what is here"
-                raise RunError(f"{candidate} holds no {BEST}: {advice}")
+                advice = f"name {last}" if last.exists() else "list the runs with charrnn runs"
+                raise RunError(f"{candidate} has no {BEST}: {advice}")
             if candidate.is_file():
                 return candidate
     raise RunError(f"{model} is neither a checkpoint nor a run{_advice(str(model))}")
 
 
 def _advice(name: str) -> str:
-    """Return what to do about a name that no run has, as the rest of a sentence."""
-    return near_runs(name) or "; charrnn runs lists what is here"
+    """Return advice for a name that is not a run, as the end of a sentence."""
+    return near_runs(name) or "; list the runs with charrnn runs"
 
 
 def near_runs(name: str) -> str:
-    """Return which run may be meant by a name, as the rest of a sentence; empty if none."""
+    """Return the run that a misspelled name may mean, as the end of a sentence; empty if none."""
     return did_you_mean(name, [directory.name for directory in run_directories()])
 
 
 def no_run(name: str | Path) -> RunError:
-    """Return the error of a name that is to be that of a run and is not."""
+    """Return the error for a name that is not that of a run."""
     return RunError(f"{name} is not a run{_advice(str(name))}")
 
 
@@ -172,10 +173,10 @@ def _newest_model() -> Path:
             first = (
                 "wait for its first save"
                 if is_running(empty[0])
-                else f"go on with charrnn train --resume {empty[0]}"
+                else f"resume it with charrnn train --resume {empty[0]}"
             )
             raise RunError(
-                f"{empty[0]} is the newest run and has no {BEST} yet, and {directory} is of "
+                f"{empty[0]} is the newest run and has no {BEST} yet, and {directory} is for "
                 f"another text: {first}, or name a model, as in --model {directory}"
             )
         return directory / BEST
@@ -186,7 +187,7 @@ def _newest_model() -> Path:
 
 
 def _text_of(file: Path) -> str | None:
-    """Return what identifies the text of a state; None where that cannot be read."""
+    """Return the fingerprint of the text of a checkpoint; None if it cannot be read."""
     try:
         return fingerprint(load(file, arrays=False).sources)
     except CheckpointError:
@@ -194,44 +195,26 @@ def _text_of(file: Path) -> str | None:
 
 
 def open_model(model: str | Path | None = None) -> tuple[Path, Checkpoint]:
-    """Return the file that a name stands for, and the checkpoint in it.
+    """Return the path of the checkpoint with a given name, and the checkpoint.
 
     Parameters
     ----------
     model : str, optional
-        As for ``find_model``.
+        As in ``find_model``.
 
     Raises
     ------
     RunError
-        If there is no such thing.
+        If there is no such file or run.
     CheckpointError
-        If the file is damaged or no checkpoint.
+        If the file is damaged or not a checkpoint.
     """
     path = find_model(model)
     return path, load(path)
 
 
-def load_model(model: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint that a name stands for.
-
-    Parameters
-    ----------
-    model : str, optional
-        An .npz file, a run's directory or its name under ./runs; the newest run if left out.
-
-    Raises
-    ------
-    RunError
-        If there is no such thing.
-    CheckpointError
-        If the file is damaged or no checkpoint.
-    """
-    return open_model(model)[1]
-
-
 def run_directories() -> list[Path]:
-    """Return the directories under ./runs that hold a run, the newest model first."""
+    """Return the directories of the runs under ./runs, the newest model first."""
 
     def modified(directory: Path) -> float:
         return max(
@@ -249,23 +232,23 @@ def run_directories() -> list[Path]:
 
 
 def load_last(directory: Path) -> Checkpoint:
-    """Return what a resume needs.
+    """Return the checkpoint from which a run is resumed.
 
     Raises
     ------
     RunError
-        If the directory holds no run that can go on.
+        If the directory has no run that can be resumed.
     """
     if not (directory / LAST).exists():
-        raise RunError(
-            f"{directory} holds no {LAST}: nothing to resume; charrnn runs lists what is here"
-        )
+        raise RunError(f"{directory} has no {LAST} to resume from: list the runs with charrnn runs")
     try:
         checkpoint = load(directory / LAST)
     except CheckpointError as error:
         raise RunError(
-            f"{error}; to go on from its best state, train a new run with --init-from {directory}"
+            f"{error}; to start from its best state, train a new run with --init-from {directory}"
         ) from error
     if not checkpoint.training:
-        raise RunError(f"{directory / LAST} lacks what a resume needs: use --init-from instead")
+        raise RunError(
+            f"{directory / LAST} has no training state to resume from: use --init-from instead"
+        )
     return checkpoint

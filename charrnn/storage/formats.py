@@ -1,4 +1,4 @@
-"""What checkpoints of former formats say, in the terms of this one."""
+"""Upgrading the descriptions in checkpoints of older formats."""
 
 from dataclasses import MISSING, asdict, fields
 from typing import Any
@@ -9,17 +9,14 @@ from charrnn.parallel.sharding import shard_count
 from charrnn.storage.history import History
 
 FORMAT = 7
-"""Goes up when a checkpoint is no longer what an older charrnn expects.
+"""The format of checkpoints; it is raised when an older charrnn could not read new files.
 
-1: no counts, no encoding of a source; lines are held out from the end.
-2: counts of the training part, hashed splits, the encoding of each source.
-3: settings with nothing left open; the number of shards; items of other kinds than lines;
-   files of their own that are held out.
-4: labels, prompts, networks that read in both directions, and cells that read a fixed window.
-5: linear models of n-grams beside the network of a model of labels; the devices on which a run was
-   trained, which the last files of 4 may name too.
-6: tables of counts beside the network of a model of text.
-7: a column of CSV files as the text.
+1: no counts, no encoding of a source; lines are held out from the end. 2: counts of the training
+part, hashed splits, the encoding of each source. 3: complete settings; the number of shards; items
+other than lines; separate held-out files. 4: labels, prompts, bidirectional networks, and cells
+that read a fixed window. 5: linear n-gram models mixed with a model of labels; the devices on which
+a run was trained, which the last files of format 4 may have too. 6: tables of counts mixed with a
+language model. 7: a column of CSV files as the text.
 """
 
 _LEFT_OPEN = {
@@ -35,14 +32,14 @@ _LEFT_OPEN = {
     "split_mode": "contiguous",
     "split_key": 0,
 }
-"""Where a file of an older format leaves open what only training needs."""
+"""Values for settings that only training needs and that files of format 2 may not have."""
 
 
 _NOT_LABELLED = {"predict": "", "prompted": False, "columns": "", "spaced": False, "counts": False}
 
 
 def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
-    """Return the description in a file of this or a former format in the terms of this one."""
+    """Return the description in a file of any format in the current format."""
     if meta["format"] == 1:
         meta = _from_format_1(meta)
     if meta["format"] == 2:
@@ -91,7 +88,7 @@ def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
     train |= _NOT_LABELLED
     train |= {"items": "line" if train.pop("lines") else "", "item_end": 10, "val_files": 0}
     model = {**_defaults(Architecture), **model}
-    # The cut into shards followed from the sizes, and was not stored.
+    # The number of shards was computed from the sizes, and not stored.
     vocab_size = len(meta["vocabulary"]["symbols"])
     settings = TrainingSettings.from_json(train)
     size = CharModel.stream_bytes(Architecture.from_json(model), vocab_size, settings.seq_len)
@@ -114,7 +111,7 @@ def _from_format_3(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _defaults(group: type[Settings]) -> dict[str, Any]:
-    """Return what a file leaves out that was written before there was such a setting."""
+    """Return the defaults of settings, for files written before a setting existed."""
     return {
         item.name: item.default
         for item in fields(group)  # type: ignore[arg-type]

@@ -8,28 +8,28 @@ from charrnn.config import Precision
 from charrnn.errors import CheckpointError
 
 Place = tuple[str, Precision]
-"""Where a run was trained: the name of a device, and the precision of what it multiplies."""
+"""Where a run was trained: the name of a device, and the precision of its matrix products."""
 CPU: Place = ("cpu", "float32")
 LONGEST_NAME = 100
 COUNT_LIMIT = 2**46
-"""No run makes as many steps, and products with a window's length still fit 64 bits."""
+"""More steps than any run makes; products with the length of a window still fit in 64 bits."""
 ROUNDING = 1e-4
-"""A loss of nothing may come out a little below it."""
+"""A loss of zero may be computed as slightly negative."""
 
 
 @dataclass
 class History:
-    """How far a run has come: all that decides its course, beside the arrays.
+    """The progress of a run: everything but the arrays that determines how it continues.
 
-    ``nats_sum`` and ``nats_steps`` make up the mean training loss since the last validation,
-    ``rows`` are (step, training nats, validation nats) of every validation, which costs infinitely
-    much where the loss is no number. ``best_interval`` is
-    the half-width of the 95 % interval of ``best_nats``, 0 where the whole held-out part was
-    scored, and ``best_accuracy`` the share of the labels that were right then, where labels are
-    predicted. ``overhead`` are the seconds that validations, samples and saves took, ``scored`` the
-    characters that validations scored, and ``next_pass`` says after how many passes the next early
-    validation is due, if there are any. Time in which the process was stopped is not in
-    ``seconds``, but in ``stopped``. ``places`` are the devices that trained it, in their order.
+    ``nats_sum`` and ``nats_steps`` give the mean training loss since the last validation. ``rows``
+    has (step, training nats, validation nats) of every validation; the latter is infinite if the
+    loss is NaN. ``best_interval`` is the half-width of the 95 % confidence interval of
+    ``best_nats``, 0 if the whole held-out part was scored; ``best_accuracy`` is the accuracy at
+    that step, if labels are predicted. ``overhead`` is the time of validations, samples and saves
+    in seconds, ``scored`` the number of characters scored by validations, and ``next_pass`` the
+    number of passes after which the next early validation is due, if there is one. Time during
+    which the process was stopped counts as ``stopped`` and not as ``seconds``. ``places`` are the
+    devices that trained it, in order.
     """
 
     step: int = 0
@@ -55,8 +55,8 @@ class History:
     def is_best(self, nats: float, accuracy: float | None) -> bool:
         """Return whether a validation is better than all before it.
 
-        Of labels, more that are right are better: a network grows too sure of them, so their loss
-        rises while it still learns.
+        For labels, accuracy decides: a network becomes overconfident, so its loss rises while it
+        still improves.
         """
         if self.best_nats is None:
             return True
@@ -66,14 +66,14 @@ class History:
 
     @classmethod
     def from_json(cls, data: Any) -> "History":
-        """Check and read what ``asdict`` wrote.
+        """Check and read the output of ``asdict``.
 
         Raises
         ------
         CheckpointError
-            If a value is of another type, negative, no number, or no run can have it.
+            If a value has the wrong type, is negative or NaN, or is impossible.
         """
-        # Files without places are of the time when there was the CPU alone.
+        # Files without places date from when only the CPU was supported.
         data = {**data, "places": data.get("places") or ([CPU] if data["step"] else [])}
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
         counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
@@ -98,23 +98,23 @@ class History:
             _check(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME, "places")
             _check(precision in get_args(Precision), "places")
         new.places = [(name, precision) for name, precision in new.places]
-        # Files of before wrote what is no number as it is.
+        # Older files have NaN.
         new.rows = [(step, train, as_loss(val)) for step, train, val in new.rows]
         return new
 
 
 def is_count(value: Any) -> bool:
-    """Return whether a value of a file from anyone is a number of things."""
+    """Return whether a value from an untrusted file is a valid count."""
     return type(value) is int and 0 <= value <= COUNT_LIMIT
 
 
 def as_loss(nats: float | None) -> float | None:
-    """Return a validation loss as ``rows`` have it: infinite where it is no number."""
+    """Return a validation loss as stored in ``rows``: infinite if it is NaN."""
     return inf if nats is not None and isnan(nats) else nats
 
 
 def _is_amount(value: Any) -> bool:
-    """Return whether a value is a finite number that is not negative, but for rounding."""
+    """Return whether a value is a finite number and, up to rounding, not negative."""
     return _is_number(value) and isfinite(value) and value >= -ROUNDING
 
 

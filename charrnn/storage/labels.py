@@ -1,4 +1,4 @@
-"""What a checkpoint of a model of labels holds beside its network; it may come from anyone."""
+"""What a checkpoint of a model of labels has in addition to its network; it may be untrusted."""
 
 import zipfile
 from collections.abc import Mapping
@@ -15,33 +15,33 @@ from charrnn.storage.npz import read_array, read_member
 from charrnn.text.codes import CODE_POINTS, LINE_END, Codes
 
 COUNTED = 2
-"""Models that count: Kneser-Ney n-grams and naive Bayes."""
+"""Number of models based on counts: Kneser-Ney n-grams and naive Bayes."""
 CHAINED = 3
-"""Weights of a chain: of the network, of n-grams, and of transitions."""
+"""Number of weights of a chain: of the network, of n-grams, and of transitions."""
 LARGEST_WEIGHT = 1e6
 TAB = ord("\t")
 LABEL_LIMIT = 1000
-"""Characters of a label."""
+"""Most characters of a label."""
 
 
 def labels_from(
     data: Any, architecture: Architecture, settings: TrainingSettings
 ) -> tuple[str, ...]:
-    """Return the labels, if they are those of the network and of its task."""
+    """Return the labels, after checking that they match the network and its task."""
     strings = isinstance(data, list) and all(isinstance(label, str) for label in data)
     if not strings or any(len(label) > LABEL_LIMIT for label in data):
         raise CheckpointError("its labels are malformed")
     whole = architecture.head == "item"
     fits = (settings.predict == "label") == whole and bool(settings.predict) == bool(data)
     if not fits or len(data) != architecture.num_labels or len(set(data)) != len(data):
-        raise CheckpointError("its labels are not those of its network")
+        raise CheckpointError("its labels do not match its network")
     return tuple(data)
 
 
 def mixture_from(data: Any, settings: TrainingSettings, parts: int) -> tuple[float, ...]:
-    """Return the weights of a mixture of so many parts beside the network that predicts labels.
+    """Return the mixture weights of a network that predicts labels and ``parts`` other models.
 
-    Of a model with a label for each text there may be none, and of others none are without parts.
+    A model with one label per text may have none; other models have none if there are no parts.
     """
     numbers = isinstance(data, list) and all(
         type(weight) is float and abs(weight) <= LARGEST_WEIGHT for weight in data
@@ -50,7 +50,7 @@ def mixture_from(data: Any, settings: TrainingSettings, parts: int) -> tuple[flo
     if settings.predict != "label":
         sizes = (CHAINED,) if parts else (0,)
     if not numbers or len(data) not in sizes:
-        raise CheckpointError("its mixture is not that of its settings")
+        raise CheckpointError("its mixture does not match its settings")
     return tuple(data)
 
 
@@ -61,7 +61,7 @@ def ngram_shapes(
     if data is None:
         return {}
     if not (settings.ngrams and settings.predict and is_count(data)):
-        raise CheckpointError("its n-grams are not those of its settings")
+        raise CheckpointError("its n-grams do not match its settings")
     C = architecture.num_labels
     shapes: dict[str, tuple[int, ...]] = {"keys": (data,), "weights": (data, C), "bias": (C,)}
     if architecture.head == "step":
@@ -84,7 +84,7 @@ def read_ngrams(
     members: Mapping[str, zipfile.ZipInfo],
     shapes: Mapping[str, tuple[int, ...]],
 ) -> NgramModel:
-    """Return a linear model of arrays of these shapes."""
+    """Return a linear model with arrays of these shapes."""
     (count,) = shapes["keys"]
     shape, dtype, data = read_member(archive, members["keys"])
     if shape != (count,) or dtype != "<u8" or len(data) != 8 * count:
@@ -99,18 +99,18 @@ def read_ngrams(
 
 
 def kept_shape(data: Any, settings: TrainingSettings) -> tuple[int, ...] | None:
-    """Return the shape of the training texts that a file holds, if it holds any."""
+    """Return the shape of the training texts in a file, if it has any."""
     if data is None:
         return None
     if not (settings.counts and isinstance(data, list) and len(data) == 1 and is_count(data[0])):
-        raise CheckpointError("its training texts are not those of its settings")
+        raise CheckpointError("its training texts do not match its settings")
     return tuple(data)
 
 
 def read_kept(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: tuple[int, ...]
 ) -> Codes:
-    """Return the training texts: lines of a label, a tab and a text."""
+    """Return the training texts: lines with a label, a tab and a text."""
     shape, dtype, data = read_member(archive, member)
     if shape != expected or dtype != "<u4" or len(data) != 4 * expected[0]:
         raise CheckpointError("its training texts are malformed")

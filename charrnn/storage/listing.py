@@ -1,4 +1,4 @@
-"""The runs under ./runs, each in a line."""
+"""Summaries of the runs under ./runs."""
 
 import contextlib
 from dataclasses import dataclass
@@ -15,49 +15,52 @@ from charrnn.storage.folder import BEST, LAST, run_directories
 from charrnn.storage.lock import is_running
 
 LONGER = 0x80, 0x800, 0x10000
-"""The first characters of two, three and four bytes in UTF-8."""
+"""The first characters that take two, three and four bytes in UTF-8."""
 JAMO = 0x1160, 0x1200
-"""Vowels and final consonants of Hangul: with the initial before them they are one syllable."""
+"""Vowels and final consonants of Hangul, which form one syllable with the initial before them."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in a line.
+    """The summary of a run.
 
     Attributes
     ----------
     name, path : str
-        Of its folder.
+        The name and the path of its folder.
     texts : tuple of str
-        Its corpus files, by their paths from where the run was begun, if they lay there.
+        Its corpus files, relative to the working directory in which it was started if they were
+        inside it.
     model : Architecture or None
-        None where the run cannot be read.
+        None if the run cannot be read.
     predict : str
         "text", or what is predicted instead.
     best_accuracy : float or None
-        The share of the held-out labels that are right, where labels are predicted.
+        The share of the held-out labels that are predicted correctly, if labels are predicted.
     step : int
+        Training steps made.
     seconds : float
-        Of training.
+        Training time.
     train_nats : float or None
-        Of the steps before the last validation.
+        Training loss before the last validation, in nats per symbol.
     best_nats : float or None
-        Of the best validation.
+        Loss of the best validation, in nats per symbol.
     best_interval : float
-        Nats on either side of it within which the loss of the whole held-out part lies 19 times in
-        20; 0 where all of it was scored.
+        Half-width of the 95 % confidence interval of ``best_nats``; 0 if the whole held-out part
+        was scored.
     per : str
-        What a character is, as the model reads them: "byte" or "jamo", for example.
+        What the model reads as one symbol, for example "byte" or "jamo".
     best_bits_per_byte : float or None
-        Of the same, by the UTF-8 bytes that a character of the training part has on average: for
-        runs whose characters are not the same. None where that is not known.
+        ``best_nats`` in bits per UTF-8 byte, from the average length of a symbol in the training
+        part; comparable across different symbols. None if that is not known.
     num_parameters : int
+        Number of weights.
     size_bytes : int
-        Of all files of its folder.
+        Size of all files in its folder.
     modified : float
-        When it was saved last, in seconds since 1970.
+        Time of the last save, in seconds since 1970.
     state : str
-        "running", "interrupted", "damaged" or why it finished.
+        "running", "interrupted", "damaged" or the reason why it finished.
     """
 
     name: str
@@ -82,11 +85,11 @@ class RunSummary:
 def list_runs() -> list[RunSummary]:
     """Return the runs under ./runs, newest first.
 
-    Only the description of each is read. One that cannot be read has the ``state`` "damaged".
+    Only the description of each run is read. If that fails, its ``state`` is "damaged".
     """
     found = []
     for directory in run_directories():
-        with contextlib.suppress(OSError, ValueError):  # it was removed meanwhile
+        with contextlib.suppress(OSError, ValueError):  # removed in the meantime
             found.append(_listed(directory))
     return found
 
@@ -103,7 +106,7 @@ def _listed(directory: Path) -> RunSummary:
 
 
 def summary_of(directory: Path, checkpoint: Checkpoint, modified: float) -> RunSummary:
-    """Return what a run is in a line, from its folder and the description of its state."""
+    """Return the summary of a run, from its folder and the description of its state."""
     history = checkpoint.history
     return RunSummary(
         name=directory.name,
@@ -127,7 +130,7 @@ def summary_of(directory: Path, checkpoint: Checkpoint, modified: float) -> RunS
 
 
 def _bits_per_byte(checkpoint: Checkpoint) -> float | None:
-    """Return the best loss in bits per byte, where text is predicted."""
+    """Return the best loss in bits per byte, if text is predicted."""
     nats, counts, vocabulary = (
         checkpoint.history.best_nats,
         checkpoint.counts,
@@ -149,7 +152,7 @@ def _bits_per_byte(checkpoint: Checkpoint) -> float | None:
 
 
 def _shown(path: str) -> str:
-    """Return a stored path, or its name where it says of a machine where that has it."""
+    """Return a stored path, or only the name if it is an absolute path on some machine."""
     for kind in (PurePosixPath(path), PureWindowsPath(path)):
         if kind.is_absolute():
             return kind.name

@@ -1,12 +1,12 @@
-"""The lock of a run: one process at a time writes its directory.
+"""The lock of a run: only one process at a time writes to its directory.
 
-The operating system holds it, on the open file ``lock``, and lets go of it when the process ends,
-however it ends. The file names the owner for error messages, and is never removed.
+The operating system holds the lock on the open file ``lock`` and releases it when the process ends,
+in whatever way. The file contains the owner's process id for error messages and is never removed.
 
-No package is used for it. filelock 4.3, the usual one, makes the same two calls (flock, or its
-counterpart on Windows) in 15,700 lines that take 0.1 s to import. It does not say who holds a lock,
-has no shared one, takes a pipe for a lock file, and fails on a file system that refuses locks
-(ENOLCK, as NFS without its lock service), where a run goes on without one here.
+No package is used. filelock 4.3, the usual one, makes the same two calls (flock, or its counterpart
+on Windows) in 15,700 lines that take 0.1 s to import. It does not report the owner, has no shared
+locks, accepts a pipe as a lock file, and fails on a file system without locks (ENOLCK, such as NFS
+without its lock service), where a run continues without a lock here.
 """
 
 import contextlib
@@ -26,18 +26,18 @@ except ImportError:  # Windows
 
 LOCK = "lock"
 WRITTEN = {"best", "last", "log", "sources", "stdin"}
-"""The files of a run that are written in one piece, by the first part of their names."""
+"""The files of a run that are written atomically, by the first part of their names."""
 LOCK_PATIENCE = 0.25
-"""Seconds until a lock that is held counts as held: ``is_running`` takes it for a moment."""
+"""Seconds to wait for a lock: ``is_running`` holds it for a moment."""
 LOCKED_BYTE = 2**30
-"""What Windows locks: nobody else can read it, so it lies far behind the owner's number."""
+"""The byte locked on Windows. Others cannot read it, so it is far after the owner's process id."""
 
 _locks: set[int] = set()
 """Descriptors of the locks that this process holds."""
 
 
 def _close_locks() -> None:
-    """Let go of inherited locks: else a worker would hold one until it ends."""
+    """Close inherited locks, which a worker would otherwise hold until it ends."""
     for lock in _locks:
         os.close(lock)
     _locks.clear()
@@ -55,7 +55,7 @@ class RunLock:
     Raises
     ------
     RunError
-        If another process holds it, or the file cannot be written.
+        If another process holds the lock, or the file cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -63,8 +63,8 @@ class RunLock:
             self._file = _open_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise RunError(
-                f"{directory / LOCK} cannot be written ({error.strerror}): "
-                "a run is locked while it goes on"
+                f"{directory / LOCK} cannot be written ({error.strerror}): a run needs a lock "
+                "while it trains; check the permissions"
             ) from error
         deadline = time.monotonic() + LOCK_PATIENCE
         while not _lock(self._file, shared=False):
@@ -79,15 +79,15 @@ class RunLock:
             time.sleep(LOCK_PATIENCE / 10)
         _locks.add(self._file)
         with contextlib.suppress(OSError):
-            for leftover in directory.glob(".*.tmp"):  # what a crash has left half written
+            for leftover in directory.glob(".*.tmp"):  # half-written files left by a crash
                 if leftover.name.split(".")[1] in WRITTEN:
                     leftover.unlink()
-        with contextlib.suppress(OSError):  # on a full disk it stays without a number
+        with contextlib.suppress(OSError):  # on a full disk it has no process id
             os.ftruncate(self._file, 0)
             os.write(self._file, str(os.getpid()).encode())
 
     def release(self) -> None:
-        """Let others have the directory."""
+        """Release the directory."""
         if self._file in _locks:
             _locks.remove(self._file)
             os.close(self._file)
@@ -106,16 +106,16 @@ def is_running(directory: Path) -> bool:
 
 
 def _open_lock(path: Path, flags: int) -> int:
-    """Open a lock file, which may come from anyone: not through a link, and no pipe or device."""
+    """Open a lock file, which may be untrusted: no symbolic links, pipes or devices."""
     if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a link")
+        raise OSError(errno.ELOOP, "it is a symbolic link")
     return open_regular(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _lock(file: int, *, shared: bool) -> bool:
-    """Try to take a lock; return whether no other process holds it.
+    """Try to acquire a lock; return whether no other process holds it.
 
-    Windows has no shared locks: there, who only looks is in the way of others for a moment.
+    Windows has no shared locks, so there a check briefly blocks others.
     """
     try:
         if fcntl is not None:

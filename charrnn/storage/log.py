@@ -1,4 +1,4 @@
-"""The log of a run: its events as lines of JSON."""
+"""The log of a run: its events, one JSON object per line."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ LOG = "log.jsonl"
 
 
 def read_log(directory: Path) -> list[dict[str, Any]]:
-    """Return the events of a run's log; a last line that was cut off by a crash is left out."""
+    """Return the events in the log of a run, without a last line that a crash has cut off."""
     events = []
     text = b""
     with contextlib.suppress(OSError, CheckpointError), RegularFile(directory / LOG) as file:
@@ -28,7 +28,7 @@ def read_log(directory: Path) -> list[dict[str, Any]]:
 
 
 def _log_line(event: dict[str, Any]) -> str:
-    """Return an event as JSON, which has no form for numbers that are not finite: null."""
+    """Return an event as a line of JSON; numbers that are not finite become null."""
     finite = {
         name: None if isinstance(value, float) and not isfinite(value) else value
         for name, value in event.items()
@@ -43,12 +43,12 @@ def write_log(directory: Path, events: Iterable[dict[str, Any]]) -> None:
 
 
 def append_log(directory: Path, event: dict[str, Any]) -> None:
-    """Add one event to the log.
+    """Append an event to the log.
 
     Raises
     ------
     WriteError
-        If the system does not let it; nothing of the event is in the log then.
+        If the log cannot be written; then no part of the event is in it.
     """
     path = directory / LOG
     try:
@@ -56,7 +56,7 @@ def append_log(directory: Path, event: dict[str, Any]) -> None:
             size = file.tell()
             try:
                 line = _log_line(event).encode()
-                while line:  # what has room on a full disk, and then the error
+                while line:  # on a full disk a part may be written before the error
                     line = line[file.write(line) :]
             except OSError:
                 with contextlib.suppress(OSError):
@@ -64,8 +64,8 @@ def append_log(directory: Path, event: dict[str, Any]) -> None:
                 raise
     except OSError as error:
         advice = (
-            "its folder is gone: put it back and go on with --resume, or train again"
+            "its folder is missing: put it back and resume with --resume, or train again"
             if isinstance(error, FileNotFoundError)
-            else f"the last save is intact: make room, then go on with --resume {directory}"
+            else f"the last save is intact: free some space, then resume with --resume {directory}"
         )
         raise WriteError(path, error, advice) from error

@@ -1,4 +1,4 @@
-"""The description in a checkpoint: JSON from anyone, of which nothing is taken on trust."""
+"""The description in a checkpoint: untrusted JSON, every value of which is checked."""
 
 import json
 import re
@@ -15,16 +15,16 @@ from charrnn.storage.history import is_count
 from charrnn.storage.npz import read_member
 
 META_LIMIT = 2**26
-"""Bytes of JSON that a checkpoint may have; a million validations fit, or as many symbols."""
+"""Most bytes of JSON in a checkpoint; enough for a million validations or symbols."""
 META_LISTS, META_VALUES = 2**21, 2**23
-"""Lists and values that this JSON may have: each takes many times its bytes in memory."""
+"""Most lists and values in this JSON, as each takes many times its bytes in memory."""
 
 
 def read_meta(
     archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]
 ) -> Mapping[str, Any]:
     if "meta.npy" not in members:
-        raise CheckpointError("it holds no charrnn model")
+        raise CheckpointError("it has no charrnn model")
     member = members["meta.npy"]
     _check_size(member.file_size, META_LIMIT + 2**16)
     shape, dtype, data = read_member(archive, member)
@@ -35,8 +35,8 @@ def read_meta(
     number = meta.get("format") if isinstance(meta, dict) else None
     if type(number) is not int or not 1 <= number <= FORMAT:
         raise CheckpointError(
-            f"its format is {number!r:.40} and this charrnn reads 1 to {FORMAT}: "
-            "use a newer charrnn"
+            f"its format is {number!r:.40}, and this charrnn reads formats 1 to {FORMAT}: update "
+            "charrnn"
         )
     return {**upgraded(meta), "read": number}
 
@@ -45,12 +45,12 @@ def counts_from(data: Any, symbols: int) -> NDArray[np.int64] | None:
     if data is None:
         return None
     if not isinstance(data, list) or len(data) != symbols or not all(map(is_count, data)):
-        raise CheckpointError("its counts are not those of its vocabulary")
+        raise CheckpointError("its counts do not match its vocabulary")
     return np.array(data, np.int64)
 
 
 def check_meta_size(text: bytes) -> None:
-    """Refuse a description that is too long to be read, and so, too long to be written."""
+    """Reject a description that is too long to be read; it must not be written either."""
     _check_size(len(text), META_LIMIT)
     _check_size(text.count(b"[") + text.count(b"{"), META_LISTS)
     _check_size(text.count(b","), META_VALUES)

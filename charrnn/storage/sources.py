@@ -1,4 +1,4 @@
-"""The corpus files that a checkpoint names; it may come from anyone."""
+"""The corpus files that a checkpoint names; it may be untrusted."""
 
 import re
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Where a run leaves what it makes: in a folder, or in memory."""
+"""Where a run stores its results: in a folder, or in memory."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,54 +18,54 @@ from charrnn.text import Corpus, keep_stdin
 
 
 class RunStore(Protocol):
-    """Keeps the two states of a run and its log.
+    """Stores the last and the best state of a run, and its log.
 
     Attributes
     ----------
     directory : Path or None
-        The folder of the run; None where there is none, or not yet.
+        The folder of the run; None if there is none, or not yet.
     """
 
     directory: Path | None
 
     def begin(self, corpus: Corpus, step: int) -> None:
-        """Make ready for a run on a text that is at this step."""
+        """Prepare for a run on a text, at this step."""
 
     def log(self, entry: dict[str, Any]) -> None:
-        """Add an event to the log."""
+        """Append an event to the log."""
 
     def save_last(self, checkpoint: Checkpoint) -> str:
-        """Keep all that a resume needs; return where."""
+        """Store the state that a resume needs; return where."""
 
     def save_best(self, checkpoint: Checkpoint) -> None:
-        """Keep the best state."""
+        """Store the best state."""
 
     @property
     def has_best(self) -> bool:
         """Whether there is a best state."""
 
     def load_last(self) -> Checkpoint:
-        """Return the last state that was kept; the next ``save_last`` may change its arrays."""
+        """Return the last state; the next ``save_last`` may change its arrays."""
 
     def load_best(self) -> Checkpoint:
-        """Return the best state that was kept; the next ``save_best`` may change its arrays."""
+        """Return the best state; the next ``save_best`` may change its arrays."""
 
     def close(self) -> None:
-        """Let others have the run."""
+        """Release the run."""
 
 
 class FolderStore:
-    """A run folder: ``best.npz``, ``last.npz``, ``log.jsonl`` and where the text lay.
+    """Stores a run in a folder: ``best.npz``, ``last.npz``, ``log.jsonl``, ``sources.json``.
 
     Parameters
     ----------
     directory : Path, optional
-        The folder of a new run, made when it begins; ``runs/<corpus name>`` if left out. Or that
-        of an old run, with its lock.
+        The folder of a new run, created when it starts (default ``runs/<corpus name>``), or the
+        folder of an existing run, with its lock.
     lock : RunLock, optional
-        Holds the folder of an old run.
+        The lock on the folder of an existing run.
     typed : str
-        The first file or folder that the user has named, after which a new run is.
+        The first file or folder that the user typed; a new run is named after it.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class FolderStore:
         self._verified: set[str] = set()
 
     def begin(self, corpus: Corpus, step: int) -> None:
-        """Make or take up the folder; what a crash left in the log after the last save is cut."""
+        """Create or reopen the folder; drop log events after the last save, left by a crash."""
         if self._lock is None:
             self.directory = new_run_directory(self._name(corpus), self._out)
             self._lock = RunLock(self.directory)
@@ -88,7 +88,7 @@ class FolderStore:
         write_sources(self._folder, corpus.sources)
 
     def _name(self, corpus: Corpus) -> str:
-        """Return the name of a new run; where one of another text has it, with its folder."""
+        """Return the name of a new run, with the folder of its text if the plain name is taken."""
         typed = self._typed or corpus.sources[0].path
         name = run_name(typed)
         if (RUNS / name).exists() and not holds_text(RUNS / name, corpus.sources):
@@ -121,7 +121,7 @@ class FolderStore:
         return load(self._folder / BEST)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         if self._lock:
             self._lock.release()
             self._lock = None
@@ -129,11 +129,11 @@ class FolderStore:
     @property
     def _folder(self) -> Path:
         if self.directory is None:
-            raise RunError("the run has not begun: it has no folder yet")
+            raise RunError("the run has no folder yet, as it has not started: start it first")
         return self.directory
 
     def _write(self, name: str, checkpoint: Checkpoint) -> Path:
-        """Save a checkpoint. The first of each name is read back: a later one has the same form."""
+        """Save a checkpoint; read back the first of each name, as later ones have the same form."""
         path = self._folder / name
         save(path, checkpoint, verify=name not in self._verified)
         self._verified.add(name)
@@ -141,10 +141,9 @@ class FolderStore:
 
 
 class MemoryStore:
-    """Keeps a run in memory: for programs, tests, and workers that write nothing.
+    """Stores a run in memory: for programs, tests, and workers that write no files.
 
-    Each state is kept in the same arrays every time, so that a save needs no more memory than the
-    one before it.
+    Each state reuses the same arrays, so that a save needs no more memory than the one before it.
 
     Attributes
     ----------
@@ -161,44 +160,44 @@ class MemoryStore:
         self.entries: list[dict[str, Any]] = []
 
     def begin(self, corpus: Corpus, step: int) -> None:
-        """Do nothing: memory is ready."""
+        """Do nothing."""
 
     def log(self, entry: dict[str, Any]) -> None:
-        """Keep an event."""
+        """Store an event."""
         self.entries.append(entry)
 
     def save_last(self, checkpoint: Checkpoint) -> str:
-        """Keep a copy."""
+        """Store a copy."""
         self.last = copied(checkpoint, self.last)
         return ""
 
     def save_best(self, checkpoint: Checkpoint) -> None:
-        """Keep a copy."""
+        """Store a copy."""
         self.best = copied(checkpoint, self.best)
 
     @property
     def has_best(self) -> bool:
-        """Whether a best state was kept."""
+        """Whether there is a best state."""
         return self.best is not None
 
     def load_last(self) -> Checkpoint:
-        """Return the last state that was kept."""
+        """Return the last state."""
         if self.last is None:
-            raise RunError("the run has not begun: nothing of it is kept yet")
+            raise RunError("the run has no state yet, as it has not started: start it first")
         return self.last
 
     def load_best(self) -> Checkpoint:
-        """Return the best state that was kept."""
+        """Return the best state."""
         if self.best is None:
-            raise RunError("the run has no best state yet: nothing of it was judged")
+            raise RunError("the run has no best state yet: wait for its first validation")
         return self.best
 
     def close(self) -> None:
-        """Do nothing: nobody else has it."""
+        """Do nothing."""
 
 
 def copied(checkpoint: Checkpoint, earlier: Checkpoint | None) -> Checkpoint:
-    """Return a checkpoint that later steps do not change, in the arrays of an earlier one."""
+    """Return a copy of a checkpoint, reusing the arrays of an earlier one."""
     history = replace(checkpoint.history, rows=list(checkpoint.history.rows))
     weights, training = checkpoint.weights, checkpoint.training
     return replace(
@@ -210,7 +209,7 @@ def copied(checkpoint: Checkpoint, earlier: Checkpoint | None) -> Checkpoint:
 
 
 def _copies(arrays: Mapping[str, Array], into: Mapping[str, Array]) -> dict[str, Array]:
-    """Return copies of arrays, in those of the same name where there are any."""
+    """Return copies of arrays, written into existing arrays of the same name."""
     copies = {}
     for name, array in arrays.items():
         copies[name] = into[name] if name in into else np.empty_like(array)

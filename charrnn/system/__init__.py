@@ -1,1 +1,1 @@
-"""Files from anyone, files written whole, and what the machine has."""
+"""Safe reading and atomic writing of files, and facts about the machine."""

@@ -1,4 +1,4 @@
-"""Files written in one piece, and files from anyone, opened only where they are regular."""
+"""Writing files atomically, and opening untrusted files only if they are regular."""
 
 import contextlib
 import errno
@@ -13,21 +13,22 @@ from typing import IO, Any
 from charrnn.errors import CheckpointError
 
 REPLACE_PATIENCE = 1.0
-"""Seconds for which others, such as a virus scanner, may have the file open that is replaced."""
+"""Seconds to wait while others, such as a virus scanner, have the file open that is replaced."""
 
 
 class WriteError(CheckpointError):
-    """A file could not be written now: a disk is full, or someone has the file open.
+    """A file could not be written, for instance because the disk is full or the file is in use.
 
     Attributes
     ----------
     path : Path
         The file.
     cause : OSError
+        The error of the operating system.
     reason : str
-        In the words of the system.
+        Its message.
     gone : bool
-        Whether its folder is missing: nothing that waits would help.
+        Whether the folder is missing, so that a retry would not help.
     """
 
     def __init__(self, path: Path, error: OSError, advice: str) -> None:
@@ -44,21 +45,21 @@ def write_whole(
     *,
     advice: str = "",
 ) -> None:
-    """Let ``write(file)`` make the new content of ``path``; all of it arrives there, or nothing.
+    """Write the new content of ``path`` atomically, with ``write(file)``.
 
-    ``check(temporary)`` may look at the whole file, and raise, before it takes its place.
-    ``advice`` says what to do if that fails, where the file is not one of a run.
+    ``check(temporary)`` may inspect the complete file, and raise, before it replaces the old one.
+    ``advice`` is what the error says to do, for a file that is not part of a run.
 
     Raises
     ------
     WriteError
-        If the system does not let it; the file that was there is intact.
+        If the file cannot be written; an existing file stays intact.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
-            temporary.unlink(missing_ok=True)  # left by a process that had the same number
-            with temporary.open("xb") as file:  # a new file, never through a link
+            temporary.unlink(missing_ok=True)  # left by a process with the same id
+            with temporary.open("xb") as file:  # a new file, never through a symbolic link
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -76,13 +77,17 @@ def write_whole(
                 os.close(folder)
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
-        what = "its folder is gone: put it back" if gone else "what was saved is intact: make room"
-        advice = advice or f"{what} and go on with --resume, or choose another folder with --out"
+        what = (
+            "its folder is missing: put it back"
+            if gone
+            else "the last save is intact: free some space"
+        )
+        advice = advice or f"{what} and resume with --resume, or choose another folder with --out"
         raise WriteError(path, error, advice) from error
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another, which Windows refuses while anyone has that open."""
+    """Replace a file by another; Windows refuses that while the old one is open."""
     deadline = time.monotonic() + REPLACE_PATIENCE
     while True:
         try:
@@ -95,12 +100,12 @@ def _replace(temporary: Path, path: Path) -> None:
 
 
 class SpecialFileError(OSError):
-    """A path leads to something that is no regular file.
+    """A path is not that of a regular file.
 
     Attributes
     ----------
     kind : str
-        What it is, as sentences show it: "a folder", "a pipe".
+        What it is, as messages show it: "a folder", "a pipe".
     """
 
     def __init__(self, kind: str) -> None:
@@ -109,30 +114,30 @@ class SpecialFileError(OSError):
 
 
 def open_regular(path: str | Path, flags: int = os.O_RDONLY) -> int:
-    """Open a file from anyone: never a pipe or device, which may not end or begin.
+    """Open an untrusted file: never a pipe or device, which may block or never end.
 
     Parameters
     ----------
     path : str or Path
-        Links are followed.
+        The file; symbolic links are followed.
     flags : int
-        As for ``os.open``.
+        As in ``os.open``.
 
     Returns
     -------
     int
-        The descriptor, which the caller closes.
+        The descriptor, which the caller must close.
 
     Raises
     ------
     SpecialFileError
-        If it is no regular file.
+        If it is not a regular file.
     OSError
         If it cannot be opened.
     """
     if not flags & os.O_CREAT:
         _refuse_special(Path(path).stat().st_mode)
-    # Should a pipe have taken the file's place meanwhile, opening it must not wait.
+    # If a pipe has replaced the file in the meantime, opening it must not block.
     for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
         flags |= getattr(os, name, 0)
     descriptor = os.open(path, flags, 0o666)
@@ -157,19 +162,19 @@ def _refuse_special(mode: int) -> None:
 
 
 class RegularFile(io.FileIO):
-    """A file of a run, which may come from anyone, open for reading.
+    """A file of a run, which may be untrusted, open for reading.
 
     Attributes
     ----------
     size : int
-        Its bytes.
+        Size in bytes.
     limit : int, optional
-        The most bytes that may be asked for at once.
+        Most bytes that may be read at once.
 
     Raises
     ------
     CheckpointError
-        If it is no regular file.
+        If it is not a regular file.
     OSError
         If it cannot be opened.
     """
@@ -185,5 +190,5 @@ class RegularFile(io.FileIO):
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most ``size`` bytes."""
         if size is not None and self.limit is not None and size > self.limit:
-            raise CheckpointError("it announces more than it holds")
+            raise CheckpointError("it claims more content than it has")
         return super().read(-1 if size is None else size) or b""

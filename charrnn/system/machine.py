@@ -1,4 +1,4 @@
-"""What this machine has: its processor, cores and memory."""
+"""The processor, cores and memory of this machine."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass
 class _Sharing:
-    """How many processes that were started together share the work; 1 is this one alone."""
+    """The number of processes that share the work; 1 if there is only this one."""
 
     processes: int = 1
 
@@ -20,17 +20,17 @@ _sharing = _Sharing()
 
 
 def share_work(processes: int) -> None:
-    """Count on so many processes, each on a core of its own, some on other machines."""
+    """Set the number of processes that share the work, each on its own core of some machine."""
     _sharing.processes = processes
 
 
 def sharing_processes() -> int:
-    """Return how many processes share the work; 1 is this one alone."""
+    """Return the number of processes that share the work; 1 if there is only this one."""
     return _sharing.processes
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use, with those of others that share its work."""
+    """Return the number of usable cores, including those of processes that share the work."""
     if _sharing.processes > 1:
         return _sharing.processes
     if hasattr(os, "sched_getaffinity"):
@@ -49,7 +49,7 @@ def processor_name() -> str:
 
 
 def installed_memory() -> int | None:
-    """Return the bytes of memory that this machine has; None where that is not known."""
+    """Return the memory of this machine in bytes; None if that is not known."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):

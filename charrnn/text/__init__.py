@@ -1,15 +1,15 @@
-"""Text in, ids out: reading a corpus, and the vocabulary that numbers its characters.
+"""Text in, ids out: reading a corpus, and the vocabulary that maps its characters to ids.
 
-Four words, one meaning each:
+Four terms:
 
 character
-    What a text is made of: one Unicode code point. For the unit "byte", one byte.
+    The unit of a text: one Unicode code point, or, for the unit "byte", one byte.
 code
     A character as a number: its code point, or the byte. ``Codes`` is a text as an array of them.
 symbol
-    A code that a vocabulary knows. A model has V symbols, in ascending order.
+    A code that is in a vocabulary. A model has V symbols, in ascending order.
 id
-    The place of a symbol in its vocabulary, from 0 to V-1: what a model reads and predicts.
+    The index of a symbol in its vocabulary, from 0 to V-1: what a model reads and predicts.
     ``Ids`` is a text as an array of them.
 """
 

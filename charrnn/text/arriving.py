@@ -1,4 +1,4 @@
-"""Lines of a text that arrives: decoded as they come, so that a stream takes no memory."""
+"""Lines of a live stream, decoded as they arrive, so that memory use does not grow."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -17,29 +17,29 @@ from charrnn.text.unpacking import compression
 
 
 class Arriving(Protocol):
-    """A file whose ``read1`` waits for something, and for no more than there is."""
+    """A file whose ``read1`` waits for data and returns what is available."""
 
     def read1(self, size: int, /) -> bytes:
-        """Return at most so many bytes, none at the end."""
+        """Return at most ``size`` bytes, none at the end."""
 
 
 class ArrivingLines:
-    """Yields pieces of a text as they arrive, each of whole lines.
+    """Yields pieces of a text as they arrive; each has only whole lines.
 
     Parameters
     ----------
     file : binary file
-        What arrives.
+        The stream.
     options : TextConfig
-        How it is read. An encoding that is left open is what the first bytes say, else UTF-8: the
-        rest is not there yet.
+        How to read it. If the encoding is "auto", only the first bytes can decide; the default is
+        UTF-8.
     at_least : int
-        Symbols that a piece should have, where it may wait for them.
+        Fewest symbols of a piece, except the last.
 
     Raises
     ------
     CorpusError
-        While it is read: if it is empty, compressed, no text, or not in the encoding.
+        During iteration, if the stream is empty, compressed, not text, or not in the encoding.
     """
 
     def __init__(self, file: Arriving, options: TextConfig, *, at_least: int = 1) -> None:
@@ -48,7 +48,7 @@ class ArrivingLines:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user should be told of what was read so far, one line each."""
+        """Notices about what was read so far, one line each."""
         return self._findings.lines(self._options)
 
     def __iter__(self) -> Iterator[Codes]:
@@ -79,8 +79,8 @@ class ArrivingLines:
                 codes = decoder.feed(data, final=not data)
             except Misfit as error:
                 raise CorpusError(
-                    f"{error}; what arrives cannot be read again: name its --encoding, or read it "
-                    "with --errors replace"
+                    f"{error}; a stream cannot be read again: name its --encoding, or read it with "
+                    "--errors replace"
                 ) from None
             if len(codes):
                 yield codes
@@ -93,7 +93,7 @@ class ArrivingLines:
         kind = compression(head)
         if kind is not None:
             raise CorpusError(
-                f"{name} is compressed with {kind}: unpack it first, or name the file"
+                f"{name} is compressed with {kind}: decompress it first, or name the file"
             )
         if self._options.unit == "byte":
             return TextDecoder(name, "", self._options, self._findings)

@@ -1,8 +1,8 @@
-"""Codes of a large corpus in a file that is mapped, so that the text need not fit in memory.
+"""Codes of a large corpus in a memory-mapped file, so that the text need not fit in memory.
 
-An entry is two files, `corpus-KEY.codes`, the bare array, and `corpus-KEY.json`, its header. KEY
-comes from the content of the sources and from the options. Both files are written under another
-name and renamed when complete, the header last: without a valid header nothing is believed.
+An entry is two files, `corpus-KEY.codes`, the bare array, and `corpus-KEY.json`, its header. KEY is
+a hash of the content of the sources and of the options. Both files are written under a temporary
+name and renamed when complete, the header last: an entry without a valid header is ignored.
 """
 
 import json
@@ -23,16 +23,16 @@ from charrnn.text.codes import Codes
 
 FORMAT = 3
 MEMORY_LIMIT = 64 << 20
-"""Bytes of codes that are kept in memory; more go to the cache, where there is one."""
+"""Most bytes of codes that are kept in memory; more go to the cache, if there is one."""
 BLOCK = 1 << 20
-"""Codes that are moved at once."""
+"""Codes copied at once."""
 
 _OURS = re.compile(r"corpus-([0-9a-f]{16}\.(codes|json)|\w{8}\.tmp)")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What lies beside the codes of a cache entry: what they came from, and how to map them."""
+    """The header of a cache entry: where its codes come from, and how to map them."""
 
     sources: list[dict[str, Any]]
     starts: list[int]
@@ -46,17 +46,17 @@ class Header:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """What is counted in the whole of it."""
+        """The totals of the entry: codes, bytes of text, bytes of the files."""
         return self.count, self.num_bytes, self.file_bytes
 
     @property
     def encodings(self) -> list[str]:
-        """What each source was decoded with."""
+        """The encoding of each source."""
         return [source["encoding"] for source in self.sources]
 
     @property
     def sizes(self) -> list[int]:
-        """Bytes of each source."""
+        """The size of each source in bytes."""
         return [source["size"] for source in self.sources]
 
     @classmethod
@@ -82,16 +82,16 @@ class Header:
 
 
 def may_hold(folder: Path, options: dict[str, Any], sizes: list[int]) -> bool:
-    """Whether some entry was made with these options from sources of these sizes.
+    """Whether any entry has these options and sources of these sizes.
 
-    Only then is it worth hashing the sources to find out whether they are the same.
+    Only then is it worth hashing the sources to compare them.
     """
     headers = (Header.read(path) for path in folder.glob("corpus-*.json"))
     return any(h is not None and h.options == options and h.sizes == sizes for h in headers)
 
 
 def load(folder: Path, key: str) -> tuple[Codes, Header] | None:
-    """Map the entry `key`; None if there is no complete one."""
+    """Map the entry `key`; None if it is missing or incomplete."""
     header = Header.read(folder / f"corpus-{key}.json")
     path = folder / f"corpus-{key}.codes"
     if header is None:
@@ -109,13 +109,13 @@ def cache_size(cache_dir: str | Path) -> int:
     """Return the bytes of the cache files in `cache_dir`, which may be missing."""
     total = 0
     for path in _cache_files(cache_dir):
-        with suppress(OSError):  # it was removed meanwhile
+        with suppress(OSError):  # removed in the meantime
             total += path.lstat().st_size
     return total
 
 
 def remove_cache(cache_dir: str | Path) -> int:
-    """Delete the cache files in `cache_dir`, and nothing else; return the bytes freed.
+    """Delete the cache files in `cache_dir`, and only those; return the bytes freed.
 
     Raises
     ------
@@ -138,24 +138,24 @@ def _cache_files(cache_dir: str | Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in what a ``CodesWriter`` has collected."""
+    """A position in the codes of a ``CodesWriter``."""
 
     count: int
     width: np.dtype[Any]
 
 
 class CodesWriter:
-    """Collects pieces of codes, in memory at first and in a file of `folder` when they are many.
+    """Collects pieces of codes, first in memory and, above a limit, in a file in `folder`.
 
-    The width of the whole is that of its widest piece, which is known at the end. In memory the
-    codes are widened when a wider piece comes; in the file each run of pieces keeps its width
-    until the end. Use it as a context manager: it leaves no temporary file behind.
+    The codes as a whole have the width of the widest piece, which is known only at the end. In
+    memory, codes are widened when a wider piece is added; in the file, each run of pieces keeps
+    its width until the end. Use it as a context manager, which removes temporary files.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.count = 0
-        self._buffer = bytearray()  # grows in place, unlike an array
+        self._buffer = bytearray()  # grows in place, which an array cannot
         self._width: np.dtype[Any] = np.dtype(np.uint8)
         self._file: BinaryIO | None = None
         self._runs: list[tuple[np.dtype[Any], int]] = []
@@ -172,7 +172,7 @@ class CodesWriter:
             path.unlink(missing_ok=True)
 
     def append(self, codes: Codes) -> None:
-        """Add `codes (n,)` at the end."""
+        """Append `codes (n,)`."""
         self.count += len(codes)
         if self._file is not None:
             assert self.folder is not None
@@ -190,11 +190,11 @@ class CodesWriter:
             self._buffer = bytearray()
 
     def mark(self) -> "Mark":
-        """Return what ``rewind`` needs to forget all that is appended from now on."""
+        """Return the current position, for ``rewind``."""
         return Mark(self.count, self._width)
 
     def rewind(self, mark: "Mark") -> None:
-        """Forget what was appended since `mark` was taken."""
+        """Drop what was appended since `mark` was taken."""
         self.count = mark.count
         if self._file is None:
             kept = self.gather()[: mark.count].astype(mark.width)
@@ -213,17 +213,17 @@ class CodesWriter:
 
     @property
     def in_memory(self) -> bool:
-        """Whether no file was needed."""
+        """Whether all codes are in memory."""
         return self._file is None
 
     def gather(self) -> Codes:
-        """Return all codes as one array; for a writer that is still in memory."""
+        """Return all codes as one array; only while they are in memory."""
         return np.frombuffer(self._buffer, self._width)
 
     def store(self, key: str, header: dict[str, Any]) -> Codes:
-        """Make the cache entry `key` from the file, and return its codes, mapped.
+        """Turn the file into the cache entry `key`, and return its memory-mapped codes.
 
-        `header` holds the fields of `Header` but for `dtype` and `count`.
+        `header` holds the fields of `Header` except `dtype` and `count`.
         """
         assert self.folder is not None
         assert self._file is not None
@@ -238,7 +238,10 @@ class CodesWriter:
             self._publish(note, f"corpus-{key}.json")
         entry = load(self.folder, key)
         if entry is None:
-            raise CorpusError(f"{self.folder}: the corpus cache was removed meanwhile: run again")
+            raise CorpusError(
+                f"{self.folder}: the corpus cache was removed while it was written: run the "
+                "command again"
+            )
         return entry[0]
 
     def _write(self, codes: Codes) -> None:
@@ -279,6 +282,6 @@ def _explained(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CorpusError(
-            f"{folder}: the corpus cache cannot be changed ({error.strerror}): "
-            "free some space there, or choose another folder for the run"
+            f"{folder}: the corpus cache cannot be written ({error.strerror}): free some space "
+            "there, or choose another folder for the run"
         ) from None

@@ -1,60 +1,60 @@
-"""Whole characters of a text whose symbols are bytes, or the parts of letters."""
+"""Whole characters of a text whose symbols are bytes or parts of letters."""
 
 from typing import Protocol
 
 import numpy as np
 
 from charrnn.text.codes import Codes
-from charrnn.text.normalizing import starts_anew
+from charrnn.text.normalizing import may_split_before
 from charrnn.text.vocabulary import Vocabulary
 
 
 def whole_characters(vocabulary: Vocabulary, codes: Codes) -> list[int]:
-    """Return where the characters of a text begin, and its end.
+    """Return the boundaries of the characters of a text.
 
-    The bytes of one character belong together, and so do the parts of a letter.
+    The bytes of a character, or the parts of a letter, stay together.
 
     Parameters
     ----------
     vocabulary : Vocabulary
-        Knows the unit and the normal form.
+        Defines the unit and the normal form.
     codes : (n,) int array
         The text.
 
     Returns
     -------
     list of int
-        Ascending, from 0 to n; [0] of an empty text.
+        Ascending, from 0 to n; [0] for an empty text.
     """
     starts = np.ones(len(codes), np.bool_)
     if vocabulary.unit == "byte":
         starts[1:] = codes[1:] & 0xC0 != 0x80
     elif vocabulary.normalize == "nfd":
-        starts[1:] = [starts_anew(chr(code)) for code in codes[1:].tolist()]
+        starts[1:] = [may_split_before(chr(code)) for code in codes[1:].tolist()]
     return [*np.flatnonzero(starts).tolist(), len(codes)]
 
 
 class Counter(Protocol):
-    """Counts the characters that people see in symbols which arrive one by one.
+    """Counts user-perceived characters in symbols that arrive one by one.
 
     Attributes
     ----------
     begun : int
-        Characters so far, of which the last one may go on.
+        Characters so far; the last one may be incomplete.
     """
 
     begun: int
 
     @property
     def complete(self) -> bool:
-        """Whether the last one cannot go on."""
+        """Whether the last character is complete."""
 
     def add(self, code: int) -> None:
-        """Take in the next symbol."""
+        """Count the next symbol."""
 
 
 class SymbolCounter:
-    """Counts symbols that are characters."""
+    """Counts symbols, each of which is a character."""
 
     complete = True
 
@@ -62,12 +62,12 @@ class SymbolCounter:
         self.begun = 0
 
     def add(self, code: int) -> None:
-        """Take in the next symbol."""
+        """Count the next symbol."""
         self.begun += 1
 
 
 class LetterCounter:
-    """Counts letters whose parts are symbols: only what begins another one completes a letter."""
+    """Counts letters whose parts are symbols: a letter ends only where the next one begins."""
 
     complete = False
 
@@ -75,12 +75,12 @@ class LetterCounter:
         self.begun = 0
 
     def add(self, code: int) -> None:
-        """Take in the next symbol."""
-        self.begun += starts_anew(chr(code))
+        """Count the next symbol."""
+        self.begun += may_split_before(chr(code))
 
 
 class ByteCounter:
-    """Counts characters of UTF-8, and U+FFFD where a decoder puts it for bytes that are none."""
+    """Counts UTF-8 characters, and invalid bytes as a decoder replaces them with U+FFFD."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -88,11 +88,11 @@ class ByteCounter:
 
     @property
     def complete(self) -> bool:
-        """Whether the last character cannot go on."""
+        """Whether the last character is complete."""
         return self._left == 0
 
     def add(self, code: int) -> None:
-        """Take in the next byte."""
+        """Count the next byte."""
         if self._left and code in self._range:
             self._left, self._range = self._left - 1, _CONTINUES
             return
@@ -108,11 +108,11 @@ _SECOND = {
     0xF0: range(0x90, 0xC0),
     0xF4: range(0x80, 0x90),
 }
-"""The second bytes that some first bytes allow (Unicode, table 3-7)."""
+"""Allowed second bytes after certain first bytes (Unicode, table 3-7)."""
 
 
 def counter_of(vocabulary: Vocabulary) -> Counter:
-    """Return what counts the characters of a vocabulary's symbols."""
+    """Return a counter of characters for the symbols of a vocabulary."""
     if vocabulary.unit == "byte":
         return ByteCounter()
     return LetterCounter() if vocabulary.normalize == "nfd" else SymbolCounter()

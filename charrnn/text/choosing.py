@@ -1,4 +1,4 @@
-"""Which encoding a file is read in, and what to say where none fits."""
+"""Choosing the encoding of a file, and the message if none fits."""
 
 import codecs
 
@@ -13,9 +13,9 @@ _IN_SPITE_AS_TEXT = "--errors replace or --errors skip"
 
 
 def for_characters(error: CorpusError) -> CorpusError:
-    """Return the error of a text without the advice to read bytes.
+    """Return an error without its advice to read bytes.
 
-    A model of characters reads none, whether it is used or learns to label.
+    A model of characters cannot, and neither can training with labels.
     """
     return CorpusError(str(error).replace(_IN_SPITE, _IN_SPITE_AS_TEXT))
 
@@ -23,7 +23,7 @@ def for_characters(error: CorpusError) -> CorpusError:
 def first_codec(
     name: str, head: bytes, options: TextConfig, findings: Findings
 ) -> tuple[str, bool]:
-    """Return what to decode a file with, from its first bytes.
+    """Choose the encoding of a file from its first bytes.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ def first_codec(
     head : bytes
         Its first few thousand bytes.
     options : TextConfig
-        What was asked for.
+        What the user asked for.
     findings : Findings
-        Gets a notice of a choice that is not what was asked for.
+        Collects a notice if the choice is not what was asked for.
 
     Returns
     -------
     codec : str
     sure : bool
-        Whether there is no other to try where it does not fit.
+        Whether no other encoding is to be tried if this one does not fit.
 
     Raises
     ------
     CorpusError
-        If the file is UTF-16 or UTF-32 without a mark, and UTF-8 was asked for.
+        If UTF-8 was asked for and the file is UTF-16 or UTF-32 without a byte-order mark.
     """
     asked = options.encoding
     marked = next((codec for bom, codec in BOMS if head.startswith(bom)), None)
@@ -53,8 +53,8 @@ def first_codec(
         wide = None if marked else wide_pattern(head)
         if wide is not None and asked == "utf-8":
             raise CorpusError(
-                f"{name} is full of NUL bytes and reads as {wide}: leave out --encoding, or "
-                f"give --encoding {wide}"
+                f"{name} has many NUL bytes and looks like {wide}: leave out --encoding, or give "
+                f"--encoding {wide}"
             )
         if wide is not None:
             findings.add(f"has no byte-order mark: read as {wide}", name)
@@ -71,21 +71,21 @@ def first_codec(
         return chosen, True
     if marked is not None and not asked.startswith(("utf", "gb18030")):
         findings.add(
-            f"begins with the byte-order mark of {marked} but is read as {asked}; "
-            "leave out --encoding to follow the mark",
+            f"has the byte-order mark of {marked} but is read as {asked}; leave out --encoding to "
+            "follow the mark",
             name,
         )
     return asked, True
 
 
 def next_codec(misfit: Misfit, found: Survey, options: TextConfig, findings: Findings) -> str:
-    """Return what to decode a file with that is not UTF-8, from a survey of all of it.
+    """Choose the encoding of a file that is not UTF-8, from a survey of the whole file.
 
     Raises
     ------
     CorpusError
-        If it is UTF-8 but for some bytes, or nothing fits, and bytes that do not fit are an
-        error.
+        If undecodable bytes are an error, and no encoding fits or the file is UTF-8 with damaged
+        bytes.
     """
     if found.fits:
         best, *others = found.fits
@@ -101,7 +101,7 @@ def next_codec(misfit: Misfit, found: Survey, options: TextConfig, findings: Fin
 
 
 def explain(misfit: Misfit, found: Survey, options: TextConfig) -> CorpusError:
-    """Return the error for bytes that do not fit: one line, with what would."""
+    """Return the error for undecodable bytes: one line, with an encoding that would fit."""
     name, where, codec = misfit.name, misfit.where, misfit.codec
     if misfit.surrogate is not None:
         return CorpusError(
@@ -109,11 +109,11 @@ def explain(misfit: Misfit, found: Survey, options: TextConfig) -> CorpusError:
             f"repair the text, or read it with {_IN_SPITE}"
         )
     if found.fits and found.fits[0] == "utf-8" and codec != "utf-8":
-        return CorpusError(f"{misfit}; the file reads as UTF-8: leave out --encoding")
+        return CorpusError(f"{misfit}; the file is valid UTF-8: leave out --encoding")
     if found.fits and options.encoding != "auto":
         best = found.fits[0]
         return CorpusError(
-            f"{misfit}; the file reads as {' or '.join(found.fits)}: leave out --encoding, or "
+            f"{misfit}; the file looks like {' or '.join(found.fits)}: leave out --encoding, or "
             f"give --encoding {best}"
         )
     if misfit.rest:
@@ -131,8 +131,8 @@ def explain(misfit: Misfit, found: Survey, options: TextConfig) -> CorpusError:
     if found.nearly and found.nearly[0] != codec:
         best = found.nearly[0]
         return CorpusError(
-            f"{misfit}; the file reads as {best}, but for a few damaged bytes: repair them, or "
-            f"read it with --encoding {best} --errors replace"
+            f"{misfit}; the file looks like {best} with a few damaged bytes: repair them, or read "
+            f"it with --encoding {best} --errors replace"
         )
     what = "it looks like binary data" if found.binary else "no common encoding fits"
     return CorpusError(
@@ -141,22 +141,22 @@ def explain(misfit: Misfit, found: Survey, options: TextConfig) -> CorpusError:
 
 
 class Utf8Watch:
-    """Notices a file of valid UTF-8 that another encoding was asked for.
+    """Detects a file of valid UTF-8 that is read in another encoding, as requested.
 
     Parameters
     ----------
     name : str
         The file, as messages show it.
     codec : str
-        What it is decoded with.
+        The encoding that it is decoded with.
     options : TextConfig
     findings : Findings
-        Gets the notice at the end of the file.
+        Collects the notice at the end of the file.
     """
 
     def __init__(self, name: str, codec: str, options: TextConfig, findings: Findings) -> None:
         self._name, self._codec, self._findings = name, codec, findings
-        asked = options.encoding  # without an order of bytes, it got one
+        asked = options.encoding  # without a byte order, it was given one
         watched = options.unit == "char" and codec in (asked, f"{asked}-le", f"{asked}-be")
         watched = watched and not codec.startswith("utf-8")
         self._decoder = codecs.getincrementaldecoder("utf-8")() if watched else None
@@ -164,11 +164,11 @@ class Utf8Watch:
         self._at_start, self._strange = True, False
 
     def feed(self, data: bytes, final: bool) -> None:
-        """Look at more bytes of the file; `final` with the last ones."""
+        """Check more bytes of the file; `final` with the last ones."""
         if self._decoder is None:
             return
         marked = self._at_start and data.startswith(codecs.BOM_UTF8)
-        if marked and not self._wide:  # the mark has a notice of its own
+        if marked and not self._wide:  # the byte-order mark has its own notice
             self._decoder = None
             return
         self._at_start = False
@@ -177,10 +177,10 @@ class Utf8Watch:
         except UnicodeDecodeError:
             self._decoder = None
             return
-        if self._wide and "\0" in text:  # no UTF-8, but halves of wide characters
+        if self._wide and "\0" in text:  # not UTF-8, but halves of wide characters
             self._decoder = None
             return
-        # Even ASCII becomes another text in a wide encoding.
+        # In a wide encoding even ASCII becomes a different text.
         self._strange = self._strange or (bool(text) if self._wide else not text.isascii())
         if final and self._strange:
             self._findings.add(

@@ -7,19 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
-"""A text, in the smallest unsigned type that holds it."""
+"""A text (n,), in the smallest unsigned type that holds its codes."""
 
 CODE_POINTS = 0x110000
 LINE_END = ord("\n")
 
 
 def to_codes(text: str) -> Codes:
-    """Code points of `text`, as `(len(text),)` uint8, uint16 or uint32: the smallest that holds it.
+    """Return the code points of `text` (n,), as the smallest of uint8, uint16 and uint32.
 
     Raises
     ------
     UnicodeEncodeError
-        If `text` holds a lone surrogate.
+        If `text` has a lone surrogate.
     """
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)
@@ -37,7 +37,7 @@ def to_text(codes: npt.NDArray[Any]) -> str:
 
 
 def utf8_length(codes: Codes) -> int:
-    """Return how many bytes the characters `codes (n,)` take in UTF-8."""
+    """Return the number of UTF-8 bytes of the characters `codes (n,)`."""
     longer = (np.count_nonzero(codes >= first) for first in (0x80, 0x800, 0x10000))
     return len(codes) + sum(map(int, longer))
 
@@ -45,7 +45,7 @@ def utf8_length(codes: Codes) -> int:
 def show_character(code: int) -> str:
     r"""Name a code point for a message, safely: `'\\n' (U+000A)`, `'한' (U+D55C)`."""
     character = chr(code)
-    if unicodedata.category(character).startswith("M"):  # would join the quote before it
+    if unicodedata.category(character).startswith("M"):  # would combine with the quote before it
         shown = "'" + character.encode("unicode_escape").decode("ascii") + "'"
     else:
         shown = repr(character)

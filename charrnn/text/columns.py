@@ -1,4 +1,4 @@
-"""One column of a CSV or TSV file, as a text: each cell is a line."""
+"""One column of a CSV or TSV file as a text: each cell is a line."""
 
 import csv
 import io
@@ -6,23 +6,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from charrnn.config import DecodingErrors, Unit
-from charrnn.config.words import count
+from charrnn.config.words import count, listing
 from charrnn.errors import CorpusError
 from charrnn.text.codes import Codes, to_codes, to_text
 from charrnn.text.decoding import Findings
 
 DELIMITERS = ",;\t|"
 LONGEST_CELL = 2**31 - 1
-"""Characters of a cell: the most that ``csv`` can be told on every system."""
+"""Most characters of a cell: the largest limit that ``csv`` accepts on every system."""
 LINES, NAMES = 3, 9
-"""Lines and columns that a message names."""
+"""Most lines and columns that a message names."""
 AT_ONCE = 2**16
-"""Characters of cells that are passed on together."""
+"""Characters of cells that are yielded together."""
 _ARCHIVES = {".gz", ".bz2", ".xz"}
 
 
 def is_table(path: str) -> bool:
-    """Whether the name of a file says that it has columns, packed or not."""
+    """Whether a file is a table according to its name, compressed or not."""
     name = PurePath(path)
     name = name.with_suffix("") if name.suffix.casefold() in _ARCHIVES else name
     return name.suffix.casefold() in (".csv", ".tsv", ".tab")
@@ -36,32 +36,32 @@ def cells_of(
     findings: Findings,
     unit: Unit = "char",
 ) -> Iterator[Codes]:
-    """Yield the cells of a column, each with a line end, in some pieces.
+    """Yield the cells of a column in pieces; each cell ends with a newline.
 
-    What separates columns is the comma, semicolon, tab or bar that the first row has most. A line
-    end in a cell becomes a space, and empty cells are left out; both are reported.
+    The separator is the comma, semicolon, tab or bar that occurs most often in the first row. A
+    newline in a cell becomes a space, and empty cells are left out; both are reported.
 
     Parameters
     ----------
     pieces : iterator of int arrays
         The file, as code points or bytes.
     column : str
-        The name of the column, which the first row has, or its number from 1; then the first row is
-        read as the others are.
+        The name of the column in the first row, or its number from 1; with a number, the first row
+        is read as data.
     name : str
         The file, as messages show it.
     errors : "strict", "replace" or "skip"
-        Whether rows that do not have the columns of the first one are an error or, with "skip",
-        left out; these are counted and reported.
+        Whether rows whose columns differ from those of the first row are an error or, with "skip",
+        left out, counted and reported.
     findings : Findings
-        Gets what the user should be told.
+        Collects notices for the user.
     unit : "char" or "byte"
-        What a code is: names of columns are UTF-8 among bytes.
+        What a code is; among bytes, column names are UTF-8.
 
     Raises
     ------
     CorpusError
-        If there is no such column, or a row is not like the first.
+        If there is no such column, or a row does not match the first.
     """
     return _Column(column, name, errors, findings, unit).read(pieces)
 
@@ -110,7 +110,7 @@ class _Column:
         self._report()
 
     def _rows(self, pieces: Iterator[Codes]) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows that are not blank, each with the number of its first line."""
+        """Yield the non-blank rows, each with the number of its first line."""
         lines = _lines(pieces)
         blank, first = 0, ""
         for number, line in enumerate(lines):
@@ -130,21 +130,21 @@ class _Column:
         reader = csv.reader(feed(), delimiter=delimiter, strict=True)
         while True:
             start = blank + reader.line_num + 1
-            limit = csv.field_size_limit(LONGEST_CELL)  # it belongs to the process
+            limit = csv.field_size_limit(LONGEST_CELL)  # a setting of the whole process
             try:
                 row = next(reader, None)
             except csv.Error as error:
-                if at_end:  # it looked for the end of a cell up to the end of the file
+                if at_end:  # it searched for the end of a cell up to the end of the file
                     raise CorpusError(
-                        f"{self._name}, line {start}: a quotation mark opens a cell and none "
-                        "closes it: close it, or double it if it belongs to the text"
+                        f"{self._name}, line {start}: a quoted cell is never closed: close the "
+                        "quotation mark, or double it if it is part of the text"
                     ) from None
                 if not is_begun:
                     raise CorpusError(
-                        f"{self._name}, line {start}: the first row is not CSV ({error}), and it "
-                        "names the columns: repair it"
+                        f"{self._name}, line {start}: the first row, which names the columns, is "
+                        f"not valid CSV ({error}): repair it"
                     ) from None
-                self._bad.append((start, f"is not CSV ({error})"))
+                self._bad.append((start, f"is not valid CSV ({error})"))
                 continue
             finally:
                 csv.field_size_limit(limit)
@@ -155,38 +155,37 @@ class _Column:
                 yield start, row
 
     def _place(self, header: Sequence[str]) -> tuple[int, bool]:
-        """Return where the column stands in a row, and whether the first row names it."""
+        """Return the index of the column, and whether the first row is a header."""
         names = [cell.strip() for cell in header]
         column, width = self._column, len(names)
         if names.count(column) > 1:
             raise CorpusError(
                 f"{self._name} has {names.count(column)} columns named {self._shown(column)}: give "
-                "its number, from 1"
+                "its number, counted from 1"
             )
         if column in names:
             return names.index(column), True
         if column in map(str, range(1, width + 1)):
             place = int(column) - 1
             self._findings.add(
-                f"its first row is read as the others are, with {self._shown(names[place])} as "
-                "text: give the name of the column if that is one",
+                f"the first row is read as data, with {self._shown(names[place])} as text: give "
+                "the name of the column if it is a header",
                 self._name,
             )
             return place, False
         if width == 1:
             raise CorpusError(
-                f"{self._name} has one column, {self._shown(names[0])}, and none named "
-                f"{self._shown(column)}: leave --column out if it is not a CSV file"
+                f"{self._name} has no column {self._shown(column)}, only {self._shown(names[0])}: "
+                "leave --column out if it is not a CSV file"
             )
-        listed = ", ".join(map(self._shown, names[:NAMES]))
-        more = f" and {width - NAMES:,} more" if width > NAMES else ""
+        listed = listing([*map(self._shown, names)], NAMES)
         raise CorpusError(
-            f"{self._name} has no column {self._shown(column)}: it has {listed}{more}, or 1 to "
-            f"{width}"
+            f"{self._name} has no column {self._shown(column)}: name one of {listed}, or a "
+            f"number from 1 to {width}"
         )
 
     def _encoded(self, name: str) -> str:
-        """Return a string as the file has it."""
+        """Return a string as it appears in the file."""
         if self._unit == "byte":
             return name.encode("utf-8", "surrogatepass").decode("latin-1")
         return name
@@ -198,29 +197,30 @@ class _Column:
         return f"{name!r:.60}"
 
     def _report(self) -> None:
-        """Refuse bad rows, or say that they were left out, and what was changed."""
+        """Raise an error for bad rows or report that they were left out; report changed cells."""
         if self._bad:
             listed = "; ".join(f"line {line:,} {what}" for line, what in self._bad[:LINES])
             more = f"; and {len(self._bad) - LINES:,} more" if len(self._bad) > LINES else ""
             rows = count(len(self._bad), "row")
             if self._errors != "skip":
+                verb = "does" if len(self._bad) == 1 else "do"
                 raise CorpusError(
-                    f"{self._name}: {rows} not like the first: {listed}{more}: repair them "
-                    "(quote cells that contain the separator), or --errors skip leaves them out"
+                    f"{self._name}: {rows} {verb} not match the first: {listed}{more}: repair them "
+                    "(quote cells that contain the separator), or leave them out with --errors skip"
                 )
-            self._say(f"{rows} left out, not like the first: {listed}{more}")
+            self._say(f"{rows} left out, not matching the first: {listed}{more}")
         if self._empty:
             column = self._shown(self._column)
             self._say(f"{count(self._empty, 'empty cell')} of column {column} left out")
         if self._joined:
-            self._say(f"{count(self._joined, 'cell')} with line ends, which are read as spaces")
+            self._say(f"{count(self._joined, 'cell')} with newlines, which were replaced by spaces")
 
     def _say(self, message: str) -> None:
         self._findings.add(message, self._name)
 
 
 def _lines(pieces: Iterator[Codes]) -> Iterator[str]:
-    """Yield the lines of a text in pieces, with LF at their ends."""
+    """Yield the lines of a text that comes in pieces; each ends with LF."""
     decoder, rest = io.IncrementalNewlineDecoder(None, translate=True), ""
     for piece in pieces:
         *whole, rest = (rest + decoder.decode(to_text(piece))).split("\n")

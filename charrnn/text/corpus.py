@@ -22,34 +22,34 @@ from charrnn.text.sources import MEMORY, STDIN, Source, fingerprint, show_path
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text, ready to be numbered.
+    """A text, ready to be encoded.
 
     Attributes
     ----------
     codes : (n,) uint8, uint16 or uint32 array, read-only
-        Code points, or bytes, in the smallest type that holds them; a memory map if they are
-        many and a cache folder was given.
+        Code points, or bytes, in the smallest type that holds them; a memory map if they are large
+        and a cache folder was given.
     sources : tuple of Source
         The files in the order in which they are joined.
     starts : tuple of int
-        Where each file begins in ``codes``, ascending from 0. A file reaches to the next one's
-        start, the last one to n; a newline that was added between two belongs to the first. An
-        empty file begins where the next one does.
+        Where each file begins in ``codes``, ascending from 0. A file ends where the next one
+        begins, the last one at n; a newline added between two files belongs to the first. An empty
+        file begins where the next one does.
     notices : tuple of str
-        What the user should be told, one line each.
+        Notices for the user, one line each.
     num_bytes : int
-        UTF-8 bytes of the text as trained on, or its bytes for unit "byte".
+        UTF-8 bytes of the text that is trained on, or its bytes for unit "byte".
     file_bytes : int
         Bytes of the files, decompressed but not decoded.
     unit : "char" or "byte"
     normalize : "none", "nfc", "nfd" or "nfkc"
     column : str, optional
-        That of its files which it is.
+        The column of its files that is the text.
     held_out : int
-        How many codes at the end come from files that were named to be held out. A corpus that
-        is found again does not know it: it is part of the split, which a checkpoint keeps.
+        Number of codes at the end that come from files named to be held out. It is 0 in a corpus
+        that is read again: a checkpoint stores it as part of the split.
     stdin : binary file, optional
-        The bytes that came from standard input, from their beginning, if it was read.
+        The bytes read from standard input, from the beginning, if it was read.
     """
 
     codes: Codes
@@ -69,7 +69,7 @@ class Corpus:
         return len(self.codes)
 
     def text(self, start: int = 0, stop: int | None = None) -> str:
-        """Return a piece of the text; bytes are read as UTF-8, broken ones as U+FFFD."""
+        """Return a part of the text; bytes are decoded as UTF-8, with U+FFFD for invalid ones."""
         piece = self.codes[start:stop]
         if self.unit == "byte":
             return piece.tobytes().decode("utf-8", "replace")
@@ -77,18 +77,17 @@ class Corpus:
 
     @classmethod
     def from_text(cls, text: str | bytes, options: TextConfig | None = None) -> "Corpus":
-        r"""Make a corpus of a text in memory, which is read as a file of its UTF-8 bytes would be.
+        r"""Make a corpus from a text in memory, read like a file with its UTF-8 bytes.
 
-        Its source has the path ``MEMORY`` and the SHA-256 of these bytes: it is found again in
-        a file that has the same bytes, if the user names it.
+        Its source has the path ``MEMORY`` and the SHA-256 of these bytes, so a file with the same
+        bytes is recognized if the user names it.
 
         Parameters
         ----------
         text : str or bytes
-            Bytes for unit "byte" alone.
+            The text; bytes only for unit "byte".
         options : TextConfig, optional
-            How it is read; its ``encoding`` does not matter. A lone surrogate counts as bytes
-            that do not fit.
+            How to read it; ``encoding`` is ignored. A lone surrogate counts as undecodable.
 
         Raises
         ------
@@ -101,13 +100,13 @@ class Corpus:
         >>> corpus.text()
         'one\ntwo\n'
         >>> corpus.notices
-        ('line ends: 2 CR LF read as LF; --newlines keep keeps them',)
+        ('line endings: 2 CR LF read as LF; use --newlines keep to keep them',)
         """
         options = TextConfig() if options is None else options
         if isinstance(text, str):
             text = text.encode("utf-8", "surrogatepass")
         elif options.unit == "char":
-            raise CorpusError("bytes are no text of characters: decode them, or use unit 'byte'")
+            raise CorpusError("text is bytes, and the unit is char: decode it, or use unit='byte'")
         return read_inputs([Input(MEMORY, encoding="utf-8", stdin=io.BytesIO(text))], options)
 
 
@@ -124,50 +123,61 @@ def read_corpus(
     cache_dir: str | Path | None = None,
     stdin: BinaryIO | None = None,
 ) -> Corpus:
-    """Read files, folders, patterns and standard input as one text.
+    """Read files, folders, glob patterns and standard input as one text.
 
-    Files are joined in the order given, those of a folder or pattern in sorted order, with a
-    newline between two where the first does not end with one. Files that are compressed with
-    gzip, bzip2 or xz are recognised by their content.
+    Files are joined in the given order, those of a folder or pattern in sorted order, with a
+    newline after a file that does not end with one. Files compressed with gzip, bzip2 or xz are
+    recognized by their content.
 
     Parameters
     ----------
     paths : sequence of str or Path
-        Files; folders, of which hidden files and what is no text are left out; patterns with
-        `*`, `?`, `[...]` and `**`; "-" for standard input, or one pipe.
+        Files; folders, without their hidden and non-text files; patterns with `*`, `?`, `[...]` and
+        `**`; "-" for standard input, or one pipe.
     held_out : sequence of str or Path
-        The same, for what is to be held out: it comes after the rest. No file, and no content,
-        may be on both sides.
+        Files to hold out, named in the same way; they follow the others in the text. No file and no
+        content may be on both sides.
     encoding : str
-        Of every file. "auto" decides for each: what a byte-order mark says, UTF-8, UTF-16 or
-        UTF-32 by their NUL bytes, else the most plausible encoding in which all of it can be read.
-        What is not UTF-8 is reported. A byte-order mark overrules "utf-8" too.
+        The encoding of every file. "auto" chooses for each one: the encoding of its byte-order
+        mark, UTF-8, UTF-16 or UTF-32 if its NUL bytes suggest it, or else the most plausible
+        encoding that decodes the whole file. Encodings other than UTF-8 are reported. A byte-order
+        mark takes precedence over "utf-8" too.
     errors : "strict", "replace" or "skip"
-        Whether bytes that do not fit are an error, become U+FFFD, or are left out; the latter two
-        are counted and reported.
+        Whether undecodable bytes are an error, are replaced by U+FFFD, or are left out; replaced
+        and skipped bytes are counted and reported.
     newlines : "auto", "keep" or "lf"
-        "lf" makes CR LF and CR a single LF; "auto" is "lf", and "keep" for bytes.
+        "lf" turns CR LF and CR into LF. "auto" means "keep" for bytes and "lf" otherwise.
     normalize : "none", "nfc", "nfd" or "nfkc"
-        Unicode normal form that the text is brought into.
+        Unicode normal form that the text is converted to.
     unit : "char" or "byte"
-        "byte" takes the bytes as they are: `encoding` and `errors` do not matter.
+        "byte" reads the bytes as they are; `encoding` and `errors` are ignored.
     column : str, optional
-        Of CSV and TSV files, the column that is the text, by its name or its number from 1: see
-        ``cells_of``.
+        For CSV and TSV files: the column that is the text, by name or by number from 1.
     cache_dir : Path, optional
-        Where codes of more than `cache.MEMORY_LIMIT` bytes go, to be mapped and, while options
-        and content stay the same, used again.
+        Folder for codes of more than 64 MiB. They are memory-mapped, and reused while the options
+        and the content stay the same.
     stdin : binary file, optional
-        What "-" reads, instead of the standard input of the process; also the ``stdin`` of
-        another corpus.
+        What "-" reads instead of the standard input of the process; may be the ``stdin`` of another
+        corpus.
+
+    Returns
+    -------
+    Corpus
+        The codes of the text, with its sources and notices.
 
     Raises
     ------
     CorpusError
-        If there is no such text, it cannot be read or decoded, it is empty, or the same file is
-        on both sides.
+        If a text is missing, empty, or cannot be read or decoded, or if the same file is on both
+        sides.
     ConfigError
-        If an option is unknown.
+        If an option has an unknown value.
+
+    Examples
+    --------
+    >>> corpus = charrnn.read_corpus("text.txt")
+    >>> corpus.text(0, 8), corpus.unit
+    ('pack my ', 'char')
     """
     options = TextConfig(
         encoding=encoding,
@@ -199,7 +209,7 @@ def read_corpus(
 def read_inputs(
     inputs: Sequence[Input], options: TextConfig, cache_dir: str | Path | None = None
 ) -> Corpus:
-    """Read files that have been found as one text; errors as for ``read_corpus``."""
+    """Read located files as one text; raises the same errors as ``read_corpus``."""
     folder = None if cache_dir is None else Path(cache_dir)
     if folder is not None:
         cached = _read_cache(inputs, options, folder)
@@ -252,7 +262,7 @@ def read_inputs(
 
 
 def _starts(begins: Iterable[int | None], stop: int) -> tuple[int, ...]:
-    """Return where each file begins, from where those begin that are not empty."""
+    """Return where each file begins, given where the non-empty ones begin."""
     starts = []
     for begin in reversed([*begins]):
         stop = stop if begin is None else begin
@@ -271,12 +281,12 @@ def _read_cache(inputs: Sequence[Input], options: TextConfig, folder: Path) -> C
     try:
         sizes = [file.size() for file in inputs]
     except OSError:
-        return None  # reading the file will say what is wrong
+        return None  # reading the file will report the error
     if not cache.may_hold(folder, options.to_json(), sizes):
         return None
     sources = [file.hash() for file in inputs]
     recorded = [file.encoding for file in inputs]
-    for encodings in ([], recorded):  # what was decided at first is mostly what was recorded
+    for encodings in ([], recorded):  # the first choice of encodings is usually the recorded one
         entry = cache.load(folder, _key(sources, options, encodings))
         if entry is None:
             continue

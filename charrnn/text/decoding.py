@@ -1,4 +1,4 @@
-"""From the bytes of a file to code points, chunk by chunk: one encoding, marks, line ends."""
+"""Decoding the bytes of a file to code points, chunk by chunk: encoding, marks, newlines."""
 
 import codecs
 import re
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.config import TextConfig
+from charrnn.config.words import listing
 from charrnn.errors import CorpusError
 from charrnn.text.codes import Codes, to_codes
 from charrnn.text.guessing import HANGUL, surrogate_at
@@ -21,7 +22,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 @dataclass
 class Findings:
-    """What the user should be told about the text, gathered over all files of a corpus."""
+    """Notices about the text for the user, collected over all files of a corpus."""
 
     crlf: int = 0
     lf: int = 0
@@ -32,11 +33,11 @@ class Findings:
     _named: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, message: str, name: str) -> None:
-        """Note `message` about the file `name`; equal messages become one line."""
+        """Add `message` about the file `name`; equal messages become one line."""
         self._named.setdefault(message, []).append(name)
 
     def merge(self, other: "Findings") -> None:
-        """Add what was found in another file."""
+        """Add the findings of another file."""
         for name in ("crlf", "lf", "cr", "nul"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.composed |= other.composed
@@ -45,30 +46,29 @@ class Findings:
             self._named.setdefault(message, []).extend(names)
 
     def lines(self, options: TextConfig) -> tuple[str, ...]:
-        """All that was found, one line each."""
+        """All notices, one line each."""
         lines = []
         for message, names in self._named.items():
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            lines.append(f"{names[0]}{more}: {message}")
+            lines.append(f"{listing(names, 1)}: {message}")
         if options.newlines == "lf" and (self.crlf or self.cr):
             changed = (("CR LF", self.crlf), ("CR", self.cr))
             counts = " and ".join(f"{count:,} {name}" for name, count in changed if count)
-            lines.append(f"line ends: {counts} read as LF; --newlines keep keeps them")
+            lines.append(f"line endings: {counts} read as LF; use --newlines keep to keep them")
         elif (self.crlf or self.cr) and options.unit == "char":
             ends = (("CR LF", self.crlf), ("LF", self.lf), ("CR", self.cr))
             counts = ", ".join(f"{count:,} {name}" for name, count in ends if count)
-            lines.append(f"line ends: {counts}; --newlines lf makes every one a single LF")
+            lines.append(f"line endings: {counts}; use --newlines lf to turn all of them into LF")
         if self.nul and options.unit == "char":
-            lines.append(f"the text holds {self.nul:,} NUL characters (U+0000), kept as they are")
+            lines.append(f"the text has {self.nul:,} NUL characters (U+0000), which are kept")
         if self.composed and self.decomposed:
             lines.append(
-                "the same letters are written composed (NFC) and decomposed (NFD); "
-                "--normalize nfc makes them one"
+                "the text has both composed (NFC) and decomposed (NFD) letters; use --normalize "
+                "nfc to unify them"
             )
         return tuple(lines)
 
     def note_forms(self, codes: Codes) -> None:
-        """Look for composed letters and for sequences that could be composed."""
+        """Detect composed letters, and sequences that could be composed."""
         if not self.composed:
             ranges = ((0xC0, 0x1FFF), (0x304C, 0x30FE), HANGUL)
             found = np.unique(codes[np.flatnonzero(_within(codes, *ranges))[:10_000]])
@@ -89,7 +89,7 @@ def _within(codes: Codes, *ranges: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 
 class LineEnds:
-    """Counts line ends and, with `lf`, turns CR LF and CR into LF, whatever the chunk borders."""
+    """Counts newlines and, with `lf`, turns CR LF and CR into LF, also across chunks."""
 
     def __init__(self, lf: bool) -> None:
         self._lf = lf
@@ -98,11 +98,11 @@ class LineEnds:
 
     @property
     def total(self) -> int:
-        """Line ends seen so far."""
+        """Newlines counted so far."""
         return self.crlf_count + self.lf_count + self.cr_count
 
     def feed(self, text: str, final: bool = False) -> str:
-        """Return what can be said of `text`: a CR at its end waits for what follows it."""
+        """Return the converted text; a CR at the end is held back until the next chunk."""
         text, self.held = self.held + text, ""
         if text.endswith("\r") and not final:
             text, self.held = text[:-1], "\r"
@@ -118,7 +118,7 @@ class LineEnds:
 
 
 class Misfit(CorpusError):
-    """Bytes that are not in the encoding that a file is read in.
+    """Bytes that cannot be decoded in the encoding that a file is read in.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Misfit(CorpusError):
     rest : int
         Bytes of an incomplete character at the end of the file; 0 elsewhere.
     surrogate : int, optional
-        The lone surrogate that the bytes spell, if it is one.
+        The lone surrogate that the bytes encode, if they do.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Misfit(CorpusError):
 
 
 def show_codec(codec: str) -> str:
-    """Return the name of an encoding as sentences show it."""
+    """Return the name of an encoding as messages show it."""
     return codec.upper() if codec.startswith("utf") else codec
 
 
@@ -154,12 +154,12 @@ class TextDecoder:
     name : str
         The file, as messages show it.
     codec : str
-        The encoding; for unit "byte" it does not matter.
+        The encoding; ignored for unit "byte".
     options : TextConfig
     findings : Findings
-        Collects what the user should be told.
+        Collects notices for the user.
     strict : bool
-        Whether bytes that do not fit are an error, whatever the options say.
+        Whether undecodable bytes are an error regardless of the options.
     """
 
     def __init__(
@@ -183,14 +183,14 @@ class TextDecoder:
         self._at_start = True
 
     def feed(self, data: bytes, final: bool = False) -> Codes:
-        """Return the code points that are certain by now; `final` with the last bytes.
+        """Return the code points that are final; `final` with the last bytes.
 
         Raises
         ------
         Misfit
-            If `data` is not in the encoding, and that is to be an error.
+            If `data` cannot be decoded and that is an error.
         CorpusError
-            If a codec makes half of a character of it.
+            If the codec returns half of a surrogate pair.
         """
         text = self._decode(data, final)
         if self._at_start and text:
@@ -206,7 +206,7 @@ class TextDecoder:
         return codes
 
     def _conclude(self) -> None:
-        """Tell the findings what was counted in the file."""
+        """Add the counts of the file to the findings."""
         self._findings.crlf += self._ends.crlf_count
         self._findings.lf += self._ends.lf_count
         self._findings.cr += self._ends.cr_count
@@ -227,7 +227,7 @@ class TextDecoder:
         self._bytes += len(data)
         if not self._strict and not text.isascii() and FIRST_BAD in text:
             self._bad += text.count(FIRST_BAD) + text.count(NEXT_BAD)
-            # One U+FFFD for one sequence of bytes, as everybody does.
+            # One U+FFFD per sequence of bytes, as decoders usually do.
             mark = "\ufffd" if self._options.errors == "replace" else ""
             text = text.replace(FIRST_BAD, mark).replace(NEXT_BAD, "")
         return text
@@ -237,14 +237,14 @@ class TextDecoder:
         if not text.startswith("\ufeff"):
             return text
         if self._codec == self._options.encoding or self._codec == "utf-8":
-            # otherwise the mark has been spoken of
+            # otherwise the byte-order mark has been reported already
             self._findings.add("byte-order mark (BOM) removed", self._name)
         return text[1:]
 
     def _to_codes(self, text: str) -> Codes:
         try:
             codes = to_codes(text)
-        except UnicodeEncodeError as error:  # UTF-7 spells halves of characters
+        except UnicodeEncodeError as error:  # UTF-7 can encode half of a pair
             if not self._strict:
                 mark = "\ufffd" if self._options.errors == "replace" else ""
                 self._bad += len(_SURROGATES.findall(text))
@@ -261,7 +261,7 @@ class TextDecoder:
         return codes
 
     def _misfit(self, data: bytes, error: UnicodeError, final: bool, pending: int) -> Misfit:
-        """Say where `data`, of which `pending` bytes came earlier, went wrong."""
+        """Return the error with its position; `pending` bytes of `data` came earlier."""
         start = getattr(error, "start", 0)
         reason = getattr(error, "reason", str(error))
         before = LineEnds(lf=False)

@@ -1,4 +1,4 @@
-"""A file of a corpus as it lies on disk: opened, counted, hashed and guarded against change."""
+"""A file of a corpus on disk: opened, counted, hashed and checked for changes."""
 
 import hashlib
 import io
@@ -12,22 +12,22 @@ from charrnn.system.files import SpecialFileError, open_regular
 from charrnn.text.sources import Source, show_path
 
 CHUNK = 1 << 18
-"""Bytes read at once: few enough to stay in the processor's cache."""
+"""Bytes read at once; they fit in the processor's cache."""
 HEAD = 4096
-"""Bytes that decide what kind of file it is."""
+"""Bytes from which the kind of a file is recognized."""
 
 
 class RawFile:
-    """The bytes of a file as they lie on disk, counted and hashed as they pass.
+    """The bytes of a file on disk, counted and hashed as they are read.
 
     Parameters
     ----------
     file : binary file
     path : str
     before : stat_result, optional
-        What the file was when it was opened; it must be the same at the end.
+        The status of the file when it was opened; it must be the same at the end.
     limit : int, optional
-        Only so many bytes are read, and what comes after them may change.
+        Read only this many bytes; what follows them may change.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RawFile:
         self._size = 0
 
     def peek(self, size: int) -> bytes:
-        """Return the first `size` bytes, without taking them; before any `read`."""
+        """Return the first `size` bytes without consuming them; only before any `read`."""
         while len(self._ahead) < size and (more := self._take(size - len(self._ahead))):
             self._ahead += more
         return self._ahead
@@ -67,17 +67,17 @@ class RawFile:
         self._sha256.update(data)
         self._size += len(data)
         if self._before is not None and self._size > self._before.st_size:
-            raise CorpusError(self._changed())  # at once: it may grow faster than it is read
+            raise CorpusError(self._changed())  # now, as the file may grow faster than it is read
         return data
 
     def digest_at(self, size: int) -> str:
-        """Read on to byte `size`, and return the SHA-256 of all bytes before it."""
+        """Read up to byte `size` and return the SHA-256 of all bytes before it."""
         while self._size < size and self.read(min(CHUNK, size - self._size)):
             pass
         return self._sha256.hexdigest()
 
     def finish(self) -> Source:
-        """Read what is left, and make sure that the file is the one that was opened."""
+        """Read the rest, and check that the file did not change since it was opened."""
         while self.read(CHUNK):
             pass
         before = self._before
@@ -89,16 +89,16 @@ class RawFile:
         return Source(self._path, self._sha256.hexdigest(), self._size)
 
     def _changed(self) -> str:
-        return f"{self.name} changed while it was read: run again when nothing writes to it"
+        return f"{self.name} changed while it was being read: run again when nothing writes to it"
 
 
 @contextmanager
 def open_source(
     path: str, stdin: BinaryIO | None = None, limit: int | None = None
 ) -> Iterator[RawFile]:
-    """Open a regular file for reading, or what came from standard input; say what else it is.
+    """Open a regular file, or the bytes of standard input; anything else is an error.
 
-    With `limit`, only so many bytes of a file are read.
+    With `limit`, only that many bytes of a file are read.
     """
     try:
         if stdin is not None:
@@ -108,15 +108,15 @@ def open_source(
             yield RawFile(file, path, os.fstat(file.fileno()), limit)
     except SpecialFileError as error:
         raise CorpusError(
-            f"{show_path(path)} is {error.kind}, not a text file: name a file, "
-            "or send the text to standard input and name -"
+            f"{show_path(path)} is {error.kind}, not a text file: name a file, or use - to read "
+            "the text from standard input"
         ) from None
     except OSError as error:
         raise unreadable(path, error) from None
 
 
 def unreadable(path: str, error: OSError) -> CorpusError:
-    """Return the error for a file or folder that the system does not let us read."""
+    """Return the error for a file or folder that cannot be read."""
     reason = error.strerror or str(error)
     return CorpusError(
         f"{show_path(path)} cannot be read ({reason}): check the name and its permissions"
@@ -126,10 +126,10 @@ def unreadable(path: str, error: OSError) -> CorpusError:
 def no_text_in(paths: Sequence[str]) -> CorpusError:
     """Return the error for files that are all empty."""
     name = show_path(paths[0]) if len(paths) == 1 else f"each of {len(paths)} files"
-    return CorpusError(f"{name} is empty: there is no text in it")
+    return CorpusError(f"{name} is empty: name a file with text")
 
 
 def hash_file(path: str, limit: int | None = None) -> Source:
-    """Return a file's size and SHA-256, or those of its first bytes; CorpusError if unreadable."""
+    """Return the size and SHA-256 of a file or of its first bytes; CorpusError if unreadable."""
     with open_source(path, limit=limit) as raw:
         return raw.finish()

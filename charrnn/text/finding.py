@@ -1,4 +1,4 @@
-"""The files that a user names, one by one, by folder or by pattern."""
+"""Finding the files that a user names: single files, folders and glob patterns."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path
 
+from charrnn.config.words import count
 from charrnn.errors import CorpusError
 from charrnn.text.decoding import Findings
 from charrnn.text.files import HEAD, open_source, unreadable
@@ -18,13 +19,13 @@ from charrnn.text.unpacking import Content
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 MOST_COMPARED = 10_000
-"""Names in a folder among which one is looked for that was misspelled."""
+"""Most names in a folder that are compared with a misspelled one."""
 RUN_FILES = {"lock", "log.jsonl"}
-"""What marks a folder that ``train`` has written."""
+"""Files that identify the folder of a run."""
 
 
 def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -> list[str]:
-    """Turn what the user named into absolute paths of files, and "-"; CorpusError for none."""
+    """Return absolute paths of the named files, and "-"; CorpusError if there are none."""
     if isinstance(paths, str | Path):
         paths = [paths]
     files: list[str] = []
@@ -41,7 +42,7 @@ def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -
                 _walk(path, findings), f"folder {show_path(path)}", encoding, findings
             )
         elif not exists and "\0" not in path and has_magic(path) and not _ADDRESS.match(path):
-            # Path.glob takes no absolute patterns
+            # Path.glob does not accept absolute patterns
             matches = sorted(glob(path, recursive=True))  # noqa: PTH207
             if not matches:
                 raise CorpusError(f"pattern {show_path(path)} matches nothing: check the pattern")
@@ -53,7 +54,9 @@ def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -
     if not files:
         raise CorpusError("no text was named: give a file, a folder, or - for standard input")
     if files.count(STDIN) > 1:
-        raise CorpusError("standard input (-) is named twice, but can be read only once")
+        raise CorpusError(
+            "standard input (-) is named twice, but can be read only once: name it once"
+        )
     return files
 
 
@@ -71,8 +74,8 @@ def _walk(folder: str, findings: Findings) -> Iterator[str]:
 
 
 def _texts_among(paths: Iterable[str], where: str, encoding: str, findings: Findings) -> list[str]:
-    """Keep the regular files that look like text; `where` is what the user named."""
-    # In UTF-16 and UTF-32, NUL bytes and the like are parts of characters.
+    """Return the regular files that look like text; `where` names them in messages."""
+    # In UTF-16 and UTF-32, bytes such as NUL are parts of characters.
     is_binary = binary_kind if encoding.startswith(("utf-16", "utf-32")) else looks_binary
     texts = []
     left_out = 0
@@ -86,15 +89,15 @@ def _texts_among(paths: Iterable[str], where: str, encoding: str, findings: Find
             else:
                 texts.append(absolute(path))
     if not texts:
-        others = f" ({left_out} other files left out)" if left_out else ""
-        raise CorpusError(f"{where} holds no text{others}: name a text file")
+        others = f" ({count(left_out, 'other file')} left out)" if left_out else ""
+        raise CorpusError(f"{where} has no text file{others}: name a text file")
     return texts
 
 
 def _advice(path: str) -> str:
-    """Return what to do about a name that no file has."""
+    """Return advice for a name that does not exist."""
     if _ADDRESS.match(path):
-        return f"an address is not read; download it first, as in curl -L -o text.txt '{path}'"
+        return f"URLs are not read; download it first, as in curl -L -o text.txt '{path}'"
     place = Path(path)
     with suppress(OSError, ValueError):
         names = [found.name for found in islice(place.parent.iterdir(), MOST_COMPARED)]

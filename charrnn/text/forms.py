@@ -1,7 +1,7 @@
-"""The same text written in another way: line ends, and composed or decomposed letters.
+"""Other forms of the same text: line endings, and composed or decomposed letters.
 
-What a model does not know is often known to it in another form. These are tried before a
-character is reported as unknown.
+A character that is not in a vocabulary is often there in another form. These forms are tried
+before a character is reported as unknown.
 """
 
 import unicodedata
@@ -16,29 +16,29 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 _FORMS: tuple[Literal["nfc", "nfd"], ...] = ("nfc", "nfd")
-"""Those that keep the content: NFKC would make three dots of an ellipsis."""
+"""Normal forms that keep the content: NFKC would turn an ellipsis into three dots."""
 
 
 def fitting_text(text: str, vocabulary: Vocabulary, newlines: Newlines) -> tuple[str, str]:
-    r"""Bring a short text, such as a seed or a stop text, into a form that a model knows.
+    r"""Convert a short text, such as a seed or a stop text, to a form that a model knows.
 
     Parameters
     ----------
     text : str
-        May have any line ends.
+        The text, with any line endings.
     vocabulary : Vocabulary
-        Of the model.
+        The vocabulary of the model.
     newlines : "keep" or "lf"
-        How the model's corpus was read. With "lf" every line end of `text` becomes LF, as in
-        the corpus; that is not reported.
+        How the training text was read. With "lf" every newline of `text` becomes LF, as in
+        training; that is not reported.
 
     Returns
     -------
     text : str
-        The first form of which every character is known: as it is, with other line ends, in NFC,
-        in NFD, or both. If there is none, the one of which the fewest are unknown.
+        The first form in which every character is known: unchanged, with other line endings, in
+        NFC, in NFD, or a combination. If there is none, the form with the fewest unknown ones.
     option : str
-        The option that does the same to a file, "" if nothing was changed beside `newlines`.
+        The option that does the same to a file; "" if nothing else than `newlines` was applied.
     """
     if newlines == "lf":
         text = _with_lf(text)
@@ -67,29 +67,29 @@ def fitting_corpus(
     given: Collection[str],
     vocabulary: Vocabulary,
 ) -> tuple[Corpus, TextConfig]:
-    """Read a text in the form that a model knows, if it is written in another one.
+    """Read a text in the form that a model knows, if it is in another one.
 
-    It is read again only if it has unknown characters and a form may make some of them known.
+    It is read again only if it has unknown characters and another form may make some known.
 
     Parameters
     ----------
     read : callable
-        Returns the corpus that it reads with the settings it is given. Standard input can be
-        read again from the ``stdin`` of the corpus that it returned first.
+        Reads a corpus with given settings. Standard input can be read again from the ``stdin`` of
+        the first corpus that it returned.
     text : TextConfig
         The settings so far.
     given : collection of str
-        Names of the settings that the user gave: they are not changed.
+        Names of settings that the user gave, which are not changed.
     vocabulary : Vocabulary
-        Of the model.
+        The vocabulary of the model.
 
     Returns
     -------
     corpus : Corpus
-        The first without an unknown character or else with the fewest, with a notice of what
-        helped; where nothing helps, the corpus as the settings say.
+        The first corpus without unknown characters, or else the one with the fewest, with a notice
+        of what helped; if nothing helps, the corpus with the given settings.
     text : TextConfig
-        What it was read with.
+        The settings that it was read with.
     """
     corpus = read(text)
     unknown = vocabulary.unknown(corpus.codes)
@@ -117,7 +117,7 @@ def fitting_corpus(
 def _other_configs(
     text: TextConfig, given: Collection[str], unknown: Collection[int], vocabulary: Vocabulary
 ) -> list[TextConfig]:
-    """Return other ways to read a text that may make unknown symbols of it known."""
+    """Return other settings that may make unknown symbols of a text known."""
     if text.unit == "byte":
         return []
     known = set(map(chr, vocabulary.symbols.tolist()))
@@ -136,12 +136,12 @@ def _other_configs(
 def _may_help(form: Literal["nfc", "nfd"], unknown: Collection[str], known: set[str]) -> bool:
     """Whether a normal form may make an unknown character known.
 
-    A large text is not to be read again for nothing, such as an emoji.
+    This avoids reading a large text again in vain, for instance because of an emoji.
     """
     if form == "nfd":
         return any(known.issuperset(unicodedata.normalize("NFD", c)) for c in unknown)
-    # NFC joins a character to others, be it a mark, a first letter or half a syllable: then it
-    # is a part of a letter that is known.
+    # NFC combines a character with others if it is part of a known letter: a mark, a first letter
+    # or half a syllable.
     parts = {part for c in known for part in unicodedata.normalize("NFD", c) if part != c}
     return any(
         c not in unicodedata.normalize("NFC", c)
@@ -155,8 +155,8 @@ def _with_lf(text: str) -> str:
 
 
 def _unknown(vocabulary: Vocabulary, text: str) -> float:
-    """Return how many symbols of a text are unknown."""
+    """Return the number of unknown symbols in a text."""
     try:
         return sum(vocabulary.unknown(vocabulary.text_to_codes(text)).values())
-    except VocabularyError:  # a lone surrogate, which no form changes
+    except VocabularyError:  # a lone surrogate, which no normal form changes
         return inf

@@ -1,11 +1,11 @@
-"""What bytes of unknown kind look like: which encoding, or no text at all."""
+"""Guessing what unknown bytes are: the encoding of a text, or not text at all."""
 
 import codecs
 import re
 
 import numpy as np
 
-BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+BOMS = (  # UTF-32 first: its little-endian mark starts with the one of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -15,8 +15,8 @@ BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 
 HANGUL, _KANA, _HAN = (0xAC00, 0xD7A3), (0x3041, 0x30FE), (0x4E00, 0x9FFF)
 _LATIN, _CYRILLIC = (0xC0, 0x24F), (0x410, 0x451)
-# Encodings to suggest, the likelier of two equals first: the script that each is used for, its
-# companion script with a lower weight, and the character set that holds what is really in use.
+# Encodings to suggest, the more likely of two equals first: the script that each is used for, a
+# companion script of lower weight, and the character set that is used in practice.
 CANDIDATES: dict[str, tuple[tuple[int, int], tuple[int, int] | None, str]] = {
     "cp949": (HANGUL, None, "euc_kr"),
     "euc-kr": (HANGUL, None, "euc_kr"),
@@ -37,17 +37,17 @@ _STRANGE = re.compile("[\x80-\U0010ffff]")
 _INNER_SYMBOL = re.compile("(?<=[a-z])[\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7](?=[a-z])")
 _FREQUENT_HAN = frozenset("的一是不了在人有我他这這中大来來上国國个個到说說们們为為")
 _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\f\b\x1b") + b"\x7f"
-_TAKE_OUT = "take the text out of it first"
+_TAKE_OUT = "extract its text first"
 _PANDOC = f"{_TAKE_OUT}, as with pandoc FILE -t plain -o text.txt"
-_UNPACK = "unpack it first, and name what is in it"
-_NO_TEXT = "name a file of text"
+_UNPACK = "unpack it first, and name the files in it"
+_NO_TEXT = "name a text file"
 _ZIP = b"PK\x03\x04"
 _ZIPPED = (
     (b"mimetypeapplication/epub+zip", "an EPUB book", _PANDOC),
     (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file", _PANDOC),
     (b"[Content_Types].xml", "an Office document (.docx, .xlsx or .pptx)", _PANDOC),
 )
-"""What the first file in a zip archive says of it; its name begins at byte 30."""
+"""The kind of a zip archive by the name of its first file, which begins at byte 30."""
 _SIGNATURES = (
     (b"%PDF-", "a PDF", f"{_TAKE_OUT}, as with pdftotext FILE text.txt"),
     (_ZIP, "a zip archive", _UNPACK),
@@ -68,7 +68,7 @@ _TYPOGRAPHY = frozenset("‘’“”–—…•«»¿¡°§€£")  # noqa: RU
 
 
 def surrogate_at(data: bytes, start: int, codec: str) -> int | None:
-    """Return the lone surrogate that `data` spells at `start`, if it is one."""
+    """Return the lone surrogate that `data` encodes at `start`, if there is one."""
     if codec == "utf-8" and data[start : start + 1] == b"\xed" and len(data) >= start + 3:
         code = 0xD000 | (data[start + 1] & 0x3F) << 6 | (data[start + 2] & 0x3F)
     elif codec in ("utf-16-le", "utf-16-be") and len(data) >= start + 2:
@@ -81,7 +81,7 @@ def surrogate_at(data: bytes, start: int, codec: str) -> int | None:
 
 
 def wide_pattern(head: bytes) -> str | None:
-    """Recognise UTF-16 and UTF-32 without a mark by where their NUL bytes lie."""
+    """Recognize UTF-16 and UTF-32 without a byte-order mark by the positions of NUL bytes."""
     head = head[: len(head) // 4 * 4]
     if len(head) < 8 or b"\0" not in head:
         return None
@@ -97,15 +97,15 @@ def wide_pattern(head: bytes) -> str | None:
 
 
 def binary_kind(head: bytes) -> str | None:
-    """Name the kind of a well-known file that is not text, from its first 300 bytes."""
+    """Return the kind of a well-known binary file from its first 300 bytes, or None."""
     found = _binary(head)
     return None if found is None else found[0]
 
 
 def binary_message(name: str, head: bytes) -> str | None:
-    """Return what to say of a file that is not text, and what to do; None for any other file."""
+    """Return the error message for a well-known binary file, or None for any other file."""
     found = _binary(head)
-    return None if found is None else f"{name} holds {found[0]}, not text: {found[1]}"
+    return None if found is None else f"{name} is {found[0]}, not text: {found[1]}"
 
 
 def _binary(head: bytes) -> tuple[str, str] | None:
@@ -119,7 +119,7 @@ def _binary(head: bytes) -> tuple[str, str] | None:
 
 
 def looks_binary(head: bytes) -> bool:
-    """Whether `head`, the beginning of a file, is hardly that of a text."""
+    """Whether a file that begins with `head` is probably not text."""
     if binary_kind(head):
         return True
     if wide_pattern(head) or any(head.startswith(bom) for bom, _ in BOMS):
@@ -129,17 +129,17 @@ def looks_binary(head: bytes) -> bool:
 
 
 _PLAUSIBLE, _PLAUSIBLE_ALPHABET = 0.35, 0.6
-"""The least score of an encoding that is believed; more where every byte is some letter."""
+"""The lowest score at which an encoding is accepted; higher if every byte is a letter in it."""
 
 
 def is_believed(score: float, name: str) -> bool:
-    """Return whether a text that reads so well in an encoding may be taken for one in it."""
+    """Return whether this score is enough to accept an encoding."""
     alphabet = name in CANDIDATES and CANDIDATES[name][0] in (_LATIN, _CYRILLIC)
     return score >= (_PLAUSIBLE_ALPHABET if alphabet else _PLAUSIBLE)
 
 
 def plausibility(text: str, name: str) -> float:
-    """Score how much `text` looks like what people write in the encoding `name`: 0 to 2."""
+    """Return how plausible `text`, decoded from the encoding `name`, is: 0 to 2."""
     strange = [character for character in text if character >= "\x80"]
     if name.startswith("utf-16"):
         usual = sum(
@@ -148,14 +148,14 @@ def plausibility(text: str, name: str) -> float:
         )
         plain = sum(" " <= character <= "~" or character in "\r\n\t" for character in text)
         return 1.5 if text and (usual + plain) / len(text) > 0.9 else 0.0
-    # East Asian punctuation is the same in all of these encodings: it decides nothing.
+    # East Asian punctuation is the same in all of these encodings, so it is ignored.
     strange = [c for c in strange if not (0x3000 <= ord(c) <= 0x303F or 0xFF00 <= ord(c) <= 0xFF60)]
     if not strange:
         return 0.0
     script, companion, charset = CANDIDATES[name]
     share = len(strange)
     letters = sum(character.isascii() and character.isalpha() for character in text)
-    strange = strange[:: 1 + len(strange) // 4000]  # from all over the sample
+    strange = strange[:: 1 + len(strange) // 4000]  # spread over the sample
     score = sum(_weight(c, script, companion, charset) for c in strange) / len(strange)
     if companion is not None and not any(_KANA[0] <= ord(c) <= _KANA[1] for c in strange):
         score *= 0.5  # Japanese without any kana
@@ -166,7 +166,7 @@ def plausibility(text: str, name: str) -> float:
 
 
 def _is_mojibake(text: str, strange: list[str], script: tuple[int, int]) -> bool:
-    """Whether a text has what no text has, but one that was decoded wrongly."""
+    """Whether a text has characters that only wrong decoding produces."""
     if any("\x80" <= character <= "\x9f" for character in strange):  # control characters
         return True
     if script == _CYRILLIC:
@@ -189,12 +189,12 @@ def _weight(
     if not in_script and not in_companion:
         return 0.0
     try:
-        rare = len(character.encode(charset)) > 2  # EUC-KR spells rare syllables out in 8 bytes
+        rare = len(character.encode(charset)) > 2  # EUC-KR encodes rare syllables in 8 bytes
     except UnicodeError:
         rare = True
     if rare:
         return 0.2
-    if script == _CYRILLIC:  # capitals are rare; two encodings differ in the case alone
+    if script == _CYRILLIC:  # capitals are rare; two of the encodings differ only in case
         return 1.0 if character.islower() else 0.5
     if script == _HAN:
         return 1.0 if character in _FREQUENT_HAN else 0.7

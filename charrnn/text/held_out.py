@@ -1,4 +1,4 @@
-"""Files to train on, and files to hold out: both have text, and none is on both sides."""
+"""Files to train on and files to hold out: both have text, and no file is on both sides."""
 
 import os
 from collections.abc import Sequence
@@ -27,20 +27,22 @@ def find_sides(
     Raises
     ------
     CorpusError
-        If a file is on both sides, or as for ``find_files``.
+        If a file is on both sides, or if ``find_files`` raises it.
     """
     learned = find_files(paths, encoding, findings)
     if not isinstance(held_out, str | Path) and not held_out:
         return learned, []
     held = find_files(held_out, encoding, findings)
     if STDIN in learned and STDIN in held:
-        raise CorpusError("standard input (-) is named twice, but can be read only once")
+        raise CorpusError(
+            "standard input (-) is named twice, but can be read only once: name it once"
+        )
     places = {os.path.realpath(path) for path in learned if path != STDIN}
     for path in held:
         if path != STDIN and os.path.realpath(path) in places:
             raise CorpusError(
-                f"{show_path(path)} is among the files to train on and among those to hold out: "
-                "name the files of one side without it"
+                f"{show_path(path)} is both a file to train on and one to hold out: leave it out "
+                "on one side"
             )
     return learned, held
 
@@ -56,7 +58,7 @@ def held_out_codes(corpus: "Corpus", number: int) -> int:
     stops = (*corpus.starts[1:], len(corpus))
     full = [stop > start for start, stop in zip(corpus.starts, stops, strict=True)]
     sides = [corpus.sources[:number], corpus.sources[number:]]
-    # Empty files are all the same, and no leak.
+    # Empty files all have the same content, which is not a leak.
     learned, held = (
         {source.sha256: source.path for source in compress(side, has_text)}
         for side, has_text in zip(sides, (full[:number], full[number:]), strict=True)
@@ -67,7 +69,7 @@ def held_out_codes(corpus: "Corpus", number: int) -> int:
     for sha256, path in held.items():
         if sha256 in learned:
             raise CorpusError(
-                f"{show_path(path)} is to be held out, but has the same content as "
-                f"{show_path(learned[sha256])}, which is to be trained on: leave out one of them"
+                f"{show_path(path)}, a file to hold out, has the same content as "
+                f"{show_path(learned[sha256])}, a file to train on: leave out one of them"
             )
     return len(corpus) - corpus.starts[number]

@@ -1,4 +1,4 @@
-"""What a corpus is read from: a file, the beginning of one, or standard input, more than once."""
+"""The inputs of a corpus, which can be read more than once: files, or standard input."""
 
 import gzip
 import sys
@@ -15,7 +15,7 @@ from charrnn.text.files import CHUNK, RawFile, open_source
 from charrnn.text.sources import Source, show_path
 
 STDIN_MEMORY = 64 << 20
-"""Bytes of standard input that are kept in memory; more go to a temporary file."""
+"""Most bytes of standard input kept in memory; more go to a temporary file."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Input:
     path : str
         Absolute, or ``STDIN`` or ``MEMORY``.
     encoding : str
-        What it was decoded with before, and must be again; "" where that is to be decided.
+        The encoding that it must be decoded with; "" if that is to be chosen.
     limit : int, optional
-        Only so many bytes are read.
+        Read only this many bytes.
     stdin : binary file, optional
-        The bytes of what is no file, from their beginning; it can be rewound.
+        The bytes of an input that is not a file, from the beginning; it can be rewound.
     kept : Path, optional
-        The gzip file that holds what came from standard input.
+        The gzip file with the stored bytes of standard input.
     expected : Source, optional
-        What it was; it must be the same when it is read.
+        The recorded source; the content must be the same when it is read.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Input:
 
     @contextmanager
     def open(self) -> Iterator[RawFile]:
-        """Open it at its beginning."""
+        """Open it at the beginning."""
         if self.kept is not None:
             with open_source(str(self.kept)) as outer:
                 most = None if self.expected is None else self.expected.size
@@ -60,7 +60,7 @@ class Input:
             yield raw
 
     def size(self) -> int:
-        """Return its bytes; OSError if that cannot be known."""
+        """Return its size in bytes; OSError if that is not known."""
         if self.expected is not None:
             return self.expected.size
         if self.stdin is not None:
@@ -73,33 +73,33 @@ class Input:
             return self.checked(raw.finish())
 
     def checked(self, source: Source) -> Source:
-        """Return what was read; CorpusError if that is not what was expected."""
+        """Return `source`; CorpusError if it is not the expected one."""
         was = self.expected
         if was is not None and (was.size, was.sha256) != (source.size, source.sha256):
             if self.kept is not None:
                 raise _another(show_path(self.kept))
             raise CorpusError(
-                "the corpus changed while it was read: run again when nothing writes to it"
+                "the corpus changed while it was being read: run again when nothing writes to it"
             )
         return source
 
 
 def _another(name: str) -> CorpusError:
     return CorpusError(
-        f"{name}, the copy of standard input, is not what this run was trained on: take another "
-        "copy of the run, or name the file"
+        f"{name}, the copy of standard input, is not the text of this run: use another copy of the "
+        "run, or name the file"
     )
 
 
 class _Unpacked:
-    """The content of a gzip file, as a file that ``RawFile`` can read.
+    """The content of a gzip file, readable by ``RawFile``.
 
     Parameters
     ----------
     outer : RawFile
     most : int, optional
-        More bytes than this are an error: the file may come from anyone, and a small one may
-        unpack to more than any disk holds.
+        More bytes than this are an error: the file may be untrusted, and a small one may unpack to
+        more than fits on a disk.
     """
 
     def __init__(self, outer: RawFile, most: int | None) -> None:
@@ -115,8 +115,8 @@ class _Unpacked:
             data = self._file.read(size)
         except (EOFError, OSError, zlib.error) as error:
             raise CorpusError(
-                f"{self._name}, the copy of standard input, is damaged ({error}): take another "
-                "copy of the run, or train a new one"
+                f"{self._name}, the copy of standard input, is damaged ({error}): use another copy "
+                "of the run, or train a new one"
             ) from None
         if self._left is not None:
             self._left -= len(data)
@@ -126,16 +126,16 @@ class _Unpacked:
 
 
 class KeptInput(tempfile.SpooledTemporaryFile[bytes]):
-    """What came from standard input; it goes when nobody needs it any more, without a warning."""
+    """The bytes of standard input, closed without a warning when no longer referenced."""
 
     def __del__(self) -> None:
         self.close()
 
 
 def spool(stdin: BinaryIO | None) -> BinaryIO:
-    """Take all that comes from standard input, so that it can be read more than once.
+    """Read all of standard input, so that it can be read more than once.
 
-    What was taken before is returned as it is.
+    Bytes that were read before are returned as they are.
     """
     if isinstance(stdin, KeptInput):
         return cast(BinaryIO, stdin)
@@ -148,13 +148,13 @@ def spool(stdin: BinaryIO | None) -> BinaryIO:
         while data := stdin.read(CHUNK):
             kept.write(data)
             if len(data) < CHUNK and stdin.isatty():
-                break  # who types would have to end the text twice
+                break  # otherwise typed input would have to be ended twice
         kept.seek(0)
     except OSError as error:
         kept.close()
         reason = error.strerror or str(error)
         raise CorpusError(
-            f"standard input cannot be read or kept ({reason}): free some space in "
+            f"standard input cannot be read or stored ({reason}): free some space in "
             f"{tempfile.gettempdir()}, or name a file"
         ) from None
     except BaseException:

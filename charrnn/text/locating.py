@@ -1,4 +1,4 @@
-"""Finding the files of a corpus again, by content: where they were, moved, renamed or grown."""
+"""Finding the files of a corpus again by content: in place, moved, renamed or grown."""
 
 import os
 import stat
@@ -23,11 +23,11 @@ class Located:
     Attributes
     ----------
     source : Source
-        As recorded.
+        The recorded source.
     path : str
-        Where it is: absolute, or ``STDIN`` for what came from no file and was kept.
+        Where it is: an absolute path, or ``STDIN`` for a stored copy of standard input.
     grown : bool
-        The file has more bytes now: only its first ``source.size`` are the recorded ones.
+        Whether the file has more bytes now; its first ``source.size`` are the recorded ones.
     """
 
     source: Source
@@ -44,36 +44,36 @@ def locate(
     kept_stdin: Path | None = None,
     advice: str = ADVICE,
 ) -> tuple[Located, ...]:
-    """Find the files of a corpus, byte for byte the same, wherever they may be by now.
+    """Find the files of a corpus, byte for byte the same, also if they were moved.
 
     Parameters
     ----------
     sources : sequence of Source
-        What is looked for.
+        The sources to find.
     recorded : mapping of str to str, optional
-        SHA-256 to the absolute path where the file was.
+        Maps SHA-256 to the absolute path where the file was.
     folders : sequence of Path
-        Where else it may be: under its path, under its name, or under another name.
+        Other folders to search: under the file's path, its name, or another name.
     named : sequence of str or Path
-        Files and folders that the user named: they come first. Each must be, or hold, one of
-        the sources. A text that came from memory is found among them, or where it was kept.
+        Files and folders that the user named; they are searched first. Each one must be, or
+        contain, a source. A text from memory is found among them, or in its stored copy.
     kept_stdin : Path, optional
-        The gzip file that keeps what came from standard input, or from memory.
+        The gzip file with the stored copy of standard input or of a text from memory.
     advice : str
-        How the message of an error ends.
+        The end of error messages: what to do.
 
     Returns
     -------
     tuple of Located
-        One for each source, in their order.
+        One per source, in the same order.
 
     Raises
     ------
     CorpusError
-        If a source is missing or has changed, or a named file is none of them.
+        If a source is missing or has changed, or a named file is not a source.
     """
     finder = _Finder(recorded or {}, folders, named, kept_stdin)
-    # What is still there as it was comes first: it may begin like another source.
+    # Unchanged files first: one of them may begin like another source.
     exact = [finder.find_exact(source) for source in sources]
     taken = {found.path for found in exact if found is not None}
     located = tuple(
@@ -85,7 +85,7 @@ def locate(
 
 
 class _Finder:
-    """Looks for one source after another; lists no folder and hashes no file twice."""
+    """Searches for sources one by one; lists each folder and hashes each file at most once."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class _Finder:
         }
 
     def find_exact(self, source: Source) -> Located | None:
-        """Return where a source is as it was."""
+        """Return where a source is unchanged, or None."""
         path = self._among_named.find(source)
         if path is None and not self._is_kept(source):
             path = next((path for path in self._places(source) if self._is(path, source)), None)
@@ -120,9 +120,9 @@ class _Finder:
         return None if path is None else Located(source, path)
 
     def find_grown(self, source: Source, taken: Collection[str], advice: str) -> Located:
-        """Return which file begins with a source that is nowhere as it was, or the kept copy.
+        """Return a file that begins with a source, or the stored copy, if no unchanged file exists.
 
-        `taken` are files that are other sources as they were: they come last. CorpusError if
+        `taken` are files that are other unchanged sources; they are tried last. CorpusError if
         there is none.
         """
         kept = self._is_kept(source)
@@ -142,7 +142,7 @@ class _Finder:
     def _missing(self, source: Source, advice: str) -> CorpusError:
         if not source.is_file:
             gone = show_path(source.path)
-            return CorpusError(f"this run was trained on {gone}, which is gone: {advice}")
+            return CorpusError(f"this run was trained on {gone}, which is not available: {advice}")
         changed = next((path for path in self._usual(source) if self.size(path) is not None), None)
         if changed in self._unreadable:
             return self._unreadable[changed]
@@ -153,11 +153,11 @@ class _Finder:
                 f"{show_path(changed)} has changed since this run was trained ({what}): {advice}"
             )
         return CorpusError(
-            f"{show_path(source.path)}, which this run was trained on, is gone: {advice}"
+            f"{show_path(source.path)}, which this run was trained on, is missing: {advice}"
         )
 
     def check_named(self, sources: Sequence[Source], located: Sequence[Located]) -> None:
-        """Refuse a named file that is none of the sources, or a folder that holds none."""
+        """Raise CorpusError for a named file that is not a source, or a folder without one."""
         used = {found.path for found in located}
         used |= {str(parent) for found in located for parent in Path(found.path).parents}
         by_size = hashes_by_size(sources)
@@ -167,17 +167,17 @@ class _Finder:
             if name in used or (self.size(name) is not None and kind_of(name, by_size) is not None):
                 continue
             raise CorpusError(
-                f"{show_path(name)} is not what this run was trained on: leave it out, "
-                "or train a new run on it with --init-from"
+                f"{show_path(name)} is not a file that this run was trained on: leave it out, or "
+                "fine-tune on it with --init-from"
             )
 
     def _usual(self, source: Source) -> list[str]:
-        """Return where a source was."""
+        """Return the paths where a source was."""
         usual = [self._recorded[source.sha256]] if source.sha256 in self._recorded else []
         return [*usual, absolute(source.path)] if source.is_file else usual
 
     def _places(self, source: Source) -> Iterator[str]:
-        """Return where a source may be under its own name, the likeliest first."""
+        """Yield paths where a source may be under its own name, the most likely first."""
         yield from self._under(self._named_folders, source)
         yield from self._usual(source)
         if source.is_file:
@@ -189,7 +189,7 @@ class _Finder:
             yield absolute(folder / Path(source.path).name)
 
     def _larger(self, source: Source) -> Iterator[str]:
-        """Return files that may begin with a source, the likeliest first, perhaps twice."""
+        """Yield files that may begin with a source, the most likely first; they may repeat."""
         yield from self._files_by_name.get(Path(source.path).name, ())
         yield from self._places(source)
         yield from self._files_named
@@ -206,7 +206,7 @@ class _Finder:
         return files
 
     def size(self, path: str) -> int | None:
-        """Return the bytes of a regular file; None if there is none."""
+        """Return the size of a regular file in bytes; None if there is no such file."""
         if path not in self._sizes:
             try:
                 status = Path(path).stat()
@@ -216,7 +216,7 @@ class _Finder:
         return self._sizes[path]
 
     def hash(self, path: str, limit: int | None = None) -> str:
-        """Return the SHA-256 of a file or its beginning; "" if it cannot be read."""
+        """Return the SHA-256 of a file or of its beginning; "" if it cannot be read."""
         key = (path, limit)
         if key not in self._hashes:
             try:
@@ -236,19 +236,19 @@ class _Finder:
         size = self.size(path)
         if size is None or not 0 < source.size < size:
             return False
-        # What follows an archive changes what it unpacks to.
+        # Bytes after an archive would change its unpacked content.
         return self.hash(path, source.size) == source.sha256 and not is_compressed(path)
 
 
 class _Listing:
-    """Files by size, listed and hashed when they are needed first.
+    """Files by size, listed and hashed only when needed.
 
     Parameters
     ----------
     finder : _Finder
-        Knows sizes and hashes.
+        Caches sizes and hashes.
     paths : iterable of str
-        The likeliest first.
+        The files, the most likely first.
     """
 
     def __init__(self, finder: _Finder, paths: Iterable[str]) -> None:

@@ -1,11 +1,11 @@
-"""Decoding that marks the bytes that do not fit, so that they can be counted and replaced."""
+"""Decoding that marks undecodable bytes, so that they can be counted and replaced."""
 
 import codecs
 
 FIRST_BAD, NEXT_BAD = "\udcff", "\udcfe"
-"""What stands for the first and for each further byte of a sequence that no character is."""
+"""Markers of the first and of each further byte of an undecodable sequence."""
 MARK_BAD = "charrnn.mark"
-"""The error handler of codecs that puts them there; strict decoding never gives surrogates."""
+"""The codec error handler that inserts them; strict decoding never returns surrogates."""
 
 
 def _mark_bad(error: UnicodeError) -> tuple[str, int]:

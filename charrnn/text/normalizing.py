@@ -1,4 +1,4 @@
-"""Unicode normal forms, of a whole text and of one that arrives in pieces."""
+"""Unicode normalization of a whole text, and of one that arrives in pieces."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -7,20 +7,19 @@ from typing import Any, cast
 from charrnn.config import Normalize
 
 NORMALIZE_PIECE = 4096
-"""Characters normalised at once: sorting a run of combining marks takes quadratic time."""
+"""Characters normalized at once: sorting a run of combining marks takes quadratic time."""
 
 
 def normalized(text: str, form: Normalize) -> str:
-    """Return a whole text in a normal form; as it is for "none"."""
+    """Return a whole text in a normal form; unchanged for "none"."""
     return text if form == "none" else unicodedata.normalize(cast(Any, form.upper()), text)
 
 
 class Normalizer:
-    """Unicode normalisation of a stream: holds back what the next characters may still change.
+    """Unicode normalization of a stream; holds back what the next characters may still change.
 
-    The result does not depend on how the stream is cut. A run of more than `NORMALIZE_PIECE`
-    characters that all attach to the one before, which no writing system has, is normalised in
-    pieces.
+    The result does not depend on how the stream is split. A run of more than `NORMALIZE_PIECE`
+    combining characters, which no writing system has, is normalized in pieces.
     """
 
     def __init__(self, form: Normalize) -> None:
@@ -28,16 +27,16 @@ class Normalizer:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """Return the normalised text that is final by now."""
-        if text.endswith("\n"):  # nothing composes with a line end: a line that ends is final
+        """Return the normalized text that is final."""
+        if text.endswith("\n"):  # nothing composes with a newline, so a complete line is final
             return "".join(self._pieces(self._held + text, len(self._held))) + self.flush()
-        if text and text.isascii():  # the common case: only the last character can still change
+        if text and text.isascii():  # the common case: only the last character may still change
             done, self._held = self._normalize(self._held) + text[:-1], text[-1]
             return done
         return "".join(self._pieces(self._held + text, len(self._held)))
 
     def flush(self) -> str:
-        """Return what was held back; another text may follow."""
+        """Return what was held back; then another text may follow."""
         done, self._held = self._normalize(self._held), ""
         return done
 
@@ -45,13 +44,13 @@ class Normalizer:
         return normalized(text, self._form)
 
     def _pieces(self, text: str, known: int) -> Iterator[str]:
-        """Cut `text`, of which the first `known` characters are held: no cut is among them."""
+        """Split `text` after its first `known` characters, which were held, and normalize it."""
         start = 0
         while start < len(text):
             stop = min(start + NORMALIZE_PIECE, len(text))
             first = max(start + 1, known)
             cut = stop - 1
-            while cut >= first and not starts_anew(text[cut]):
+            while cut >= first and not may_split_before(text[cut]):
                 cut -= 1
             if cut < first:
                 if stop - start < NORMALIZE_PIECE:
@@ -62,8 +61,8 @@ class Normalizer:
         self._held = text[start:]
 
 
-def starts_anew(character: str) -> bool:
-    """Whether a text may be cut before `character` without changing any normal form."""
+def may_split_before(character: str) -> bool:
+    """Whether a text may be split before `character` without changing any normal form."""
     if character < "\u0300":
         return True
     first = unicodedata.normalize("NFKD", character)[0]

@@ -1,4 +1,4 @@
-"""A pipe that is named as a file, as process substitution does: it is read as standard input is."""
+"""A pipe that is named as a file, as by process substitution: it is read like standard input."""
 
 import stat
 from collections.abc import Sequence
@@ -12,35 +12,35 @@ from charrnn.text.sources import STDIN, show_path
 
 
 def is_pipe(path: str | Path) -> bool:
-    """Whether a path leads to a pipe."""
+    """Whether a path is a pipe."""
     try:
         return stat.S_ISFIFO(Path(path).stat().st_mode)
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
 def without_pipe(
     sides: Sequence[Sequence[str | Path]], stdin: BinaryIO | None
 ) -> tuple[list[list[str | Path]], BinaryIO | None]:
-    """Replace a pipe among some names by "-".
+    """Replace a pipe among paths by "-".
 
     Parameters
     ----------
     sides : sequence of sequences of paths
-        What the user named.
+        The paths that the user named.
     stdin : binary file, optional
-        What "-" is to read. What was kept of a pipe before is not read again.
+        What "-" reads. A pipe that was stored before is not read again.
 
     Returns
     -------
     sides : list of lists of paths
     stdin : binary file or None
-        All that came from the pipe, where there was one.
+        The content of the pipe, if there was one.
 
     Raises
     ------
     CorpusError
-        If there are several, or one beside "-", or it cannot be read.
+        If there are several pipes, or a pipe and "-", or the pipe cannot be read.
     """
     named: list[list[str | Path]] = [
         [side] if isinstance(side, str | Path) else list(side) for side in sides

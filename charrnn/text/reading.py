@@ -1,4 +1,4 @@
-"""Reading one file of a corpus: in the encoding that fits, at the end of what came before."""
+"""Reading one file of a corpus in the encoding that fits, and appending it to the text."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,15 +24,15 @@ _LINE_ENDS = (ord("\r"), LINE_END)
 
 
 class Added(NamedTuple):
-    """What reading a file has added to a text.
+    """What a file has added to a text.
 
     Attributes
     ----------
     source : Source
     begin : int, optional
-        Where its first character lies in the text; None if it is empty.
+        The index of its first character in the text; None if it is empty.
     num_bytes : int
-        UTF-8 bytes of its characters, and of the newline before them, where one was added.
+        UTF-8 bytes of its characters, and of the newline before them if one was added.
     file_bytes : int
         Its bytes, decompressed but not decoded.
     last : int
@@ -49,32 +49,31 @@ class Added(NamedTuple):
 def read_file(
     file: Input, options: TextConfig, writer: CodesWriter, last: int, findings: Findings
 ) -> Added:
-    """Read a file to the end of the text that a writer has collected so far.
+    """Read a file and append it to the text that a writer has collected.
 
     Parameters
     ----------
     file : Input
-        What is read.
+        The file to read.
     options : TextConfig
-        How it is read. An encoding that ``file`` brings along takes the place of its
-        ``encoding``.
+        How to read it. An encoding of ``file`` takes precedence over ``encoding``.
     writer : CodesWriter
-        Takes the codes.
+        Receives the codes.
     last : int
-        The code that the text ends with; a newline is added behind what is no line end.
+        The code that the text ends with; a newline is added after anything but a newline.
     findings : Findings
-        Gets what the user should be told.
+        Collects notices for the user.
 
     Raises
     ------
     CorpusError
-        If it cannot be read or decoded.
+        If the file cannot be read or decoded.
     """
     return _Reading(file, options, writer, last).read(findings)
 
 
 class _Reading:
-    """One file that is read, and read again where it is in another encoding than it seemed."""
+    """Reads one file, and again if it turns out to be in another encoding."""
 
     def __init__(self, file: Input, options: TextConfig, writer: CodesWriter, last: int) -> None:
         self._file, self._options, self._writer = file, options, writer
@@ -82,13 +81,13 @@ class _Reading:
         self._mark = writer.mark()
 
     def read(self, findings: Findings) -> Added:
-        """Read the file in the encoding that fits, and add what is in it to `findings`."""
+        """Read the file in the encoding that fits, and add its notices to `findings`."""
         found = Findings()
         try:
             added = self._attempt(None, found)
         except CorpusError as error:
             if self._file.expected is not None:
-                self._file.hash()  # if the content is another, that is what to say
+                self._file.hash()  # if the content changed, report that instead
             if not isinstance(error, Misfit):
                 raise
             surveyed = self._survey()
@@ -102,7 +101,7 @@ class _Reading:
         return added
 
     def _attempt(self, codec: str | None, findings: Findings) -> Added:
-        """Read all of the file as `codec`, or as what its beginning says."""
+        """Read the whole file as `codec`, or as its first bytes suggest."""
         options, writer = self._options, self._writer
         begin, last = None, self._before
         num_bytes = 0
@@ -131,7 +130,7 @@ class _Reading:
             for codes in pieces:
                 if begin is None:
                     if last not in _LINE_ENDS:
-                        findings.add("begins after a newline that was added", raw.name)
+                        findings.add("a newline was added before it", raw.name)
                         writer.append(np.array([LINE_END], np.uint8))
                         num_bytes += 1
                     begin = writer.count
@@ -150,7 +149,7 @@ class _Reading:
 def _decoded(
     head: bytes, content: Content, decoder: TextDecoder, watch: Utf8Watch
 ) -> Iterator[Codes]:
-    """Yield the text of a file in pieces, none of them empty."""
+    """Yield the text of a file in non-empty pieces."""
     for data, final in _pieces(head, content):
         codes = decoder.feed(data, final)
         watch.feed(data, final)
@@ -159,7 +158,7 @@ def _decoded(
 
 
 def _pieces(head: bytes, content: Content) -> Iterator[tuple[bytes, bool]]:
-    """Return the bytes of a file in chunks, each with whether it is the last, an empty one."""
+    """Yield the bytes of a file in chunks, each with whether it is the last; that one is empty."""
     for start in range(0, len(head), files.CHUNK):
         yield head[start : start + files.CHUNK], False
     while data := content.read(files.CHUNK):

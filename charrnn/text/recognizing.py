@@ -1,4 +1,4 @@
-"""Which of some files a model was trained on, by content."""
+"""Recognizing by content which files a model was trained on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from charrnn.text.unpacking import compression
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """Which of some files a model was trained on.
+    """The files that a model was trained on, among those that the user named.
 
     Attributes
     ----------
     same : tuple of str
-        Absolute paths of files that are one of its sources, byte for byte.
+        Absolute paths of files that are a source of the model, byte for byte.
     begins : tuple of str
-        Those that begin with one and have grown.
+        Absolute paths of files that begin with a source and have grown.
     """
 
     same: tuple[str, ...] = ()
@@ -32,16 +32,16 @@ class TrainedOn:
 
 
 def trained_on(sources: Iterable[Source], paths: Sequence[str | Path]) -> TrainedOn:
-    """Find out which of the files that the user named are among the recorded sources.
+    """Return which of the named files are among the recorded sources.
 
-    Each file is read once, at most; standard input is not looked at.
+    Each file is read at most once; standard input is not read.
 
     Parameters
     ----------
     sources : iterable of Source
-        What the model was trained on.
+        The sources that the model was trained on.
     paths : sequence of str or Path
-        Files, folders and patterns, as for ``read_corpus``.
+        Files, folders and patterns, as in ``read_corpus``.
     """
     recorded = hashes_by_size(source for source in sources if source.size)
     found: dict[Literal["same", "begins"], list[str]] = {"same": [], "begins": []}
@@ -53,7 +53,7 @@ def trained_on(sources: Iterable[Source], paths: Sequence[str | Path]) -> Traine
 
 
 def hashes_by_size(sources: Iterable[Source]) -> dict[int, set[str]]:
-    """Return the SHA-256 of sources of each size: what has another size need not be hashed."""
+    """Return the SHA-256 of sources by size; a file of another size need not be hashed."""
     hashes: dict[int, set[str]] = {}
     for source in sources:
         hashes.setdefault(source.size, set()).add(source.sha256)
@@ -61,16 +61,16 @@ def hashes_by_size(sources: Iterable[Source]) -> dict[int, set[str]]:
 
 
 def kind_of(path: str, recorded: Mapping[int, set[str]]) -> Literal["same", "begins"] | None:
-    """Return whether a file is one of some sources, or begins with one; it is read once."""
+    """Return whether a file is a source or begins with one; it is read once."""
     if path == STDIN:
         return None
     try:
         size = Path(path).stat().st_size
     except OSError:
-        return None  # reading it will say what is wrong
+        return None  # reading it will report the error
     begins = sorted(at for at in recorded if 0 < at < size)
     if begins and is_compressed(path):
-        begins = []  # what follows it changes nothing in what an archive begins with
+        begins = []  # bytes after an archive would change its unpacked content
     if not begins and size not in recorded:
         return None
     kind: Literal["same", "begins"] | None = None
@@ -84,6 +84,6 @@ def kind_of(path: str, recorded: Mapping[int, set[str]]) -> Literal["same", "beg
 
 
 def is_compressed(path: str) -> bool:
-    """Whether a file is an archive, by its content."""
+    """Whether a file is compressed, by its content."""
     with open_source(path, limit=HEAD) as raw:
         return compression(raw.peek(HEAD)) is not None

@@ -1,4 +1,4 @@
-"""Reading a corpus that was found again exactly as it was, and keeping what cannot be found."""
+"""Reading a located corpus exactly as before, and storing standard input, which has no file."""
 
 import gzip
 from collections.abc import Sequence
@@ -21,23 +21,23 @@ def read_located(
     cache_dir: str | Path | None = None,
     kept_stdin: Path | None = None,
 ) -> Corpus:
-    """Read exactly the bytes that were recorded, decoded as they were.
+    """Read exactly the recorded bytes, decoded as before.
 
     Parameters
     ----------
     located : sequence of Located
-        From ``locate``.
+        The result of ``locate``.
     text : TextConfig
-        How they were read. A recorded encoding takes the place of its ``encoding``.
+        How they were read. A recorded encoding takes precedence over ``encoding``.
     cache_dir : Path, optional
-        As for ``read_corpus``.
+        As in ``read_corpus``.
     kept_stdin : Path, optional
-        As for ``locate``.
+        As in ``locate``.
 
     Raises
     ------
     CorpusError
-        If a file cannot be read, or is another by now.
+        If a file cannot be read or has changed.
     """
     inputs = [
         Input(
@@ -53,12 +53,12 @@ def read_located(
 
 
 def keep_stdin(corpus: Corpus, path: Path) -> None:
-    """Keep what came from standard input in a gzip file: all of it, or nothing.
+    """Store the bytes of standard input in a gzip file, atomically.
 
     Raises
     ------
     CheckpointError
-        If it cannot be written.
+        If the file cannot be written.
     """
     stdin = corpus.stdin
     if stdin is None:
@@ -66,7 +66,7 @@ def keep_stdin(corpus: Corpus, path: Path) -> None:
 
     def write(file: IO[bytes]) -> None:
         stdin.seek(0)
-        # Neither time nor name is stored: the same bytes make the same file.
+        # No time and no name is stored, so the same bytes give the same file.
         with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
             copyfileobj(stdin, packed, CHUNK)
         stdin.seek(0)

@@ -1,4 +1,4 @@
-"""What a corpus was read from, by name and by content."""
+"""The sources of a corpus, by name and by content."""
 
 import hashlib
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 STDIN = "-"
 """The path of standard input."""
 MEMORY = "<memory>"
-"""The path of a text that a program gave, which lies in no file."""
+"""The path of a text that a program gave, which is in no file."""
 
 _NO_FILES = {STDIN: "standard input", MEMORY: "text in memory"}
-"""What is no file, as messages show it."""
+"""Names of sources that are not files, for messages."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Source:
     path : str
         Absolute, or ``STDIN`` or ``MEMORY``.
     sha256 : str
-        Of the bytes as they lie on disk, compressed or not, in hexadecimal; of the UTF-8 bytes
-        of a text in memory.
+        SHA-256 of the bytes on disk, before decompression, in hexadecimal; for a text in memory, of
+        its UTF-8 bytes.
     size : int
-        Number of these bytes.
+        Number of those bytes.
     encoding : str
-        What its text was decoded with; "" where that is unknown, as in an old record, or where
-        bytes were taken as they are.
+        The encoding that it was decoded with; "" if that is unknown, as in old records, or if its
+        bytes were not decoded.
     """
 
     path: str
@@ -40,12 +40,12 @@ class Source:
 
     @property
     def is_file(self) -> bool:
-        """Whether it came from a file: only then does its path say where to find it."""
+        """Whether it came from a file, so that its path says where to find it."""
         return self.path not in _NO_FILES
 
 
 def fingerprint(sources: Iterable[Source]) -> str:
-    """Return one SHA-256 over the content of all sources in their order, wherever they lie."""
+    """Return one SHA-256 over the content of all sources in order, independent of their paths."""
     digest = hashlib.sha256()
     for source in sources:
         digest.update(f"{source.size} {source.sha256}\n".encode("ascii"))
@@ -53,12 +53,12 @@ def fingerprint(sources: Iterable[Source]) -> str:
 
 
 def absolute(path: str | Path) -> str:
-    """Return a path from the root, without `.` and `..`; links in it stay."""
+    """Return an absolute path without `.` and `..`; symbolic links are kept."""
     return os.path.normpath(Path.cwd() / path)
 
 
 def show_path(path: str | Path) -> str:
-    """Return a path as messages show it: relative where shorter, with nothing but printables."""
+    """Return a path for messages: relative if shorter, with only printable characters."""
     text = str(path)
     if text in _NO_FILES:
         return _NO_FILES[text]
@@ -69,10 +69,10 @@ def show_path(path: str | Path) -> str:
 
 
 def portable_name(path: str) -> str:
-    """Return a path that says nothing of the machine, to be stored where others may read it.
+    """Return a path that reveals nothing about the machine, to be stored in shared files.
 
-    That is the path from the working folder if it lies inside it, else its last component;
-    ``STDIN`` and ``MEMORY`` stay.
+    That is the path relative to the working directory for a file inside it, else its last
+    component; ``STDIN`` and ``MEMORY`` stay.
     """
     if path in _NO_FILES:
         return path

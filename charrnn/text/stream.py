@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 def raw_bytes(text: str) -> bytes:
-    """Return the bytes that a ``raw`` decoder made a text of."""
+    """Return the bytes that a ``raw`` decoder turned into text."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def unread(data: bytes) -> str:
-    """Return the text that a ``raw`` decoder makes of bytes."""
+    """Return the text that a ``raw`` decoder returns for bytes."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def as_text(raw: str) -> str:
-    """Return what a ``raw`` decoder made, with U+FFFD for what is no UTF-8."""
+    """Return the text of a ``raw`` decoder with U+FFFD in place of invalid UTF-8."""
     return raw_bytes(raw).decode("utf-8", "replace")
 
 
 class StreamDecoder:
-    """Turns ids into text as they arrive; holds back what is not yet a whole character.
+    """Decodes ids to text as they arrive; holds back what is not yet a whole character.
 
-    That is an incomplete UTF-8 sequence for a vocabulary of bytes, and for an nfd one the last
-    character, which the next one may still complete. Invalid UTF-8 becomes U+FFFD or, if ``raw``,
-    surrogates from which ``raw_bytes`` makes the same bytes again.
+    For a vocabulary of bytes, that is an incomplete UTF-8 sequence; for an nfd vocabulary, the
+    last character, which the next one may still extend. Invalid UTF-8 becomes U+FFFD or, if
+    ``raw``, surrogates that ``raw_bytes`` turns back into the same bytes.
     """
 
     def __init__(self, vocabulary: "Vocabulary", *, raw: bool = False) -> None:
@@ -44,7 +44,7 @@ class StreamDecoder:
         self._composer = Normalizer("nfc")
 
     def decode(self, ids: npt.ArrayLike) -> str:
-        """Return the text that `ids`, one or `(n,)`, complete."""
+        """Return the text completed by `ids`, a single id or `(n,)`."""
         places = np.atleast_1d(np.asarray(ids))
         size = len(self._vocabulary)
         if not places.size:
@@ -58,7 +58,7 @@ class StreamDecoder:
         return self._composer.feed(text) if self._vocabulary.normalize == "nfd" else text
 
     def flush(self) -> str:
-        """Return what was held back; another text may follow."""
+        """Return what was held back; then another text may follow."""
         rest = self._utf8.decode(b"", True) + self._composer.flush()
         self._utf8.reset()
         return rest

@@ -1,4 +1,4 @@
-"""What the bytes of a whole file are: UTF-8 in part, or another encoding that all of it fits."""
+"""Surveying a whole file that is not UTF-8: damaged UTF-8, or another encoding that fits."""
 
 import codecs
 import re
@@ -13,30 +13,30 @@ from charrnn.text.marking import FIRST_BAD, MARK_BAD, NEXT_BAD
 
 _UTF8_SURROGATE = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")
 _RIVAL = 0.75
-"""The share of the best score from which on another encoding is worth a word."""
+"""The share of the best score above which another encoding is worth mentioning."""
 _PIECES = 64
-"""Chunks of a file that the sample comes from, at most."""
+"""Most chunks of a file that the sample is taken from."""
 _PRUNED_AFTER = (8, 64)
-"""Chunks after which the hopeless candidates are given up."""
+"""Chunks after which hopeless candidates are dropped."""
 _LINES, _LINE = 8, 400
-"""Lines of a chunk that are looked at, and half the bytes of each."""
+"""Lines sampled per chunk, and half the bytes taken of each."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What the bytes of a whole file, which are not UTF-8, could be.
+    """What a file that is not valid UTF-8 may be.
 
     Attributes
     ----------
     mixed : bool
-        It is UTF-8 but for some damaged bytes, or in part.
+        Whether it is UTF-8 with damaged bytes, or partly UTF-8.
     fits : list of str
-        Encodings in which all of it can be read and reads well, the most plausible first, each
-        with another text; at most three.
+        Encodings that decode the whole file to plausible and different texts, the most plausible
+        first; at most three.
     nearly : list of str
-        Those in which it reads well but for a few bytes.
+        Encodings that decode it to a plausible text except for a few bytes.
     binary : bool
-        It does not look like a text.
+        Whether it does not look like text.
     """
 
     mixed: bool = False
@@ -46,15 +46,15 @@ class Survey:
 
 
 def survey(chunks: Iterable[bytes]) -> Survey:
-    """Find out what the bytes of a file are, from all of them.
+    """Determine what a file is from all of its bytes.
 
-    Every candidate decodes the whole file; the sample that decides between those that can comes
-    from lines with bytes beyond ASCII, wherever they are. UTF-8 counts as one of the candidates.
+    Every candidate encoding decodes the whole file. A sample of lines with non-ASCII bytes, from
+    anywhere in the file, decides between those that succeed. UTF-8 is one of the candidates.
 
     Parameters
     ----------
     chunks : iterable of bytes
-        The file. All but the last have a length that is a multiple of 4.
+        The file in chunks; the length of all but the last is a multiple of 4.
     """
     surveyor = _Surveyor()
     for data in chunks:
@@ -63,7 +63,7 @@ def survey(chunks: Iterable[bytes]) -> Survey:
 
 
 class _Surveyor:
-    """Tries all encodings on a file, and takes a sample of it on the way."""
+    """Tries all encodings on a file, and samples lines of it."""
 
     def __init__(self) -> None:
         names = ("utf-16-le", "utf-16-be", *CANDIDATES)
@@ -77,7 +77,7 @@ class _Surveyor:
         self._binary = False
 
     def feed(self, data: bytes) -> None:
-        """Look at the next chunk."""
+        """Process the next chunk."""
         values = np.frombuffer(data, np.uint8)
         self._strange += int(np.count_nonzero(values >= 0x80))
         self._nul = self._nul or b"\0" in data
@@ -90,11 +90,11 @@ class _Surveyor:
         if sampled:
             self._lines.append(_strange_lines(data, values, first=self._first))
             self._heads.append(data[:1024])
-        if len(self._lines) > _PIECES:  # keep every second one: they stay evenly spread
+        if len(self._lines) > _PIECES:  # keep every second one, so that they stay evenly spaced
             self._lines, self._heads = self._lines[::2], self._heads[::2]
             self._every *= 2
         self._first = False
-        if data.isascii():  # which says nothing
+        if data.isascii():  # fits every candidate
             return
         self._number += 1
         if self._number in _PRUNED_AFTER and self._strange > 1000 * self._number:
@@ -104,7 +104,7 @@ class _Surveyor:
                 trial.gone |= scores.get(name, 0.0) < 0.5 * best
 
     def conclude(self) -> Survey:
-        """Say what the file is, after its last chunk."""
+        """Return what the file is, after the last chunk."""
         self._utf8.feed(b"", True, final=True)
         for trial in self._trials.values():
             trial.feed(b"", self._strange, final=True)
@@ -119,16 +119,16 @@ class _Surveyor:
         strict = [name for name in ranked if not self._trials[name].bad]
         nearly = [name for name in ranked if self._trials[name].bad]
         if strict and nearly and scores[strict[0]] < _RIVAL * scores[nearly[0]]:
-            strict = []  # it is the better encoding that the file is damaged in
+            strict = []  # the file is damaged in the more plausible encoding
         close = [name for name in strict if scores[name] >= _RIVAL * scores[strict[0]]]
         return Survey(fits=close[:3], nearly=nearly[:1], binary=self._binary)
 
     def _scores(self) -> dict[str, float]:
-        """Return how well the sample reads, for each encoding that is left and gives a new text."""
+        """Return the plausibility of the sample in each encoding left that gives a new text."""
         scores: dict[str, float] = {}
         texts: set[str] = set()
         lines = [line for sample in self._lines for line in sample]
-        # Of two that give the same text, the one that all of the file fits comes first.
+        # Of two encodings that give the same text, one that decodes the whole file comes first.
         for name in sorted(self._trials, key=lambda name: self._trials[name].bad > 0):
             trial = self._trials[name]
             if trial.gone or (trial.wide and not self._nul):
@@ -145,10 +145,10 @@ class _Surveyor:
 
 
 class _Utf8Count:
-    """Counts the characters beyond ASCII that are UTF-8, and the sequences that are not.
+    """Counts non-ASCII characters of valid UTF-8, and invalid sequences.
 
-    Where many are not, the beginnings of sampled chunks stand for the rest: to count every bad
-    byte takes long.
+    If many are invalid, only the beginnings of sampled chunks are counted from then on, as counting
+    every bad byte is slow.
     """
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class _Utf8Count:
         self._decoder = codecs.getincrementaldecoder("utf-8")(MARK_BAD)
 
     def feed(self, data: bytes, sampled: bool, final: bool = False) -> None:
-        """Count what is in the next chunk."""
+        """Count the next chunk."""
         if self.bad > 10_000:
             if not sampled:
                 return
@@ -172,17 +172,17 @@ class _Utf8Count:
 
     @property
     def is_in_part(self) -> bool:
-        """Whether much of it is UTF-8, halves of pairs that are spelled in it among that."""
+        """Whether much of it is UTF-8, counting encoded surrogates as valid."""
         return self.good + self.surrogates >= self.bad - 3 * self.surrogates
 
 
 def _utf16(text: str) -> npt.NDArray[np.uint16]:
-    """Return the UTF-16 code units of a text, surrogates among them."""
+    """Return the UTF-16 code units of a text, including surrogates."""
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2").astype(np.uint16)
 
 
 class _Trial:
-    """One encoding, tried on all of a file."""
+    """One encoding, tried on the whole file."""
 
     def __init__(self, name: str) -> None:
         self.wide = name.startswith("utf-16")
@@ -191,7 +191,7 @@ class _Trial:
         self._decoder = codecs.getincrementaldecoder(name)(MARK_BAD)
 
     def feed(self, data: bytes, strange: int, final: bool = False) -> None:
-        """Decode the next chunk; give up if too many of the strange bytes do not fit."""
+        """Decode the next chunk; give up if too many non-ASCII bytes do not fit."""
         if self.gone:
             return
         if not self.wide and data.isascii() and not final and not self._decoder.getstate()[0]:
@@ -203,10 +203,10 @@ class _Trial:
 
 
 def _strange_lines(data: bytes, values: npt.NDArray[np.uint8], *, first: bool) -> list[bytes]:
-    """Return pieces of lines with bytes beyond ASCII, from all over a chunk.
+    """Return parts of lines with non-ASCII bytes, spread over a chunk.
 
-    They begin where a character begins in every candidate but UTF-16; where that cannot be known,
-    there is none. The `first` chunk of a file begins with a character.
+    Each starts where a character starts in every candidate but UTF-16; where that is not known,
+    none is taken. The `first` chunk of a file starts with a character.
     """
     strange = np.flatnonzero(values >= 0x80)
     chosen = np.linspace(0, len(strange) - 1, min(_LINES, len(strange)), dtype=np.int64)
@@ -216,7 +216,7 @@ def _strange_lines(data: bytes, values: npt.NDArray[np.uint8], *, first: bool) -
         if place < done:
             continue
         start = max(data.rfind(b"\n", 0, place), data.rfind(b"\r", 0, place)) + 1
-        if place - start > _LINE:  # no character of two bytes has one of these in it
+        if place - start > _LINE:  # none of these occurs inside a two-byte character
             marks = (data.rfind(mark, place - _LINE, place) for mark in (b" ", b".", b","))
             start = max(start, max(marks) + 1)
         if start < done or (start == 0 and not first):

@@ -1,4 +1,4 @@
-"""Archives of one file (gzip, bzip2, xz): recognised by their content, and unpacked as read."""
+"""Compressed files (gzip, bzip2, xz), recognized by content and decompressed as they are read."""
 
 import bz2
 import gzip
@@ -13,7 +13,10 @@ from charrnn.text.decoding import Findings
 from charrnn.text.files import HEAD, RawFile
 
 _SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
-_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # a text may begin with BZh, but not go on so
+_BZIP2_BLOCKS = (
+    b"1AY&SY",
+    b"\x17rE8P\x90",
+)  # a text may begin with BZh, but not continue like this
 
 
 class _Readable(Protocol):
@@ -21,7 +24,7 @@ class _Readable(Protocol):
 
 
 def compression(head: bytes) -> str | None:
-    """Name what a file is compressed with, from its first bytes."""
+    """Return the compression of a file from its first bytes, or None."""
     if head.startswith(b"\x1f\x8b\x08"):
         return "gzip"
     if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS:
@@ -30,12 +33,12 @@ def compression(head: bytes) -> str | None:
 
 
 class Content:
-    """What a file holds, decompressed as it is read.
+    """The content of a file, decompressed as it is read.
 
     Attributes
     ----------
     size : int
-        Bytes that were read so far.
+        Bytes read so far.
     """
 
     def __init__(self, raw: RawFile, findings: Findings | None = None) -> None:
@@ -45,11 +48,11 @@ class Content:
         expected = _SUFFIXES.get(Path(raw.name).suffix.lower())
         if expected is not None and self._kind is None:
             raise CorpusError(
-                f"{raw.name} is not {expected}, though its name says so: "
-                "get it again or, if it is plain text, rename it"
+                f"{raw.name} is not a {expected} file, although its name says so: download it "
+                "again or, if it is plain text, rename it"
             )
         if self._kind != expected and findings is not None:
-            findings.add(f"compressed with {self._kind}, read as such", raw.name)
+            findings.add(f"compressed with {self._kind}, and decompressed", raw.name)
         file = cast(Any, raw)
         openers: dict[str | None, Callable[[], _Readable]] = {
             None: lambda: raw,
@@ -60,18 +63,18 @@ class Content:
         self._file = openers[self._kind]()
 
     def read(self, size: int) -> bytes:
-        """Return `size` bytes, fewer only before the end."""
+        """Return `size` bytes; fewer only at the end."""
         try:
             data = self._file.read(size)
         except EOFError:
             raise CorpusError(
-                f"{self._name}: the {self._kind} archive is cut short: get the whole file"
+                f"{self._name}: the {self._kind} file is truncated: get the whole file"
             ) from None
         except (OSError, zlib.error, lzma.LZMAError) as error:
             if self._kind is None:
                 raise
             raise CorpusError(
-                f"{self._name}: the {self._kind} archive is damaged ({error}): get it again"
+                f"{self._name}: the {self._kind} file is damaged ({error}): download it again"
             ) from None
         self.size += len(data)
         return data

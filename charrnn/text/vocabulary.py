@@ -1,4 +1,4 @@
-"""The vocabulary of a model: its symbols, and the ids that stand for them."""
+"""The vocabulary of a model: its symbols and their ids."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from charrnn.text.normalizing import normalized
 from charrnn.text.stream import StreamDecoder
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
-"""Symbols by their place in the vocabulary, in the smallest unsigned type that holds all."""
+"""Symbols by their index in the vocabulary, in the smallest unsigned type that holds them."""
 
 CHUNK = 1 << 16
-"""Codes looked up at once: NumPy turns indices into 8 bytes each, which should stay in cache."""
+"""Codes looked up at once: NumPy widens each index to 8 bytes, and they should fit in cache."""
 JAMO = 0x1100, 0x11FF
-"""The first and the last of the letters that Korean syllables are decomposed into."""
+"""The first and the last of the jamo that Korean syllables are decomposed into."""
 LISTED = 10
-"""Unknown characters that an error names."""
+"""Most unknown characters that an error lists."""
 
 
 def _smallest(largest: int) -> type[np.unsignedinteger[Any]]:
@@ -31,7 +31,7 @@ def _smallest(largest: int) -> type[np.unsignedinteger[Any]]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Vocabulary:
-    """The symbols that a model knows, in order; a symbol's id is its place.
+    """The symbols that a model knows, in order; the id of a symbol is its index.
 
     Attributes
     ----------
@@ -39,16 +39,22 @@ class Vocabulary:
         Code points (or byte values), ascending, distinct, at least one.
     unit : "char" or "byte"
     normalize : "none", "nfc", "nfd" or "nfkc"
-        The normal form of the corpus. Text is brought into it before it is encoded, and what
-        an nfd model writes is composed again.
+        The normal form of the corpus. Text is converted to it before encoding, and text from an nfd
+        model is composed again.
     has_unknown : bool
-        Whether the last id, V - 1, stands for every other symbol, so that nothing is unknown. For
-        models that label text: they read symbols and never write them.
+        Whether the last id, V - 1, stands for every other symbol, so that no symbol is unknown.
+        Used by models that label text, which read symbols and never generate them.
 
     Raises
     ------
     VocabularyError
-        If the symbols are not what is said above.
+        If the symbols are not as described above.
+
+    Examples
+    --------
+    >>> vocabulary = charrnn.load("runs/corpus").vocabulary
+    >>> vocabulary.encode_text("jug").tolist(), vocabulary.decode([11, 22, 8])
+    ([11, 22, 8], 'jug')
     """
 
     symbols: npt.NDArray[np.uint32]
@@ -57,30 +63,33 @@ class Vocabulary:
     has_unknown: bool = False
 
     def __post_init__(self) -> None:
-        symbols = np.array(self.symbols, np.uint32)  # a copy that nobody else can change
+        symbols = np.array(self.symbols, np.uint32)  # a private copy
         symbols.flags.writeable = False
         object.__setattr__(self, "symbols", symbols)
         if self.unit not in get_args(Unit) or self.normalize not in get_args(Normalize):
             raise VocabularyError(
-                f"vocabulary with unit {self.unit!r} and normal form {self.normalize!r}: "
-                "this version of charrnn does not know them"
+                f"the vocabulary has unit {self.unit!r} and normal form {self.normalize!r}, which "
+                "this version of charrnn does not support: update charrnn"
             )
         if symbols.ndim != 1 or not len(symbols):
             raise VocabularyError("the vocabulary is empty: give a text of at least one character")
         if (symbols[1:] <= symbols[:-1]).any():
-            raise VocabularyError("the vocabulary's symbols are not ascending and distinct")
+            raise VocabularyError(
+                "the vocabulary's symbols must be distinct and in ascending order"
+            )
         surrogates = (symbols >= 0xD800) & (symbols <= 0xDFFF)
         limit = CODE_POINTS if self.unit == "char" else 256
         if symbols[-1] >= limit or surrogates.any():
-            raise VocabularyError(f"the vocabulary holds numbers that are no {self.unit}")
+            kind = "code points" if self.unit == "char" else "bytes"
+            raise VocabularyError(f"the vocabulary has numbers that are not {kind}")
 
     @classmethod
     def from_codes(
         cls, codes: Codes, *, unit: Unit = "char", normalize: Normalize = "none"
     ) -> "Vocabulary":
-        """Collect the distinct symbols of a text, `codes (n,)`, which may be a memory map.
+        """Return the vocabulary of a text, `codes (n,)`, which may be a memory map.
 
-        Bytes are all 256, whatever the text: so a model of bytes reads every text.
+        For the unit "byte" it has all 256 values, so that a model of bytes can read any text.
         """
         if unit == "byte":
             return cls(np.arange(256, dtype=np.uint32), unit, normalize)
@@ -88,8 +97,8 @@ class Vocabulary:
         for start in range(0, len(codes), CHUNK):
             chunk = codes[start : start + CHUNK]
             if chunk.max() >= CODE_POINTS:
-                raise VocabularyError("the text holds numbers that are no code points")
-            # Few are new, and take is twice as fast as an index.
+                raise VocabularyError("the text has numbers that are not code points")
+            # Few are new, and take is twice as fast as indexing.
             seen[chunk[~seen.take(chunk, mode="clip")]] = True
         return cls(np.flatnonzero(seen).astype(np.uint32), unit, normalize)
 
@@ -112,7 +121,7 @@ class Vocabulary:
 
     @property
     def noun(self) -> str:
-        """What one symbol is called: "character", "byte", "jamo", or "code point" of other nfd."""
+        """The name of one symbol: "character", "byte", "jamo", or, for other nfd, "code point"."""
         if self.unit == "byte":
             return "byte"
         if self.normalize != "nfd":
@@ -127,20 +136,20 @@ class Vocabulary:
 
     @cached_property
     def _table(self) -> Ids:
-        """Id of each code up to the largest symbol; for others, and last for all larger ones, V."""
-        others = len(self.symbols)  # V, or the id that stands for all of them
+        """The id of each code up to the largest symbol, then of all larger ones; V if unknown."""
+        others = len(self.symbols)  # V, or the id of all other symbols
         table = np.full(int(self.symbols[-1]) + 2, others, _smallest(len(self)))
         table[self.symbols] = np.arange(others)
         return table
 
     def encode(self, codes: Codes, out: Ids | None = None) -> Ids:
-        """Return the ids of `codes (n,)`, as `(n,)` in `dtype`, written to `out` where given.
+        """Return the ids of `codes (n,)` as `(n,)` of type `dtype`, written to `out` if given.
 
         Raises
         ------
         VocabularyError
-            If some are unknown: names them with their counts, and the line and the column, from
-            1, where each comes first.
+            If any are unknown. The message lists them with their counts, and with the line and
+            column (from 1) of the first occurrence.
         """
         ids: Ids = np.empty(len(codes), self.dtype) if out is None else out
         for start in range(0, len(codes), CHUNK):
@@ -151,7 +160,7 @@ class Vocabulary:
         return ids
 
     def encode_known(self, codes: Codes) -> tuple[Ids, dict[int, int]]:
-        """Return the ids of the codes that are known, and how often each unknown one occurs."""
+        """Return the ids of the known codes, and the count of each unknown one."""
         pieces: list[Ids] = []
         left_out: Counter[int] = Counter()
         for start in range(0, len(codes), CHUNK):
@@ -164,7 +173,7 @@ class Vocabulary:
         return ids, dict(sorted(left_out.items()))
 
     def unknown(self, codes: Codes) -> dict[int, int]:
-        """Return how often each symbol of `codes (n,)` that is not known occurs; builds no ids."""
+        """Return the count of each unknown symbol of `codes (n,)`, without building ids."""
         counts: Counter[int] = Counter()
         for start in range(0, len(codes), CHUNK):
             chunk = codes[start : start + CHUNK]
@@ -174,7 +183,7 @@ class Vocabulary:
         return dict(sorted(counts.items()))
 
     def known(self, codes: Codes) -> Codes:
-        """Return `codes (n,)` without those that are not known; itself, where all of them are."""
+        """Return `codes (n,)` without unknown symbols; the same array if all are known."""
         unknown = self.unknown(codes)
         if not unknown:
             return codes
@@ -182,28 +191,28 @@ class Vocabulary:
         return kept
 
     def count(self, codes: Codes) -> npt.NDArray[np.int64]:
-        """Return how often each symbol occurs in `codes (n,)`, as (V,)."""
-        counts = np.zeros(len(self) + 1, np.int64)  # the last of them: unknown ones
+        """Return the count of each symbol in `codes (n,)`, as (V,)."""
+        counts = np.zeros(len(self) + 1, np.int64)  # the last one counts unknown symbols
         for start in range(0, len(codes), CHUNK):
             found = self._table.take(codes[start : start + CHUNK], mode="clip")
             counts += np.bincount(found, minlength=len(counts))
         return counts[:-1]
 
     def entropy(self, codes: Codes) -> float:
-        """Return the nats per symbol of `codes (n,)` to one who knows how often each occurs."""
+        """Return the entropy of the symbol frequencies of `codes (n,)`, in nats per symbol."""
         counts = self.count(codes)
         shares = counts[counts > 0] / counts.sum()
         return float((shares * np.log(1 / shares)).sum())
 
     def text_to_codes(self, text: str) -> Codes:
-        """Turn a text from outside, such as a seed, into codes of this vocabulary's kind.
+        """Convert a text from outside, such as a seed, to codes.
 
-        It is brought into the vocabulary's normal form; for bytes it is encoded as UTF-8.
+        It is converted to the vocabulary's normal form; for bytes, it is encoded as UTF-8.
 
         Raises
         ------
         VocabularyError
-            If `text` holds a lone surrogate, which is no character.
+            If `text` has a lone surrogate, which is not a character.
         """
         try:
             if self.unit == "byte":
@@ -216,19 +225,19 @@ class Vocabulary:
             ) from None
 
     def encode_text(self, text: str) -> Ids:
-        """Return the ids of `text`; errors as for `text_to_codes` and `encode`."""
+        """Return the ids of `text`; raises the errors of `text_to_codes` and `encode`."""
         return self.encode(self.text_to_codes(text))
 
     def before_all(self) -> Ids:
-        """Return the id (1,) that a text follows on which follows on nothing.
+        """Return the id (1,) that precedes a text without context.
 
-        That is a line end or, where it is not known, the first symbol.
+        That is a newline or, if it is not in the vocabulary, the first symbol.
         """
         ids, _ = self.encode_known(np.array([LINE_END], np.uint8))
         return ids if len(ids) else np.zeros(1, self.dtype)
 
     def decode(self, ids: npt.ArrayLike) -> str:
-        """Return the text of `ids (n,)`: composed if the vocabulary is nfd, UTF-8 if of bytes.
+        """Return the text of `ids (n,)`: composed for an nfd vocabulary, UTF-8 for bytes.
 
         Raises
         ------
@@ -254,7 +263,7 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, data: object) -> "Vocabulary":
-        """Check and read what `to_json` wrote; the data may come from anyone.
+        """Check and read the output of `to_json`; the data may be untrusted.
 
         Raises
         ------
@@ -263,21 +272,23 @@ class Vocabulary:
         """
         names = {"unit", "normalize", "symbols", "has_unknown"}
         if not isinstance(data, dict) or set(data) != names:
-            raise VocabularyError(f"the stored vocabulary needs {', '.join(sorted(names))}")
+            raise VocabularyError(f"the stored vocabulary must have {', '.join(sorted(names))}")
         symbols = data["symbols"]
         if not isinstance(symbols, list) or len(symbols) > CODE_POINTS:
-            raise VocabularyError("the stored vocabulary's symbols are not a list of fitting size")
+            raise VocabularyError(
+                f"the stored vocabulary's symbols must be a list of at most {CODE_POINTS:,} numbers"
+            )
         if not all(type(symbol) is int and 0 <= symbol < CODE_POINTS for symbol in symbols):
-            raise VocabularyError("the stored vocabulary holds something that is no code point")
+            raise VocabularyError("the stored vocabulary has a symbol that is not a code point")
         if not isinstance(data["unit"], str) or not isinstance(data["normalize"], str):
-            raise VocabularyError("the stored vocabulary's unit and normalize must be words")
+            raise VocabularyError("the stored vocabulary's unit and normalize must be strings")
         if not isinstance(data["has_unknown"], bool):
             raise VocabularyError("the stored vocabulary's has_unknown must be true or false")
         array = np.array(symbols, np.uint32)
         return cls(array, data["unit"], data["normalize"], data["has_unknown"])  # type: ignore[arg-type]
 
     def _unknown_message(self, codes: Codes) -> str:
-        places = [  # chunk by chunk: the text may be a memory map of many GB
+        places = [  # in chunks, as the text may be a memory map of many GB
             start + np.flatnonzero(self._table.take(chunk, mode="clip") == len(self))
             for start in range(0, len(codes), CHUNK)
             for chunk in (codes[start : start + CHUNK],)
@@ -298,18 +309,18 @@ class Vocabulary:
             "of the text: "
             + "; ".join(listed)
             + more
-            + ": remove or replace them, or use a model that was trained on them"
+            + ": remove or replace them, or use a model whose training text has them"
         )
 
     def show(self, code: int) -> str:
-        """Name a symbol for a message, safely."""
+        """Return a printable name of a symbol, for messages."""
         if self.unit == "byte":
             return f"byte 0x{code:02X}"
         return show_character(code) if code < CODE_POINTS else f"number {code}"
 
 
 def _places(codes: Codes, where: list[int]) -> list[tuple[int, int]]:
-    """Return line and column, from 1, of some characters of a text, given in ascending order."""
+    """Return the line and column (from 1) of characters of a text, given in ascending order."""
     places = []
     done = line = line_start = 0
     for place in where:

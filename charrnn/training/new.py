@@ -53,7 +53,7 @@ from charrnn.training.recipe import (
     split_settings,
 )
 from charrnn.training.run import Run
-from charrnn.training.setup import Setup
+from charrnn.training.setup import Origin, Setup
 from charrnn.training.together import check_together
 
 
@@ -110,9 +110,10 @@ def prepare(
     text, model, train = text or TextConfig(), model or ModelConfig(), train or TrainConfig()
     if out is not None:
         runs.check_unused(out)  # before reading a long text
-    start = init_from
+    start, parent = init_from, ""
     if start is not None and not isinstance(start, Checkpoint):
-        start = runs.load_model(start)
+        found, start = runs.open_model(start)
+        parent = str(found)
     if start is not None:
         check_start(start, train)
         text = text_like(start, text)
@@ -135,6 +136,11 @@ def prepare(
         threads=threads,
         device=device,
         cache_dir=cache_dir,
+        origin=Origin(
+            corpus=("-",) if content is not None else tuple(map(str, paths)),
+            val=tuple(map(str, val)),
+            init_from=parent,
+        ),
     )
 
 
@@ -149,6 +155,7 @@ def ready(
     threads: int = 1,
     device: DeviceConfig | None = None,
     cache_dir: Path | None = None,
+    origin: Origin | None = None,
 ) -> Run:
     """Prepare a run on a corpus.
 
@@ -168,6 +175,8 @@ def ready(
         As for ``prepare``.
     cache_dir : Path, optional
         Where the corpus of ``start`` is cached, if it is too large for memory.
+    origin : Origin, optional
+        The paths that the run was made from, for its ``run.toml``.
 
     Raises
     ------
@@ -287,6 +296,7 @@ def ready(
         device=chosen,
         reasons=reasons,
         notices=[*notices, *found],
+        origin=origin,
     )
     seconds = choose_validations(setup, train, threads)
     return assemble(setup, store, threads=threads, validation_seconds=seconds)

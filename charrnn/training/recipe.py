@@ -4,7 +4,7 @@ The time decides the size, and how often the text will be read, by how many weig
 characters, decides what is held back (dropout, weight dropout): in the first passes
 nothing, later only what keeps a model from memorizing its text pays, unless it is too
 small to learn so. Each choice comes with its reason, which ``--plan`` prints.
-README.md has the runs behind the numbers.
+docs/defaults.md has the runs behind the numbers.
 """
 
 from dataclasses import dataclass

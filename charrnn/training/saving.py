@@ -22,6 +22,7 @@ from charrnn.trainer import Trainer
 from charrnn.training.counting import Counting
 from charrnn.training.events import Event, Notice, Saved
 from charrnn.training.mixing import with_mixture
+from charrnn.training.run_file import write_run_file
 from charrnn.training.setup import Setup
 from charrnn.training.timetable import Timetable
 
@@ -68,6 +69,8 @@ class Saving:
             If it cannot be saved, since nothing should be trained that cannot be kept.
         """
         self._store.begin(self._setup.corpus, self._setup.history.step)
+        if self._setup.origin is not None and self._store.directory is not None:
+            write_run_file(self._store.directory, self._setup.origin, self._setup)
         yield self._save()
 
     def log(self, event: Event, **more: float) -> Event:

@@ -21,6 +21,23 @@ from charrnn.trainer import Trainer
 from charrnn.training.devices import Device
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The paths that a new run was made from, as the user gave them.
+
+    Attributes
+    ----------
+    corpus, val : tuple of str
+        Files, folders and patterns; "-" for standard input and for a text in memory.
+    init_from : str
+        The checkpoint that the run is initialized from; empty if there is none, or it is in memory.
+    """
+
+    corpus: tuple[str, ...]
+    val: tuple[str, ...] = ()
+    init_from: str = ""
+
+
 @dataclass(kw_only=True)
 class Setup:
     """The parts of a run, decided and loaded.
@@ -68,6 +85,8 @@ class Setup:
         Why each setting was chosen, by name; empty for a resumed run.
     notices : list of str
         Messages for the user before it starts.
+    origin : Origin or None
+        The paths that a new run was made from; None for a resumed run.
     """
 
     text: TextConfig
@@ -93,6 +112,7 @@ class Setup:
     same_shape: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    origin: Origin | None = None
 
     @property
     def architecture(self) -> Architecture:

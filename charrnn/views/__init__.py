@@ -1,1 +1,1 @@
-"""Pictures of numbers: data in, HTML or text out. Nothing here prints or knows a model."""
+"""Visualizations: data in, HTML or text out. Nothing here prints or depends on a model."""

@@ -1,4 +1,4 @@
-"""The losses of a run as a curve: an SVG that takes its colours from the page."""
+"""The loss curve of a run: an SVG with the colours of the page."""
 
 from collections.abc import Sequence
 from math import ceil, floor, isfinite, log10
@@ -7,11 +7,11 @@ from charrnn.views.markup import attribute, shown
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 24
-"""Of the picture, what is left for labels."""
+"""Margins for labels, in pixels."""
 TRAINING, VALIDATION = "#2f81f7", "#f0710f"
 """Colours that stand out on white and on black."""
 MOST_POINTS = 300
-"""Points of a line; of more, each is the mean of several."""
+"""Most points of a line; with more, each is the mean of several."""
 TICKS = 5
 
 Point = tuple[float, float]
@@ -24,16 +24,16 @@ def loss_curve(
     best: Point | None = None,
     caption: str = "",
 ) -> str:
-    """Return the losses of a run as an HTML fragment that needs nothing beside it.
+    """Return the losses of a run as a self-contained HTML fragment.
 
     Parameters
     ----------
     training, validation : sequence of (step, nats)
-        In the order of their steps; what is not finite is left out.
+        Ordered by step; values that are not finite are left out.
     best : (step, nats), optional
         The point to mark.
     caption : str
-        A line below it, as plain text.
+        A line below the chart, as plain text.
     """
     both = [("training", TRAINING, training), ("validation", VALIDATION, validation)]
     lines = [(name, colour, _thinned(_finite(points))) for name, colour, points in both]
@@ -62,7 +62,7 @@ def loss_curve(
 
 
 class _Axes:
-    """Where a step and a loss lie in the picture."""
+    """Maps steps and losses to positions in the picture."""
 
     def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
         self.x_ticks = _ticks(min(xs), max(xs))
@@ -78,7 +78,7 @@ class _Axes:
         return round(x, 1), round(HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM), 1)
 
     def grid(self) -> str:
-        """Return lines for losses, and the numbers of both axes."""
+        """Return the horizontal grid lines and the labels of both axes."""
         parts = []
         for nats in self.y_ticks:
             y = self.place((self.left, nats))[1]
@@ -101,7 +101,7 @@ class _Axes:
         return "".join(parts)
 
     def line(self, points: Sequence[Point], colour: str, *, dots: bool) -> str:
-        """Return a line, with a dot for each point where they are few."""
+        """Return a line, with a dot at each point if ``dots`` is true."""
         places = [self.place(point) for point in points]
         path = " ".join(f"{x},{y}" for x, y in places)
         drawn = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
@@ -112,7 +112,7 @@ class _Axes:
         )
 
     def mark(self, point: Point, left: int) -> str:
-        """Return a ring round the best point, and its loss in the legend, from ``left`` on."""
+        """Return a ring around the best point, and its loss in the legend at ``left``."""
         x, y = self.place(point)
         ring = 'r="5" fill="none" stroke="currentColor"'
         return (
@@ -126,7 +126,7 @@ def _finite(points: Sequence[Point]) -> list[Point]:
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:
-    """Return at most ``MOST_POINTS`` points, each the mean of as many."""
+    """Return at most ``MOST_POINTS`` points, each the mean of a group."""
     size = ceil(len(points) / MOST_POINTS) or 1
     groups = [points[start : start + size] for start in range(0, len(points), size)]
     return [
@@ -136,7 +136,7 @@ def _thinned(points: Sequence[Point]) -> list[Point]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return about ``TICKS`` round numbers, the outer two at or beyond the range."""
+    """Return about ``TICKS`` round numbers that cover the range."""
     span = max(high - low, 1e-3 * abs(high), 1e-9)
     power = 10.0 ** floor(log10(span / TICKS))
     size = next(power * step for step in (1, 2, 5, 10) if power * step * TICKS >= span)

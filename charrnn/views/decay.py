@@ -1,4 +1,4 @@
-"""What is left of something at growing distances, on logarithmic axes: as text and as an SVG."""
+"""Charts of a share that decays with distance, on logarithmic axes: as text and as SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from math import ceil, floor, log2, log10
 from charrnn.views.markup import attribute, shown
 
 FLOOR, CEILING = 1e-8, 1e4
-"""What is less or more is not in the picture."""
+"""Smaller and larger values are not in the picture."""
 STEP, ROWS_PER_DECADE, LABEL = 8, 2, 7
-"""Of a text: columns of a doubling, lines of a power of ten, columns of a label."""
+"""For text: columns per doubling, lines per power of ten, columns of a label."""
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 
 PLOT_WIDTH, PLOT_HEIGHT = 454, 356
 LEFT, TOP, BOTTOM = 56, 20, 44
-"""What is left beside the plot for labels."""
+"""Margins of the plot for labels."""
 LEGEND, LETTER, LINE = 52, 6.5, 16
-"""Of the legend: the width without the names and of a letter, and the height of a line."""
+"""The legend: its width without names, the width of a letter, and the height of a line."""
 COLOURS = ("#1f77b4", "#d95f02", "#1b9e77", "#7570b3", "#b8860b", "#c2185b", "#4d4d4d", "#008b8b")
 DASHES = ("", "6 3", "2 3")
 """Lines beyond the number of colours are dashed."""
@@ -29,9 +29,9 @@ class Line:
     Attributes
     ----------
     name : str
-        What it is called; any text.
+        The name; any text.
     left : sequence of (distance, share)
-        In the order of their distances, which are 1 or more; 1 is all.
+        Ordered by distance, which is at least 1; a share of 1 is everything.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Line:
 
 
 def mark_of(number: int) -> str:
-    """Return the letter that stands for a line in a text."""
+    """Return the letter that represents a line in a text chart."""
     return MARKS[number % len(MARKS)]
 
 
 def decay_text(lines: Sequence[Line]) -> list[str]:
-    """Return a chart for a terminal, line by line: each curve is drawn by its letter."""
+    """Return the lines of a chart for a terminal; each curve is drawn with its letter."""
     drawn = [_points(line) for line in lines]
     top, bottom = _range(drawn)
     furthest = max(k for line in lines for k, _ in line.left)
@@ -70,12 +70,12 @@ def decay_text(lines: Sequence[Line]) -> list[str]:
 
 
 def decay_svg(lines: Sequence[Line], *, title: str) -> str:
-    """Return a chart as an SVG file that needs nothing beside it.
+    """Return a chart as a self-contained SVG file.
 
     Parameters
     ----------
     lines : sequence of Line
-        At least one; the legend has them in this order.
+        At least one, in the order of the legend.
     title : str
         The title of the chart, as plain text.
     """
@@ -129,7 +129,7 @@ Point = tuple[float, float]
 
 
 def _points(line: Line) -> list[Point]:
-    """Return a line as (doublings, power of ten), to where it leaves the picture."""
+    """Return a line as (doublings, power of ten), up to where it leaves the picture."""
     points: list[Point] = []
     for k, share in line.left:
         at, power = log2(k), log10(share) if share > 0 else None
@@ -152,7 +152,7 @@ def _range(lines: Sequence[Sequence[Point]]) -> tuple[int, int]:
 
 
 def _between(points: Sequence[Point], at: float) -> float | None:
-    """Return the power of ten at so many doublings; None where the line does not reach."""
+    """Return the interpolated power of ten at a number of doublings; None outside the line."""
     for (before, high), (after, low) in zip(points, points[1:] or points, strict=False):
         if before <= at <= after:
             part = (at - before) / (after - before) if after > before else 0.0

@@ -1,4 +1,4 @@
-"""A text as a heat map: the more a character surprised a model, the warmer it is."""
+"""A text as a heat map: the more a character surprised a model, the warmer its colour."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from charrnn.views.markup import attribute, shown
 
 HOT = (255, 96, 0)
 OPACITY = 0.5
-"""Of the warmest colour: text in black on white, or white on black, stays readable on it."""
+"""Opacity of the warmest colour, on which black and white text stays readable."""
 FULL = 6.0
-"""Nats from which on a character has the warmest colour: a probability of 0.25 %."""
+"""Nats at which a character has the warmest colour: a probability of 0.25 %."""
 MOST_CELLS = 5_000
-"""More characters than this would slow a notebook down."""
+"""Most characters shown; more would slow down a notebook."""
 BOX = (
     "font-family:ui-monospace,Menlo,Consolas,monospace;line-height:1.6;white-space:pre-wrap;"
     "overflow-wrap:anywhere"
@@ -23,17 +23,18 @@ SMALL = "font-size:85%;opacity:.75"
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of a text with its own colour, mostly one character.
+    """A part of a text with its own colour, usually one character.
 
     Attributes
     ----------
     text : str
+        The characters.
     nats : float
-        What it cost: minus the logarithm of its probability.
+        Negative log-probability.
     symbols : int
-        How many predictions that is, of bytes or of parts of a letter.
+        Number of predictions, such as bytes or parts of a letter.
     unknown : bool
-        Whether it is none that the model could have predicted.
+        Whether it is not in the model's vocabulary.
     """
 
     text: str
@@ -43,21 +44,19 @@ class Cell:
 
 
 def heat_map(cells: Sequence[Cell], *, caption: str = "", context: str = "") -> str:
-    """Return a text as an HTML fragment that needs nothing beside it.
+    """Return a text as a self-contained HTML fragment.
 
     Parameters
     ----------
     cells : sequence of Cell
-        The text, in order. Of a long one, the first ``MOST_CELLS`` are shown.
+        The text, in order. At most the first ``MOST_CELLS`` are shown.
     caption : str
-        A line below it, as plain text.
+        A line below the text, as plain text.
     context : str
-        What was read before it; it has no colour.
+        The text that was read before it; shown without colour.
 
-    Notes
-    -----
-    The colour lies over the page's own background, so that the text is readable in light and in
-    dark. Each cell has its cost as a tooltip.
+    Notes ----- Colours are translucent, so that the text is readable on light and dark pages. Each
+    cell has its cost as a tooltip.
     """
     parts = [f'<div class="charrnn-heat-map"><div style="{BOX}">']
     if context:
@@ -70,7 +69,7 @@ def heat_map(cells: Sequence[Cell], *, caption: str = "", context: str = "") -> 
 
 
 def spans(cells: Sequence[Cell]) -> str:
-    """Return the coloured characters of a text, as HTML; see ``heat_map``."""
+    """Return the coloured characters of a text as HTML; see ``heat_map``."""
     parts = [*map(_span, cells[:MOST_CELLS])]
     left = len(cells) - MOST_CELLS
     if left > 0:
@@ -83,7 +82,9 @@ def _span(cell: Cell) -> str:
     if cell.unknown:
         style += ";outline:1px dashed currentColor;outline-offset:-1px"
     text = cell.text
-    if text and unicodedata.category(text[0]).startswith("M"):  # else it would change the last one
+    if text and unicodedata.category(text[0]).startswith(
+        "M"
+    ):  # otherwise it would combine with the previous one
         text = "\u25cc" + text
     return f'<span style="{style}" title="{attribute(_words(cell))}">{shown(text)}</span>'
 

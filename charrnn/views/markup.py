@@ -1,16 +1,17 @@
-"""Text from anyone, as HTML that a browser shows and never obeys."""
+"""Untrusted text as HTML that a browser only displays."""
 
 from html import escape
 
 MARKS = {"\n": "\u21b5\n", "\t": "\u21e5\t"}
-"""What stands for a character that shows as nothing, before the character itself."""
+"""Visible marks that are put before invisible characters."""
 
 
 def shown(text: str) -> str:
-    r"""Return a text as HTML: markup is escaped, and what is invisible is named.
+    r"""Return a text as HTML: markup is escaped, and invisible characters are made visible.
 
-    Line ends and tabs are marked and kept. Other characters that a browser would not show, or
-    obey, such as controls and marks of direction, are escapes: ``\x1b``, ``\u202e``.
+    Newlines and tabs are marked and kept. Other characters that a browser would not display, or
+    interpret, such as control characters and directional marks, become escapes: ``\x1b``,
+    ``\u202e``.
 
     Examples
     --------
@@ -21,10 +22,10 @@ def shown(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return a text in one line, with an escape for each character that is not printable."""
+    r"""Return a text on one line, with an escape for each character that is not printable."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def attribute(text: str) -> str:
-    """Return a text as the value of an attribute, for double quotes."""
+    """Return a text as an attribute value, for double quotes."""
     return escape(printable(text), quote=True)

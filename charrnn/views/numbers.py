@@ -1,15 +1,15 @@
-"""Numbers in words, the same wherever they are shown."""
+"""Formatting numbers, the same everywhere."""
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """Return a share as ``84.2 %``; none below 1 as 100 %, and none above 0 as 0 %.
+    """Return a share as ``84.2 %``; only 1 is shown as 100 %, and only 0 as 0 %.
 
     Parameters
     ----------
     share : float
-        From 0 to 1.
+        A number from 0 to 1.
     decimals : int
-        Of the percentage.
+        Decimals of the percentage.
     """
     least = 10.0**-decimals
     if 0 < share < least / 200:

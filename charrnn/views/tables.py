@@ -1,4 +1,4 @@
-"""A table of figures for a notebook."""
+"""A table of numbers for a notebook."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ from charrnn.views.markup import shown
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = "") -> str:
-    """Return a table as an HTML fragment; the first column names what the others are figures of.
+    """Return a table as an HTML fragment; the first column has the row names.
 
     Parameters
     ----------
     headings : sequence of str
-        Of the columns.
+        The column headings.
     rows : sequence of sequences of str
-        Of as many cells; they may come from anyone.
+        Rows with as many cells; the text may be untrusted.
     caption : str
-        A line below it.
+        A line below the table.
     """
     head = "".join(f'<th style="text-align:right">{shown(name)}</th>' for name in headings)
     body = "".join(

@@ -1,5 +1,6 @@
 """``charrnn bench``: how fast charrnn is on this machine."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from charrnn.config import (
     BenchConfig,
     DeviceConfig,
     ModelConfig,
+    Settings,
     option_name,
     pick,
 )
@@ -23,8 +25,20 @@ from charrnn.errors import ConfigError
 if TYPE_CHECKING:
     from charrnn.benchmark import Benchmark
 
-SEQ_LEN = 50
-"""The window of a training step, if nothing else is said."""
+NUM_LAYERS, HIDDEN_SIZE, SEQ_LEN = 2, 128, 50
+"""The model and the window of a training step, unless options say otherwise."""
+DEFAULTS: Mapping[type[Settings] | str, str] = {
+    "cell": "gru",
+    "num_layers": f"{NUM_LAYERS}",
+    "hidden_size": f"{HIDDEN_SIZE}",
+    "directions": "1",
+    "members": "1",
+    "embedding_size": "one-hot",
+    "dropout": "0",
+    "weight_dropout": "0",
+    "device": "cpu",
+}
+"""What the help says of options whose default is not that of training."""
 
 
 @takes(
@@ -32,18 +46,16 @@ SEQ_LEN = 50
     BenchConfig,
     DeviceConfig,
     MachineConfig,
-    defaults={ModelConfig: "see above", "device": "cpu"},
+    defaults=DEFAULTS,
 )
 def command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     **settings: Any,
 ) -> None:
-    """Measure how fast charrnn is on this machine, on random text.
+    """Measure the speed of charrnn on this machine.
 
-    The model is a GRU 2 x 128 with 65 symbols, in 64 streams for training, with Adam, and 1 for
-    sampling, unless the options say otherwise. Paste the table into an issue about speed.
-    On a GPU: charrnn bench --device cuda --precision bf16 --batch-size 256
+    It trains on random text, with Adam. Paste the table into an issue about speed.
     """
     from charrnn.benchmark import Watch, benchmark
     from charrnn.training.devices import timed
@@ -54,21 +66,21 @@ def command(
     config, machine = pick(BenchConfig, settings), pick(MachineConfig, settings)
     both = model.directions == 2
     if both and config.job == "sample":
-        raise ConfigError("--directions 2 reads what follows, so it cannot write: leave out --job")
+        raise ConfigError("--directions 2 reads ahead, so it cannot generate text: leave out --job")
     network = Architecture.of(
         model,
         num_labels=config.vocab_size if both else 0,  # as many labels as symbols
         cell=model.cell or "gru",
         context=model.context or (CONTEXT if windowed else 0),
         embedding_size=model.embedding_size or (WINDOW_EMBEDDING if windowed else 0),
-        num_layers=model.num_layers or 2,
-        hidden_size=model.hidden_size or 128,
+        num_layers=model.num_layers or NUM_LAYERS,
+        hidden_size=model.hidden_size or HIDDEN_SIZE,
     )
     _check_job(model, config)
     device = pick(DeviceConfig, settings).beside(machine.threads)
     gpu = timed(device, network)
     if gpu is not None and config.job == "sample" and (config.batch_size or 1) == 1:
-        raise ConfigError("--job sample on a GPU draws many samples at once: give --batch-size")
+        raise ConfigError("--job sample needs many samples at once on a GPU: give --batch-size")
     watch = Watch(lambda message: say(message, dim=True))
     with StopSignals(watch.stop) as signals:
         result = benchmark(
@@ -84,7 +96,7 @@ def command(
             watch=watch,
         )
     if signals.received is not None:
-        say("notice: interrupted: the figures are of what was timed before")
+        say("notice: interrupted: the figures cover only what was timed until then")
     if as_json:
         write_json(result.to_json())
     else:

@@ -6,9 +6,8 @@ import typer
 
 from charrnn.cli.options import MachineConfig, Model, named_model, takes
 from charrnn.cli.show.choice import say_if_foreign
-from charrnn.cli.show.console import say, write, write_json, write_table
+from charrnn.cli.show.console import say, write, write_json, write_sentences, write_table
 from charrnn.cli.show.labels import write_evaluation
-from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import count, listing, shape
 from charrnn.config import DeviceConfig, EvalConfig, TextConfig, given, option_name, pick
 from charrnn.config.words import plural
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from charrnn.evaluation.cost import Cost
     from charrnn.evaluation.result import Evaluation
 
-COMPOSED = "bits per byte, which are of the composed text, with models that read other symbols"
+COMPOSED = "bits per byte, counted on the composed text, with models that read other symbols"
 """How figures of parts of letters compare with others."""
 
 
@@ -37,8 +36,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts to score; without one, the held-out part of the run's own corpus. A run's "
-            "name before them is the same as --model.",
+            help="Texts to score.  [default: the held-out part of the run's own corpus]  A run "
+            "before them is the same as --model.",
             show_default=False,
         ),
     ] = None,
@@ -47,35 +46,37 @@ def command(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What the model reads before a FILE, which costs nothing.  [default: a line end, "
-            "as in sample]",
+            help="What the model reads before each FILE, without being scored on it.  [default: a "
+            "line end, as in sample]",
             show_default=False,
         ),
     ] = None,
     perplexity: Annotated[
-        bool, typer.Option("--perplexity", help="Print the perplexity alone.")
+        bool, typer.Option("--perplexity", help="Print only the perplexity.")
     ] = False,
     bits_per_char: Annotated[
-        bool, typer.Option("--bits-per-char", help="Print the bits per character alone.")
+        bool, typer.Option("--bits-per-char", help="Print only the bits per character.")
     ] = False,
     nats: Annotated[
-        bool, typer.Option("--nats", help="Print the nats per character alone.")
+        bool, typer.Option("--nats", help="Print only the nats per character.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
     baselines: Annotated[
         bool,
         typer.Option(
             "--baselines",
-            help="Compare with what counting reaches on the same training text: an n-gram, counts "
-            "that adapt and compressors, or for labels naive Bayes, n-grams per label and "
-            "back-off windows.",
+            help="Compare with simpler models of the same training text: an n-gram model, adaptive "
+            "counts and compressors; for labels naive Bayes, n-grams per label and windows with "
+            "back-off.",
         ),
     ] = False,
     columns: Annotated[
         str | None,
         typer.Option(
             metavar="LABEL,TEXT",
-            help="Of a model of labels: the columns of a .csv, where not as in training.",
+            help="Columns of a .csv for a model of labels, if they differ from those in training.",
         ),
     ] = None,
     model: Model = None,
@@ -83,7 +84,8 @@ def command(
 ) -> None:
     """Measure how well a model predicts a text.
 
-    A large text on a GPU: charrnn eval big.txt --device cuda
+    In nats and bits per character and per byte, and as perplexity; a model that predicts labels
+    is measured by its accuracy and F1.
     """
     asked = {
         "--perplexity": perplexity,
@@ -116,7 +118,9 @@ def command(
     say(f"model: {trained.path}", dim=True)
     labels = trained.checkpoint.labels
     if columns is not None and not labels:
-        raise ConfigError("--columns needs a model of labels, and this one predicts text")
+        raise ConfigError(
+            "--columns needs a model that predicts labels, and this one predicts text"
+        )
     if labels and forms and not as_json:
         raise ConfigError(
             f"{forms[0]} applies only to models of text, and this one predicts "
@@ -161,21 +165,21 @@ def command(
 
 
 def _say_of_its_text(evaluation: "Evaluation") -> None:
-    """Say what a figure is worth that is of text which the model has learned."""
+    """Say so if the text, or much of it, is text that the model was trained on."""
     if evaluation.held_out_nats is not None:
         say(
-            f"notice: {evaluation.nats_per_char:.4f} nats are of a text that it learned; the part "
-            f"that was held out costs {evaluation.held_out_nats:.4f} (charrnn eval without FILE)"
+            f"notice: {evaluation.nats_per_char:.4f} nats is the loss on training text; on the "
+            f"held-out part it is {evaluation.held_out_nats:.4f} nats (charrnn eval without FILE)"
         )
     elif evaluation.overlap is not None and evaluation.overlap >= NOTABLE_OVERLAP:
         say(
             f"notice: {percent(evaluation.overlap, 0)} of this text is also in the training part, "
-            "word for word, so its loss tells in part how well the model remembers"
+            "word for word, so its loss partly measures how well the model memorized it"
         )
 
 
 def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
-    """Say that a model knows less than nothing of this text, and what may be the matter."""
+    """Say so if the model predicts this text worse than no model would, and what to try."""
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     noun = evaluation.per
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)
@@ -185,7 +189,7 @@ def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
     if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
         advice = "try a lower --dynamic-rate"
     elif named and not evaluation.learned:
-        advice = "the text is not like its training text"
+        advice = "the text is unlike the training text"
     else:
         advice = "train again, on more text or with a lower --learning-rate"
     say(f"notice: {useless}: {advice}")
@@ -256,4 +260,5 @@ def _write_baselines(evaluation: "Evaluation", name: str, config: EvalConfig) ->
         ],
         right=range(1, 4 + len(bits)),
     )
-    write(f"\n{visible_line(evaluation.comparison)}\n")
+    write("\n")
+    write_sentences(evaluation.comparison)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.show.console import say
 from charrnn.cli.show.words import size
 from charrnn.errors import ConfigError
@@ -14,23 +15,23 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="[RUN] FILE",
-            help="A run's name or folder, or an .npz [default: the newest run under ./runs]; and "
-            "the file to write, .html or .safetensors.",
+            autocompletion=completing.runs,
+            help="Name or folder of a run, or an .npz file [default: the newest run in ./runs]; "
+            "then the file to write, .html or .safetensors.",
             show_default=False,
         ),
     ] = None,
     *,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace FILE if it exists; without it that is an error."),
+        typer.Option("--overwrite", help="Replace FILE if it exists, which is an error otherwise."),
     ] = False,
 ) -> None:
-    """Write a model as a file that other programs read.
+    """Export a model as a web page, or its weights for PyTorch.
 
-    model.html is a page that is the model: it draws, scores and labels in any browser, without a
-    server or a network. model.safetensors are its weights with PyTorch's names and shapes.
-
-    For example: charrnn export shakespeare shakespeare.html
+    An .html file is a page with the model in it: it samples, scores and labels in any browser,
+    without a server or a network. A .safetensors file has the weights under PyTorch's names and
+    in its shapes.
     """
     if not names or len(names) > 2:
         raise ConfigError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import whole_number
 from charrnn.cli.show.console import say, write, write_json, write_table
 from charrnn.cli.show.text import visible_line
@@ -29,8 +30,9 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN|FILE",
-            help="Trained models, each a run's name or folder or an .npz.  [default: untrained "
-            "cells side by side]",
+            autocompletion=completing.runs,
+            help="Trained models: names or folders of runs, or .npz files.  [default: untrained "
+            "cells, side by side]",
             show_default=False,
         ),
     ] = None,
@@ -48,8 +50,7 @@ def command(
         typer.Option(
             metavar="N",
             parser=whole_number("--hidden-size", 1, LARGEST),
-            help=f"Hidden units of untrained cells.  [at least 1 and at most {LARGEST}; default: "
-            f"{HIDDEN_SIZE}]",
+            help=f"Hidden units of untrained cells.  [1 to {LARGEST}; default: {HIDDEN_SIZE}]",
             show_default=False,
         ),
     ] = None,
@@ -59,21 +60,25 @@ def command(
             "--output",
             "-o",
             metavar="FILE",
-            help="Draw the curves in this .svg or .html too.",
+            help="Also draw the curves, into this .svg or .html file.",
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
 ) -> None:
-    """Measure how far back a network learns from.
+    """Measure how far back in time gradients reach.
 
-    What is left of the gradient of a loss, some steps before it: of untrained cells side by side,
-    or of trained models, each beside the same network untrained.
+    It shows how much of the gradient of a loss is left some steps earlier: in untrained cells side
+    by side, or in trained models, each beside the same network before training.
     """
     if models and hidden_size is not None:
-        raise ConfigError("--hidden-size is that of untrained cells: leave it out, or the models")
+        raise ConfigError(
+            "--hidden-size applies only to untrained cells: leave it out, or the models"
+        )
     if text is not None and not models:
-        raise ConfigError("--text is what a trained model reads: name a run too")
+        raise ConfigError("--text is read by a trained model: name a run too")
     path = None if output is None else Path(output)
     if path is not None and path.suffix not in (".svg", ".html"):
         raise ConfigError(f"--output {output} ends in neither .svg nor .html: give one of them")
@@ -160,7 +165,7 @@ def _write(lines: list[Line], curves: list["GradientCurve"]) -> None:
         write(f"{visible_line(line.name)}: {_in_words(curve)}\n")
     say(MEASURED, dim=True)
     if any(0 < share < FLOOR for curve in curves for share in curve.left):
-        say(f"what is below {FLOOR:g} is in the table and not in the chart", dim=True)
+        say(f"values below {FLOOR:g} are in the table but not in the chart", dim=True)
 
 
 def _share(share: float) -> str:

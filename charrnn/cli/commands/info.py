@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.show.console import write, write_json, write_table
 from charrnn.cli.show.text import visible_line
 from charrnn.cli.show.words import (
@@ -16,6 +17,7 @@ from charrnn.cli.show.words import (
     long_shape,
     loss,
     scored_unit,
+    setting_value,
     shortened,
     size,
     sparkline,
@@ -38,17 +40,18 @@ def command(
         str | None,
         typer.Argument(
             metavar="CKPT|RUN",
-            help="An .npz, or a run's name or folder.  [default: the newest run under ./runs]",
+            autocompletion=completing.runs,
+            help="An .npz file, or the name or folder of a run.  [default: the newest run in "
+            "./runs]",
             show_default=False,
         ),
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
+    ] = False,
 ) -> None:
-    """Show what a model is made of.
-
-    Its shapes and parameters, its settings and vocabulary, its corpus and history.
-    """
+    """Show the shape, settings, vocabulary and history of a model."""
     from charrnn.storage.folder import open_model
 
     path, checkpoint = open_model(model)
@@ -113,7 +116,9 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
     write("\n")
     groups = (model, checkpoint.settings, checkpoint.validation, checkpoint.text)
     settings = [item for group in groups for item in group.to_json().items()]
-    write_table(("setting", "value"), [(name, str(value)) for name, value in settings])
+    write_table(
+        ("setting", "value"), [(name, setting_value(name, value)) for name, value in settings]
+    )
     _write_history(history.rows)
 
 
@@ -152,7 +157,7 @@ def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     if checkpoint.settings.counts:
         parts += ["Kneser-Ney n-grams", "naive Bayes"]
     shown = ", ".join(f"{part} {weight:.2f}" for part, weight in zip(parts, weights, strict=False))
-    holds = "; the file holds the training texts, which these count on"
+    holds = "; the file contains the training texts, which these count"
     return "mixture", f"weights: {shown}{holds if checkpoint.settings.counts else ''}"
 
 
@@ -161,7 +166,7 @@ def _counts_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     assert table is not None
     longest = count(table.context + 1, checkpoint.vocabulary.noun)
     strings = f"{count(sum(table.sizes), 'string')} of up to {longest}, {size(table.num_bytes)}"
-    return "counted", f"{strings}; who has them can tell much of the training text"
+    return "counted", f"{strings}; they reveal much of the training text"
 
 
 def _label_name(label: str) -> str:

@@ -33,33 +33,36 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts, one a line; - is stdin. A run's name before them is the same as --model.",
+            help="Texts, one per line; - is stdin. A run before them is the same as --model.",
             show_default=False,
         ),
     ] = None,
     *,
     text: Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="A text itself; may be given several times."),
+        typer.Option(
+            metavar="TEXT", help="A text itself, in place of a FILE; may be given several times."
+        ),
     ] = None,
     top: Annotated[
         int | None,
         typer.Option(
             metavar="K",
             parser=whole_number("--top", 1),
-            help="The K likeliest labels, each with its probability.  [at least 1]",
+            help="Print the K likeliest labels, each with its probability.",
         ),
     ] = None,
     conll: Annotated[
         bool,
         typer.Option(
-            "--conll", help="Of a model of tags: FILE has a token a line, as in training."
+            "--conll", help="For a model of tags: FILE has one token per line, as in training."
         ),
     ] = False,
     keep: Annotated[
         bool,
         typer.Option(
-            "--keep", help="Keep the spaces, capitals, marks or accents that the text has."
+            "--keep",
+            help="Keep the spaces, capitals, punctuation or accents that the text already has.",
         ),
     ] = False,
     model: Model = None,
@@ -67,16 +70,16 @@ def command(
         bool,
         typer.Option(
             "--json",
-            help="One JSON object for each text, one a line. It has the probability of the label, "
-            "or with --top K of K labels, and that of each tag.",
+            help="Print one JSON object per text and line, with the probability of the label (with "
+            "--top K, of K labels) or of each tag.",
         ),
     ] = False,
     **settings: Any,
 ) -> None:
-    """Label texts, tag their words, or restore what they lack.
+    """Label texts, tag words, or restore spaces, case or punctuation.
 
-    What is predicted is what the model learned with --predict. The output has the form that train
-    reads: a label, a tab and the text; a token, a tab and its tag; or plain text.
+    The model predicts what it was trained for with train --predict. The output has the form that
+    train reads: a label, a tab and the text; a token, a tab and its tag; or plain text.
     """
     reading = given(TextConfig, settings)
     threads = pick(MachineConfig, settings).count
@@ -95,11 +98,17 @@ def command(
     labeller = Labeller(checkpoint, threads=threads)
     predict = labeller.task.predict
     if top is not None and predict != "label":
-        raise ConfigError(f"--top needs a model of labels, and this one predicts {predict}")
+        raise ConfigError(
+            f"--top needs a model that predicts labels, and this one predicts {predict}"
+        )
     if conll and predict != "tags":
-        raise ConfigError(f"--conll needs a model of tags, and this one predicts {predict}")
+        raise ConfigError(
+            f"--conll needs a model that predicts tags, and this one predicts {predict}"
+        )
     if keep and predict in ("label", "tags"):
-        raise ConfigError(f"--keep needs a model that restores, and this one predicts {predict}")
+        raise ConfigError(
+            f"--keep needs a model that restores text, and this one predicts {predict}"
+        )
     say(f"model: {path}", dim=True)
     read = _files(checkpoint, files or [], reading)
     lines = [line for _, content in read for line in content.removesuffix("\n").split("\n")]
@@ -130,7 +139,7 @@ def _files(
                 f"{name}: no such file or folder: check the name, or give a text itself as --text"
             )
     if STDIN in files and is_terminal(sys.stdin):
-        say("texts, one a line; Ctrl-D ends them:", dim=True)
+        say("enter texts, one per line; Ctrl-D ends the input:", dim=True)
     from charrnn.evaluation.scored_text import read_named
 
     corpus = read_named(checkpoint, files, reading)

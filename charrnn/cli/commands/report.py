@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, takes
 from charrnn.cli.show.console import say, write
 from charrnn.cli.show.words import duration, size
@@ -16,8 +17,9 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN|FILE",
-            help="Runs, by name or folder, or .npz files; several are compared.  [default: the "
-            "newest run under ./runs]",
+            autocompletion=completing.runs,
+            help="Names or folders of runs, or .npz files; several are compared.  [default: the "
+            "newest run in ./runs]",
             show_default=False,
         ),
     ] = None,
@@ -28,8 +30,8 @@ def command(
             "--output",
             "-o",
             metavar="FILE",
-            help="The file; an earlier report is replaced, nothing else.  [default: report.html in "
-            "the folder of the first run]",
+            help="File to write. It replaces an earlier report, but no other file.  [default: "
+            "report.html in the folder of the first run]",
             show_default=False,
         ),
     ] = None,
@@ -37,7 +39,7 @@ def command(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="What models of text are shown on.  [default: the held-out part of a run's own "
+            help="Text to show models of text on.  [default: the held-out part of the run's own "
             "text]",
             show_default=False,
         ),
@@ -46,17 +48,17 @@ def command(
         bool,
         typer.Option(
             " /--no-baselines",
-            help="Leave out the n-gram and the other opponents, which learn from the training "
-            "text.",
+            help="Leave out the n-gram model and the other baselines, which are trained for the "
+            "report.",
             show_default=False,
         ),
     ] = True,
     **settings: Any,
 ) -> None:
-    """Show runs as one HTML file that needs no network.
+    """Write a report on runs as a single HTML file.
 
-    Loss curves, samples, a text as a heat map, units that follow something, results, confusions.
-    Needs charrnn[report]. Two runs side by side: charrnn report small large -o compared.html
+    It shows loss curves, samples, a text as a heat map, units with a recognizable meaning, results
+    and confusions, and loads nothing from the network. It needs charrnn[report].
     """
     import time
 

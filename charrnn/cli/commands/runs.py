@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import choice
 from charrnn.cli.show.console import is_terminal, say, write_json, write_table
 from charrnn.cli.show.words import (
@@ -17,6 +18,7 @@ from charrnn.cli.show.words import (
     listing,
     loss,
     scored_unit,
+    setting_value,
     shape,
     short,
     shortened,
@@ -58,7 +60,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Two runs or more, to show what differs between them: names, folders or .npz.",
+            autocompletion=completing.runs,
+            help="Two or more runs to compare: names, folders or .npz files.",
             show_default=False,
         ),
     ] = None,
@@ -68,32 +71,33 @@ def command(
         typer.Option(
             parser=choice("--sort", Order),
             metavar="|".join(ORDERS),
-            help="Order of the list: newest, name, best loss, largest folder, most parameters or "
-            "most steps first.  [default: age]",
+            autocompletion=completing.words(tuple(ORDERS)),
+            help="Order of the list: newest, by name, lowest loss, largest folder, most parameters "
+            "or most steps first.  [default: age]",
             show_default=False,
         ),
     ] = None,
     clear_cache: Annotated[
         bool,
-        typer.Option("--clear-cache", help="Delete the encoded copies of large texts; stop."),
+        typer.Option("--clear-cache", help="Delete the encoded copies of large texts, and exit."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="The list, or what differs, as JSON.")
+        bool, typer.Option("--json", help="Print the list or the comparison as JSON.")
     ] = False,
 ) -> None:
-    """List the runs under ./runs, the newest first, or compare some.
+    """List the runs in ./runs, newest first, or compare runs.
 
-    Losses are compared where the runs hold out the same part of the same text.
-
-    Example: charrnn runs book book-2
+    Losses are compared if the runs hold out the same part of the same text.
     """
     if names:
         if sort or clear_cache:
             option = "--sort" if sort else "--clear-cache"
-            raise ConfigError(f"{option} is for the list of all runs: leave out {names[0]}")
+            raise ConfigError(
+                f"{option} applies only to the list of all runs: leave out {names[0]}"
+            )
         if len(names) == 1:
             raise ConfigError(
-                f"one run is nothing to compare: charrnn info {names[0]} shows it, or name another"
+                f"a single run cannot be compared: name another, or see charrnn info {names[0]}"
             )
         _compare(names, as_json)
         return
@@ -124,7 +128,7 @@ def _list(order: Order, as_json: bool) -> None:
     if found:
         _write_list(found)
     else:
-        say("there are no runs under ./runs: charrnn train corpus.txt makes one")
+        say("there are no runs in ./runs: charrnn train corpus.txt makes one")
     cached = cache_size(cache_directory())
     if cached:
         say(
@@ -213,7 +217,10 @@ def _compare(names: list[str], as_json: bool) -> None:
 def _what_they_are(found: "Comparison") -> list[list[str]]:
     rows = {
         "text": [_texts(run) for run in found.runs],
-        **{name: [_value(value) for value in values] for name, values in found.settings.items()},
+        **{
+            name: [setting_value(name, value) for value in values]
+            for name, values in found.settings.items()
+        },
         "parameters": [f"{run.num_parameters:,}" for run in found.runs],
     }
     return [[name, *values] for name, values in rows.items() if len(set(values)) > 1]
@@ -245,9 +252,3 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
 def _scored(run: "RunSummary") -> str:
     within = f" within {short(run.best_interval)}" if run.best_interval else ""
     return loss(run.best_nats) + within
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "-"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, Model, choice, takes
 from charrnn.cli.show.console import is_muted, say, write, write_json
 from charrnn.cli.show.copied import say_copied
@@ -40,7 +41,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="RUN|FILE",
-            help="A run's name or folder, or an .npz; the same as --model.",
+            autocompletion=completing.runs,
+            help="Name or folder of a run, or an .npz file; same as --model.",
             show_default=False,
         ),
     ] = None,
@@ -50,19 +52,21 @@ def command(
         typer.Option(
             metavar="TEXT",
             help="Text to begin with; - reads it from stdin, without its last line end.  "
-            "[default: as the corpus goes on after a line end]",
+            "[default: none: a new line of the corpus]",
             show_default=False,
         ),
     ] = "",
     seed_file: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A file of it, without its last line end."),
+        typer.Option(
+            metavar="FILE", help="File with the text to begin with, read without its last line end."
+        ),
     ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Of a model trained with --prompted: what it reads first, such as a label or a "
+            help="What a model that was trained with --prompted reads first, such as a label or a "
             "question.",
         ),
     ] = None,
@@ -71,8 +75,9 @@ def command(
         typer.Option(
             parser=choice("--unknown", UnknownChoice),
             metavar="error|skip",
-            help="Characters of --seed or --prompt that the model does not know: an error that "
-            "names them, or left out.  [default: error]",
+            autocompletion=completing.words(("error", "skip")),
+            help="Characters of --seed or --prompt that the model does not know: stop with an "
+            "error, or skip them.  [default: error]",
             show_default=False,
         ),
     ] = None,
@@ -81,43 +86,38 @@ def command(
         bool,
         typer.Option(
             "--raw",
-            help="Write what was drawn as it is: control characters to a terminal, and bytes that "
-            "are no UTF-8.",
+            help="Write the text unchanged: control characters to a terminal, and bytes that are "
+            "not UTF-8.",
         ),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="One JSON object for each sample, one a line, with its log-probability; bytes "
-            "also in base64.",
+            help="Print one JSON object per sample and line, with its log-probability; bytes also "
+            "in base64.",
         ),
     ] = False,
     copied: Annotated[
         bool,
         typer.Option(
             "--copied",
-            help="Say how much of the samples stands verbatim in the training text, beside "
-            "held-out text.",
+            help="Report how much of the samples is copied verbatim from the training text, "
+            "compared with held-out text.",
         ),
     ] = False,
     novel: Annotated[
         bool,
         typer.Option(
             "--novel",
-            help="Of a model of items, only items that are not in its text.",
+            help="Only items that are not in the text of a model of items.",
         ),
     ] = False,
     **settings: Any,
 ) -> None:
-    """Draw text from a model, character by character.
+    """Sample text from a model, character by character.
 
-    The text goes to stdout as it is drawn, after the seed.
-
-    \b
-    One line: charrnn sample --stop $'\\n'
-    What of 100 samples is copied: charrnn sample -n 100 --copied
-    Many samples on a GPU: charrnn sample -n 1000 --device cuda
+    The text goes to stdout as it is generated, after the seed.
     """
     if run is not None and model is not None:
         raise ConfigError(f"{run} and --model {model} both name the model: give one of them")
@@ -135,11 +135,11 @@ def command(
     unknown = unknown or "error"
     if raw and as_json:
         raise ConfigError(
-            "--raw writes what was drawn as it is, and --json escapes it, with bytes in base64: "
+            "--raw writes the text unchanged, and --json escapes it, with bytes in base64: "
             "leave one out"
         )
     if copied and is_muted() and not as_json:
-        raise ConfigError("--copied is said on stderr, where --quiet says nothing: give --json too")
+        raise ConfigError("--copied reports on stderr, which --quiet silences: give --json too")
     if seed == "-":
         seed = _read_seed()
     if seed_file is not None:
@@ -163,17 +163,17 @@ def command(
             f"{path}"
         )
     if novel and not task.separate:
-        raise ConfigError("--novel draws items that are new: train with --items first")
+        raise ConfigError("--novel samples new items: train a model with --items first")
     if task.separate and config.stop is not None:
-        raise ConfigError("--stop has no place here: an item that is drawn ends at its end")
+        raise ConfigError("--stop does not apply to a model of items: each item ends by itself")
     for notice in check_rules(vocabulary, config, task.end if task.separate else None):
         say(f"notice: {notice}")
     seed, helped = fitting_text(seed, vocabulary, checkpoint.text.newlines)
     if helped:
-        say(f"notice: the seed is read as with {helped}, the form that the model knows")
+        say(f"notice: the seed is read as with {helped}, as the training text was")
     before = full_prompt(checkpoint, prompt)
     if before:
-        with suppress(CorpusError):  # the text is gone: which prompts it has nobody knows
+        with suppress(CorpusError):  # the text is gone, and its prompts with it
             _check_prompt(checkpoint, before)
     encode_seed(vocabulary, before, unknown)
     if task.separate:
@@ -323,7 +323,7 @@ def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
         near = get_close_matches(prompt, prompts, 1)
         hint = f"it has {listing([shortened(each) for each in prompts])}"
         hint = f"did you mean {shortened(near[0])}?" if near else hint
-        say(f"notice: no prompt of the text is {shortened(prompt)!r}: {hint}")
+        say(f"notice: the training text has no prompt {shortened(prompt)!r}: {hint}")
 
 
 def _read_seed() -> str:

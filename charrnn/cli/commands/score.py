@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
 from charrnn.cli.show.outputs import Outputs, Unit
@@ -54,35 +55,36 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Texts, a row for each line; - is stdin. A run's name before them is the same as "
-            "--model.",
+            help="Texts, one row per line; - is stdin. A run before them is the same as --model.",
             show_default=False,
         ),
     ] = None,
     *,
     text: Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="A text itself; may be given several times."),
+        typer.Option(
+            metavar="TEXT", help="A text itself, in place of a FILE; may be given several times."
+        ),
     ] = None,
     context: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What the model reads before each line, which costs nothing.  "
+            help="What the model reads before each line, without being scored on it.  "
             "[default: a line end, as in sample]",
         ),
     ] = None,
-    per_char: Annotated[bool, typer.Option("--per-char", help="A row for each character.")] = False,
-    per_word: Annotated[bool, typer.Option("--per-word", help="A row for each word.")] = False,
+    per_char: Annotated[bool, typer.Option("--per-char", help="One row per character.")] = False,
+    per_word: Annotated[bool, typer.Option("--per-word", help="One row per word.")] = False,
     per_file: Annotated[
-        bool, typer.Option("--per-file", help="A row for each file, read as a whole.")
+        bool, typer.Option("--per-file", help="One row per file, read as a whole.")
     ] = False,
     top: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             parser=whole_number("--top", 1, 10**6),
-            help="The N strangest rows, these first.",
+            help="Print the N strangest rows, strangest first.",
         ),
     ] = None,
     by: Annotated[
@@ -90,40 +92,40 @@ def command(
         typer.Option(
             parser=choice("--by", Strange),
             metavar="both|line|character",
-            help="What makes a line strange for --top: that it is unlike the text as a whole, one "
-            "character as in a typo, or both, in turn.  [default: both]",
+            autocompletion=completing.words(("both", "line", "character")),
+            help="What makes a line strange for --top: the line as a whole, a single character as "
+            "in a typo, or both in turn.  [default: both]",
             show_default=False,
         ),
     ] = None,
     rank: Annotated[
-        bool, typer.Option("--rank", help="All rows, from the most probable to the least.")
+        bool, typer.Option("--rank", help="Print all rows, most probable first.")
     ] = False,
     flush: Annotated[
         bool,
-        typer.Option("--flush", help="Of -: write each line as soon as it has arrived."),
+        typer.Option("--flush", help="With -: print the row of each line as soon as it arrives."),
     ] = False,
     model: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RUN|FILE",
-            help="A run's name or folder, or an .npz. Several: which fits each line best.  "
-            "[default: the newest run under ./runs]",
+            autocompletion=completing.runs,
+            help="Name or folder of a run, or an .npz file; several show which fits each line "
+            "best.  [default: the newest run in ./runs]",
             show_default=False,
         ),
     ] = None,
     counts: Annotated[
         bool,
-        typer.Option("--counts", help="Mix the network with what --counts counted in training."),
+        typer.Option("--counts", help="Mix in the n-grams that train --counts counted."),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each row, one a line.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per row.")] = False,
     **settings: Any,
 ) -> None:
-    """Say what each line of a text costs a model.
+    """Score each line of a text by how well a model predicts it.
 
-    A row: bits, bits per character, unknown symbols, of several files FILE:LINE, the line. The
-    likeliest typos of a text: charrnn score draft.txt --top 20
+    A row has the bits, the bits per character, the number of unknown symbols, FILE:LINE if there
+    are several files, and the line.
     """
     wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)
     reading = given(TextConfig, settings)
@@ -155,7 +157,9 @@ def command(
     count = 1 if flush else machine.count
     with Models(checkpoints, context=context or "", counts=counts, threads=count) as models:
         if flush and not models.division.is_lines:
-            raise ConfigError("--flush is for lines, and this model scores items: leave it out")
+            raise ConfigError(
+                "--flush applies only to lines, and this model scores items: leave it out"
+            )
         for notice in models.notices:
             say(f"notice: {notice}")
         noun = models.division.noun if wanted.unit == "line" else wanted.unit
@@ -218,11 +222,13 @@ def _check(
     if texts and files:
         raise ConfigError("a FILE and --text both say what to score: give one of them")
     if wanted.unit == "file" and texts:
-        raise ConfigError("--per-file applies only to files: leave out --text, or send it to -")
+        raise ConfigError(
+            "--per-file applies only to files: leave out --text, or pipe the text to -"
+        )
     if STDIN in files and len(files) > 1:
         raise ConfigError("- is scored alone: leave out the other files")
     if flush and list(files) != [STDIN]:
-        raise ConfigError("--flush applies only to what arrives: give - in place of a FILE")
+        raise ConfigError("--flush applies only to standard input: give - in place of a FILE")
     if flush and "column" in reading:
         raise ConfigError(
             "--column applies only to files, and --flush to lines that arrive: leave one out"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli import completing
 from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, takes
+from charrnn.cli.settings_file import LENGTHS, beside_file
 from charrnn.cli.show.console import is_muted, is_terminal, say, write_json
 from charrnn.cli.show.words import command_line, count, duration, loss, scored_unit, short
 from charrnn.cli.signals import StopSignals
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from charrnn.training.events import Event, Finished
     from charrnn.training.run import Run
 
-LENGTHS = ("epochs", "steps", "minutes")
+GROUPS = (TextConfig, ModelConfig, TrainConfig, DeviceConfig, MachineConfig)
 CHANGEABLE = ("save_every", "patience")
 """Settings that a resumed run may have another value of: no step of it follows from them."""
 MOST_NAMED = 3
@@ -43,27 +45,28 @@ SPEED_SECONDS = 3.0
 """How long ``--plan`` measures the speed."""
 
 
-@takes(TextConfig, ModelConfig, TrainConfig, DeviceConfig, MachineConfig)
+@takes(*GROUPS)
 def command(
     corpus: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="CORPUS",
-            help="Files, folders or patterns; .gz, .bz2 and .xz are read as they are; - is stdin.",
+            help="Files, folders or patterns, also compressed (.gz, .bz2, .xz); - is stdin.",
             show_default=False,
         ),
     ] = None,
     *,
     out: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Folder of the run.  [default: runs/<corpus name>]"),
+        typer.Option(metavar="DIR", help="Folder for the run.  [default: runs/<corpus name>]"),
     ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Resume this run; --steps, --epochs or --minutes set a new total length, and "
-            "--save-every and --patience may change.  CORPUS says where its text is, if that was "
+            autocompletion=completing.runs,
+            help="Resume this run. --steps, --epochs or --minutes set a new total length; "
+            "--save-every and --patience may change; CORPUS says where the text is, if it was "
             "moved.",
         ),
     ] = None,
@@ -71,45 +74,51 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="A file, folder or quoted pattern to hold out, in place of a part of CORPUS; may "
-            "be given several times.",
+            help="File, folder or quoted pattern to hold out, in place of a part of CORPUS; may be "
+            "given several times.",
         ),
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(metavar="RUN|FILE", help="Start from the weights of this model."),
+        typer.Option(
+            metavar="RUN|FILE",
+            autocompletion=completing.runs,
+            help="Fine-tune: start from the weights of this model.",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file with settings, named like their options, and corpus. Options on the "
+            "command line override it; paths in it are relative to its folder. The run.toml in "
+            "the folder of a run repeats the run.",
+        ),
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Show what would be done and how long it takes; stop.")
+        bool,
+        typer.Option(
+            "--plan", help="Show what the run would do and how long it would take, and exit."
+        ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Plan or outcome as one JSON object on stdout.")
+        bool, typer.Option("--json", help="Print the plan or the outcome as one JSON object.")
     ] = False,
     **settings: Any,
 ) -> None:
     """Train a model on a text.
 
-    Size, learning rate and the rest follow from the text and the time, unless they are given.
-    Ctrl-C finishes the step and saves: nothing is lost, and --resume continues.
-    A GPU needs charrnn[cuda12] or [cuda13]: charrnn train corpus.txt --device cuda
+    Model size, learning rate and all other settings that are left out are chosen to fit the text
+    and the time. Ctrl-C finishes the current step and saves; --resume continues from there.
     """
-    machine = pick(MachineConfig, settings)
-    device, threads = pick(DeviceConfig, settings), machine.count
-    if (ranks := sharing_processes()) > 1 and device.is_gpu:
+    if config is not None and resume is not None:
         raise ConfigError(
-            f"--device {device.device} trains in one process, and {ranks} were started: leave it "
-            "out, or start charrnn without a launcher"
+            "--resume continues a run with its own settings, and --config has others: leave one "
+            "of them out"
         )
-    device = device.beside(machine.threads if ranks == 1 else threads)
-    if out == "":
-        raise ConfigError("--out needs the name of a folder")
-    if resume is not None:
-        begins = bool(out or init_from or val)
-        run = _resume(resume, corpus or [], begins, threads, device, settings)
-    elif corpus:
-        run = _prepare(corpus, val or [], out, init_from, threads, device, settings)
-    else:
-        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+    named = {"corpus": corpus or None, "out": out, "val": val or None, "init_from": init_from}
+    with beside_file(config, GROUPS, {**named, **settings}) as options:
+        run = _ready(resume, options)
     with closing(run):
         if plan:
             _show_plan(run, as_json)
@@ -117,17 +126,30 @@ def command(
             _train(run, as_json)
 
 
-def _prepare(
-    corpus: list[str],
-    val: list[str],
-    out: str | None,
-    init_from: str | None,
-    threads: int,
-    device: DeviceConfig,
-    settings: Any,
-) -> "Run":
-    text, model = pick(TextConfig, settings), pick(ModelConfig, settings)
-    train = pick(TrainConfig, settings)
+def _ready(resume: str | None, options: dict[str, Any]) -> "Run":
+    """Make a run ready from the options of the command line and those of a file."""
+    machine, device = pick(MachineConfig, options), pick(DeviceConfig, options)
+    threads = machine.count
+    if (ranks := sharing_processes()) > 1 and device.is_gpu:
+        raise ConfigError(
+            f"--device {device.device} trains in one process, and {ranks} were started: leave it "
+            "out, or start charrnn without a launcher"
+        )
+    device = device.beside(machine.threads if ranks == 1 else threads)
+    if options["out"] == "":
+        raise ConfigError("--out needs the name of a folder")
+    if resume is not None:
+        return _resume(resume, threads, device, options)
+    if not options["corpus"]:
+        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+    return _prepare(threads, device, options)
+
+
+def _prepare(threads: int, device: DeviceConfig, options: dict[str, Any]) -> "Run":
+    corpus, val = _listed(options["corpus"]), _listed(options["val"] or [])
+    out, init_from = options["out"], options["init_from"]
+    text, model = pick(TextConfig, options), pick(ModelConfig, options)
+    train = pick(TrainConfig, options)
     from charrnn.storage.folder import is_model
 
     for name in filter(is_model, corpus):
@@ -150,22 +172,15 @@ def _prepare(
     )
 
 
-def _resume(
-    name: str,
-    corpus: list[str],
-    new_run: bool,
-    threads: int,
-    device: DeviceConfig,
-    settings: Any,
-) -> "Run":
-    if new_run:
+def _resume(name: str, threads: int, device: DeviceConfig, options: dict[str, Any]) -> "Run":
+    if options["out"] or options["init_from"] or options["val"]:
         raise ConfigError(
             "--resume continues a run as it is: leave out --out, --init-from and --val"
         )
     asked = [
         setting
         for group in (TextConfig, ModelConfig, TrainConfig)
-        for setting in given(group, settings)
+        for setting in given(group, options)
         if setting not in (*LENGTHS, *CHANGEABLE)
     ]
     if asked:
@@ -173,11 +188,17 @@ def _resume(
             f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
-    length, train = pick(TrainConfig, settings), given(TrainConfig, settings)
+    length, train = pick(TrainConfig, options), given(TrainConfig, options)
     changed = {setting: train[setting] for setting in CHANGEABLE if setting in train}
     from charrnn.training.resume import resume
 
+    corpus = options["corpus"] or []
     return resume(name, corpus=corpus, length=length, threads=threads, device=device, **changed)
+
+
+def _listed(paths: str | list[str]) -> list[str]:
+    """Return paths of which a file may name one alone."""
+    return [paths] if isinstance(paths, str) else paths
 
 
 def _show_plan(run: "Run", as_json: bool) -> None:
@@ -209,7 +230,7 @@ def _train(run: "Run", as_json: bool) -> None:
                     display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
         except KeyboardInterrupt:
-            say("ended at once: what came after the last save is lost")
+            say("stopped at once: all steps since the last save are lost")
             _say_resume(run)
             raise typer.Exit(128 + (signals.received or SIGINT)) from None
     if as_json:
@@ -233,7 +254,9 @@ def _follow(
             display.show(event)
             if signals.received is not None and not told:
                 told = True
-                display.show(Notice("finishing the step and saving; the same again ends at once"))
+                display.show(
+                    Notice("finishing the step and saving; press it again to stop at once")
+                )
         except OSError:  # the terminal or the pipe is gone: save, and say no more
             mute(sys.stderr)
             run.stop()
@@ -250,7 +273,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
     train = run.plan.train
     if finished.reason == "diverged":
         end(
-            f"the training diverged again and again and stopped at step {finished.step:,}; the "
+            f"training kept diverging and was stopped at step {finished.step:,}; the "
             f"last good state is in {run.directory}: train again with a lower --learning-rate",
             ExitCode.ERROR,
         )
@@ -296,10 +319,10 @@ def _say_of_kept_texts(run: "Run") -> None:
     """Say that the checkpoint contains the training text, or reveals much of it."""
     train = run.plan.train
     if train.counts:
-        what = "holds the training texts, on which --counts counts"
+        what = "contains the training texts, which --counts needs"
         if not train.predict:
-            what = "holds the counts of --counts, which tell much of the training text"
-        say(f"notice: the checkpoint {what}: do not share it if that is private")
+            what = "contains the n-grams of --counts, which reveal much of the training text"
+        say(f"notice: the checkpoint {what}: do not share it if the text is private")
 
 
 def _say_resume(run: "Run") -> None:

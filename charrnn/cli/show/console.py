@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -83,6 +85,15 @@ def _finite(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [_finite(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def write_sentences(text: str) -> None:
+    """Write sentences to stdout as a paragraph; a terminal gets lines that end between words."""
+    line = visible_line(text)
+    if is_terminal(sys.stdout):
+        width = get_terminal_size().columns
+        line = fill(line, width, break_long_words=False, break_on_hyphens=False)
+    write(f"{line}\n")
 
 
 def make_console(*, stderr: bool = False) -> "Console":

@@ -6,7 +6,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from charrnn.cli.show.text import visible_line
-from charrnn.text.normalizing import starts_anew
+from charrnn.text.normalizing import may_split_before
 from charrnn.views.heat import Cell
 
 if TYPE_CHECKING:
@@ -71,4 +71,4 @@ def _joins(before: str, text: str) -> bool:
     if not text or not before or unicodedata.category(before[-1]) == "Cc":
         return False
     joined = text[0] in JOINERS or before[-1] == JOINERS[0]
-    return joined or not starts_anew(text[0]) or "\U0001f3fb" <= text[0] <= "\U0001f3ff"
+    return joined or not may_split_before(text[0]) or "\U0001f3fb" <= text[0] <= "\U0001f3ff"

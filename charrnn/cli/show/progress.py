@@ -32,6 +32,9 @@ BESIDE = 100
 """Columns from which the curve and the sample stand side by side."""
 CURVE_LINES, ABOVE = 8, 72
 """Of a curve above the sample, and the columns from which there is one."""
+ECHO = 3
+"""Columns left free at the right of the sample: a terminal writes ``^C`` behind it, which must not
+begin a line that the display does not know of."""
 MARKS = r"[\u2801-\u28ff]+", r"(?<=[│o \u2801-\u28ff])o(?=[o \u2801-\u28ff]|$)"
 """The characters with which the curves of training and of validation are drawn."""
 
@@ -201,12 +204,14 @@ class LiveDisplay(Display):
         if width >= BESIDE:
             half = width // 2
             row = Table.grid(padding=(0, 1))
-            row.add_row(self._curve(half, PANEL_LINES), self._panel(width - half - 2, PANEL_LINES))
+            row.add_row(
+                self._curve(half, PANEL_LINES), self._panel(width - half - 1 - ECHO, PANEL_LINES)
+            )
             parts.append(row)
         else:
             if width >= ABOVE and height > NUMBERS_LINES + CURVE_LINES + PANEL_LINES:
                 parts.append(self._curve(width - 1, CURVE_LINES))
-            parts.append(self._panel(width))
+            parts.append(self._panel(width - ECHO))
         self._live.update(Group(*parts), refresh=True)
 
     def _curve(self, width: int, height: int) -> Text:
@@ -229,10 +234,12 @@ class LiveDisplay(Display):
         if self._sample is None:
             return Text()
         text = visible(self._sample.text[:SAMPLE_CHARACTERS]).expandtabs(4)
+        title = Text(self._title(self._sample))
+        title.truncate(max(1, width - 6), overflow="ellipsis")  # a longer one widens the panel
         lines = Text(text, overflow="fold").wrap(self._live.console, max(1, width - 4))
         return Panel(
             Text("\n").join(lines[:SAMPLE_LINES]),
-            title=Text(self._title(self._sample)),
+            title=title,
             title_align="left",
             box=box.ROUNDED,
             border_style="dim",

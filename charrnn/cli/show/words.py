@@ -3,8 +3,10 @@
 import math
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from charrnn.config.words import count as count
+from charrnn.config.words import listing as listing
 from charrnn.config.words import long_shape as long_shape
 from charrnn.config.words import shape as shape
 
@@ -31,10 +33,17 @@ def short(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10_000 else f"{value:.2e}"
 
 
-def listing(names: Sequence[str], most: int = 10) -> str:
-    """Return ``a, b, c``; beyond so many names, ``a, b, c and 5 more``."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+NONE_BY_ZERO = ("context", "embedding_size", "num_labels", "val_files", "steps", "minutes")
+"""Settings of which 0 says that there is none."""
+
+
+def setting_value(name: str, value: Any) -> str:
+    """Return the value of a decided setting; ``-`` where it has none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "" or (value == 0 and name in NONE_BY_ZERO):
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def shortened(text: str, most: int = 40) -> str:

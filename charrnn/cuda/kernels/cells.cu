@@ -3,9 +3,9 @@
 // Dimensions
 //     N streams, H hidden units. A thread computes one unit of one stream.
 //
-// z holds a step's Wx x + Wh h (of the GRU Wx x alone) and receives the activations of the gates;
-// backward, their gradients take its place. dh and dc are the gradients of h and c from step t + 1.
-// A shadow is a bf16 copy of what products read.
+// z holds Wx x + Wh h of a step (for the GRU, only Wx x) and receives the activations of the gates;
+// the backward pass replaces them by their gradients. dh and dc are the gradients of h and c from
+// step t + 1. A shadow is a bf16 copy for the operands of products.
 
 // [o; i; f] = sigmoid(z + b), g = tanh(z + b), c = i g + f c_prev, h = o tanh(c)
 extern "C" __global__ void lstm_forward(float* z, const float* b, const float* c_prev, float* c,
@@ -64,8 +64,8 @@ extern "C" __global__ void gru_forward(float* z, const float* b, const float* zh
     if (shadow) shadow[at] = to_bf16(h_new);
 }
 
-// dzh = [dz_r; dz_u; dz_nh] is what Wh received, and z = [dz_r; dz_u; dz_n] what Wx did; dh = dh u
-// is what is left for h_prev without the product.
+// dzh = [dz_r; dz_u; dz_nh] is the gradient of Wh h, and z = [dz_r; dz_u; dz_n] that of Wx x;
+// dh = dh u is the gradient of h_prev without the product.
 extern "C" __global__ void gru_backward(float* z, bf16* shadow, float* dzh, bf16* dzh_shadow,
                                         const float* nh, const float* h_prev, const float* dy,
                                         float* dh, int N, int H) {

@@ -1,9 +1,9 @@
-// What all kernels share; it stands in front of every file.
+// Shared by all kernels: it is put before every file.
 //
 // It is compiled by NVRTC for the GPU and, in the tests, by g++ with tests/cuda/emulator, which
 // defines what is PTX here.
 
-// 16 bits of a float: its sign, its exponent and 7 bits of its mantissa.
+// 16 bits of a float: sign, exponent and 7 bits of the mantissa.
 struct bf16 { unsigned short bits; };
 
 __device__ __forceinline__ float sigmoid(float x) { return 0.5f * tanhf(0.5f * x) + 0.5f; }
@@ -12,7 +12,7 @@ __device__ __forceinline__ float from_bf16(bf16 x) { return __uint_as_float((uns
 
 #ifdef __CUDACC__
 
-// The bits of a bf16: rounded to the nearest, ties to even.
+// The bits of a bf16: rounded to nearest, ties to even.
 __device__ __forceinline__ unsigned short round_bf16(float x) {
     unsigned short bits;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
@@ -53,14 +53,14 @@ __device__ __forceinline__ void mma_m16n8k16(float* d, const unsigned* a, unsign
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// Read a counter that other blocks raise; what they wrote before is seen after it.
+// Read a counter that other blocks increment; their earlier writes are visible afterwards.
 __device__ __forceinline__ unsigned load_acquire(const unsigned* at) {
     unsigned seen;
     asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(seen) : "l"(at) : "memory");
     return seen;
 }
 
-// Read 8 or 16 bytes that another block may be writing: each 4 of them are old or new.
+// Read 8 or 16 bytes that another block may be writing; every 4 bytes are either old or new.
 __device__ __forceinline__ void load_relaxed(unsigned (&v)[2], const unsigned* at) {
     asm volatile("ld.relaxed.gpu.global.v2.u32 {%0,%1}, [%2];"
         : "=r"(v[0]), "=r"(v[1]) : "l"(at) : "memory");
@@ -73,8 +73,8 @@ __device__ __forceinline__ void store_relaxed(unsigned* at, unsigned value) {
     asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" :: "l"(at), "r"(value) : "memory");
 }
 
-// Called between two looks for what another block will write: a GPU that waits for ever could not
-// be interrupted, so it gives up.
+// Called between two polls for a write of another block: a GPU that waits forever could not be
+// interrupted, so it gives up.
 __device__ __forceinline__ void look_again(int times) {
     if (times > 1 << 24) __trap();
 }
@@ -87,7 +87,7 @@ __device__ __forceinline__ bf16 to_bf16(float x) {
     return y;
 }
 
-// 32 random bits for a pair of numbers: two rounds of a finaliser of hashes.
+// 32 random bits for a pair of numbers: two rounds of a hash finalizer.
 __device__ __forceinline__ unsigned mix(unsigned a, unsigned b) {
     unsigned x = a * 0x9E3779B9u ^ b;
     x ^= x >> 16; x *= 0x85EBCA6Bu; x ^= x >> 13; x *= 0xC2B2AE35u; x ^= x >> 16;
@@ -96,7 +96,7 @@ __device__ __forceinline__ unsigned mix(unsigned a, unsigned b) {
     return x;
 }
 
-// What dropout multiplies number i by: 0 with probability `rate` (below 1), else 1 / (1 - rate).
+// The dropout factor of number i: 0 with probability `rate` (below 1), else 1 / (1 - rate).
 __device__ __forceinline__ float mask(unsigned seed, unsigned i, float rate) {
     return mix(seed, i) >= (unsigned)(rate * 4294967040.0f) ? 1 / (1 - rate) : 0;
 }

@@ -5,8 +5,8 @@
 //     F = H for one direction, 2 H for two.
 
 // nats[m] = weight (-log softmax(logits + b)[target]) and
-// dlogits = (softmax - onehot(target)) * scale * weight, in the place of the logits.
-// weight (M,) is 0 where nothing counts; null where all do. A warp computes one prediction.
+// dlogits = (softmax - onehot(target)) * scale * weight, which overwrites the logits.
+// weight (M,) is 0 for targets that do not count; null if all do. A warp computes one prediction.
 extern "C" __global__ void cross_entropy(float* logits, bf16* shadow, const float* b,
                                          const int* targets, const float* weight, float* nats,
                                          float scale, int M, int C, int Cp) {
@@ -38,7 +38,7 @@ extern "C" __global__ void cross_entropy(float* logits, bf16* shadow, const floa
     if (lane == 0) nats[m] = counts > 0 ? (logf(total) - right) * counts : 0.0f;
 }
 
-// nats[m] = -log softmax(logits + b)[target] alone: what scoring needs.
+// Only nats[m] = -log softmax(logits + b)[target], for scoring.
 extern "C" __global__ void cross_entropy_alone(const float* logits, const float* b,
                                                const int* targets, float* nats, int M, int C,
                                                int Cp) {
@@ -63,8 +63,8 @@ extern "C" __global__ void add_logits(float* out, const float* logits, const flo
     out[i] = add ? out[i] + x : x;
 }
 
-// ends (N, F): what each direction knows of a stream at its end, y[length - 1, :, :H] of the first
-// and y[0, :, H:] of the one that reads from the end.
+// ends (N, F): the final outputs of each direction, y[length - 1, :, :H] of the forward one and
+// y[0, :, H:] of the backward one.
 extern "C" __global__ void take_ends(float* ends, bf16* shadow, const float* y, const int* lengths,
                                      int N, int F, int H) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -75,7 +75,7 @@ extern "C" __global__ void take_ends(float* ends, bf16* shadow, const float* y, 
     if (shadow) shadow[i] = to_bf16(x);
 }
 
-// The gradient of take_ends: dy (T, N, F), zero but at the ends.
+// The gradient of take_ends: dy (T, N, F), zero except at the ends.
 extern "C" __global__ void give_ends(float* dy, const float* dends, const int* lengths, int T,
                                      int N, int F, int H) {
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;

@@ -3,7 +3,7 @@
 // Dimensions
 //     M predictions or symbols (T steps times N streams), V symbols, F features.
 
-// out (M, F) = table[ids], with a bf16 copy where one is wanted. A thread copies one number.
+// out (M, F) = table[ids], with an optional bf16 copy. A thread copies one number.
 extern "C" __global__ void gather(float* out, bf16* shadow, const float* table, const int* ids,
                                   int M, int F) {
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
@@ -22,7 +22,7 @@ extern "C" __global__ void gather4(float* out, const float* table, const int* id
     ((float4*)out)[i] = rows[(long long)ids[i / quarter] * quarter + i % quarter];
 }
 
-// out (M, V) = 1 where v is the symbol, else 0: what the gradient of a table is multiplied by.
+// out (M, V) = 1 where v is the symbol, else 0: a factor of the gradient of a table.
 extern "C" __global__ void one_hot(float* out, bf16* shadow, const int* ids, int M, int V) {
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= (long long)M * V) return;

@@ -1,15 +1,15 @@
 // Between the levels: dropout, and the two directions of a level.
 //
 // Dimensions
-//     T steps of a window, N streams, H hidden units, F = H for one direction, 2 H for two.
+//     T steps per window, N streams, H hidden units, F = H for one direction, 2 H for two.
 //
-// One mask serves all steps of a window: it depends on the step of training, the stream and the
-// feature alone.
+// All steps of a window share one mask: it depends only on the training step, the stream and the
+// feature.
 
-// Where a stream is at step t for the layer that reads it from the end.
+// The position in a stream at step t of the backward layer.
 __device__ __forceinline__ int turned(int t, int length) { return t < length ? length - 1 - t : t; }
 
-// y (T, N, F) = dropout([h; turned h_back]) of steps t0 to t1 of a window. h and h_back (T, N, H)
+// y (T, N, F) = dropout([h; reversed h_back]) of steps t0 to t1 of a window. h and h_back (T, N, H)
 // are outputs. h_back is null for one direction. A thread computes one feature of one stream.
 extern "C" __global__ void join(float* y, bf16* shadow, const float* h, const float* h_back,
                                 const int* lengths, const int* control, int seed, float rate,
@@ -26,7 +26,7 @@ extern "C" __global__ void join(float* y, bf16* shadow, const float* h, const fl
     if (shadow) shadow[i] = to_bf16(x);
 }
 
-// The gradient of join: dh and dh_back from dy. dh may be dy itself where there is one direction.
+// The gradient of join: dh and dh_back from dy. dh may be dy itself for one direction.
 extern "C" __global__ void part(float* dh, float* dh_back, const float* dy, const int* lengths,
                                 const int* control, int seed, float rate, int t0, int t1, int N,
                                 int H) {
@@ -40,7 +40,7 @@ extern "C" __global__ void part(float* dh, float* dh_back, const float* dy, cons
     else dh_back[((long long)turned(t, lengths[s]) * N + s) * H + f - H] = x;
 }
 
-// out (T, N, F) = x, each stream turned around within its length (add: out + that).
+// out (T, N, F) = x, each stream reversed within its length (add: added to out).
 extern "C" __global__ void turn(float* out, bf16* shadow, const float* x, const int* lengths,
                                 int add, int T, int N, int F) {
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
@@ -52,7 +52,7 @@ extern "C" __global__ void turn(float* out, bf16* shadow, const float* x, const 
     if (shadow) shadow[i] = to_bf16(value);
 }
 
-// out (n,) = x with a share of it dropped: of recurrent weights, or of their gradient.
+// out (n,) = x after dropout, for recurrent weights or their gradient.
 extern "C" __global__ void thin(float* out, bf16* shadow, const float* x, const int* control,
                                 int seed, float rate, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,12 +1,12 @@
-// Muon: momentum made orthogonal by Newton-Schulz iterations (see optimizers/muon.py).
+// Muon: momentum orthogonalized by Newton-Schulz iterations (see optimizers/muon.py).
 //
 // Dimensions
-//     B pieces, each rows by K of a matrix; R by C of a piece as it is multiplied: R the shorter
-//     side of all pieces, padded with zeros, which stay zeros.
+//     B pieces, each rows by K of a matrix, multiplied as R by C: R is the shorter side of all
+//     pieces, padded with zeros, which stay zeros.
 
-// m = 0.9 m + g and x (B, R, C) = (g + 0.9 m) / its norm, for a block of 1024 threads a piece.
+// m = 0.9 m + g and x (B, R, C) = (g + 0.9 m) / its norm, with one block of 1024 threads per piece.
 // first (B,): where each piece begins in the flat vectors; rows (B,): how many it has.
-// turned: a piece has more rows than columns and lies in x as its transpose.
+// turned: a piece has more rows than columns and is stored in x as its transpose.
 extern "C" __global__ void momentum(float* x, float* m, const float* grad, const long long* first,
                                     const int* rows, const int* control, const float* factors,
                                     int turned, int K, int R, int C) {
@@ -33,8 +33,8 @@ extern "C" __global__ void momentum(float* x, float* m, const float* grad, const
     for (int i = threadIdx.x; i < R * C; i += 1024) x[base + i] *= s;
 }
 
-// top = |square| ** 0.5, A /= top, factor = a I + b A + c square / top^2, for a block of 1024
-// threads a piece; A, square, factor (B, R, R). The update of a gradient of zeros is zero.
+// top = |square| ** 0.5, A /= top, factor = a I + b A + c square / top^2, with one block of
+// 1024 threads per piece; A, square, factor (B, R, R). The update of a gradient of zeros is zero.
 extern "C" __global__ void first_factor(float* A, const float* square, float* factor, float* top,
                                         int R) {
     __shared__ float sums[1024];
@@ -66,7 +66,7 @@ extern "C" __global__ void next_factor(float* factor, const float* A, const floa
 }
 
 // theta = theta (1 - lr decay) - lr size / sqrt(top) x, piece by piece: size is 0.12 sqrt(max(rows,
-// K)). blockIdx.y is the piece; a thread turns one weight.
+// K)). blockIdx.y is the piece; a thread updates one weight.
 extern "C" __global__ void turn_weights(float* theta, const float* x, const float* top,
                                         const long long* first, const int* rows, int* control,
                                         const float* factors, int turned, float decay, int K,

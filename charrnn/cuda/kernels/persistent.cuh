@@ -1,27 +1,27 @@
-// What persistent_forward.cu and persistent_backward.cu share: all steps of a recurrent layer in
-// one launch.
+// Shared by persistent_forward.cu and persistent_backward.cu: all steps of a recurrent layer in one
+// launch.
 //
 // A block owns UNITS hidden units of `subs` x STREAMS streams and stays for the whole window. The
-// weights that it needs lie in the registers of its 8 warps, each with an eighth of the columns, as
+// weights that it needs are in the registers of its 8 warps, each with an eighth of the columns, as
 // operands of tensor-core products. In a step each warp multiplies its columns of the state of
 // STREAMS streams, the block adds the eight partial sums in shared memory, and each thread computes
 // a unit of a stream; then come the next STREAMS streams, and after the last the next step.
 //
-// Blocks do not wait for each other but for the numbers that they need. Before the launch the array
-// that is exchanged (forward h, backward dz_h) is filled with NOTHING, a NaN that no step writes,
-// and who reads it there reads again. So a step costs one way to the second-level cache and back,
-// with no fence, counter or barrier of the whole GPU. All blocks must be on the GPU at once.
+// Blocks do not wait for each other, only for the numbers that they need. Before the launch the
+// exchanged array (forward h, backward dz_h) is filled with NOTHING, a NaN that no step writes, and
+// a reader that finds it polls again. So a step costs one round trip to the L2 cache, without a
+// fence, a counter or a GPU-wide barrier. All blocks must be resident at once.
 //
-// Each number has one writer and each sum one order: two runs give equal bits, however units and
-// streams are divided among blocks.
+// Each number has one writer and each sum a fixed order, so two runs give equal bits, however units
+// and streams are divided among blocks.
 //
 // Compiled for
 //     H hidden units; CELL 0: tanh, 1: relu, 2: GRU, 3: LSTM; BF16: operands are 0 tf32, 1 bf16;
-//     UNITS 16 or 32 and STREAMS 8 or 16: see above; BLOCKS that a multiprocessor holds at once;
-//     KEPT: of how many products a warp keeps the weights in registers (the rest is in shared
+//     UNITS 16 or 32 and STREAMS 8 or 16: see above; BLOCKS concurrent blocks per multiprocessor;
+//     KEPT: number of products whose weights a warp keeps in registers (the rest is in shared
 //     memory); SUMS: buffers for partial sums, 1 or 2 (2 saves a barrier of the block);
-//     AHEAD: 1 where a block has several batches of streams and asks for the next before it is done
-//     with one (0: it asks when its own part is on its way, for what else there is comes then).
+//     AHEAD: 1 if a block has several batches of streams and prefetches the next one early (0: it
+//     loads the next one after it has written its own part, when the others' parts arrive).
 
 #define WARPS 8
 #define THREADS 256
@@ -51,7 +51,7 @@ __device__ __forceinline__ uint4 fragment(const float* w, long long row, long lo
 template <int ROWS, int K, bool ROUND>
 struct Product {
     static constexpr int STEPS = K / STEP, W = STEPS % 2 ? 2 : 4, LOADS = 2 * STEPS / W;
-    // Registers for what is on its way, of those that weights, sums and all else leave.
+    // Registers for loads in flight, of those left by weights, sums and everything else.
     static constexpr int FREE = 65536 / THREADS / BLOCKS - 4 * (KEPT + HALVES) * ROWS - 72;
     static constexpr int MOST = FREE / (HALVES * W) < 2 ? 2 : FREE / (HALVES * W);
     static constexpr int AT_ONCE = MOST < LOADS ? MOST : LOADS;
@@ -75,10 +75,10 @@ struct Product {
             }
     }
 
-    // What a lane has read, or asked for: AT_ONCE of its LOADS.
+    // The loads of a lane that are in flight: AT_ONCE of its LOADS.
     typedef unsigned State[AT_ONCE][HALVES][W];
 
-    // state: this lane's first words of its stream; the stream 8 further lies `half` behind.
+    // state: this lane's first words of its stream; the stream 8 further is at offset `half`.
     static __device__ __forceinline__ void ask(unsigned (&v)[HALVES][W], const unsigned* state,
                                                int half, int load) {
         #pragma unroll
@@ -104,7 +104,7 @@ struct Product {
         return any;
     }
 
-    // v: what was asked for first. The others are asked for one by one as it is used.
+    // v: the first loads. The others are issued one by one as these are used.
     __device__ __forceinline__ void compute(float (&d)[ROWS][HALVES][4], State& v,
                                             const unsigned* state, int half) const {
         for (int times = 0; missing(v); ++times) {
@@ -172,7 +172,7 @@ __device__ __forceinline__ float take_sum(const float* sums, int r) {
     return sum;
 }
 
-// Gives a number to the blocks that wait for it: as it is, or two lanes' numbers as bf16.
+// Publishes a number to the waiting blocks: as it is, or the numbers of two lanes as bf16.
 __device__ __forceinline__ void give(float* values, bf16* shadow, long long at, float x) {
     if (BF16) {
         const unsigned both = pack_bf16(x, __shfl_down_sync(0xffffffffu, x, 1));

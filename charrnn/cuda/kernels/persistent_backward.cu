@@ -1,12 +1,12 @@
-// The backward steps of a recurrent layer in one launch; how is said in persistent.cuh.
+// The backward steps of a recurrent layer in one launch; persistent.cuh explains how.
 //
 // Dimensions
-//     T steps of the window, N streams, H hidden units, G gates.
+//     T steps per window, N streams, H hidden units, G gates.
 #include "persistent.cuh"
 
-// One unit of one stream. z (G) holds the gates and becomes dz; y is dh; a and b: of the LSTM c and
-// c_prev, of the GRU nh and h_prev, else a is h; `carry`: of the LSTM dc, of the GRU what of dh
-// goes past the product. dz_h (G) is what Wh h receives.
+// One unit of one stream. z (G) holds the gates and becomes dz; y is dh; a and b: for the LSTM c
+// and c_prev, for the GRU nh and h_prev, else a is h; `carry`: for the LSTM dc, for the GRU the part
+// of dh that bypasses the product. dz_h (G) is the gradient of Wh h.
 //     LSTM: dc = dc + y o (1 - tanh(c)^2), dz_o = y tanh(c) o (1 - o), dz_i = dc g i (1 - i),
 //           dz_f = dc c_prev f (1 - f), dz_g = dc i (1 - g^2), dc = dc f
 //     GRU:  dz_n = y (1 - u) (1 - n^2), dz_r = dz_n nh r (1 - r), dz_u = y (h_prev - n) u (1 - u),
@@ -35,12 +35,12 @@ __device__ __forceinline__ void step(float (&z)[G], float (&dz_h)[G], float y, f
 }
 
 // Steps t1 - 1 down to t0.
-//     z (T, N, G H): the gates, which dz replaces (z_shadow, where there is one: also in bf16)
+//     z (T, N, G H): the gates, which are replaced by dz (also in bf16 in z_shadow, if any)
 //     dz_h (T, N, G H): from t0 to t1 - 1 it holds NOTHING and receives the gradient of Wh h,
-//         rounded to tf32; in bf16 dz_h_shadow is that, and dz_h, where there is one, is float32
-//     Wh (G H, H); h (T + 1, N, H); aux: of the LSTM c (T + 1, N, H), of the GRU nh (T, N, H)
-//     dy (T, N, H); dh and, of the LSTM, dc (N, H): the gradients from steps t1 on, which those
-//         that go on to before t0 replace, unless t0 is 0
+//         rounded to tf32; in bf16 that is dz_h_shadow, and dz_h, if any, is float32
+//     Wh (G H, H); h (T + 1, N, H); aux: for the LSTM c (T + 1, N, H), for the GRU nh (T, N, H)
+//     dy (T, N, H); dh and, for the LSTM, dc (N, H): the gradients from steps t1 on, which are
+//         replaced by those for the steps before t0, unless t0 is 0
 // Grid (H / UNITS, N / (STREAMS subs)).
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 persistent_backward(float* z, bf16* z_shadow, float* dz_h, bf16* dz_h_shadow, const float* Wh,
@@ -83,7 +83,7 @@ persistent_backward(float* z, bf16* z_shadow, float* dz_h, bf16* dz_h_shadow, co
         }
     };
 
-    // Step t0 - 1 has no gates of its own here: it only learns what goes on to it.
+    // Step t0 - 1 is not computed here: it only receives its incoming gradient.
     Step::State v;
     fetch(t1 - 1, 0);
     for (int t = t1 - 1, s = 0, turn = 0; t >= t0 - (t0 > 0); ++turn) {

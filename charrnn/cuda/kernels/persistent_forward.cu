@@ -1,10 +1,10 @@
-// The forward steps of a recurrent layer in one launch; how is said in persistent.cuh.
+// The forward steps of a recurrent layer in one launch; persistent.cuh explains how.
 //
 // Dimensions
-//     T steps of the window, N streams, H hidden units, G gates.
+//     T steps per window, N streams, H hidden units, G gates.
 #include "persistent.cuh"
 
-// One unit of one stream. z (G): Wx x + b, which the gates replace; s (G): Wh h_prev; `state`: c of
+// One unit of one stream. z (G): Wx x + b, replaced by the gates; s (G): Wh h_prev; `state`: c for
 // the LSTM, else h. Returns h.
 //     LSTM: [o; i; f] = sigmoid(z + s), g = tanh(z + s), c = i g + f c, h = o tanh(c)
 //     GRU:  [r; u] = sigmoid(z + s), nh = s + b_n, n = tanh(z + r nh), h = n + u (h - n)
@@ -27,11 +27,11 @@ __device__ __forceinline__ float step(float (&z)[G], const float (&s)[G], float 
 #endif
 }
 
-// Steps t0 to t1 - 1, with the state before them in h[t0] and, of the LSTM, c[t0].
-//     z (T, N, G H): Wx x, which the gates replace (not of the simple network)
-//     Wh (G H, H), b (G H), b_n (H) of the GRU
+// Steps t0 to t1 - 1, with the state before them in h[t0] and, for the LSTM, c[t0].
+//     z (T, N, G H): Wx x, replaced by the gates (except for a simple RNN)
+//     Wh (G H, H), b (G H), b_n (H) for the GRU
 //     h (T + 1, N, H): from t0 + 1 to t1 it holds NOTHING; in bf16 h_shadow does
-//     aux: of the LSTM c (T + 1, N, H), of the GRU nh (T, N, H)
+//     aux: for the LSTM c (T + 1, N, H), for the GRU nh (T, N, H)
 // Grid (H / UNITS, N / (STREAMS subs)).
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 persistent_forward(float* z, const float* Wh, const float* b, const float* b_n, float* h,

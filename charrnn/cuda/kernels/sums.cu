@@ -3,8 +3,8 @@
 // Dimensions
 //     M rows, F columns, n numbers.
 
-// part (parts, F): the sum of every `parts`-th group of rows of x (M, F), whose rows lie `stride`
-// numbers apart. A block of 32 x 32 threads sums 32 columns of one part.
+// part (parts, F): the sum of every `parts`-th group of rows of x (M, F), whose rows are
+// `stride` numbers apart. A block of 32 x 32 threads sums 32 columns of one part.
 extern "C" __global__ void column_sums(float* part, const float* x, int M, int F, int stride) {
     __shared__ float sums[32][33];
     int f = blockIdx.x * 32 + threadIdx.x;

@@ -1,14 +1,14 @@
-// Whether a step is applied, and the optimizers that treat each weight by itself.
+// Whether a step is applied, and the elementwise optimizers.
 //
 // Dimensions
-//     K steps of a chunk, n weights.
+//     K steps per chunk, n weights.
 //
-// control is {step, index in the chunk, halted, a weight is not sound}. What changes weights,
-// optimizer or state begins by looking whether the run is halted.
+// control is {step, index in the chunk, halted, a weight is not sound}. Every kernel that changes
+// weights, optimizer or state first checks whether the run is halted.
 // factors is {gradient scale, learning rate, Adam's step, Adam's epsilon}.
 
-// Writes results[index] = {nats, norm, applied, sound} and the factors of the step; halts where
-// loss or norm is not finite. nats and squares are of all members together. One thread.
+// Writes results[index] = {nats, norm, applied, sound} and the factors of the step; halts if the
+// loss or the norm is not finite. nats and squares are summed over all members. One thread.
 extern "C" __global__ void judge(float* results, int* control, float* factors, const float* rates,
                                  const float* nats, const float* squares, int members,
                                  float max_norm) {
@@ -31,8 +31,8 @@ extern "C" __global__ void judge(float* results, int* control, float* factors, c
 }
 
 // One update of every weight by the rules of optimizers/elementwise.py. kind: 0 sgd, 1 momentum,
-// 2 nesterov, 3 adagrad, 4 rmsprop, 5 adam, 6 adamw (decay decoupled). a and b are the optimizer's
-// own vectors, null where it has none. Marks control[3] where a weight is not sound.
+// 2 nesterov, 3 adagrad, 4 rmsprop, 5 adam, 6 adamw (decay decoupled). a and b are the state
+// vectors of the optimizer, null if it has none. Sets control[3] if a weight is not sound.
 extern "C" __global__ void update(float* theta, const float* grad, float* a, float* b,
                                   int* control, const float* factors, int kind, float decay,
                                   long long n) {
@@ -62,7 +62,7 @@ extern "C" __global__ void update(float* theta, const float* grad, float* a, flo
     if (!(fabsf(x) <= 1e6f)) control[3] = 1;
 }
 
-// theta[rows] = kept: weights of symbols that the text does not have stay as they were.
+// theta[rows] = kept: the weights of symbols that are not in the text are frozen.
 extern "C" __global__ void keep_rows(float* theta, const float* kept, const int* rows,
                                      const int* control, int count, int F) {
     if (control[2]) return;

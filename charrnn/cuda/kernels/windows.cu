@@ -1,10 +1,10 @@
-// What a step reads, and the state that its streams carry.
+// The inputs of a step, and the state that its streams carry over.
 //
 // Dimensions
-//     T steps of the window, N streams, H hidden units; K steps of a chunk.
+//     T steps per window, N streams, H hidden units; K steps per chunk.
 
-// ids[t, s], targets[t, s]: the window of a step, cut from the chunk's text.
-// text (K T + 1, N): what the streams read in the steps of the chunk. A thread copies one symbol.
+// ids[t, s], targets[t, s]: the window of a step, from the text of the chunk.
+// text (K T + 1, N): the input of the streams in the chunk. A thread copies one symbol.
 extern "C" __global__ void window(const int* text, const int* control, int* ids, int* targets,
                                   int T, int N) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -14,7 +14,7 @@ extern "C" __global__ void window(const int* text, const int* control, int* ids,
     if (i >= N) targets[i - N] = id;
 }
 
-// keep[s]: 0 where a stream begins again from a zero state, else 1.
+// keep[s]: 0 if a stream restarts from a zero state, else 1.
 extern "C" __global__ void draw_resets(float* keep, const int* control, int seed, float rate,
                                        int N) {
     int s = blockIdx.x * blockDim.x + threadIdx.x;
@@ -31,14 +31,14 @@ extern "C" __global__ void begin(float* first, bf16* shadow, const float* state,
     if (shadow) shadow[i] = to_bf16(x);
 }
 
-// state (n,) = last: the state after the window, where the step was applied.
+// state (n,) = last: the state after the window, if the step was applied.
 extern "C" __global__ void carry(float* state, const float* last, const int* control, int n) {
     if (control[2]) return;
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) state[i] = last[i];
 }
 
-// out (T, N) = ids, each stream turned around within its length; what is behind it stays there.
+// out (T, N) = ids, each stream reversed within its length; padding stays in place.
 extern "C" __global__ void turn_ids(int* out, const int* ids, const int* lengths, int T, int N) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= T * N) return;
@@ -46,7 +46,7 @@ extern "C" __global__ void turn_ids(int* out, const int* ids, const int* lengths
     out[i] = ids[from * N + s];
 }
 
-// The step is over: the next one of the chunk has the next number. control is
+// Ends a step: the next one of the chunk has the next number. control is
 // {step, index in the chunk, halted, a weight is not sound}, and results (K, 4) are
 // {summed nats, gradient norm, applied, sound} of each step.
 extern "C" __global__ void advance(int* control, float* results) {

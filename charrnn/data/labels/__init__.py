@@ -1,1 +1,1 @@
-"""Labelled text: how it is read, checked, split and made from plain text."""
+"""Labelled text: reading, checking and splitting it, and making it from plain text."""

@@ -1,4 +1,4 @@
-"""What labelled text is checked for before anything is learned from it."""
+"""Checks of labelled text before training."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -10,42 +10,44 @@ from charrnn.errors import ConfigError
 
 MOST_LABELS = 1_000
 LONGEST_LABEL = 100
-"""Characters."""
+"""In characters."""
 DOMINATING = 0.95
-"""The share of a label beyond which accuracy says little."""
+"""The share of one label above which accuracy says little."""
 OWN_LABELS = 0.9
-"""Labels an item beyond which each has a label of its own, more or less."""
+"""Labels per item above which nearly every item has a different label."""
 FEW_ITEMS, SMALL = 10, 50
-"""Below so many items, labels that differ say nothing; up to so many, if not all do."""
+"""Distinct labels are suspicious from FEW_ITEMS items on; up to SMALL, only if all differ."""
 _HOSTILE = {"Cc", "Cs", "Zl", "Zp"}
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def drop_empty(items: Sequence[Labelled]) -> list[Labelled]:
-    """Return the items whose text is more than white space."""
+    """Return the items whose text is more than whitespace."""
     return [item for item in items if item.text.strip()]
 
 
 def check_labelled(items: Sequence[Labelled]) -> list[str]:
     """Check texts and labels before training.
 
-    Empty texts are counted, and left out of all other counts.
+    Empty texts are counted, and excluded from all other counts.
 
     Returns
     -------
     list of str
-        Notices of one line each.
+        Notices, one line each.
 
     Raises
     ------
     ConfigError
-        If no classifier could come of it: no text, fewer than 2 labels or more than
-        ``MOST_LABELS``, a label of its own for each text, columns that seem to be swapped, or a
-        label that cannot be shown.
+        If no classifier can be trained: there is no text, there are fewer than 2 labels or more
+        than ``MOST_LABELS``, every text has a different label, the columns seem to be swapped, or
+        a label is not printable.
     """
     kept = drop_empty(items)
     if not kept:
-        raise ConfigError("no text with a label: each line is a label, a tab, a text")
+        raise ConfigError(
+            "there is no text with a label: each line must be a label, a tab and a text"
+        )
     counts = Counter(item.label for item in kept)
     _refuse_swapped(kept, counts)
     _refuse_labels(counts, "label", "text")
@@ -57,10 +59,9 @@ def check_labelled(items: Sequence[Labelled]) -> list[str]:
     if empty := len(items) - len(kept):
         notices.append(f"{counted(empty, 'empty text')} left out")
     if rare := sum(number == 1 for number in Counter(label for label, _ in pairs).values()):
-        of_these = "it is" if rare == 1 else "they are"
-        verb = "has" if rare == 1 else "have"
+        verb, pronoun = ("has", "it is") if rare == 1 else ("have", "they are")
         notices.append(
-            f"{counted(rare, 'label')} {verb} one text only: {of_these} learned, not tested"
+            f"{counted(rare, 'label')} {verb} only one text: {pronoun} trained on, not held out"
         )
     notices += _copies(len(kept) - len(pairs), "item")
     if several := sum(len(numbers) > 1 for numbers in of_text.values()):
@@ -75,17 +76,17 @@ def check_tagged(items: Sequence[Tagged]) -> list[str]:
     Returns
     -------
     list of str
-        Notices of one line each.
+        Notices, one line each.
 
     Raises
     ------
     ConfigError
-        If no tagger could come of it: no token, fewer than 2 tags or more than ``MOST_LABELS``,
-        columns that seem to be swapped, or a tag that cannot be shown.
+        If no tagger can be trained: there is no token, there are fewer than 2 tags or more than
+        ``MOST_LABELS``, the columns seem to be swapped, or a tag is not printable.
     """
     counts = Counter(tag for item in items for tag in item.tags)
     if not counts:
-        raise ConfigError("no sentence: each line is a token, a tab, a tag")
+        raise ConfigError("there is no sentence: each line must be a token, a tab and a tag")
     _refuse_swapped_tags(items, counts)
     _refuse_labels(counts, "tag", "token")
     pairs = Counter(items)
@@ -94,7 +95,7 @@ def check_tagged(items: Sequence[Tagged]) -> list[str]:
         of_sentence[tokens].append((tags, number))
     notices = []
     if rare := sum(number == 1 for number in counts.values()):
-        notices.append(f"{counted(rare, 'tag')} {'occurs' if rare == 1 else 'occur'} once")
+        notices.append(f"{counted(rare, 'tag')} {'occurs' if rare == 1 else 'occur'} only once")
     notices += _copies(len(items) - len(pairs), "sentence")
     several = [taggings for taggings in of_sentence.values() if len(taggings) > 1]
     if several:
@@ -104,7 +105,7 @@ def check_tagged(items: Sequence[Tagged]) -> list[str]:
 
 
 def _misses(taggings: Sequence[tuple[tuple[str, ...], int]]) -> int:
-    """Return how many tags of a sentence are not the most frequent one at their place."""
+    """Return how many tags of a sentence are not the most frequent one of their token."""
     misses = 0
     for place in range(len(taggings[0][0])):
         votes: Counter[str] = Counter()
@@ -115,17 +116,17 @@ def _misses(taggings: Sequence[tuple[tuple[str, ...], int]]) -> int:
 
 
 def _refuse_swapped(items: Sequence[Labelled], counts: Mapping[str, int]) -> None:
-    """Refuse items of which most have a label of their own.
+    """Reject items if most of them have a different label.
 
-    Columns are swapped where there are more labels than texts, however few items there are. A
-    small sample of many labels may have nearly as many as items; only where all differ can nothing
-    be learned from it.
+    Columns are swapped if there are more labels than texts, even for few items. A small sample of
+    a large label set may have nearly as many labels as items; it is rejected only if all differ.
     """
     if len(items) < FEW_ITEMS or 2 * len(counts) <= len(items):
         return
     texts = len({item.text for item in items})
     remedy = (
-        "a line is a label, a tab, a text; of a CSV file, --columns names the label's column first"
+        "each line must be a label, a tab and a text; for CSV files, --columns names the label's "
+        "column first"
     )
     if len(counts) > texts:
         of_labels = sum(len(item.label) for item in items) / len(items)
@@ -140,16 +141,16 @@ def _refuse_swapped(items: Sequence[Labelled], counts: Mapping[str, int]) -> Non
     if len(counts) >= (OWN_LABELS if len(items) > SMALL else 1) * len(items):
         every = "every" if len(counts) == len(items) else "nearly every"
         raise ConfigError(
-            f"{every} one of {len(items):,} items has a label of its own: are the columns swapped, "
-            f"or is it meant for --prompted? ({remedy})"
+            f"{every} one of {len(items):,} items has a different label: are the columns swapped, "
+            f"or is this meant for --prompted? ({remedy})"
         )
 
 
 def _refuse_swapped_tags(items: Sequence[Tagged], counts: Mapping[str, int]) -> None:
-    """Refuse more tags than most tag sets have, if the tokens are much fewer.
+    """Reject more tags than usual tag sets have, if there are far fewer tokens.
 
-    Of a few sentences, more tags than tokens are refused if most of the tags occur once, as words
-    do: bases of DNA may have more tags than there are bases, but each occurs often.
+    In a few sentences, more tags than tokens are rejected if most tags occur once, as words do:
+    bases of DNA may have more tags than there are bases, but each occurs often.
     """
     tokens = {token for item in items for token in item.tokens}
     many = 20 * len(counts) > MOST_LABELS and 2 * len(tokens) < len(counts)
@@ -157,20 +158,20 @@ def _refuse_swapped_tags(items: Sequence[Tagged], counts: Mapping[str, int]) -> 
     few = sum(counts.values()) >= FEW_ITEMS and len(tokens) < len(counts) < 2 * once
     if many or few:
         raise ConfigError(
-            f"{len(counts):,} different tags and {len(tokens):,} different tokens: are the columns "
-            "swapped? The first column is the token, the last is the tag"
+            f"there are {len(counts):,} different tags and {len(tokens):,} different tokens: are "
+            "the columns swapped? The first column is the token, the last one the tag"
         )
 
 
 def _refuse_labels(counts: Mapping[str, int], label: str, text: str) -> None:
-    """Refuse labels that are too few, too many, or hostile to who reads them."""
+    """Reject labels that are too few, too many, too long, or unsafe to print."""
     for name in counts:
         if not name:
-            raise ConfigError(f"an empty {label}: give every {text} a {label}")
+            raise ConfigError(f"a {text} has an empty {label}: give every {text} a {label}")
         if len(name) > LONGEST_LABEL:
             raise ConfigError(
-                f"the {label} {shown(name)} has {len(name):,} characters, and {LONGEST_LABEL} are "
-                f"the most: give the {label} a short name"
+                f"the {label} {shown(name)} has {len(name):,} characters, and at most "
+                f"{LONGEST_LABEL} are allowed: give the {label} a shorter name"
             )
         if not name.isprintable() and any(map(_is_hostile, name)):
             raise ConfigError(
@@ -178,18 +179,18 @@ def _refuse_labels(counts: Mapping[str, int], label: str, text: str) -> None:
             )
     if len(counts) < 2:
         raise ConfigError(
-            f"every {text} has the {label} {shown(next(iter(counts)))}: there is nothing to tell "
-            f"apart; give {text}s of at least two {label}s"
+            f"every {text} has the {label} {shown(next(iter(counts)))}, so there is nothing to "
+            f"learn: give {text}s of at least two {label}s"
         )
     if len(counts) > MOST_LABELS:
         raise ConfigError(
-            f"{len(counts):,} {label}s, and {MOST_LABELS:,} are the most: join rare ones under one "
-            "name"
+            f"there are {len(counts):,} {label}s, and at most {MOST_LABELS:,} are allowed: merge "
+            "rare ones into one"
         )
 
 
 def _is_hostile(character: str) -> bool:
-    """Return whether a character could move the cursor or turn the text around it."""
+    """Return whether a character could move the cursor or reorder the text around it."""
     return unicodedata.category(character) in _HOSTILE or character in _REORDERING
 
 
@@ -197,13 +198,13 @@ def _copies(number: int, item: str) -> list[str]:
     if not number:
         return []
     verb = "repeats" if number == 1 else "repeat"
-    return [f"{counted(number, item)} {verb} another: copies are all learned or all held out"]
+    return [f"{counted(number, item)} {verb} another: copies are on the same side of the split"]
 
 
 def _ambiguous(number: int, text: str, label: str, hits: int, total: int) -> str:
-    """Say that texts have several labels, and how many of all a model can get right."""
+    """Return a notice that texts have several labels, with the bound on accuracy that follows."""
     per_mille = -(-1000 * hits // total)  # rounded up: a bound must hold
-    bound = f": no model is right on more than {per_mille / 10} %" if per_mille < 1000 else ""
+    bound = f": no model can be more than {per_mille / 10} % accurate" if per_mille < 1000 else ""
     verb = "has" if number == 1 else "have"
     return f"{counted(number, text)} {verb} several {label}s{bound}"
 
@@ -214,5 +215,5 @@ def _dominating(counts: Counter[str], label: str, text: str) -> list[str]:
         return []
     return [
         f"{1000 * number // counts.total() / 10} % of the {text}s have the {label} {shown(name)}: "
-        f"accuracy says little, F1 of each {label} more"
+        f"the F1 of each {label} is more informative than accuracy"
     ]

@@ -1,7 +1,7 @@
-"""Examples: texts as ids with the labels that are learned from them, and batches of them.
+"""Examples: texts as ids with their labels, and batches of them.
 
 Dimensions
-    k texts, n symbols of all of them, T steps of a window, N texts of a batch.
+    k texts, n symbols in total, T steps per window, N texts per batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from charrnn.text.codes import Codes
 from charrnn.text.vocabulary import Ids
 
 CONTEXT = 64
-"""Symbols that are read, but not labelled, on either side of a piece of a text that is too long
+"""Symbols of context, read but not labelled, on both sides of a piece of a text that is too long
 for one window."""
 
 
@@ -28,13 +28,13 @@ class Examples:
     Attributes
     ----------
     ids : (n,) int array
-        The symbols of all texts, one text after another.
+        The symbols of all texts, concatenated.
     lengths : (k,) int array
-        The symbols of each text, at least 1.
+        Number of symbols in each text, at least 1.
     targets : (k,) or (n,) int array
         The label of each text, or of each symbol.
     scored : (k,) or (n,) bool array
-        Where it is false, there is no label.
+        Whether there is a label.
     of_texts : bool
         Whether each text has one label.
     """
@@ -58,19 +58,19 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """What of each text a window reads: all of it, or a part of one that is too long.
+    """The piece of a text that a window reads: all of it, or a part of a long one.
 
-    Of a text with one label, the beginning is read. A text with a label at each symbol is cut into
-    pieces, each read with ``CONTEXT`` symbols around it, so that every symbol is labelled once.
+    If a text has one label, only its beginning is read. A text with a label per symbol is split
+    into pieces, each with ``CONTEXT`` symbols around it, so that every symbol is labelled once.
 
     Attributes
     ----------
     texts : (p,) int array
         The text of each piece.
     starts, lengths : (p,) int arrays
-        Where the window of each piece begins among all symbols, and how many it reads.
+        The index, among all n symbols, where the window of each piece begins, and its length.
     first, stop : (p,) int arrays
-        Which of them are labelled.
+        The range of the window that is labelled.
     """
 
     texts: Numbers
@@ -81,12 +81,12 @@ class Pieces:
 
     @classmethod
     def of(cls, examples: Examples, seq_len: int) -> "Pieces":
-        """Cut what is longer than ``seq_len`` symbols."""
+        """Split texts that are longer than ``seq_len`` symbols."""
         return cls.of_lengths(examples.lengths, seq_len, cut=not examples.of_texts)
 
     @classmethod
     def of_lengths(cls, whole: Numbers, seq_len: int, *, cut: bool) -> "Pieces":
-        """Cut texts of these lengths; without ``cut``, only the beginning of each is read."""
+        """Split texts of these lengths; without ``cut``, only the beginning of each is read."""
         texts, starts = np.arange(len(whole)), np.cumsum(whole) - whole
         lengths = np.minimum(whole, seq_len)
         if not cut or (whole <= seq_len).all():
@@ -102,7 +102,7 @@ class Pieces:
 
 
 def _cut(length: int, seq_len: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield where each window of a text begins and ends, and what of it is labelled."""
+    """Yield the start and end of each window of a text, and of its labelled part."""
     if length <= seq_len:
         yield 0, length, 0, length
         return
@@ -114,16 +114,16 @@ def _cut(length: int, seq_len: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 class LabelledBatches:
-    """Every text once an epoch, in an order of its own; see ``Batches``.
+    """Batches with every text once per epoch, in a new random order; see ``Batches``.
 
     Parameters
     ----------
     examples : Examples
-        What is learned.
+        The training examples.
     codes : (m,) int array
         The text that they come from.
     batch_size : int
-        N, the texts of a batch; the last one of an epoch may have fewer.
+        N, texts per batch; the last one of an epoch may have fewer.
     seq_len : int
         T, the longest window.
     random_seed : int
@@ -142,25 +142,25 @@ class LabelledBatches:
 
     @property
     def symbols_per_step(self) -> float:
-        """How many labels a batch has on average."""
+        """Average number of labels per batch."""
         return float(np.count_nonzero(self.examples.scored)) / self.steps_per_epoch
 
     def symbols(self, step: int) -> int:
-        """Return how many labels the batch of a step has; steps count from 1."""
+        """Return the number of labels in the batch of a step; steps count from 1."""
         scored = self.window(step, slice(None)).scored
         assert scored is not None
         return int(np.count_nonzero(scored))
 
     def steps(self, step: int) -> int:
-        """Return T: what the longest text of the batch of a step takes."""
+        """Return T for a step: enough for the longest text of its batch."""
         return steps_of(int(self.pieces.lengths[self._batch(step)].max()))
 
     def streams(self, step: int) -> int:
-        """Return how many texts the batch of a step has."""
+        """Return the number of texts in the batch of a step."""
         return len(self._batch(step))
 
     def window(self, step: int, columns: slice) -> Window:
-        """Return the part of a step's batch that falls to some of N columns."""
+        """Return the part of a step's batch in the given ones of N columns."""
         batch = self._batch(step)
         start, stop, _ = columns.indices(self.batch_size)
         mine = slice(len(batch) * start // self.batch_size, len(batch) * stop // self.batch_size)
@@ -171,7 +171,7 @@ class LabelledBatches:
         return self._epoch(epoch)[number]
 
     def _epoch(self, epoch: int) -> Sequence[Numbers]:
-        """Return the batches of an epoch; the last one is kept."""
+        """Return the batches of an epoch; the last epoch is cached."""
         if self._shuffled is None or self._shuffled[0] != epoch:
             self._shuffled = epoch, self._shuffle(epoch)
         return self._shuffled[1]
@@ -183,18 +183,18 @@ class LabelledBatches:
 
 
 def window_of(examples: Examples, pieces: Pieces, batch: Numbers, T: int) -> Window:
-    """Return the window (T, N) of some pieces; what stands behind the end of one does not matter.
+    """Return the window (T, N) of some pieces; values after the end of a piece are ignored.
 
     Parameters
     ----------
     examples : Examples
         The texts.
     pieces : Pieces
-        How they are cut.
+        How the texts are split.
     batch : (N,) int array
         The numbers of the pieces.
     T : int
-        The steps; at least the length of each piece.
+        Steps of the window; at least the length of each piece.
     """
     lengths = pieces.lengths[batch]
     steps = np.arange(T)[:, np.newaxis]

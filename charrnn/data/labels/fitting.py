@@ -1,4 +1,4 @@
-"""What to say before training of files whose layout an option does not read."""
+"""Advice about files whose layout does not fit the option that is to read them."""
 
 from collections.abc import Sequence
 
@@ -16,27 +16,27 @@ from charrnn.text import Corpus
 from charrnn.text.sources import show_path
 
 HEAD, MOST_FILES = 200_000, 1_000
-"""Characters at the beginnings of all files, and files, that are looked at."""
+"""Most characters (at the beginnings of files) and most files that are inspected."""
 
 SEEMS: dict[Form, tuple[str, str]] = {
     "csv": (
         "is CSV",
-        "--predict label learns one of its columns from another, --column NAME a single one",
+        "--predict label predicts one column from another, --column NAME trains on one column",
     ),
-    "conllu": ("is CoNLL-U", "--predict tags learns its tags"),
-    "fasttext": ("has fastText's labels", "--predict label learns them"),
-    "conll": ("has a token and its tag in each line", "--predict tags learns the tags"),
+    "conllu": ("is CoNLL-U", "--predict tags predicts its tags"),
+    "fasttext": ("has fastText's labels", "--predict label predicts them"),
+    "conll": ("has a token and its tag in each line", "--predict tags predicts the tags"),
     "pairs": (
         "has a tab in most lines",
-        "--predict label learns what precedes a tab, --prompted what follows it",
+        "--predict label predicts what precedes the tab, --prompted what follows it",
     ),
 }
-"""What a file has, and the option that fits it."""
-NAMED = "--predict label learns the names of the files"
+"""What a file looks like, and the option that fits it."""
+NAMED = "--predict label predicts the names of the files"
 READS = {
-    "--predict label": "lines of a label, a tab, a text",
-    "--predict tags": "lines of a token, a tab, a tag, with an empty line between sentences",
-    "--prompted": "lines of a prompt, a tab, a text",
+    "--predict label": "lines with a label, a tab and a text",
+    "--predict tags": "lines with a token, a tab and a tag, and an empty line between sentences",
+    "--prompted": "lines with a prompt, a tab and a text",
 }
 FITS: dict[str, set[Form]] = {
     "--predict label": {"csv", "fasttext", "pairs"},
@@ -44,23 +44,23 @@ FITS: dict[str, set[Form]] = {
     "--prompted": {"pairs"},
 }
 MAY_FIT: set[Form] = {"conll", "pairs"}
-"""Told by what is in a file alone, so that it may be a text, or prompts, all the same."""
+"""Recognized only by their content, so that the file may still be a plain text or prompts."""
 
 
 def check_layout(train: TrainConfig, corpus: Corpus) -> tuple[tuple[str, ...], str]:
-    """Compare what files seem to be with what is to be learned from them.
+    """Compare the apparent layout of files with the option that is to read them.
 
     Returns
     -------
     notices : tuple of str
-        One, if they can be read, but another option seems to fit them.
+        One notice, if the files can be read but another option seems to fit better.
     fitting : str
-        What another option learns from them, if nothing can be learned as asked; may be empty.
+        The option that would fit if nothing can be learned as requested; may be empty.
 
     Raises
     ------
     ConfigError
-        If they cannot; it names the option that fits.
+        If the files cannot be read as requested; the message names the option that fits.
     """
     option = "--prompted" if train.prompted else ""
     if train.predict:
@@ -81,7 +81,7 @@ def check_layout(train: TrainConfig, corpus: Corpus) -> tuple[tuple[str, ...], s
         return (), NAMED if several else ""
     if form in FITS.get(option, set()):
         if form == "conllu" and unpacked(first).suffix.casefold() != ".conllu":
-            raise ConfigError(f"{first} is CoNLL-U: give it a name that ends in .conllu")
+            raise ConfigError(f"{first} is CoNLL-U: rename it so that it ends in .conllu")
         return (), ""
     seems, fitting = SEEMS[form]
     if not option or (form in MAY_FIT and option not in ("--predict label", "--predict tags")):
@@ -93,7 +93,7 @@ def check_layout(train: TrainConfig, corpus: Corpus) -> tuple[tuple[str, ...], s
 
 
 def _heads(corpus: Corpus) -> list[tuple[str, str]]:
-    """Return the names of files and the whole lines at their beginnings."""
+    """Return the names of files and the complete lines at their beginnings."""
     stops = (*corpus.starts[1:], len(corpus))
     files: list[tuple[str, str]] = []
     left = HEAD
@@ -109,16 +109,17 @@ def _heads(corpus: Corpus) -> list[tuple[str, str]]:
 
 
 def _check_folders(files: Sequence[tuple[str, str]], whole_files: bool) -> None:
-    """Refuse files that are a text each as files of texts, and the other way round."""
+    """Reject files of one text each if lines are read as texts, and the other way round."""
     if whole_files:
         folders = {unpacked(name).parent for name, _ in files}
         if len(files) > 1 and len(folders) == 1 and are_named_files(files):
             raise ConfigError(
-                f"--items file takes the name of a folder as label, and all {len(files):,} files "
-                f"lie in {folders.pop()}: leave it out, and the names of the files are the labels"
+                f"--items file takes the name of the folder as the label, and all {len(files):,} "
+                f"files are in {folders.pop()}: leave it out to use the names of the files as "
+                "labels"
             )
     elif are_named_files(files) and are_single_texts(files):
         raise ConfigError(
-            f"{files[0][0]} and {len(files) - 1:,} more seem to be a text each: --items file takes "
-            "the name of its folder as its label"
+            f"{files[0][0]} and {len(files) - 1:,} more seem to be one text each: use --items "
+            "file, which takes the name of the folder as the label"
         )

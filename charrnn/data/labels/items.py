@@ -1,28 +1,28 @@
-"""Items with labels, and the one form in which they are kept as text."""
+"""Labelled items, and the form in which they are stored as text."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 Layout = Literal["tsv", "fasttext", "csv", "folder", "conll", "conllu"]
-"""How labelled text is laid out in files."""
+"""The layout of labelled text in files."""
 
 
 class Labelled(NamedTuple):
-    """A text with its label; the label has no tab, and neither has a line end."""
+    """A text with its label; the label has no tab, and neither has a newline."""
 
     label: str
     text: str
 
 
 class Tagged(NamedTuple):
-    """A sentence with a tag for each token; neither has a line end, and a tag has no tab."""
+    """A sentence with a tag for each token; neither has a newline, and a tag has no tab."""
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
 
 
 def to_lines(items: Sequence[Labelled]) -> str:
-    """Return items as lines ``label<TAB>text``, each with its line end."""
+    """Return items as lines ``label<TAB>text``, each with a newline."""
     return "".join([f"{label}\t{text}\n" for label, text in items])
 
 
@@ -36,17 +36,18 @@ def from_lines(text: str) -> list[Labelled]:
 
 
 def to_sentences(items: Sequence[Tagged], end: str) -> str:
-    """Return sentences of lines ``token<TAB>tag``, each followed by ``end``.
+    """Return sentences as lines ``token<TAB>tag``, each sentence followed by ``end``.
 
-    Line ends stand between the lines of a sentence, and none before ``end``: a sentence is an item
-    of a divided text.
+    There is a newline between the lines of a sentence and none before ``end``: a sentence is an
+    item of a divided text.
 
     Parameters
     ----------
     items : sequence of Tagged
-        As many tags as tokens in each.
+        The sentences, with as many tags as tokens.
     end : str
-        One character that no token and no tag has; no tab and no line end. A token may have tabs.
+        A character that occurs in no token and no tag, not a tab or a newline. A token may have
+        tabs.
     """
     sentences = []
     for tokens, tags in items:

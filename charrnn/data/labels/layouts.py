@@ -1,9 +1,10 @@
-"""Labelled text as it lies in files: which of the known layouts it has, and its items."""
+"""Reading labelled text from files, in one of several layouts."""
 
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from charrnn.config.words import listing
 from charrnn.data.labels.items import (
     Labelled,
     Layout,
@@ -32,9 +33,9 @@ __all__ = [
 ]
 
 PREFIX = "__label__"
-"""What a label begins with in fastText's files."""
+"""The prefix of a label in fastText's files."""
 _FASTTEXT = re.compile(rf"{PREFIX}(\S*)\s*((?:{PREFIX}\S*(?:\s+|\Z))*)(.*)", re.DOTALL)
-_EACH = "each line is a label, a tab, a text"
+_EACH = "each line must be a label, a tab and a text"
 
 
 def read_labelled(
@@ -44,35 +45,35 @@ def read_labelled(
     whole_files: bool = False,
     like: Layout | None = None,
 ) -> tuple[list[Labelled], list[str], Layout]:
-    """Read texts and their labels, in the layout that the files have.
+    """Read texts and their labels in the layout of the files.
 
     ========  =====================================================================
-    csv       names end in ``.csv``; a column has the labels, another the texts
+    csv       names end in ``.csv``; one column has the labels, another the texts
     fasttext  every line begins with ``__label__``; the first label of a line counts
-    folder    several files ``Label.txt``, whose lines are texts, without tabs in most;
-              with ``whole_files``, files that are a text each, in folders named as labels
-    tsv       lines of a label, a tab, a text, which may have tabs
+    folder    several files ``Label.txt``, whose lines are texts, mostly without tabs;
+              with ``whole_files``, files with one text each, in folders named after labels
+    tsv       lines with a label, a tab and a text, which may have tabs
     ========  =====================================================================
 
-    Empty lines are passed over. The spaces around a label are no part of it.
+    Empty lines are skipped. Spaces around a label are removed.
 
     Parameters
     ----------
     files : sequence of (str, str)
-        Of each its path, as messages show it, and its content, with LF line ends.
+        The path of each file, as messages show it, and its content, with LF newlines.
     columns : str, optional
         The columns of label and text in CSV files, as in ``v1,v2``.
     whole_files : bool
-        Whether a file is one text, and the name of its folder the label.
+        Whether each file is one text, labelled with the name of its folder.
     like : Layout, optional
-        What other files of the same data have: of "folder", one file may be alone.
+        The layout of other files of the same data; for "folder", a single file is then enough.
 
     Returns
     -------
     items : list of Labelled
-        In their order; a text may be empty.
+        The items in order; a text may be empty.
     notices : list of str
-        One line each.
+        Notices, one line each.
     layout : "tsv", "fasttext", "csv" or "folder"
 
     Raises
@@ -80,13 +81,13 @@ def read_labelled(
     ConfigError
         If ``columns`` or ``whole_files`` does not fit the files.
     CorpusError
-        If a line is not what the others are, or if there is no item.
+        If a line does not fit the layout, or if there is no item.
     """
     layout = _layout_of(files, whole_files, 1 if like == "folder" else 2)
     if columns is not None and layout != "csv":
         raise ConfigError(
-            f"--columns {shown(columns)} is for CSV files, whose names end in .csv, and "
-            f"{files[0][0]} is none: leave it out"
+            f"--columns {shown(columns)} applies to CSV files, whose names end in .csv, and "
+            f"{files[0][0]} is not one: leave it out"
         )
     items: list[Labelled] = []
     notices: list[str] = []
@@ -100,28 +101,27 @@ def read_labelled(
         items.extend(of_file[0])
         notices.extend(of_file[1])
     if not items:
-        raise CorpusError(f"{_names(files)}: no text with a label: {_EACH}")
+        raise CorpusError(f"{_names(files)}: there is no text with a label: {_EACH}")
     return items, notices, layout
 
 
 def _names(files: Sequence[tuple[str, str]]) -> str:
-    more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
-    return ", ".join(name for name, _ in files[:3]) + more
+    return listing([name for name, _ in files], 3)
 
 
 def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool, fewest: int) -> Layout:
-    """Return which layout files have: by their names, else by what they hold."""
+    """Return the layout of files, by their names or else by their content."""
     tables = [kind(name) == ".csv" for name, _ in files]
     if any(tables):
         table = files[tables.index(True)][0]
         if whole_files:
             raise ConfigError(
-                f"--items file takes a label from the name of a folder, and {table} is CSV, with "
+                f"--items file takes the name of the folder as the label, and {table} is CSV, with "
                 "a label in each row: leave it out"
             )
         if not all(tables):
             other = files[tables.index(False)][0]
-            raise ConfigError(f"{table} is CSV and {other} is none: give files of one layout")
+            raise ConfigError(f"{table} is CSV and {other} is not: give files of one layout")
         return "csv"
     if whole_files:
         return "folder"
@@ -132,8 +132,8 @@ def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool, fewest: int)
     if sum(texts) >= 2 and not all(texts) and not any(tabs):
         other = files[texts.index(False)][0]
         raise ConfigError(
-            f"{other} is no .txt among files whose names would be labels: leave it out, or give "
-            "lines of a label, a tab, a text"
+            f"{other} does not end in .txt, like the files whose names are labels: leave it out, "
+            "or give lines with a label, a tab and a text"
         )
     if len(files) >= fewest and all(texts) and not any(tabs):
         return "folder"
@@ -141,7 +141,7 @@ def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool, fewest: int)
 
 
 def _fasttext_lines(files: Sequence[tuple[str, str]]) -> bool:
-    """Return whether lines begin with ``__label__``.
+    """Return whether the lines begin with ``__label__``.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def _fasttext_lines(files: Sequence[tuple[str, str]]) -> bool:
     if count > len(bad) > 0:
         name = bad[0][0]
         lines = [number for own, number in bad if own == name]
-        refuse_lines(name, lines, f"no {PREFIX}", "the other lines begin with it: give it to all")
+        refuse_lines(name, lines, f"no {PREFIX}", "the other lines begin with it: add it")
     return count > 0 and not bad
 
 
@@ -169,7 +169,7 @@ def _has_tabs(content: str) -> bool:
 
 
 def _tabs(name: str, content: str) -> tuple[list[Labelled], list[str]]:
-    """Read lines of a label, a tab, a text."""
+    """Read lines with a label, a tab and a text."""
     items: list[Labelled] = []
     bare: list[int] = []
     unlabelled: list[int] = []
@@ -189,7 +189,7 @@ def _tabs(name: str, content: str) -> tuple[list[Labelled], list[str]]:
 
 
 def _fasttext(name: str, content: str) -> tuple[list[Labelled], list[str]]:
-    """Read fastText's lines, in which labels stand before the text."""
+    """Read lines of fastText, in which labels precede the text."""
     items: list[Labelled] = []
     several: list[int] = []
     unlabelled: list[int] = []
@@ -204,51 +204,53 @@ def _fasttext(name: str, content: str) -> tuple[list[Labelled], list[str]]:
             unlabelled.append(number)
         items.append(Labelled(label, text))
     if unlabelled:
-        refuse_lines(name, unlabelled, f"no label behind {PREFIX}", "write one without a space")
-    notices = [f"{name}: fastText's layout, a label is what follows {PREFIX}"]
+        refuse_lines(
+            name,
+            unlabelled,
+            f"no label after {PREFIX}",
+            "write the label right after it, without a space",
+        )
+    notices = [f"{name}: read in fastText's layout, with labels after {PREFIX}"]
     if several:
         more = f" ({len(several):,} such lines)" if len(several) > 1 else ""
-        notices.append(
-            f"{name}, line {several[0]}: several labels{more}: the first is learned, the others "
-            "are left out"
-        )
+        notices.append(f"{name}, line {several[0]}: several labels{more}: only the first is used")
     return items, notices
 
 
 def _in_one_line(name: str) -> str:
-    """Return the name of a file as a label: tabs and line ends, which divide, are spaces."""
+    """Return the name of a file as a label, with spaces for tabs and newlines."""
     return " ".join(re.split(r"[\t\r\n]", name)).strip(" ")
 
 
 def _named_files(files: Sequence[tuple[str, str]]) -> tuple[list[Labelled], list[str]]:
-    """Read files ``Label.txt``, each line a text."""
+    """Read files ``Label.txt``, in which each line is a text."""
     items = []
     for name, content in files:
         label = _in_one_line(unpacked(name).stem)
         items += [Labelled(label, line) for line in content.split("\n") if line.strip()]
-    notice = f"{counted(len(files), 'file')}: each line has its file's name as its label"
+    notice = f"{counted(len(files), 'file')}: each line is labelled with the name of its file"
     if all(unpacked(name).stem.isdigit() for name, _ in files):
-        notice += "; --items file takes the name of its folder"
+        notice += "; use --items file to take the name of the folder"
     return items, [notice]
 
 
 def _folders(files: Sequence[tuple[str, str]]) -> tuple[list[Labelled], list[str]]:
-    """Read files that are a text each, in a folder that is named as their label."""
+    """Read files with one text each, in folders named after the labels."""
     items = []
     num_lines = 0
     for name, content in files:
         label = _in_one_line(PurePath(name).parent.name)
         if not label or label == "..":
             raise ConfigError(
-                f"{name} lies in no folder that could name its label: with --items file, give "
-                "files as in pos/1.txt neg/2.txt, or the folder above pos and neg"
+                f"{name} is in no folder that could name its label: with --items file, give files "
+                "such as pos/1.txt neg/2.txt, or the folder above pos and neg"
             )
         text = content.strip("\r\n")
         if "\n" in text:
             text = text.replace("\n", " ")
             num_lines += 1
         items.append(Labelled(label, text))
-    notices = [f"{counted(len(files), 'file')}: each has its folder's name as its label"]
+    notices = [f"{counted(len(files), 'file')}: each is labelled with the name of its folder"]
     if num_lines:
-        notices.append(f"{counted(num_lines, 'text')} with line ends, which are read as spaces")
+        notices.append(f"{counted(num_lines, 'text')} with newlines, which were replaced by spaces")
     return items, notices

@@ -1,4 +1,4 @@
-"""Which layout files seem to have, for advice where an option does not read it."""
+"""Recognizing the layout of files, for advice if an option does not read it."""
 
 import re
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from charrnn.data.labels.names import kind, unpacked
 from charrnn.data.labels.sentences import CONLLU_COLUMNS
 
 Form = Literal["csv", "conllu", "fasttext", "conll", "pairs", "plain"]
-"""``pairs`` are lines with a tab; ``plain`` is all that seems to be nothing else."""
+"""``pairs`` are lines with a tab; ``plain`` is anything not recognized."""
 
 FEW = 10
-"""Lines or files below which nothing is told from what they hold."""
+"""Fewest lines or files from which anything is concluded."""
 
 
 def form_of(files: Sequence[tuple[str, str]]) -> Form:
-    """Return the layout that files seem to have, by their names, else by what they hold.
+    """Return the apparent layout of files, by their names or else by their content.
 
     Parameters
     ----------
     files : sequence of (str, str)
-        Of each its name and the lines at its beginning.
+        The name of each file and the lines at its beginning.
     """
     kinds = {kind(name) for name, _ in files}
     if kinds == {".csv"}:
@@ -44,31 +44,31 @@ def form_of(files: Sequence[tuple[str, str]]) -> Form:
         return "conllu"
     if 2 <= len(blocks) <= len(lines) / 2 and _are_tagged(lines):
         return "conll"
-    pairs = [line.partition("\t") for line in lines if "\t" in line.lstrip("\t ")]  # no indent
+    pairs = [line.partition("\t") for line in lines if "\t" in line.lstrip("\t ")]  # not an indent
     if 2 * len(pairs) <= len(lines):
         return "plain"
     labels, texts = ({pair[side] for pair in pairs} for side in (0, 2))
-    in_blocks = len(blocks) >= 2  # as tagged sentences are, of which that is not sure
+    in_blocks = len(blocks) >= 2  # may be tagged sentences
     return "pairs" if not in_blocks or 2 * len(labels) <= len(texts) else "plain"
 
 
 def are_named_files(files: Sequence[tuple[str, str]]) -> bool:
-    """Return whether the names of files may be the labels of what they hold."""
+    """Return whether the names of files may be the labels of their content."""
     texts = [kind(name) == ".txt" for name, _ in files]
     return len(files) >= 2 and all(texts) and form_of(files) == "plain"
 
 
 def are_single_texts(files: Sequence[tuple[str, str]]) -> bool:
-    """Return whether files seem to be a text each, in folders that are named as their labels.
+    """Return whether files seem to have one text each, in folders named after labels.
 
-    Their names differ in a number alone, or each holds one line.
+    Their names differ only in a number, or each has one line.
     """
     folders = {unpacked(name).parent for name, _ in files}
     if len(files) < FEW or not 2 <= len(folders) <= len(files) / 4:
         return False
     stems = [unpacked(name).stem for name, _ in files]
     bare = {re.sub("[0-9]+", "", stem) for stem in stems}
-    if len(set(stems)) >= 2 * FEW and len(bare) <= len(files) / FEW:  # fewer may be ratings
+    if len(set(stems)) >= 2 * FEW and len(bare) <= len(files) / FEW:  # fewer names may be ratings
         return True
     differ = len(set(stems)) > len(stems) / 2
     return differ and all("\n" not in content.strip() for _, content in files)
@@ -79,7 +79,7 @@ def _lines(content: str) -> list[str]:
 
 
 def _is_conllu(lines: Sequence[str]) -> bool:
-    """Return whether lines have the ten columns of CoNLL-U, whatever the name of the file."""
+    """Return whether lines have the ten columns of CoNLL-U."""
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     return bool(rows) and all(
         len(row) == len(CONLLU_COLUMNS) and row[0][:1].isdigit() for row in rows
@@ -87,7 +87,7 @@ def _is_conllu(lines: Sequence[str]) -> bool:
 
 
 def _are_tagged(lines: Sequence[str]) -> bool:
-    """Return whether lines have as many columns, the last one far fewer values than the first."""
+    """Return whether lines have equally many columns, the last with far fewer values."""
     tabs = any("\t" in line for line in lines)
     rows = [line.split("\t") if tabs else line.split() for line in lines]
     if {len(row) for row in rows} != {len(rows[0])} or len(rows[0]) < 2:

@@ -1,7 +1,7 @@
-"""What can be removed from plain text and put back: spaces, case, punctuation marks, accents.
+"""What can be removed from plain text and restored: spaces, case, punctuation marks, accents.
 
-A model learns to put it back from labels that the text gives itself: of each character that is
-left, what was removed there.
+A model learns to restore it from labels that the text itself provides: for each remaining
+character, what was removed there.
 """
 
 import re
@@ -23,7 +23,7 @@ MARKS = frozenset(
 )
 """Punctuation that ends or divides sentences: Latin, Chinese and Japanese, Arabic and Urdu."""
 MOST_MARKS = 3
-"""Marks after a character that are removed; of a longer run, which may be a line of dots, none."""
+"""Most marks that are removed after a character; a longer run, such as a line of dots, stays."""
 _RUNS = re.compile(f"[{re.escape(''.join(sorted(MARKS)))}]+")
 
 _STROKE, _DOTLESS = "\u0338", "\u0131"
@@ -31,25 +31,25 @@ _OWN = {
     **dict.fromkeys(["d\u0111", "D\u0110", "l\u0142", "L\u0141", "o\u00f8", "O\u00d8"], _STROKE),
     "i\u0131": _DOTLESS,
 }
-"""Letters that Unicode does not compose, each behind its base: đ ł ø and Turkish dotless i."""
+"""Letters that Unicode does not decompose, each after its base: đ ł ø and Turkish dotless i."""
 _BASES = {pair[1]: (pair[0], label) for pair, label in _OWN.items()}
 _LETTERS = {(pair[0], label): pair[1] for pair, label in _OWN.items()}
 _MOST_ACCENTS = 4
-"""Longer labels are no letter's, and are not looked at."""
+"""Longer labels fit no letter and are ignored."""
 _SCRIPTS = ("LATIN ", "GREEK ", "CYRILLIC ")
 
 
 class Restorer(ABC):
-    """Removes something from a text and puts it back.
+    """Removes something from a text and restores it.
 
-    ``restore(*remove(text))`` is ``normal(text)``, for every text.
+    ``restore(*remove(text))`` equals ``normal(text)`` for every text.
 
     Attributes
     ----------
     neutral : str
         The label of a character where nothing was removed.
     absent : str
-        What to say of a text that has nothing to remove.
+        The message for a text that has nothing to remove.
     """
 
     neutral: ClassVar[str] = ""
@@ -64,25 +64,25 @@ class Restorer(ABC):
         """Return the bare text and the label of each of its characters."""
 
     def restore(self, bare: str, labels: Sequence[str]) -> str:
-        """Put back what the labels say.
+        """Restore what the labels say.
 
-        A label that cannot be at a character leaves it as it is, and so does one that is missing.
+        A character with an impossible label, or with none, is left unchanged.
         """
         return "".join(map(self._put_back, bare, chain(labels, repeat(self.neutral))))
 
     @abstractmethod
     def _put_back(self, character: str, label: str) -> str:
-        """Return what stands for a character with a label."""
+        """Return the restored text for a character with a label."""
 
     def nothing_to_restore(self, texts: Iterable[str]) -> bool:
-        """Return whether nothing can be removed from any of some texts."""
+        """Return whether nothing can be removed from any of the texts."""
         return all(self.remove(text)[0] == self.normal(text) for text in texts)
 
 
 class Spaces(Restorer):
-    """The spaces between words, for which the label of the character before is a space.
+    """The spaces between words; the label of the character before a space is a space.
 
-    In normal form one space stands for each run of white space, and none at either end.
+    In normal form each run of whitespace is one space, and there is none at either end.
     """
 
     absent = "no line has a space between two words"
@@ -92,7 +92,7 @@ class Spaces(Restorer):
         return " ".join(text.split())
 
     def remove(self, text: str) -> tuple[str, list[str]]:
-        """Return a text without white space, and of each character whether a space follows."""
+        """Return a text without whitespace, and for each character whether a space follows."""
         words = text.split()
         labels: list[str] = []
         for word in words:
@@ -103,7 +103,7 @@ class Spaces(Restorer):
         return "".join(words), labels
 
     def restore(self, bare: str, labels: Sequence[str]) -> str:
-        """Put spaces where the labels say; none after the last character."""
+        """Insert spaces where the labels say, except after the last character."""
         return super().restore(bare[:-1], labels) + bare[-1:]
 
     def _put_back(self, character: str, label: str) -> str:
@@ -111,17 +111,17 @@ class Spaces(Restorer):
 
 
 class Case(Restorer):
-    """Capital letters, of which the label is U; that of every other character is L.
+    """Uppercase letters, whose label is U; the label of every other character is L.
 
-    A letter is made small only if that can be undone: one like İ, whose small form is two
-    characters, stays as it is.
+    A letter is lowercased only if that can be undone: İ, whose lowercase form has two characters,
+    stays unchanged.
     """
 
     neutral = "L"
-    absent = "no line has a capital letter"
+    absent = "no line has an uppercase letter"
 
     def remove(self, text: str) -> tuple[str, list[str]]:
-        """Return a text in small letters, and of each whether it was a capital."""
+        """Return a text in lowercase, and for each character whether it was uppercase."""
         bare = "".join(map(_small, text))
         return bare, ["L" if a == b else "U" for a, b in zip(text, bare, strict=True)]
 
@@ -130,16 +130,16 @@ class Case(Restorer):
 
 
 class Marks(Restorer):
-    """Punctuation marks, which are the label of the character before them.
+    """Punctuation marks; the label of a character is the marks after it.
 
-    Of the marks in ``MARKS`` up to ``MOST_MARKS`` are removed after a character. A longer run
-    stays in the text, and so does one with no character before it.
+    Up to ``MOST_MARKS`` of the marks in ``MARKS`` are removed after a character. A longer run, or
+    one at the beginning of the text, stays.
     """
 
     absent = "no line has a punctuation mark after a character"
 
     def remove(self, text: str) -> tuple[str, list[str]]:
-        """Return a text without marks, and of each character the marks after it."""
+        """Return a text without marks, and for each character the marks after it."""
         pieces: list[str] = []
         labels: list[str] = []
         start = 0
@@ -160,11 +160,11 @@ class Marks(Restorer):
 
 
 class Accents(Restorer):
-    """Marks on Latin, Greek and Cyrillic letters: the label is the combining marks themselves.
+    """Accents on Latin, Greek and Cyrillic letters; the label is the combining marks.
 
-    So a letter that never had a certain mark in training can get it. Only a letter that is one
-    code point with its marks is changed, as é is, й too. What Unicode does not take apart, đ, ł, ø
-    and the Turkish dotless i, has labels of its own. In normal form letters are composed (NFC).
+    So a letter can get a mark that it never had in training. Only letters that are one code point
+    together with their marks are changed, such as é and й. Letters that Unicode does not decompose
+    (đ, ł, ø and Turkish dotless i) have their own labels. The normal form is NFC.
     """
 
     absent = "no line has a letter with an accent"
@@ -173,11 +173,11 @@ class Accents(Restorer):
         """Return a text in NFC."""
         if text.isascii():
             return text
-        normalizer = Normalizer("nfc")  # no run of marks is too long for it
+        normalizer = Normalizer("nfc")  # handles any number of combining marks
         return normalizer.feed(text) + normalizer.flush()
 
     def remove(self, text: str) -> tuple[str, list[str]]:
-        """Return a text without accents, and of each character the accents on it."""
+        """Return a text without accents, and for each character its accents."""
         if text.isascii():
             return text, [""] * len(text)
         pairs = list(map(_taken_apart, self.normal(text)))
@@ -209,7 +209,7 @@ def _taken_apart(character: str) -> tuple[str, str]:
 
 @lru_cache(1 << 16)
 def _put_together(base: str, label: str) -> str:
-    """Return a base with its label as one code point; the base alone if there is none."""
+    """Return a base with its label as one code point, or the base alone if there is none."""
     if not unicodedata.name(base, "").startswith(_SCRIPTS):
         return base
     letter, marks = base, label
@@ -233,4 +233,4 @@ RESTORERS: dict[Restored, Restorer] = {
     "marks": Marks(),
     "accents": Accents(),
 }
-"""What can be restored, by the names that ``--predict`` has for it."""
+"""The restorers, by their names in ``--predict``."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from charrnn.config.words import listing
 from charrnn.data.labels.items import Layout, Tagged
 from charrnn.data.labels.names import kind
 from charrnn.data.labels.wording import OF_PLAIN_TEXT, counted, refuse_lines, shown
@@ -16,46 +17,46 @@ CONLLU_COLUMNS = (
 def read_tagged(
     files: Sequence[tuple[str, str]], *, columns: str | None = None
 ) -> tuple[list[Tagged], list[str], Layout]:
-    """Read tagged sentences: a line for each token, and an empty line between sentences.
+    """Read tagged sentences: one line per token, and an empty line between sentences.
 
-    In a file whose name ends in ``.conllu``, token and tag are FORM and UPOS; comments, ranges of
-    tokens (``1-2``) and empty nodes (``1.1``) are passed over. In any other, the first column is
-    the token and the last is the tag. Tabs divide the columns, and spaces where the file has no
-    tab; ``-DOCSTART-`` lines are passed over.
+    In a file whose name ends in ``.conllu``, the token and the tag are FORM and UPOS; comments,
+    ranges of tokens (``1-2``) and empty nodes (``1.1``) are skipped. In any other file, the first
+    column is the token and the last one the tag. Columns are separated by tabs, or by spaces if
+    the file has no tab; ``-DOCSTART-`` lines are skipped.
 
     Parameters
     ----------
     files : sequence of (str, str)
-        Of each its name, as messages show it, and its content, with LF line ends.
+        The name of each file, as messages show it, and its content, with LF newlines.
     columns : str, optional
-        The names of the columns of token and tag in a ``.conllu`` file, as in ``form,xpos``.
+        The names of the token and tag columns of a ``.conllu`` file, as in ``form,xpos``.
 
     Returns
     -------
     items : list of Tagged
-        In their order; none is empty.
+        The sentences in order; none is empty.
     notices : list of str
-        One line each.
+        Notices, one line each.
     layout : "conll" or "conllu"
 
     Raises
     ------
     ConfigError
-        If the files are of both kinds, or ``columns`` does not fit.
+        If the files are of both kinds, or ``columns`` does not apply.
     CorpusError
-        If a line is not what the others are, or if there is no sentence.
+        If a line does not fit the layout, or if there is no sentence.
     """
     universal = [kind(name) == ".conllu" for name, _ in files]
     if any(universal) and not all(universal):
         of_one, of_other = files[universal.index(True)][0], files[universal.index(False)][0]
         raise ConfigError(
-            f"{of_one} is a .conllu file and {of_other} is none: give files of one kind"
+            f"{of_one} is a .conllu file and {of_other} is not: give files of one kind"
         )
     layout: Layout = "conllu" if any(universal) else "conll"
     if layout == "conll" and columns is not None:
         raise ConfigError(
-            f"--columns {shown(columns)} is for .conllu files, and {files[0][0]} is none: leave it "
-            "out, the first column is the token and the last is the tag"
+            f"--columns {shown(columns)} applies to .conllu files, and {files[0][0]} is not one: "
+            "leave it out; the first column is the token and the last one the tag"
         )
     places = _places(columns or "form,upos")
     known: dict[str, str] = {}
@@ -65,22 +66,22 @@ def read_tagged(
         items.extend(_sentences(rows, known))
     if not items:
         raise CorpusError(
-            f"{', '.join(name for name, _ in files[:3])}: no sentence: each line is a token, a "
-            "tab, a tag, with an empty line between sentences"
+            f"{listing([name for name, _ in files], 3)}: there is no sentence: each line must be "
+            "a token, a tab and a tag, with an empty line between sentences"
         )
     return items, [], layout
 
 
 def read_tokens(files: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Read sentences to be tagged: the first column of each line, or FORM of CoNLL-U.
+    """Read sentences to tag: the first column of each line, or FORM of CoNLL-U.
 
-    A line may be a token alone. Where no line has a tab, columns are divided by spaces if every
-    line has as many of them, two or more.
+    A line may have only a token. If no line has a tab, columns are separated by spaces, provided
+    that every line has the same number of them, two or more.
 
     Parameters
     ----------
     files : sequence of (str, str)
-        As for ``read_tagged``.
+        As in ``read_tagged``.
     """
     sentences: list[tuple[str, ...]] = []
     for name, content in files:
@@ -104,16 +105,16 @@ def _places(columns: str) -> tuple[int, int]:
     names = [name.strip().casefold() for name in columns.split(",")]
     if len(names) != 2 or not set(names) <= set(CONLLU_COLUMNS):
         raise ConfigError(
-            f"--columns {shown(columns)}: give two columns of CoNLL-U, the token's and the tag's, "
+            f"--columns {shown(columns)} is not valid: name the token and tag columns of CoNLL-U, "
             f"as in form,xpos (it has {', '.join(CONLLU_COLUMNS)})"
         )
     return CONLLU_COLUMNS.index(names[0]), CONLLU_COLUMNS.index(names[1])
 
 
 def _sentences(rows: Iterator[tuple[str, str] | None], known: dict[str, str]) -> Iterator[Tagged]:
-    """Yield the sentences of rows (token, tag), between which None stands.
+    """Yield sentences from rows (token, tag), separated by None.
 
-    ``known`` has each string once, so that millions of tokens share a few thousand.
+    ``known`` interns the strings, so that millions of tokens share a few thousand.
     """
     tokens: list[str] = []
     tags: list[str] = []
@@ -127,7 +128,7 @@ def _sentences(rows: Iterator[tuple[str, str] | None], known: dict[str, str]) ->
 
 
 def _plain(name: str, content: str) -> Iterator[tuple[str, str] | None]:
-    """Yield the rows of a CoNLL file, and None at each sentence's end."""
+    """Yield the rows of a CoNLL file, and None at the end of each sentence."""
     tabs = "\t" in content
     first_line = width = 0
     bad: list[int] = []
@@ -147,8 +148,8 @@ def _plain(name: str, content: str) -> Iterator[tuple[str, str] | None]:
                     name,
                     [number],
                     "one column",
-                    "each line is a token, a tab, a tag, with an empty line between sentences"
-                    f"; {OF_PLAIN_TEXT}",
+                    "each line must be a token, a tab and a tag, with an empty line between "
+                    f"sentences; {OF_PLAIN_TEXT}",
                 )
         if len(cells) != width:
             bad_width = bad_width or len(cells)
@@ -159,18 +160,18 @@ def _plain(name: str, content: str) -> Iterator[tuple[str, str] | None]:
             bare.append(number)
         yield cells[0], tag
     if bad:
-        what = f"{counted(bad_width, 'column')}, where line {first_line} has {width}"
+        what = f"{counted(bad_width, 'column')}, but line {first_line} has {width}"
         plain = "" if tabs else f"; {OF_PLAIN_TEXT}"
-        refuse_lines(name, bad, what, f"give every line of a token as many columns{plain}")
+        refuse_lines(name, bad, what, f"give every token line the same number of columns{plain}")
     if bare:
-        refuse_lines(name, bare, "no token or no tag", "give the line both, or remove it")
+        refuse_lines(name, bare, "no token or no tag", "add it, or remove the line")
     yield None
 
 
 def _universal(
     name: str, content: str, of_token: int, of_tag: int
 ) -> Iterator[tuple[str, str] | None]:
-    """Yield the rows of a CoNLL-U file, and None at each sentence's end."""
+    """Yield the rows of a CoNLL-U file, and None at the end of each sentence."""
     bad: list[int] = []
     bare: list[int] = []
     bad_width = 0
@@ -191,8 +192,13 @@ def _universal(
             bare.append(number)
         yield cells[of_token], cells[of_tag]
     if bad:
-        what = f"{counted(bad_width, 'column')}, where CoNLL-U has {len(CONLLU_COLUMNS)}"
-        refuse_lines(name, bad, what, "divide them with tabs, or give another name than .conllu")
+        what = f"{counted(bad_width, 'column')}, but CoNLL-U has {len(CONLLU_COLUMNS)}"
+        refuse_lines(
+            name,
+            bad,
+            what,
+            "separate columns by tabs, or rename the file so that it does not end in .conllu",
+        )
     if bare:
-        refuse_lines(name, bare, "no token or no tag", "give the line both, or remove it")
+        refuse_lines(name, bare, "no token or no tag", "add it, or remove the line")
     yield None

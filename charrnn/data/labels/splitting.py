@@ -1,4 +1,4 @@
-"""Which of some texts are held out, by what they say and not where they stand."""
+"""Splitting texts by their content, independent of their order."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 TESTED = 5
-"""A label with so many different texts is tested by one at least."""
+"""At least one text is held out for a label with this many different texts."""
 FEW_TEXTS = 20
-"""Of a label with fewer different texts, an exact share is held out."""
+"""For a label with fewer different texts, an exact share is held out."""
 
 
 def held_out(
@@ -18,29 +18,30 @@ def held_out(
     """Return which texts are held out.
 
     Without labels, a text is held out if its keyed hash, a number below 2**64, is below
-    ``fraction`` of that, as ``HashedSplit`` does. All copies of a text are on one side, the order
-    of the texts does not matter, and a list that grows keeps the split of its old texts.
+    ``fraction`` of that, as in ``HashedSplit``. All copies of a text are on the same side, the
+    order of the texts does not matter, and a list that grows keeps the split of its old texts.
 
-    With labels, the different texts of each label are held out from the lowest hash on: those below
-    the fraction, or, of fewer than ``FEW_TEXTS``, the share that is nearest to it. Of ``TESTED`` or
-    more at least one is held out, and at least one is always learned. A text with several labels
-    counts for the one that has the fewest different texts, because that one can spare it least
-    (among equals, for the first by code points).
+    With labels, the different texts of each label are held out in order of their hash: those below
+    the fraction, or, if there are fewer than ``FEW_TEXTS``, the nearest share. If there are
+    ``TESTED`` or more, at least one is held out; at least one is always trained on. A text with
+    several labels counts for the label with the fewest different texts, which can spare it least
+    (among equals, for the first one by code points).
 
     Parameters
     ----------
     texts : (n,) sequence of str
-        An empty one is treated as any other.
+        The texts; an empty one is treated like any other.
     labels : (n,) sequence of str, optional
         The label of each text.
     fraction : float
-        The share of the different texts that is held out, on average; in [0, 1). 0 holds out none.
+        Average share of the different texts that is held out, in [0, 1); 0 holds out none.
     key : int
-        In [0, 2**64): another key holds out other texts.
+        In [0, 2**64); each key holds out different texts.
 
     Returns
     -------
     (n,) bool array
+        Whether each text is held out.
     """
     numbers: dict[str, int] = {}
     of_text = np.fromiter(
@@ -52,7 +53,7 @@ def held_out(
     if labels is None or not numbers or not fraction:
         return below[of_text]
     owners = _owners(of_text, labels, len(numbers))
-    order = np.lexsort((hashes, owners))  # the texts of each label, from the lowest hash on
+    order = np.lexsort((hashes, owners))  # the texts of each label, by hash
     sizes = np.bincount(owners)
     held = np.bincount(owners, weights=below).astype(np.int64)
     held = np.where(sizes < FEW_TEXTS, np.floor(fraction * sizes + 0.5).astype(np.int64), held)
@@ -65,7 +66,7 @@ def held_out(
 
 
 def _hashes(texts: dict[str, int], key: int) -> npt.NDArray[np.uint64]:
-    """Return the keyed hash of each text, as ``HashedSplit`` has it."""
+    """Return the keyed hash of each text, as in ``HashedSplit``."""
     keyed = blake2b(digest_size=8, key=key.to_bytes(8, "little"))
     digests = bytearray()
     for text in texts:
@@ -78,7 +79,7 @@ def _hashes(texts: dict[str, int], key: int) -> npt.NDArray[np.uint64]:
 def _owners(
     of_text: npt.NDArray[np.int64], labels: Sequence[str], num_texts: int
 ) -> npt.NDArray[np.int64]:
-    """Return for which label each different text counts, by the labels' places in their order."""
+    """Return the label that each different text counts for, as an index into the sorted labels."""
     places = {label: place for place, label in enumerate(sorted(set(labels)))}
     of_label = np.fromiter((places[label] for label in labels), np.int64, len(labels))
     pairs = np.unique(of_text * len(places) + of_label)

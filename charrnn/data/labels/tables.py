@@ -6,39 +6,39 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from charrnn.config.words import listing
 from charrnn.data.labels.items import Labelled
 from charrnn.data.labels.wording import counted, refuse_lines, shown
 from charrnn.errors import ConfigError, CorpusError
 
 LONGEST_CELL = 2**31 - 1
-"""Characters of a cell: the most that ``csv`` can be told on every system."""
+"""Most characters of a cell: the largest limit that ``csv`` accepts on every system."""
 SURVEYED_ROWS = 1_000
-"""Rows by which the columns of label and text are guessed for a message."""
+"""Rows from which the label and text columns are guessed, for a message."""
 _LINE_ENDS = re.compile("\r\n|\r|\n")
 
 
 def read_table(name: str, content: str, columns: str | None) -> tuple[list[Labelled], list[str]]:
-    """Read the items of a CSV file and what there is to say of them.
+    """Read the items of a CSV file, and notices about them.
 
-    The first row names the columns; what separates them is the comma, semicolon or tab that it has
-    most. A line end in a text or label becomes a space, and so does a tab in a label.
+    The first row names the columns. The separator is the comma, semicolon or tab that occurs most
+    often in it. A newline in a text or label becomes a space, and so does a tab in a label.
 
     Parameters
     ----------
     name : str
         The file, as messages show it.
     content : str
-        With LF line ends.
+        The content, with LF newlines.
     columns : str, optional
-        The names of the columns of label and text, with a comma between them; "label,text" if
-        nothing is said.
+        The names of the label and text columns, separated by a comma; the default is "label,text".
 
     Raises
     ------
     ConfigError
         If the file does not have the columns.
     CorpusError
-        If it is no CSV file, or if a row lacks a label or a text.
+        If it is not a CSV file, or if a row has no label or no text.
     """
     rows = _rows(name, content)
     try:
@@ -73,22 +73,22 @@ def read_table(name: str, content: str, columns: str | None) -> tuple[list[Label
         remedy = "give every row a label and a text"
         refuse_lines(name, short, f"fewer columns than the {wanted} of the first row", remedy)
     if long:
-        remedy = "put a text that has commas into quotation marks"
+        remedy = "put texts with commas in quotation marks"
         refuse_lines(name, long, f"more columns than the {wanted} of the first row", remedy)
     if unlabelled:
-        refuse_lines(name, unlabelled, "no label", "give the row one, or remove it")
+        refuse_lines(name, unlabelled, "no label", "add one, or remove the row")
     notices = []
     if num_lines:
         what = counted(num_lines, "text")
-        notices.append(f"{name}: {what} with line ends, which are read as spaces")
+        notices.append(f"{name}: {what} with newlines, which were replaced by spaces")
     if num_tabs:
         what = counted(num_tabs, "label")
-        notices.append(f"{name}: {what} with tabs or line ends, which are read as spaces")
+        notices.append(f"{name}: {what} with tabs or newlines, which were replaced by spaces")
     return items, notices
 
 
 def _rows(name: str, content: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, each with the number of its first line."""
+    """Yield the non-blank rows, each with the number of its first line."""
     lines = content.split("\n")
     at_end = False
 
@@ -102,22 +102,22 @@ def _rows(name: str, content: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(feed(), delimiter=max(",;\t", key=first.count))
     while True:
         start = reader.line_num + 1
-        limit = csv.field_size_limit(LONGEST_CELL)  # it belongs to the process
+        limit = csv.field_size_limit(LONGEST_CELL)  # a setting of the whole process
         try:
             row = next(reader, None)
         except csv.Error as error:
             raise CorpusError(
-                f"{name}, line {start}: not CSV ({error}): give a file that csv can read, or lines "
-                "of a label, a tab, a text under a name that does not end in .csv"
+                f"{name}, line {start}: not valid CSV ({error}): repair it, or give lines with a "
+                "label, a tab and a text under a name that does not end in .csv"
             ) from None
         finally:
             csv.field_size_limit(limit)
         if row is None:
             return
-        if at_end:  # it looked for the end of a cell up to the end of the file
+        if at_end:  # it searched for the end of a cell up to the end of the file
             raise CorpusError(
-                f"{name}, line {start}: a quotation mark opens a cell and none closes it: "
-                "close it, or double it if it belongs to the text"
+                f"{name}, line {start}: a quoted cell is never closed: close the quotation mark, "
+                "or double it if it is part of the text"
             )
         if any(map(str.strip, row)):
             yield start, row
@@ -126,7 +126,7 @@ def _rows(name: str, content: str) -> Iterator[tuple[int, list[str]]]:
 def _places(
     name: str, header: Sequence[str], columns: str | None, rows: Iterator[tuple[int, list[str]]]
 ) -> tuple[int, int]:
-    """Return where label and text stand in a row."""
+    """Return the indices of the label and the text in a row."""
     names = [cell.strip() for cell in header]
     if columns is None:
         folded = [cell.casefold() for cell in names]
@@ -134,12 +134,12 @@ def _places(
             return folded.index("label"), folded.index("text")
         if sum(map(bool, names)) < 2:
             raise ConfigError(
-                f"{name} has one column, {_listed(names)}: the first row of a CSV file names a "
-                "column of labels and one of texts"
+                f"{name} has only the column {_listed(names)}: the first row of a CSV file must "
+                "name a label and a text column"
             )
         guess = _guessed(names, [row for _, row in islice(rows, SURVEYED_ROWS)])
         raise ConfigError(
-            f"{name} has the columns {_listed(names)}: say which are label and text, "
+            f"{name} has the columns {_listed(names)}: name the label and the text column, as in "
             f"--columns {guess}"
         )
     try:
@@ -148,19 +148,17 @@ def _places(
         wanted = []
     if len(wanted) != 2 or len({*wanted, ""}) != 3:
         raise ConfigError(
-            f"--columns {shown(columns)}: give the names of two columns, first the label's, then "
-            "the text's, with a comma between them"
+            f"--columns {shown(columns)} is not valid: name the label column and the text column, "
+            "separated by a comma"
         )
     for column in wanted:
         if column not in names:
-            raise ConfigError(
-                f"{name} has no column {shown(column)}: it has the columns {_listed(names)}"
-            )
+            raise ConfigError(f"{name} has no column {shown(column)}: name two of {_listed(names)}")
     return names.index(wanted[0]), names.index(wanted[1])
 
 
 def _guessed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return what ``--columns`` most likely is: few different labels, long texts."""
+    """Return a guess of ``--columns``: few different labels, long texts."""
     named = [place for place, name in enumerate(names) if name]
     cells = {place: [row[place] for row in rows if place < len(row)] for place in named}
     of_text = max(named, key=lambda place: sum(map(len, cells[place])))
@@ -171,7 +169,5 @@ def _guessed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return shlex.quote(shown(",".join(pair), 80))
 
 
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    named = [shown(name) for name in names if name]
-    more = f" and {len(named) - most:,} more" if len(named) > most else ""
-    return ", ".join(named[:most]) + more
+def _listed(names: Sequence[str]) -> str:
+    return listing([shown(name) for name in names if name])

@@ -1,7 +1,7 @@
-"""Tasks that label: one label for each text, or one for each of its symbols.
+"""Labelling tasks: one label per text, or one per symbol.
 
 Dimensions
-    k texts, n symbols of all of them, C labels.
+    k texts, n symbols in total, C labels.
 """
 
 from abc import abstractmethod
@@ -23,10 +23,10 @@ from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import Codes, to_codes, to_text
 
 OFTEN = 2
-"""A symbol that occurs less often is read as unknown, so that the model learns what that means."""
+"""A rarer symbol is read as unknown, so that the model learns to handle unknown symbols."""
 NO_LABEL = -1
 KEPT = 3
-"""Texts whose parts are remembered: a whole one, and its two sides."""
+"""Parsed texts that are cached: a whole text, and its two sides."""
 
 
 class Parsed(NamedTuple):
@@ -35,9 +35,9 @@ class Parsed(NamedTuple):
     Attributes
     ----------
     texts : list of str
-        Of k texts, none of them empty.
+        The k texts, none of them empty.
     labels : list of str, or of lists of str or None
-        The label of each text, or of each of its symbols, None where it has none.
+        The label of each text, or of each of its symbols; None for a symbol without one.
     """
 
     texts: list[str]
@@ -45,16 +45,16 @@ class Parsed(NamedTuple):
 
 
 class LabelledTask(HeldByText):
-    """Labels for texts, each of which is read from a zero state.
+    """Base of labelling tasks; each text is read from a zero state.
 
     Attributes
     ----------
     predict : str
         What is predicted; see ``TrainConfig``.
     head : "step" or "item"
-        Whether each symbol of a text has a label, or the text as a whole.
+        Whether there is a label for each symbol, or one for the whole text.
     usual_directions : int
-        1, or 2 where what follows a symbol tells its label as well as what precedes it.
+        1, or 2 if the label of a symbol depends on what follows it as well as on what precedes it.
     labels : tuple of str
         The C labels, sorted; empty until ``fitted``.
     """
@@ -70,7 +70,7 @@ class LabelledTask(HeldByText):
 
     @abstractmethod
     def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
-        """Return the texts of files as this task stores them, and notices.
+        """Return the texts of files in the form that this task stores, and notices.
 
         Parameters
         ----------
@@ -80,11 +80,11 @@ class LabelledTask(HeldByText):
 
     @abstractmethod
     def _parse(self, stored: str) -> Parsed:
-        """Return the texts and labels of what ``read`` returned."""
+        """Return the texts and labels in the output of ``read``."""
 
     @abstractmethod
     def checked(self, codes: Codes) -> list[str]:
-        """Return what the user should know of the labels, one line each.
+        """Return notices about the labels, one line each.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class LabelledTask(HeldByText):
         return self.with_labels(sorted(self.known_labels(codes)))
 
     def labels_of_several_texts(self, codes: Codes) -> set[str]:
-        """Return the labels that more than one text of a divided text has."""
+        """Return the labels of more than one text in a divided text."""
         counts: Counter[str] = Counter()
         for some in self.parse(codes).labels:
             counts.update(label for label in set(_as_list(some)) if label is not None)
@@ -141,44 +141,44 @@ class LabelledTask(HeldByText):
         return Divided(np.concatenate([codes, held_codes]), len(held_codes), [*notices, *more])
 
     def divided(self, codes: Codes, starts: Sequence[int], unit: Unit) -> Codes:
-        """Return a text as this task stores it."""
+        """Return a text in the form that this task stores."""
         return to_codes(self.read([("text", to_text(codes))])[0])
 
     def known_part(self, known: Codes) -> Codes:
-        """Return all of it: nothing is unknown."""
+        """Return all of it, as no symbol is unknown."""
         return known
 
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
-        """Return what is learned and what is held out."""
+        """Return the training part and the held-out part."""
         texts, labels = self.parse(codes)
         whole = labels if self.head == "item" else None
         held = held_out(texts, whole, fraction, key)  # type: ignore[arg-type]
         lengths = np.diff(np.flatnonzero(codes == self.end), prepend=-1)
         is_held = np.repeat(held, lengths)
-        if 2 * np.count_nonzero(is_held) > len(codes):  # there are too few different texts
+        if 2 * np.count_nonzero(is_held) > len(codes):  # too few different texts
             return codes, codes[:0]
         return codes[~is_held], codes[is_held]
 
     def vocabulary(self, learned: Codes, text: TextConfig) -> Vocabulary:
-        """Return the symbols of what is learned, and one for all others."""
+        """Return the symbols of the training part, and one for all others."""
         counts = Counter("".join(self.parse(learned).texts))
         often = sorted(ord(symbol) for symbol, count in counts.items() if count >= OFTEN)
         symbols = often or sorted(map(ord, counts))
         return Vocabulary(np.array(symbols, np.uint32), "char", text.normalize, has_unknown=True)
 
     def examples(self, codes: Codes, vocabulary: Vocabulary) -> Examples:
-        """Return a divided text as ids and targets; a label that is not known is no target."""
+        """Return a divided text as ids and targets; unknown labels are not scored."""
         return self.encode(self.parse(codes), vocabulary)
 
     def judged(self, codes: Codes, vocabulary: Vocabulary) -> Examples:
-        """Return ``examples`` as they are scored: without what ``not_judged`` leaves out."""
+        """Return ``examples`` for evaluation: without the labels in ``not_judged``."""
         examples = self.examples(codes, vocabulary)
         scored = examples.scored.copy()
         scored[self.not_judged(examples.lengths)] = False
         return replace(examples, scored=scored)
 
     def not_judged(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return which labels of texts of these lengths (k,) anybody would get right."""
+        """Return the indices of trivial labels, for texts of these lengths (k,)."""
         return lengths[:0]
 
     def encode(self, parsed: Parsed, vocabulary: Vocabulary) -> Examples:
@@ -198,10 +198,10 @@ class LabelledTask(HeldByText):
 
     @abstractmethod
     def shown(self, text: str, labels: Sequence[str]) -> str:
-        """Return a text with the labels of its characters, for people."""
+        """Return a text with the labels of its characters in readable form."""
 
     def counts(self, learned: Codes, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
-        """Return how often each label occurs (C,)."""
+        """Return the count of each label (C,)."""
         labels = self.parse(learned).labels
         found = Counter(label for some in labels for label in _as_list(some))
         return np.array([found[label] for label in self.labels], np.int64)
@@ -219,22 +219,22 @@ class LabelledTask(HeldByText):
         )
 
     def steps_per_pass(self, learned: Codes, settings: TrainingSettings) -> float:
-        """Return the batches of an epoch."""
+        """Return the number of batches per epoch."""
         lengths = np.array([len(text) for text in self.parse(learned).texts], np.int64)
         pieces = Pieces.of_lengths(lengths, steps_of(settings.seq_len), cut=self.head == "step")
         return max(1, -(-len(pieces.texts) // settings.batch_size))
 
     def overlap(self, learned: Codes, held: Codes) -> float:
-        """Return the share of the held-out texts that are learned too."""
+        """Return the share of the held-out texts that are in the training part too."""
         known, texts = set(self.parse(learned).texts), self.parse(held).texts
         return sum(text in known for text in texts) / max(1, len(texts))
 
     def texts_alone(self, codes: Codes) -> Codes:
-        """Return the texts without their labels, each followed by a line end."""
+        """Return the texts without their labels, each followed by a newline."""
         return to_codes("".join(f"{text}\n" for text in self.parse(codes).texts))
 
     def lengths(self, codes: Codes) -> npt.NDArray[np.int64]:
-        """Return the symbols of each text."""
+        """Return the number of symbols of each text."""
         return np.array([len(text) for text in self.parse(codes).texts], np.int64)
 
 

@@ -1,4 +1,4 @@
-"""The tasks that label: texts, tokens, and what was taken out of plain text."""
+"""Labelling tasks: labels of texts, tags of tokens, and restoring plain text."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -27,14 +27,14 @@ from charrnn.text.codes import LINE_END, Codes, to_codes, to_text
 
 
 class LabelTask(LabelledTask):
-    """A label for each text: many-to-one.
+    """Predicts one label per text: many-to-one.
 
     Parameters
     ----------
     items : "line" or "file"
-        What a file of a folder is: texts of one label, or one text.
+        Whether a file has one text per line or is one text.
     columns : str
-        See ``TrainConfig``; empty for the usual ones.
+        See ``TrainConfig``; empty for the default.
     """
 
     head = "item"
@@ -43,10 +43,10 @@ class LabelTask(LabelledTask):
     def __init__(self, items: str = "line", columns: str = "") -> None:
         super().__init__("label", items, LINE_END)
         self.columns = columns
-        self._layout: Layout | None = None  # of what was read before
+        self._layout: Layout | None = None  # of the files read before
 
     def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
-        """Return lines of a label, a tab and a text."""
+        """Return lines with a label, a tab and a text."""
         items, notices, self._layout = read_labelled(
             files,
             columns=self._columns_for(files),
@@ -56,16 +56,16 @@ class LabelTask(LabelledTask):
         full = drop_empty(items)
         if empty := len(items) - len(full):
             texts = "text is" if empty == 1 else "texts are"
-            notices = [*notices, f"{empty:,} {texts} empty: left out"]
+            notices = [*notices, f"{empty:,} {texts} empty and left out"]
         return to_lines(full), notices
 
     def _columns_for(self, files: Sequence[tuple[str, str]]) -> str | None:
-        """Return the columns; another text than the run's own may be no table."""
+        """Return the columns; a text other than the run's own may not be a table."""
         is_table = any(kind(name) == ".csv" for name, _ in files)
         return self.columns or None if is_table or not self.labels else None
 
     def with_columns(self, columns: str) -> Self:
-        """Return the task with other columns of label and text."""
+        """Return the task with other label and text columns."""
         new = copy(self)
         new.columns = columns
         return new
@@ -79,24 +79,24 @@ class LabelTask(LabelledTask):
         return f"{labels[0]}: {text}"
 
     def checked(self, codes: Codes) -> list[str]:
-        """Return what the user should know of the labels."""
+        """Return notices about the labels."""
         return check_labelled(from_lines(to_text(codes)))
 
 
 class TagTask(LabelledTask):
-    """A tag for each token of a sentence: many-to-many.
+    """Predicts a tag for each token of a sentence: many-to-many.
 
-    Where every token is one character, a sentence is its tokens side by side. Otherwise the tokens
-    are words with a space between, and the last character of each has its tag.
+    If every token is one character, a sentence is its concatenated tokens. Otherwise tokens are
+    words separated by spaces, and the last character of each has its tag.
 
     Parameters
     ----------
     end : int
         The code that ends a sentence as it is stored.
     columns : str
-        See ``TrainConfig``; empty for the usual ones.
+        See ``TrainConfig``; empty for the default.
     spaced : bool
-        Whether tokens are words; told by the text when the task is ``fitted``.
+        Whether tokens are words; determined from the text by ``fitted``.
     """
 
     head = "step"
@@ -107,7 +107,7 @@ class TagTask(LabelledTask):
         self.columns, self.spaced = columns, spaced
 
     def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
-        """Return sentences, a token, a tab and a tag to a line."""
+        """Return sentences, with a token, a tab and a tag on each line."""
         items, notices, _ = read_tagged(files, columns=self.columns or None)
         return to_sentences(items, chr(self.end)), notices
 
@@ -120,8 +120,8 @@ class TagTask(LabelledTask):
         long = next((token for some in tokens for token in some if len(token) != 1), None)
         if not self.spaced and long is not None:
             raise ConfigError(
-                f"this model tags single characters, and a token is {long!r:.40}: give tokens of "
-                "one character, or a text as a line"
+                f"this model tags single characters, and {long!r:.40} is a longer token: give "
+                "tokens of one character, or a text as one line"
             )
         if not self.spaced:
             labels: list[list[str | None]] = [list(some) for some in tags]
@@ -132,7 +132,7 @@ class TagTask(LabelledTask):
         )
 
     def tokens_of(self, text: str, labels: Sequence[str | None]) -> tuple[str, ...]:
-        """Return the tokens of a sentence that ``joined`` made, each of which ends at a label."""
+        """Return the tokens of a sentence from ``joined``; each ends at a label."""
         if not self.spaced:
             return tuple(text)
         ends = [place + 1 for place, label in enumerate(labels) if label is not None]
@@ -144,11 +144,11 @@ class TagTask(LabelledTask):
         sentences = from_sentences(to_text(codes), chr(self.end))
         new = copy(self)
         new.spaced = any(len(token) != 1 for one in sentences for token in one.tokens)
-        new._parsed = []  # what is read depends on it
+        new._parsed = []  # parsing depends on it
         return super(TagTask, new).fitted(codes)
 
     def shown(self, text: str, labels: Sequence[str]) -> str:
-        """Return the text, each token that is not outside of all spans followed by its tag."""
+        """Return the text with the tag after each token, except for tokens outside of all spans."""
         ends = [*(place for place, symbol in enumerate(text) if symbol == " "), len(text)]
         places = {end - 1 for end in ends} if self.spaced else set(range(len(text)))
         return "".join(
@@ -157,19 +157,19 @@ class TagTask(LabelledTask):
         )
 
     def checked(self, codes: Codes) -> list[str]:
-        """Return what the user should know of the tags."""
+        """Return notices about the tags."""
         return check_tagged(from_sentences(to_text(codes), chr(self.end)))
 
 
 class RestoringTask(LabelledTask):
-    """What was taken out of plain text, as a label for each character that is left.
+    """Predicts what was removed from plain text, as a label for each remaining character.
 
     Parameters
     ----------
     predict : str
         One of ``RESTORED``.
     items : str
-        How the text is divided: see ``divide``.
+        How the text is divided; see ``divide``.
     end : int
         The code that ends an item.
     """
@@ -182,7 +182,7 @@ class RestoringTask(LabelledTask):
         self.kind, self.restorer = predict, RESTORERS[predict]
 
     def read(self, files: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
-        """Return the items of plain text of which something is left."""
+        """Return the items of plain text that are not empty after the removal."""
         texts = [to_codes(text) for _, text in files]
         lengths = [len(text) for text in texts]
         starts = (np.cumsum(lengths) - lengths).tolist()
@@ -197,7 +197,7 @@ class RestoringTask(LabelledTask):
         return Parsed([bare for bare, _ in pairs], labels)
 
     def not_judged(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the last character of each text where spaces are restored: none follows it."""
+        """Return, if spaces are restored, the last character of each text: no space follows it."""
         return np.cumsum(lengths) - 1 if self.kind == "spaces" else lengths[:0]
 
     def shown(self, text: str, labels: Sequence[str]) -> str:
@@ -205,18 +205,18 @@ class RestoringTask(LabelledTask):
         return self.restorer.restore(text, labels)
 
     def checked(self, codes: Codes) -> list[str]:
-        """Return nothing; raise ConfigError if there is nothing to restore."""
+        """Return no notices; raise ConfigError if there is nothing to restore."""
         restorer = self.restorer
         if restorer.nothing_to_restore(to_text(codes).split(chr(self.end))[:-1]):
             other = f", or: {self.fitting}" if self.fitting else ""
             raise ConfigError(
-                f"{restorer.absent}: there is nothing to restore; name another text{other}"
+                f"there is nothing to restore, as {restorer.absent}: name another text{other}"
             )
         return []
 
 
 def tags_of_characters(tokens: Sequence[str], tags: Sequence[str]) -> list[str | None]:
-    """Return the tags of the characters of tokens that are joined by spaces: of each last one."""
+    """Return the tags of the characters of tokens joined by spaces; only last ones have one."""
     labels: list[str | None] = []
     for number, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         labels += [None] * (number > 0) + [None] * (len(token) - 1) + [tag]

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from charrnn.errors import CorpusError
 
-OF_PLAIN_TEXT = "of a plain text, --predict spaces, case, marks or accents learns"
+OF_PLAIN_TEXT = "for plain text, use --predict spaces, case, marks or accents"
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
@@ -14,13 +14,13 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 
 
 def shown(name: str, most: int = 40) -> str:
-    """Return a label or a column's name with nothing but printables, and not too long."""
+    """Return a label or column name for messages: printable, and shortened."""
     cut = name if len(name) <= most else f"{name[: most - 3]}..."
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
 
 
 def refuse_lines(name: str, lines: Sequence[int], what: str, remedy: str) -> NoReturn:
-    """Refuse a file for some of its lines: name the first and say how many there are.
+    """Raise an error about lines of a file, with the first one and their number.
 
     Raises
     ------

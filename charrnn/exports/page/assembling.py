@@ -1,8 +1,8 @@
-"""The page put together: its parts lie in ``web/``, each in a file of its own.
+"""Assembling the page from its parts, which are separate files in ``web/``.
 
-What comes from a model or a file is data: it stands in one JSON block, in which no character can
-end the block or be obeyed by an editor, and the scripts show it as text alone. The policy of the
-page names its one script and its one style sheet by their hashes.
+Everything from a model or a file is data in one JSON block, in which no character can end the block
+or be interpreted by an editor, and the scripts display it only as text. The policy of the page
+allows its one script and its one style sheet by their hashes.
 """
 
 import base64
@@ -20,9 +20,9 @@ from charrnn.views.markup import attribute
 
 WEB = Path(__file__).parent / "web"
 MOST_PARAMETERS = 2**26
-"""A page of more than some 190 MB is opened by no phone, and its text is near a browser's limit."""
+"""A page of more than about 190 MB opens on no phone, and is near the limits of browsers."""
 ENGINE = ("products", "cells", "network", "generator", "drawing", "text", "writing", "labels")
-"""The scripts that compute, in their order; ``worker`` comes last."""
+"""The scripts that compute, in order; ``worker`` comes last."""
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -39,22 +39,22 @@ def page_of(checkpoint: Checkpoint, title: str) -> bytes:
     checkpoint : Checkpoint
         The model, with P weights.
     title : str
-        What the page is called.
+        The title of the page.
 
     Returns
     -------
     bytes
-        UTF-8; about 2.67 bytes for each weight, and 50 kB.
+        The file in UTF-8; about 2.67 bytes per weight, plus 50 kB.
 
     Raises
     ------
     CharrnnError
-        If the model is too large for a browser, or a weight for float16.
+        If the model is too large for a browser, or a weight is too large for float16.
     """
     if checkpoint.num_parameters > MOST_PARAMETERS:
         raise CharrnnError(
-            f"this model has {checkpoint.num_parameters:,} weights and a page holds "
-            f"{MOST_PARAMETERS:,} at most: export one with a smaller --hidden-size"
+            f"this model has {checkpoint.num_parameters:,} weights, and a page has at most "
+            f"{MOST_PARAMETERS:,}: export a model with a smaller --hidden-size"
         )
     shape = _shape(checkpoint)
     restoring = ("restoring",) if checkpoint.labels else ()
@@ -75,10 +75,10 @@ def page_of(checkpoint: Checkpoint, title: str) -> bytes:
 
 
 def data_block(value: Any) -> str:
-    r"""Return a value as JSON that can stand in a script element.
+    r"""Return a value as JSON that is safe in a script element.
 
-    Whatever a parser or an editor may obey is an escape: ``<``, ``>``, ``&``, control characters,
-    marks of direction, halves of characters.
+    Everything that a parser or an editor may interpret is escaped: ``<``, ``>``, ``&``, control
+    characters, directional marks, and surrogates.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def _escape(character: str) -> str:
 
 
 def _shape(checkpoint: Checkpoint) -> str:
-    """Return which of the shapes of a task a page has: what its form and its script are named."""
+    """Return the kind of page for a task, after which its form and script are named."""
     if not checkpoint.labels:
         return "write"
     return checkpoint.task.predict if checkpoint.task.predict in ("label", "tags") else "restore"

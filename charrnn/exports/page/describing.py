@@ -1,4 +1,4 @@
-"""What a page knows of its model beside the weights."""
+"""The description of a model for its page."""
 
 import json
 from contextlib import suppress
@@ -20,18 +20,18 @@ from charrnn.text.sources import show_path
 from charrnn.views.numbers import percent
 
 PROMPTS_LISTED = 8_000
-"""Bytes that the known prompts may take; of longer lists a page has none."""
+"""Most bytes of the list of known prompts; a page has no longer list."""
 
 
 def described(checkpoint: Checkpoint, title: str) -> dict[str, Any]:
-    """Return what the page's scripts read, as JSON types.
+    """Return the data for the page's scripts, as JSON types.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The model.
     title : str
-        Its name.
+        The title of the page.
     """
     task, vocabulary = checkpoint.task, checkpoint.vocabulary
     weight = checkpoint.mixture[0] if len(checkpoint.mixture) == 1 else 1.0
@@ -56,7 +56,7 @@ def described(checkpoint: Checkpoint, title: str) -> dict[str, Any]:
 
 
 def _prompts(checkpoint: Checkpoint) -> list[str]:
-    """Return the prompts that the text has, where it is still there and they are few."""
+    """Return the prompts of the training text, if it is available and they are few."""
     prompts: list[str] = []
     with suppress(CorpusError):
         prompts = few_prompts(checkpoint, cache_dir=cache_directory())
@@ -64,7 +64,7 @@ def _prompts(checkpoint: Checkpoint) -> list[str]:
 
 
 def _facts(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return what people like to know of a model: names and values."""
+    """Return facts about a model for people: names and values."""
     model, history, vocabulary = checkpoint.architecture, checkpoint.history, checkpoint.vocabulary
     facts = {
         "Network": long_shape(model),
@@ -75,7 +75,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, str]:
         "Training": f"{history.step:,} steps in {_minutes(history.seconds)}",
     }
     if history.best_accuracy is not None:
-        facts["Right of what was held out"] = percent(history.best_accuracy)
+        facts["Held-out accuracy"] = percent(history.best_accuracy)
     elif history.best_nats is not None:
         facts["Held-out loss"] = (
             f"{history.best_nats:.3f} nats, {history.best_nats / log(2):.3f} bits per "

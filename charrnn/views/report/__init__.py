@@ -1,4 +1,4 @@
-"""A report of runs as one HTML file: what it holds, and how that is drawn."""
+"""A report of runs as one HTML file: its content, and how it is rendered."""
 
 from charrnn.views.report.page import is_report, report_page
 

@@ -1,6 +1,6 @@
-"""Curves of runs, drawn by matplotlib as SVG whose colours and letters are those of the page.
+"""Curves of runs, drawn by matplotlib as SVG with the colours and fonts of the page.
 
-No text of a user is in a picture: names stand in the page's own legend.
+No user text is in a picture: names are in the page's own legend.
 """
 
 import io
@@ -16,25 +16,25 @@ from charrnn.views.markup import attribute
 from charrnn.views.report.content import Moment, RunContent
 
 COLOURS = 6
-"""Colours of runs; of more of them, some have the same."""
+"""Colours of runs; with more runs, some share a colour."""
 MARKER = "#0a0b{:02x}"
-"""A colour that matplotlib writes and the page's style sheet replaces: 0 to 5 are runs."""
+"""A placeholder colour that is replaced by one of the page's style sheet: 0 to 5 are runs."""
 INK, FAINT = MARKER.format(0xF0), MARKER.format(0xF1)
 WIDTH, HEIGHT = 4.6, 3.0
-"""Inches of 72 pixels: a phone shows a chart at about that width, so that its text is legible."""
+"""In inches of 72 pixels; about the width of a phone, so that the text is legible there."""
 MOST_POINTS, TRAINING_POINTS = 400, 60
-"""Points of a curve at most; of more, each is the mean of several. Training losses are noisy."""
+"""Most points of a curve; with more, each is the mean of several. Training losses are noisy."""
 STEPS = (1, 2, 2.5, 5, 10)
-"""Between the numbers of an axis, but for a power of ten."""
+"""Steps between the ticks of an axis, times a power of ten."""
 FEW = 40
-"""Points of a curve that are marked."""
+"""Curves with at most this many points have markers."""
 WIDE = 30
-"""Times the smallest gradient from which on the largest asks for a logarithmic axis."""
+"""Ratio of the largest to the smallest gradient norm above which the axis is logarithmic."""
 WARM_UP = 0.03
-"""Of a run, the part whose losses need not all be in the picture: they fall from far above."""
+"""The first part of a run, whose losses may be cut off, as they start far above the rest."""
 
 Value = Callable[[Moment], float | None]
-MISSING = "a report is drawn by matplotlib, which is missing: pip install 'charrnn[report]'"
+MISSING = "a report needs matplotlib, which is not installed: pip install 'charrnn[report]'"
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def charts(runs: Sequence[RunContent], colours: Sequence[int]) -> list[Chart]:
     Parameters
     ----------
     runs : sequence of RunContent
-        At least one.
+        At least one run.
     colours : sequence of int
-        The colour of each.
+        The colour of each run.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def charts(runs: Sequence[RunContent], colours: Sequence[int]) -> list[Chart]:
     drawn = []
     per = runs[0].per
     timed = any(moment.seconds is not None for run in runs for moment in run.moments)
-    drawn.append(_losses(runs, colours, f"Loss by step, nats per {per}", lambda at: at.step))
+    drawn.append(_losses(runs, colours, f"Loss by step, in nats per {per}", lambda at: at.step))
     if timed:
         unit, length = _time_unit(runs)
         by = lambda at: None if at.seconds is None else at.seconds / length  # noqa: E731
-        drawn.append(_losses(runs, colours, f"Loss by time in {unit}s, nats per {per}", by))
+        drawn.append(_losses(runs, colours, f"Loss by time in {unit}s, in nats per {per}", by))
     others: list[tuple[str, Value, str]] = [
-        ("Share of held-out labels that are right, by step", lambda at: at.accuracy, "linear"),
-        ("Norm of the gradient before clipping, by step", lambda at: at.norm, "log"),
+        ("Held-out accuracy, by step", lambda at: at.accuracy, "linear"),
+        ("Gradient norm before clipping, by step", lambda at: at.norm, "log"),
         ("Learning rate, by step", lambda at: at.rate, "linear"),
     ]
     for title, value, scale in others:
@@ -79,7 +79,7 @@ def charts(runs: Sequence[RunContent], colours: Sequence[int]) -> list[Chart]:
 
 
 def line_of(runs: Sequence[RunContent]) -> tuple[str, float] | None:
-    """Return the opponent of runs that share a held-out text, with its loss: it is the same."""
+    """Return the baseline of runs that share a held-out text, with its loss."""
     return next((run.line for run in runs if run.line is not None), None)
 
 
@@ -93,7 +93,7 @@ def _losses(
         lines.append((colour, training, validation))
     if not any(training or validation for _, training, validation in lines):
         return None
-    opponent = line_of(runs)
+    baseline = line_of(runs)
 
     def draw(axes: Any) -> None:
         kept = []
@@ -104,9 +104,9 @@ def _losses(
             axes.plot(*_columns(validation), color=mark, linewidth=1.8, **dots)
             end = max((x for x, _ in training + validation), default=0)
             kept += [y for x, y in training + validation if x >= min(end, WARM_UP * end)]
-        if opponent is not None:
-            axes.axhline(opponent[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
-            kept.append(opponent[1])
+        if baseline is not None:
+            axes.axhline(baseline[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+            kept.append(baseline[1])
         low, high = min(kept), max(kept)
         room = 0.05 * max(high - low, 0.02 * abs(high), 1e-6)
         axes.set_ylim(low - room, high + room)
@@ -137,7 +137,7 @@ def _values(
 def _line(
     moments: Sequence[Moment], by: Value, value: Value, *, most: int = MOST_POINTS
 ) -> list[tuple[float, float]]:
-    """Return the finite points of a curve, thinned by means of neighbors."""
+    """Return the finite points of a curve, averaged over neighbors if there are too many."""
     pairs = [(by(moment), value(moment)) for moment in moments]
     points = [
         (x, y) for x, y in pairs if x is not None and y is not None and isfinite(x) and isfinite(y)
@@ -155,7 +155,7 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
 
 
 def _time_unit(runs: Sequence[RunContent]) -> tuple[str, float]:
-    """Return the unit in which the longest run reads best, and its seconds."""
+    """Return the most readable unit for the longest run, and its length in seconds."""
     longest = max(moment.seconds or 0 for run in runs for moment in run.moments)
     if longest >= 7200:
         return "hour", 3600
@@ -169,7 +169,7 @@ def check_drawable() -> None:
 
 
 def _svg(draw: Callable[[Any], None], title: str, colours: Sequence[int]) -> str:
-    """Return a chart as SVG; its colours are marks that ``_of_the_page`` replaces."""
+    """Return a chart as SVG, with placeholder colours that ``_of_the_page`` replaces."""
     check_drawable()
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -215,12 +215,12 @@ def _svg(draw: Callable[[Any], None], title: str, colours: Sequence[int]) -> str
 
 
 def _number(value: float, place: float | None = None) -> str:
-    """Return the number of a tick: ``25,000``, ``0.02``."""
+    """Return the label of a tick: ``25,000``, ``0.02``."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _of_the_page(svg: str, title: str, key: str) -> str:
-    """Make a drawing part of a page: its colours and letters, no head, and names of its own."""
+    """Adapt an SVG to the page: its colours and fonts, no header, and unique ids."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<defs>\s*<style type="text/css">.*?</style>\s*</defs>', "", svg, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""What a report holds: plain numbers and texts, which may be from anyone."""
+"""The content of a report: plain numbers and texts, which may be untrusted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Moment:
-    """What is known of one step of a run.
+    """What is known about one step of a run.
 
     Attributes
     ----------
     step : int
+        The step, from 1.
     seconds : float, optional
-        Of training, up to there.
+        Training time up to the step.
     training, validation : float, optional
         Nats per character or label.
     norm, rate : float, optional
         The norm of the gradient before clipping, and the learning rate.
     accuracy : float, optional
-        The share of the held-out labels that are right.
+        The share of the held-out labels that are predicted correctly.
     """
 
     step: int
@@ -32,7 +33,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a model expected at one place: symbols with their probabilities, likeliest first."""
+    """What a model expected at one position: symbols with probabilities, most likely first."""
 
     guesses: Sequence[tuple[str, float]]
 
@@ -46,9 +47,9 @@ class Letter:
     text : str
         Empty for a line break that is not in the text.
     nats : float or None
-        What it cost; None where it was read and not predicted.
+        Negative log-probability; None if it was read and not predicted.
     expected : sequence of Expected
-        For each of its symbols, of which bytes and parts of letters have several.
+        One for each of its symbols; a character may have several bytes or parts.
     """
 
     text: str
@@ -58,7 +59,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text as a heat map, and what it is."""
+    """A text to show as a heat map, with a caption."""
 
     letters: Sequence[Letter]
     caption: str
@@ -78,19 +79,19 @@ class Lit:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit that follows something legible.
+    """A unit whose output correlates with a property of the text.
 
     Attributes
     ----------
     follows : str
-        What it follows.
+        The property.
     name : str
-        Which unit it is.
+        The layer and the number of the unit.
     chosen, correlation, untrained : float
-        Its correlation on the half it was chosen on and on the other one, and that of the best
-        unit of an untrained network on the other one.
+        Its correlation on the half it was selected on and on the other half, and the correlation of
+        the best unit of an untrained network on the other half.
     passage : sequence of Lit
-        A text coloured by its output; empty for a row of the table alone.
+        A text coloured by its output; empty if only the table shows it.
     """
 
     follows: str
@@ -103,7 +104,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Units:
-    """Units and where they were looked for, in a sentence."""
+    """Interpretable units, and how they were selected."""
 
     units: Sequence[Unit]
     caption: str
@@ -111,7 +112,7 @@ class Units:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: all cells are text.
+    """A table of text cells.
 
     Attributes
     ----------
@@ -121,7 +122,7 @@ class Table:
     right : set of int
         Columns of numbers.
     strong : int, optional
-        A row that stands out.
+        A row to highlight.
     caption : str
     """
 
@@ -135,7 +136,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Confusions:
-    """How often each label was taken for which; the rows are the right ones."""
+    """A confusion matrix; rows are true labels, columns are predictions."""
 
     labels: Sequence[str]
     counts: Sequence[Sequence[int]]
@@ -144,7 +145,7 @@ class Confusions:
 
 @dataclass(frozen=True)
 class Results:
-    """What a run reached: tables, and of labels their confusions."""
+    """The results of a run: tables, and for labels a confusion matrix."""
 
     tables: Sequence[Table]
     confusions: Confusions | None = None
@@ -152,37 +153,37 @@ class Results:
 
 @dataclass(frozen=True)
 class RunContent:
-    """All that a report shows of a run; a sentence stands for what it could not have.
+    """Everything that a report shows of a run; a sentence replaces what is missing.
 
     Attributes
     ----------
     name, shape, title : str
-        What the run is called, its network in a few words, and its model in a sentence.
+        The name of the run, its network in a few words, and its model in a sentence.
     facts : sequence of (str, str)
-        What the model is.
+        Named facts about the model.
     settings : sequence of (str, str)
     per : str
-        What a loss is of: "character", "label" or "tag".
+        The unit of a loss: "character", "label" or "tag".
     split : str
-        Losses of runs with the same one can be compared.
+        A key; losses of runs with the same key can be compared.
     split_words : str
-        What was held out, in words.
+        A description of the held-out part.
     moments : sequence of Moment
-        In the order of their steps.
+        Ordered by step.
     line : (str, float), optional
-        An opponent and its loss.
+        A baseline and its loss.
     line_missing : str
-        Why there is none.
+        Why there is no baseline.
     samples : sequence of (step, text)
     passage, units, results
-        Or a sentence.
+        The content, or a sentence that says why it is missing.
     best : Moment, optional
         The best validation.
     score : float, optional
-        Nats per character or label of the whole held-out part, which validations mostly sample; of
-        a model with counts, those of the network alone.
+        Nats per character or label on the whole held-out part, of which validations usually score a
+        sample; for a model with counts, of the network alone.
     with_counts : float, optional
-        The same of such a model as a whole.
+        The same for the network mixed with its counts.
     """
 
     name: str

@@ -1,5 +1,5 @@
 "use strict";
-// Text from a model or a file is data: it is set as textContent alone.
+// Text from a model or a file is data: it is only ever set as textContent.
 const data = JSON.parse(document.getElementById("data").textContent);
 document.documentElement.classList.add("js");
 
@@ -11,7 +11,7 @@ function element(tag, kind, text) {
 }
 
 function named(text) {
-  return { " ": "space", "\\n": "line end", "\\t": "tab", "": "end" }[text] ?? text;
+  return { " ": "space", "\\n": "newline", "\\t": "tab", "": "end" }[text] ?? text;
 }
 
 function percent(share) {
@@ -64,7 +64,7 @@ for (const look of document.querySelectorAll("[data-passage]")) {
     panel.replaceChildren(head, lists);
   }
 
-  function besides(step) {  // the nearest character of the line above or below
+  function besides(step) {  // the nearest character on the line above or below
     const from = spans[here].getBoundingClientRect();
     let best = here, least = Infinity;
     for (let n = here + step; n >= 0 && n < spans.length; n += step) {

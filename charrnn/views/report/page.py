@@ -1,4 +1,4 @@
-"""A report of runs as one HTML file that asks for nothing beside it."""
+"""A report of runs as one self-contained HTML file."""
 
 import base64
 import hashlib
@@ -25,11 +25,11 @@ from charrnn.views.report.parts import (
 
 GENERATOR = '<meta name="generator" content="charrnn report">'
 HEAD_BYTES = 2000
-"""How far into a file the mark of a report stands."""
+"""The mark of a report is within this many bytes of the file."""
 
 
 def is_report(head: bytes) -> bool:
-    """Return whether a file that begins so is an earlier report."""
+    """Return whether a file that begins with ``head`` is an earlier report."""
     return GENERATOR.encode() in head[:HEAD_BYTES]
 
 
@@ -39,8 +39,8 @@ def report_page(runs: Sequence[RunContent]) -> str:
     Parameters
     ----------
     runs : sequence of RunContent
-        At least one. All their text is data: it is escaped, and the only script that the page's
-        policy lets run is its own.
+        At least one run. All their text is escaped, and the page's policy allows only its own
+        script.
 
     Raises
     ------
@@ -51,7 +51,8 @@ def report_page(runs: Sequence[RunContent]) -> str:
     title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
     body = _single(runs[0], data) if len(runs) == 1 else _several(runs, data)
     style, script = _file("page.css") + _shades(), _file("page.js")
-    # No "<" in the data: it can end no element. U+2028 and the like are escapes as well.
+    # No "<" in the data, so that it cannot end the element. U+2028 and the like are escaped as
+    # well.
     block = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
@@ -73,7 +74,7 @@ def _single(run: RunContent, data: dict[str, list[object]]) -> str:
     return (
         f'<header><p class="kind">charrnn report</p><h1>{line(run.name)}</h1>'
         f'<p class="lede">{line(run.title)}</p>{_notices(run)}{pairs(run.facts)}</header>\n<main>'
-        f"{_section('Learning', _curves([run], [0]), 2)}{_sections(run, data, 2)}</main>"
+        f"{_section('Learning curves', _curves([run], [0]), 2)}{_sections(run, data, 2)}</main>"
     )
 
 
@@ -86,8 +87,8 @@ def _several(runs: Sequence[RunContent], data: dict[str, list[object]]) -> str:
     parts = []
     if len(groups) > 1:
         parts.append(
-            '<p class="note strong">These runs do not share a held-out text, in the same form and '
-            "unit: only losses within a group can be compared.</p>"
+            '<p class="note strong">These runs do not have the same held-out text in the same form '
+            "and unit: only losses within a group can be compared.</p>"
         )
     for members in groups.values():
         some = [runs[number] for number in members]
@@ -121,25 +122,25 @@ def _notices(run: RunContent) -> str:
 
 
 def _sections(run: RunContent, data: dict[str, list[object]], level: int) -> str:
-    """Return what a report has of each run; a sentence stands where something is missing."""
+    """Return the sections of a run; a sentence replaces what is missing."""
     parts = []
     if run.samples:
         data["samples"].append(samples_data(run.samples))
         content = samples(run.samples, len(data["samples"]) - 1)
-        note = '<p class="note">Drawn while the model was trained, always from the same seed.</p>'
+        note = '<p class="note">Sampled during training, always with the same random seed.</p>'
     else:
-        content = _missing("The log of this run has no samples: newer versions log them.")
+        content = _missing("The log of this run has no samples, as it is from an older version.")
         note = ""
-    parts.append(("What it wrote", content + note))
+    parts.append(("Samples during training", content + note))
     if isinstance(run.passage, str):
         content = _missing(run.passage)
     else:
         data["passages"].append(passage_data(run.passage))
         content = passage(run.passage, len(data["passages"]) - 1)
-    parts.append(("What surprised it", content))
+    parts.append(("Surprise by character", content))
     found = run.units
     content = _missing(found) if isinstance(found, str) else units(found)
-    parts.append(("Units that follow something", content))
+    parts.append(("Interpretable units", content))
     parts.append(("Results", _results(run.results)))
     listed = f"<details><summary>All {len(run.settings)} settings</summary>{pairs(run.settings)}"
     parts.append(("Settings", f"{listed}</details>"))
@@ -175,9 +176,9 @@ def _curves(runs: Sequence[RunContent], colours: Sequence[int]) -> str:
         entries.append(f'<li>{key}"></i>{name}validation</li><li>{key} pale"></i>training</li>')
         if run.line_missing:
             missing.setdefault(run.line_missing, []).append(run.name)
-    opponent = line_of(runs)
-    if opponent is not None:
-        words = f"{brief(opponent[0])}, {opponent[1]:.3f}"
+    baseline = line_of(runs)
+    if baseline is not None:
+        words = f"{brief(baseline[0])}, {baseline[1]:.3f}"
         entries.append(f'<li><i class="key dashed"></i>{words}</li>')
     notes = [
         why if len(names) == len(runs) else f"{', '.join(names)}: {why}"
@@ -188,7 +189,7 @@ def _curves(runs: Sequence[RunContent], colours: Sequence[int]) -> str:
 
 
 def _compared(runs: Sequence[RunContent]) -> str:
-    """Return a table of what runs of one split reached, the best first."""
+    """Return a table of the results of runs on the same split, best first."""
     labelled = any(run.best is not None and run.best.accuracy is not None for run in runs)
     counted = any(run.with_counts is not None for run in runs)
     judged = [run for run in runs if run.best is not None]
@@ -211,15 +212,15 @@ def _compared(runs: Sequence[RunContent]) -> str:
         if run.best is not None and run.best.validation is not None
     ]
     per = runs[0].per
-    right = ["right"] if labelled else []
+    right = ["accuracy"] if labelled else []
     mixed = ["held-out part, with counts"] if counted else []
     headings = ("run", "model", "best validation", "held-out part", *mixed, *right, "at step")
     if not rows:
-        return _missing("Nothing of these runs was validated.")
+        return _missing("None of these runs was validated.")
     numbers = frozenset(range(2, len(headings)))
-    caption = f"In nats per {per}; the best validation comes first, mostly of a sample."
+    caption = f"In nats per {per}, sorted by best validation, which usually scores a sample."
     if counted:
-        caption += " Where it does not say so, the networks are compared without counts."
+        caption += " Unless noted, networks are compared without counts."
     return table(Table("Results", headings, rows, numbers, strong=0, caption=caption))
 
 

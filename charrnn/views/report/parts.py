@@ -10,22 +10,22 @@ from charrnn.views.report.content import Confusions, Letter, Lit, Passage, Table
 LEVELS = 12
 """Shades of a colour."""
 FULL = 6.0
-"""Nats from which on a character has the warmest colour: a probability of 0.25 %."""
+"""Nats at which a character has the warmest colour: a probability of 0.25 %."""
 MOST_CONFUSED = 24
-"""Labels of a matrix; of more, the most frequent."""
+"""Most labels of a matrix; the most frequent ones are kept."""
 SHORT = 22
-"""Characters a line, on average, below which lines stand in columns."""
+"""Average characters per line below which lines are set in columns."""
 NAME = 40
-"""Characters of a name that a table shows."""
+"""Most characters of a name in a table."""
 
 
 def line(text: str) -> str:
-    """Return a text from anyone as HTML in one line."""
+    """Return an untrusted text as HTML on one line."""
     return escape(printable(text)).replace(" %", "&nbsp;%")
 
 
 def brief(text: str) -> str:
-    """Return a name from anyone as HTML, and of a long one its beginning."""
+    """Return an untrusted name as HTML; a long one is shortened."""
     shortened = text if len(text) <= NAME else f"{text[: NAME - 1]}\u2026"
     return line(shortened)
 
@@ -36,9 +36,9 @@ def signed(value: float) -> str:
 
 
 def letter(text: str) -> str:
-    """Return a character as HTML, and what is none as a line break.
+    """Return a character as HTML; an empty one is a line break.
 
-    A mark that would join the one before it stands on a circle.
+    A combining mark is put on a dotted circle, so that it does not combine with its neighbor.
     """
     if not text:
         return "<br>"
@@ -48,7 +48,7 @@ def letter(text: str) -> str:
 
 
 def pairs(items: Sequence[tuple[str, str]]) -> str:
-    """Return names and what they stand for as a list."""
+    """Return names and values as a list."""
     rows = "".join(
         f"<div><dt>{line(name)}</dt><dd>{line(value)}</dd></div>" for name, value in items
     )
@@ -56,7 +56,7 @@ def pairs(items: Sequence[tuple[str, str]]) -> str:
 
 
 def table(content: Table) -> str:
-    """Return a table that scrolls where the window is too narrow."""
+    """Return a table that scrolls if the window is too narrow."""
 
     def cells(row: Sequence[str], tag: str) -> str:
         made = []
@@ -77,20 +77,20 @@ def table(content: Table) -> str:
 
 
 def scroll(html: str, label: str) -> str:
-    """Return something wide in a box that scrolls, by keyboard too."""
+    """Return wide content in a box that scrolls, also with the keyboard."""
     label = f'role="region" tabindex="0" aria-label="{attribute(label)}"'
     return f'<div class="scroll" {label}>{html}</div>'
 
 
 def passage(content: Passage, number: int) -> str:
-    """Return a heat map; what the script shows of a character is in the page's data.
+    """Return a heat map; the details of each character are in the page's data.
 
     Parameters
     ----------
     content : Passage
-        What it shows.
+        The passage to show.
     number : int
-        Of the passage in the data of the page.
+        Its index in the data of the page.
     """
     text = "".join(map(_hot, content.letters))
     scale = "".join(f'<span class="h{level}"></span>' for level in range(2, LEVELS + 1, 2))
@@ -100,14 +100,14 @@ def passage(content: Passage, number: int) -> str:
         'aria-label="Passage. Arrow keys '
         f'move from character to character.">{text}</div>'
         '<div class="panel" role="status" aria-live="polite"><p class="hint">Point at a character, '
-        "tap it, or use the arrow keys: here stands what the model expected.</p></div></div>"
+        "tap it, or use the arrow keys to see what the model expected.</p></div></div>"
         f'<p class="note"><span class="scale" aria-hidden="true">{scale}</span> 0 to {FULL:g} nats '
         f"and more. {line(content.caption)}</p>"
     )
 
 
 def passage_data(content: Passage) -> list[object]:
-    """Return what the script knows of each character: its text, its cost, what was expected."""
+    """Return the data of each character for the script: text, cost, and expected symbols."""
     return [
         [
             printable(one.text),
@@ -122,7 +122,7 @@ def passage_data(content: Passage) -> list[object]:
 
 
 def _short(letters: Sequence[Letter] | Sequence[Lit]) -> str:
-    """Return the class of a passage whose lines are so short that columns hold them."""
+    """Return a CSS class for a passage with short lines, which is set in columns."""
     ends = sum(not one.text or one.text.endswith("\n") for one in letters)
     return " short" if ends and len(letters) < SHORT * ends else ""
 
@@ -146,8 +146,8 @@ def units(content: Units) -> str:
         )
         for unit in content.units
     ]
-    headings = ("follows", "unit", "where chosen", "on the other half", "untrained")
-    listed = Table("Units and what they follow", headings, rows, frozenset({2, 3, 4}))
+    headings = ("property", "unit", "on the first half", "on the second half", "untrained")
+    listed = Table("Units and their correlations", headings, rows, frozenset({2, 3, 4}))
     opened = [unit for unit in content.units if unit.passage]
     shown_units = "".join(
         f"<details{' open' if number == 0 else ''}><summary><b>{line(unit.follows)}</b> "
@@ -160,13 +160,13 @@ def units(content: Units) -> str:
     high = "".join(f'<span class="p{level}"></span>' for level in range(3, LEVELS + 1, 3))
     scale = (
         f'<p class="note">lowest output <span class="scale" aria-hidden="true">{low}{high}</span> '
-        "highest in the passage; underlined: where the text has the property.</p>"
+        "highest output in the passage; underlined: the text has the property.</p>"
     )
     return f'{table(listed)}<p class="note">{line(content.caption)}</p>{shown_units}{scale}'
 
 
 def _lit(letters: Sequence[Lit]) -> list[str]:
-    """Return coloured letters; neighbors of one colour share an element."""
+    """Return coloured letters; neighbors of the same colour share an element."""
     made: list[str] = []
     before, text = None, ""
     for one in letters:
@@ -180,14 +180,14 @@ def _lit(letters: Sequence[Lit]) -> list[str]:
 
 
 def samples(content: Sequence[tuple[int, str]], number: int) -> str:
-    """Return a flip-book of samples: the last one, and what the script needs to turn its pages."""
+    """Return a flip-book of samples: the last one, and controls to browse the others."""
     step, text = content[-1]
     last = len(content) - 1
     controls = (
-        '<div class="turn"><button type="button" class="back" aria-label="The sample before">'
+        '<div class="turn"><button type="button" class="back" aria-label="Previous sample">'
         '\u2190</button><input type="range" min="0" '
         f'max="{last}" value="{last}" aria-label="Sample"><button type="button" class="on" '
-        'aria-label="The next sample">\u2192</button></div>'
+        'aria-label="Next sample">\u2192</button></div>'
         if last
         else ""
     )
@@ -199,17 +199,17 @@ def samples(content: Sequence[tuple[int, str]], number: int) -> str:
 
 
 def samples_data(content: Sequence[tuple[int, str]]) -> list[object]:
-    """Return what the script shows: the step and the text of each sample."""
+    """Return the step and the text of each sample, for the script."""
     return [[f"step {step:,}", _plain(text)] for step, text in content]
 
 
 def _plain(text: str) -> str:
-    """Return a text with its lines, and an escape for what a browser would not show, or obey."""
+    """Return a text with newlines and tabs, and escapes for other unprintable characters."""
     return "".join(c if c in "\n\t" else printable(c) for c in text)
 
 
 def confusions(content: Confusions) -> str:
-    """Return a matrix whose cells are coloured by their share of a row."""
+    """Return a confusion matrix; cells are coloured by their share of the row."""
     total = [sum(row) for row in content.counts]
     order = sorted(range(len(total)), key=lambda number: -total[number])[:MOST_CONFUSED]
     kept = sorted(order)
@@ -227,6 +227,6 @@ def confusions(content: Confusions) -> str:
         rows.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
     left = len(total) - len(kept)
     more = f" The {len(kept)} most frequent of {len(total):,} labels." if left else ""
-    note = f"Rows: the right label; columns: what was predicted.{more} {content.caption}".strip()
+    note = f"Rows: true label; columns: predicted label.{more} {content.caption}".strip()
     body = f'<table class="matrix"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}'
     return f'{scroll(f"{body}</tbody></table>", "Confusions")}<p class="note">{line(note)}</p>'

@@ -1,4 +1,4 @@
-/* Models that label a text: all labels as one types. */
+/* Models that label text: shows all labels while typing. */
 
 const SHOWN = 12; // labels
 

@@ -1,4 +1,4 @@
-/* What all pages share: the worker that computes, and how text from anyone is shown. */
+/* Shared by all pages: the worker that computes, and the display of untrusted text. */
 
 const byId = (id) => document.getElementById(id);
 const model = JSON.parse(byId("model").textContent);
@@ -11,7 +11,7 @@ function element(name, text = "", className = "") {
   return made;
 }
 
-/** Return a text in which every character is seen: controls and marks of direction are named. */
+/** Return a text with visible characters: control characters and directional marks are named. */
 function visible(text) {
   const names = { " ": "\u2423", "\n": "\u21b5", "\t": "\u21e5" };
   return Array.from(text, (character) => {
@@ -22,7 +22,7 @@ function visible(text) {
   }).join("");
 }
 
-/** The same with spaces as they are: for names. */
+/** The same with unchanged spaces, for names. */
 const visibleLine = (text) => text.split(" ").map(visible).join(" ");
 
 function percent(share) {
@@ -48,8 +48,8 @@ worker.onerror = ({ message }) => {
   byId("problem").hidden = false;
 };
 
-/** Return a function that asks for what `question()` says. While an answer is awaited only one more
- *  question is kept, the newest: typing is never ahead of the model by more. */
+/** Return a function that sends the request `question()`. While an answer is pending only the newest
+ *  request is kept, so that typing never gets further ahead of the model. */
 function asker(kind, question, answer) {
   let waiting = false, again = false;
   const ask = () => {
@@ -65,7 +65,7 @@ function asker(kind, question, answer) {
   return ask;
 }
 
-/** Let a text field be as high as its text. */
+/** Fit the height of a text field to its text. */
 function growing(field) {
   const grow = () => {
     field.style.height = "auto";

@@ -1,4 +1,4 @@
-/* Models that restore what a text lacks: the restored text as one types. */
+/* Models that restore text: shows the restored text while typing. */
 
 const typed = byId("typed"), restored = byId("restored");
 growing(typed);
@@ -7,7 +7,7 @@ const [what, without] = {
   marks: ["punctuation", "without punctuation"], accents: ["accents", "without accents"],
 }[model.predict];
 byId("verb").textContent = `Restore ${what}`;
-typed.labels[0].firstChild.textContent = `Type a text ${without}; those that it has are replaced`;
+typed.labels[0].firstChild.textContent = `Type a text ${without}; existing ones are replaced`;
 
 const ask = asker("restore", () => ({ text: typed.value }), ({ lines }) => {
   const parts = lines.flatMap((line, number) => [
@@ -19,7 +19,7 @@ const ask = asker("restore", () => ({ text: typed.value }), ({ lines }) => {
   byId("copy").disabled = !restored.textContent;
 });
 
-byId("copy").hidden = !navigator.clipboard; // there is none on a page that came by plain http
+byId("copy").hidden = !navigator.clipboard; // absent on a page loaded over plain HTTP
 byId("copy").addEventListener("click", () => navigator.clipboard.writeText(restored.textContent));
 typed.addEventListener("input", ask);
 handlers.ready = ask;

@@ -1,11 +1,11 @@
-/* Models that tag: the tokens of each line with their tags, as one types. */
+/* Models that tag tokens: shows the tags of each line while typing. */
 
 const typed = byId("typed");
 growing(typed);
 const kindOf = (label) => label.replace(/^[BI]-/, "");
 const kinds = [...new Set(model.labels.filter((label) => label !== "O").map(kindOf))];
 
-/** Return the tokens that are one thing: an entity, or a run without a tag. */
+/** Group tokens: an entity, or a run without tags. */
 function groupsOf(tokens) {
   const groups = [];
   for (const [text, row, share] of tokens) {

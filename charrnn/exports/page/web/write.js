@@ -1,6 +1,6 @@
-/* Models of the next symbol: a text is drawn, and what one types becomes a heat map. */
+/* Language models: generate text, and show typed text as a heat map. */
 
-const FULL = 6; // nats from which on a character has the warmest colour
+const FULL = 6; // nats at which a character has the warmest colour
 const UNIT = model.unit === "byte" ? "byte" : model.normalize === "nfd" ? "symbol" : "character";
 const symbols = Array.from(model.symbols);
 const isItems = model.end !== null;
@@ -50,7 +50,7 @@ handlers.begun = (begun) => {
   byId("left-out").textContent = leftOut && `Left out, unknown to the model: ${visible(leftOut)}`;
 };
 
-/** Add what was drawn behind the seed, which is grey. */
+/** Append sampled text to the seed, which is grey. */
 handlers.drawn = ({ number: item, text, total, seconds }) => {
   if (items.length === item) {
     items.push(element("div", "", isItems ? "item" : ""));
@@ -60,7 +60,7 @@ handlers.drawn = ({ number: item, text, total, seconds }) => {
   items[item].append(text);
   const speed = Math.round(total / Math.max(seconds, 0.001));
   const [count, rate] = [total, speed].map((value) => value.toLocaleString("en"));
-  byId("speed").textContent = `${count} ${UNIT}s, ${rate} a second`;
+  byId("speed").textContent = `${count} ${UNIT}s, ${rate} per second`;
 };
 
 handlers.done = () => {
@@ -118,7 +118,7 @@ const askHeat = asker("heat",
     }));
   });
 
-/** Add a symbol to what is typed. */
+/** Append a symbol to the typed text. */
 function take(symbol) {
   const text = typed.value + symbol;
   typed.value = model.normalize === "nfd" ? text.normalize("NFC") : text;

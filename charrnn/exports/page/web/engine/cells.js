@@ -19,7 +19,7 @@ class Recurrent {
   }
 }
 
-/** h[t] = tanh(Wx x[t] + b + Wh h[t-1]), or with the rectifier. */
+/** h[t] = tanh(Wx x[t] + b + Wh h[t-1]), or with ReLU. */
 class TimeRNN extends Recurrent {
   constructor(tensors, name, D, oneHot, architecture) {
     super(tensors, name, D, oneHot, architecture, 1);

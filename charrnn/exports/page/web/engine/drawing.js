@@ -14,20 +14,20 @@ function softmax(logits) {
   return odds.map((value) => value / sum);
 }
 
-/** Rule out all but the k likeliest rows. */
+/** Exclude all but the k most likely rows. */
 function topK(logits, k) {
   if (k >= logits.length) return;
   const smallest = logits.slice().sort()[logits.length - k];
   logits.forEach((logit, row) => { if (logit < smallest) logits[row] = -Infinity; });
 }
 
-/** Rule out the rows less than p times as likely as the likeliest (Nguyen et al. 2024). */
+/** Exclude rows less than p times as likely as the most likely one (Nguyen et al. 2024). */
 function minP(logits, p) {
   const least = logits[argmax(logits)] + Math.log(p);
   logits.forEach((logit, row) => { if (logit < least) logits[row] = -Infinity; });
 }
 
-/** Rule out all but the likeliest rows that together have probability p (Holtzman et al. 2020).
+/** Exclude all but the most likely rows with total probability p (Holtzman et al. 2020).
  *  The row that crosses p stays. */
 function topP(logits, p) {
   const shares = softmax(logits);

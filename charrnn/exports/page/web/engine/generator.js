@@ -1,12 +1,12 @@
 /* NumPy's default random numbers: PCG64 (O'Neill 2014), seeded by a SeedSequence.
  *
- * So a random seed draws here what `charrnn sample --random-seed` draws from the same weights.
+ * So a random seed gives the same samples as `charrnn sample --random-seed` with the same weights.
  */
 
 const MASK32 = 0xffffffffn, MASK64 = (1n << 64n) - 1n, MASK128 = (1n << 128n) - 1n;
 const MULTIPLIER = 0x2360ed051fc65da44385df649fccf645n;
 
-/** Return `count` words of 32 bits that a list of numbers (BigInt) seeds. */
+/** Return `count` 32-bit words, seeded by a list of numbers (BigInt). */
 function seedWords(numbers, count) {
   const entropy = numbers.flatMap((number) => {
     const words = [];

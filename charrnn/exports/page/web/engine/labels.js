@@ -1,8 +1,8 @@
 /* Models that label a text, or each of its symbols. */
 
-const CONTEXT = 64; // symbols that are read, and not labelled, around a piece of a long text
+const CONTEXT = 64; // symbols of context around a piece of a long text, which are not labelled
 
-/** Return where each window of a text begins and ends, and what of it is labelled. */
+/** Return the start and end of each window of a text, and of its labelled part. */
 function windowsOf(length, seqLen) {
   if (length <= seqLen) return [{ begin: 0, stop: length, first: 0, last: length }];
   const context = Math.min(CONTEXT, Math.floor(seqLen / 4)), windows = [];
@@ -14,7 +14,7 @@ function windowsOf(length, seqLen) {
   return windows;
 }
 
-/** Return the log-probabilities of every label: one row for the text, or one for each symbol. */
+/** Return the log-probabilities of every label: one row for the text, or one per symbol. */
 function labelScores(network, ids, { seq_len, architecture, weight }) {
   if (architecture.head === "item") {
     const [logits] = network.read(ids.slice(0, seq_len));
@@ -31,8 +31,8 @@ function logSoftmax(logits) {
   return Float64Array.from(logits, (logit) => logit - largest - Math.log(sum));
 }
 
-/** Return the likeliest well-formed labels of a sentence, by Viterbi's algorithm. In strict IOB2,
- *  where labels mark entities, an I-X stands only after a B-X or an I-X. */
+/** Return the most likely well-formed labels of a sentence, by the Viterbi algorithm. In strict IOB2,
+ *  where labels mark entities, an I-X only follows a B-X or an I-X. */
 function likeliestTags(scores, labels) {
   const marks = labels.filter((label) => label !== "O");
   const entities = marks.some((label) => label.startsWith("B-")) &&

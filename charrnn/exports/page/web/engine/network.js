@@ -1,4 +1,4 @@
-/* From ids to logits: an encoder, levels of recurrent layers, a head; the mean of several members. */
+/* From ids to logits: an encoder, levels of recurrent layers, a head; averaged over ensemble members. */
 
 const copyOf = (state) => structuredClone(state);
 
@@ -39,15 +39,15 @@ class Member {
     return this.levels.map(([layer]) => layer.zero());
   }
 
-  /** Read one symbol, from the beginning of a text; change the state, return logits. */
+  /** Read one symbol in forward direction; update the state, return the logits. */
   step(id, state) {
     let y = this.encoded(id);
     this.levels.forEach(([layer], level) => { y = layer.step(y, state[level]); });
     return this.logits(y);
   }
 
-  /** Read a text from both ends, where there are two directions; return the logits of each symbol,
-   *  or those of the text: of what each direction knows at its end. */
+  /** Read a whole text, in both directions if there are two; return the logits of each symbol, or
+   *  of the text, from the final output of each direction. */
   read(ids) {
     let ys = Array.from(ids, (id) => this.encoded(id));
     let ends = [];
@@ -123,7 +123,7 @@ function tensorsOf(shapes, base64) {
   return tensors;
 }
 
-/** Return what each of the 65,536 patterns of 16 bits stands for: sign, 5 bits exponent, 10 bits. */
+/** Return the values of all 65,536 patterns of 16 bits: sign, 5 bits exponent, 10 bits. */
 function float16Table() {
   return Float32Array.from({ length: 1 << 16 }, (_, bits) => {
     const sign = bits >> 15 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;

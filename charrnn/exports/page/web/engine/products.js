@@ -1,9 +1,9 @@
-/* Products of a matrix and a column: nearly all of the time goes here.
+/* Matrix-vector products, which take nearly all of the time.
  *
  * A column x is a Float32Array, or a number: the row that is 1 in a one-hot column.
  */
 
-/** Some columns of a weight matrix. One-hot columns pick one of them: those lie one by one. */
+/** Some columns of a weight matrix. For one-hot input, which selects a column, columns are contiguous. */
 class Matrix {
   constructor(W, [rows, width], first, columns, oneHot = false) {
     Object.assign(this, { rows, columns, oneHot });
@@ -26,7 +26,7 @@ function addProduct(z, A, x, first = 0, stop = A.rows) {
   }
   const { values, columns } = A;
   let r = first;
-  for (; r + 3 < stop; r += 4) { // four rows at once read x once
+  for (; r + 3 < stop; r += 4) { // four rows per pass over x
     const i = r * columns, j = i + columns, m = j + columns, n = m + columns;
     let a = 0, b = 0, c = 0, d = 0;
     for (let k = 0; k < columns; k++) {

@@ -1,7 +1,7 @@
-/* What can be removed from plain text and put back, as in charrnn/data/labels/restoring.py.
+/* What can be removed from plain text and restored, as in charrnn/data/labels/restoring.py.
  *
- * `remove(text)` returns the characters that are left, and the label of each; `putBack(character,
- * label)` returns what stands for a character with a label.
+ * `remove(text)` returns the remaining characters and their labels; `putBack(character, label)`
+ * returns the restored text of a character.
  */
 
 const WHITE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
@@ -12,7 +12,7 @@ const MOST_MARKS = 3, MOST_ACCENTS = 4;
 const SCRIPTS = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}]/u;
 const STROKE = "\u0338", DOTLESS = "\u0131";
 
-/** Letters that Unicode does not compose: base, label, letter. */
+/** Letters that Unicode does not decompose: base, label, letter. */
 const OWN = [
   ["d", STROKE, "\u0111"], ["D", STROKE, "\u0110"], ["l", STROKE, "\u0142"], ["L", STROKE, "\u0141"],
   ["o", STROKE, "\u00f8"], ["O", STROKE, "\u00d8"], ["i", DOTLESS, "\u0131"],
@@ -32,7 +32,7 @@ function decomposed(character) {
   return own ? [own[0], own[1] + others.join("")] : [first, others.join("")];
 }
 
-/** Return a base with its label as one code point; the base alone if there is none. */
+/** Return a base with its label as one code point, or the base alone if there is none. */
 function putTogether(base, label) {
   if (!SCRIPTS.test(base)) return base;
   const [mark] = label, own = OWN.find(([letter, stroke]) => letter === base && stroke === mark);

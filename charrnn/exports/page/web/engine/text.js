@@ -2,7 +2,7 @@
 
 const ATTACHES = /^[\p{M}\u1160-\u11ff\u{16d40}-\u{16d7f}]/u;
 
-/** Whether a text may be cut before a character without changing any normal form. */
+/** Whether a text may be split before a character without changing any normal form. */
 function startsAnew(character) {
   return character < "\u0300" || !ATTACHES.test(character.normalize("NFKD"));
 }
@@ -20,7 +20,7 @@ function piecesOf(text) {
 const MOST_SYMBOLS = 16;
 const SECOND = { 0xe0: [0xa0, 0xbf], 0xed: [0x80, 0x9f], 0xf0: [0x90, 0xbf], 0xf4: [0x80, 0x8f] };
 
-/** Counts characters of UTF-8, and U+FFFD where a decoder puts it for bytes that are none. */
+/** Counts UTF-8 characters, and invalid bytes as a decoder replaces them with U+FFFD. */
 class ByteCounter {
   begun = 0;
   left = 0;
@@ -57,12 +57,12 @@ class Vocabulary {
     return this.form ? text.normalize(this.form) : text;
   }
 
-  /** Return a text that was read as it is shown. */
+  /** Return a text in the form in which it is shown. */
   composed(text) {
     return this.form === "NFD" ? text.normalize("NFC") : text;
   }
 
-  /** Return the ids of a text; -1 for what is unknown, where no symbol stands for it. */
+  /** Return the ids of a text; -1 for unknown symbols, unless an id stands for them. */
   encode(text) {
     const codes = this.unit === "byte"
       ? Array.from(new TextEncoder().encode(text))
@@ -71,14 +71,14 @@ class Vocabulary {
     return codes.map((code) => this.ids.get(code) ?? others);
   }
 
-  /** Return the form of a text, composed or not, of which every character is known; else itself. */
+  /** Return the form of a text, composed or not, in which every character is known, or else the text itself. */
   fitting(text) {
     const ends = ["\n", "\r\n", "\r"].map((end) => text.replaceAll("\n", end));
     const forms = [...ends, ...["NFC", "NFD"].map((form) => text.normalize(form))];
     return forms.find((form) => !this.encode(form).includes(-1)) ?? text;
   }
 
-  /** Return ids of a text to begin with; without one, of a line end or the first symbol. */
+  /** Return the ids of a seed; if it is empty, of a newline or the first symbol. */
   seed(text) {
     const ids = this.encode(this.fitting(text)).filter((id) => id >= 0);
     return ids.length ? ids : [this.ids.get(10) ?? 0];
@@ -105,7 +105,7 @@ class Vocabulary {
     };
   }
 
-  /** Return a decoder of ids that arrive one by one; it holds back what is no whole character. */
+  /** Return a decoder of ids that arrive one by one; it holds back incomplete characters. */
   decoder(held = "") {
     if (this.unit === "byte") {
       const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

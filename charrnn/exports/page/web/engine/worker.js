@@ -1,7 +1,7 @@
-/* What the page asks, and what it is answered: it runs beside the page, which stays responsive. */
+/* Answers requests of the page in a worker, so that the page stays responsive. */
 
 let model, network, vocabulary, writer;
-let drawing = 0; // the number of the drawing that goes on
+let drawing = 0; // the number of the current sample
 
 const say = (message) => postMessage(message);
 
@@ -62,7 +62,7 @@ const ANSWERS = {
     say({ kind: "tags", lines });
   },
 
-  /** Restore each line: characters with what stands for them now. */
+  /** Restore each line: characters with their restored text. */
   restore({ text }) {
     const restorer = RESTORERS[model.predict];
     const lines = text.split("\n").map((line) => {

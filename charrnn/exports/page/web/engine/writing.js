@@ -1,4 +1,4 @@
-/* Models of the next symbol: what they say of a text as it is typed, and what they draw. */
+/* Language models: scoring typed text, and sampling. */
 
 const LIKELIEST = 8, SNAPSHOT_EVERY = 16, SLICE = 25; // symbols shown, symbols, milliseconds
 
@@ -9,7 +9,7 @@ function slices() {
     get over() {
       return performance.now() - began > SLICE;
     },
-    /** Let others work: messages come in. */
+    /** Yield, so that messages are received. */
     async pause() {
       await new Promise((resolve) => setTimeout(resolve, 0));
       began = performance.now();
@@ -17,7 +17,7 @@ function slices() {
   };
 }
 
-/** Reads and draws one text, or items that each begin anew after `prompt`. */
+/** Scores and samples one text, or items that each start from a zero state after `prompt`. */
 class Writer {
   constructor(network, vocabulary, { end, border }) {
     Object.assign(this, { network, vocabulary });
@@ -98,7 +98,7 @@ class Writer {
     let logits = first;
     const generator = new Generator(BigInt(randomSeed), BigInt(number));
     const decoder = vocabulary.decoder(vocabulary.shownSeed(seed).held);
-    if (this.end >= 0 && !seed) logits[this.end] = -Infinity; // no item is empty
+    if (this.end >= 0 && !seed) logits[this.end] = -Infinity; // no empty items
     const counter = vocabulary.counter();
     let text = "", count = 0;
     for (let left = length * counter.most; left > 0; left--) {
