@@ -28,6 +28,7 @@ from charrnn.storage import meta as meta_module
 from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
+from charrnn.storage.history import ACCURACIES
 from charrnn.training.resume import resume
 from tests.launching import PATIENCE
 from tests.tracing import untraced
@@ -209,7 +210,7 @@ AMOUNTS = ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "s
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), float("-inf")], ids=repr)
-@pytest.mark.parametrize("name", [*AMOUNTS, "best_nats", "next_pass", "best_accuracy"])
+@pytest.mark.parametrize("name", [*AMOUNTS, "best_nats", "next_pass", *ACCURACIES])
 def test_no_number_of_a_history_is_negative_or_none_at_all(last, name, value):
     data = with_meta(last.read_bytes(), lambda meta: meta["history"].update({name: value}))
     last.write_bytes(data)
@@ -233,10 +234,11 @@ def test_no_validation_of_a_history_is_negative_or_of_a_loss_that_is_no_number(l
     assert "its history has an impossible rows" in error_of(last)
 
 
-def test_no_share_of_a_history_is_above_all(last):
-    change = {"best_accuracy": 1.01}
+@pytest.mark.parametrize("name", ACCURACIES)
+def test_no_share_of_a_history_is_above_all(last, name):
+    change = {name: 1.01}
     last.write_bytes(with_meta(last.read_bytes(), lambda meta: meta["history"].update(change)))
-    assert "impossible best_accuracy" in error_of(last)
+    assert f"impossible {name}" in error_of(last)
 
 
 def test_what_could_not_be_read_is_not_written(last, monkeypatch):
@@ -551,7 +553,7 @@ def test_a_missing_field_of_the_description(last):
     meta = json.loads(fuzz.body(members_of(data)["meta.npy"]))
     for group in (None, "vocabulary", "history", "training"):
         for name in meta if group is None else meta[group]:
-            if name == "places":  # older files of this format have none
+            if name in ("places", "mixed_accuracy"):  # older files of this format have none
                 continue
 
             def change(meta, group=group, name=name):

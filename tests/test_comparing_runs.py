@@ -232,7 +232,7 @@ def test_the_comparison_as_json():
 def test_how_many_labels_are_right_is_compared_too():
     make_run("a", history={"best_accuracy": 0.5})
     make_run("b", history={"best_accuracy": 0.75})
-    assert rows_of(run("a", "b"))["right then"] == ["50.0 %", "75.0 %"]
+    assert rows_of(run("a", "b"))["labels"] == ["50.0 % right", "75.0 % right"]
 
 
 def test_what_is_compared_may_have_no_best_state_or_be_a_file():

@@ -64,6 +64,10 @@ def test_it_learns_and_its_checkpoint_knows_its_labels(folder, predict):
         assert judged.accuracy == pytest.approx(best.history.best_accuracy)
     assert alone.nats == pytest.approx(best.history.best_nats, rel=1e-5)
     assert len(best.mixture) in ([2] if predict == "label" else [0, 3])
+    mixes = best.ngrams is not None
+    assert best.history.mixed_accuracy == (found.labels.accuracy if mixes else None)
+    last = load(folder / predict / "last.npz").history
+    assert last.mixed_accuracy == best.history.mixed_accuracy
     if best.mixture:
         assert found.nats < alone.nats + 1e-6
         assert found.labels.right >= alone.labels.right
@@ -295,7 +299,7 @@ def test_every_command_follows_the_task(folder, predict):
     assert "labels" in run("info", folder / predict).stdout
     sampled = run("sample", *model)
     assert sampled.exit_code == 2
-    assert "writes no text" in sampled.stderr
+    assert "predict FILE --model" in sampled.stderr
     assert run("eval", *model, "--perplexity").exit_code == 2
     assert run("eval", *model, "--exact").exit_code == 2
 
@@ -332,12 +336,13 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
         assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
     counted = run(*words, *small, "--counts", "--out", "a").stderr
     assert "notice: the checkpoint contains the training texts" in counted
-    assert "of the labels right by the network alone" in counted
+    assert "best validation loss of the network: " in counted
     text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
     assert "reveal much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
     assert "contains the training texts" not in alone
-    assert "network alone" not in alone
+    assert "of the labels right\n" in alone
+    assert "best validation loss: " in alone
 
 
 def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):

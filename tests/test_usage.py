@@ -185,7 +185,10 @@ def test_a_run_alone_is_scored_on_its_own_text(mine):
 
 
 def test_predict_takes_a_run_too(mine):
-    assert "this model predicts the next character" in run("predict", "corpus", "text").stderr
+    assert run("predict", "corpus", "text").stderr == (
+        "error: runs/corpus predicts the next character: name another run with --model, or train "
+        "one with --predict label, tags, spaces, case, marks or accents\n"
+    )
 
 
 def test_a_file_of_that_name_is_the_text(mine):

@@ -13,6 +13,7 @@ CPU: Place = ("cpu", "float32")
 LONGEST_NAME = 100
 COUNT_LIMIT = 2**46
 """More steps than any run makes; products with the length of a window still fit in 64 bits."""
+ACCURACIES = "best_accuracy", "mixed_accuracy"
 ROUNDING = 1e-4
 """A loss of zero may be computed as slightly negative."""
 
@@ -25,7 +26,8 @@ class History:
     has (step, training nats, validation nats) of every validation; the latter is infinite if the
     loss is NaN. ``best_interval`` is the half-width of the 95 % confidence interval of
     ``best_nats``, 0 if the whole held-out part was scored; ``best_accuracy`` is the accuracy at
-    that step, if labels are predicted. ``overhead`` is the time of validations, samples and saves
+    that step, if labels are predicted, and ``mixed_accuracy`` that of the best state mixed with
+    n-grams, if it is. ``overhead`` is the time of validations, samples and saves
     in seconds, ``scored`` the number of characters scored by validations, and ``next_pass`` the
     number of passes after which the next early validation is due, if there is one. Time during
     which the process was stopped counts as ``stopped`` and not as ``seconds``. ``places`` are the
@@ -51,6 +53,7 @@ class History:
     stopped: float = 0.0
     best_accuracy: float | None = None
     places: list[Place] = field(default_factory=list)
+    mixed_accuracy: float | None = None
 
     def is_best(self, nats: float, accuracy: float | None) -> bool:
         """Return whether a validation is better than all before it.
@@ -64,6 +67,11 @@ class History:
             return nats < self.best_nats
         return (accuracy, -nats) > (self.best_accuracy, -self.best_nats)
 
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy of what ``predict`` uses: of the mixture, or else of the network."""
+        return self.best_accuracy if self.mixed_accuracy is None else self.mixed_accuracy
+
     @classmethod
     def from_json(cls, data: Any) -> "History":
         """Check and read the output of ``asdict``.
@@ -74,17 +82,18 @@ class History:
             If a value has the wrong type, is negative or NaN, or is impossible.
         """
         # Files without places date from when only the CPU was supported.
-        data = {**data, "places": data.get("places") or ([CPU] if data["step"] else [])}
+        places = data.get("places") or ([CPU] if data["step"] else [])
+        data = {"mixed_accuracy": None, **data, "places": places}
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
         counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
         for name in counts:
             _check(is_count(getattr(new, name)), name)
         for name in ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped"):
             _check(_is_amount(getattr(new, name)), name)
-        for name in ("best_nats", "next_pass", "best_accuracy"):
+        for name in ("best_nats", "next_pass", *ACCURACIES):
             value = getattr(new, name)
             _check(value is None or _is_amount(value), name)
-        _check(new.best_accuracy is None or new.best_accuracy <= 1, "best_accuracy")
+            _check(value is None or name not in ACCURACIES or value <= 1, name)
         _check(new.best_step is None or is_count(new.best_step), "best_step")
         _check(isinstance(new.finished, str) and len(new.finished) <= 100, "finished")
         _check(isinstance(new.rows, list), "rows")

@@ -36,7 +36,12 @@ class RunSummary:
     predict : str
         "text", or what is predicted instead.
     best_accuracy : float or None
-        The share of the held-out labels that are predicted correctly, if labels are predicted.
+        The share of the held-out labels that the network predicts correctly, if labels are
+        predicted.
+    mixed_accuracy : float or None
+        That share for the network mixed with n-grams, as ``predict`` uses them, if they are mixed.
+    has_ngrams : bool
+        Whether n-grams are mixed with a network that predicts labels at the end of the run.
     step : int
         Training steps made.
     seconds : float
@@ -69,6 +74,8 @@ class RunSummary:
     model: Architecture | None = None
     predict: str = ""
     best_accuracy: float | None = None
+    mixed_accuracy: float | None = None
+    has_ngrams: bool = False
     step: int = 0
     seconds: float = 0.0
     train_nats: float | None = None
@@ -80,6 +87,11 @@ class RunSummary:
     size_bytes: int = 0
     modified: float = 0.0
     state: str = "damaged"
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy of what ``predict`` uses, or of the network where that is not known."""
+        return self.best_accuracy if self.mixed_accuracy is None else self.mixed_accuracy
 
 
 def list_runs() -> list[RunSummary]:
@@ -107,14 +119,16 @@ def _listed(directory: Path) -> RunSummary:
 
 def summary_of(directory: Path, checkpoint: Checkpoint, modified: float) -> RunSummary:
     """Return the summary of a run, from its folder and the description of its state."""
-    history = checkpoint.history
+    history, settings = checkpoint.history, checkpoint.settings
     return RunSummary(
         name=directory.name,
         path=str(directory),
         texts=tuple(_shown(source.path) for source in checkpoint.sources),
         model=checkpoint.architecture,
-        predict=checkpoint.settings.predict or "text",
+        predict=settings.predict or "text",
         best_accuracy=history.best_accuracy,
+        mixed_accuracy=history.mixed_accuracy,
+        has_ngrams=bool(settings.predict) and (settings.ngrams or settings.counts),
         step=history.step,
         seconds=history.seconds,
         train_nats=history.rows[-1][1] if history.rows else None,

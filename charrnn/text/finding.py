@@ -42,14 +42,14 @@ def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -
             files += _texts_among(
                 _walk(path, findings), f"folder {show_path(path)}", encoding, findings
             )
-        elif not exists and "\0" not in path and has_magic(path) and not _ADDRESS.match(path):
+        elif not exists and _is_pattern(path):
             # Path.glob does not accept absolute patterns
             matches = sorted(glob(path, recursive=True))  # noqa: PTH207
             if not matches:
                 raise CorpusError(f"pattern {show_path(path)} matches nothing: check the pattern")
             files += _texts_among(matches, f"pattern {show_path(path)}", encoding, findings)
         elif not exists:
-            raise CorpusError(f"{show_path(path)}: no such file or folder: {_advice(path)}")
+            raise _missing(path)
         else:
             files.append(absolute(path))
     if not files:
@@ -59,6 +59,25 @@ def find_files(paths: Sequence[str | Path], encoding: str, findings: Findings) -
             "standard input (-) is named twice, but can be read only once: name it once"
         )
     return files
+
+
+def check_exist(paths: Sequence[str]) -> None:
+    """Raise CorpusError if a path is neither a file, a folder, a pattern nor standard input."""
+    for path in paths:
+        try:
+            exists = os.path.lexists(path)
+        except (OSError, ValueError):
+            exists = False
+        if path != STDIN and not exists and not _is_pattern(path):
+            raise _missing(path)
+
+
+def _is_pattern(path: str) -> bool:
+    return "\0" not in path and has_magic(path) and not _ADDRESS.match(path)
+
+
+def _missing(path: str) -> CorpusError:
+    return CorpusError(f"{show_path(path)}: no such file or folder: {_advice(path)}")
 
 
 def _walk(folder: str, findings: Findings) -> Iterator[str]:

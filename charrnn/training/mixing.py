@@ -13,7 +13,8 @@ from charrnn.views.numbers import percent
 def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, str] | None:
     """Return a checkpoint with fitted weights and, if it helps, a linear n-gram model.
 
-    It includes the training texts if n-grams are counted on them.
+    It includes the training texts if n-grams are counted on them. Its history has the accuracy of
+    the mixture.
 
     Parameters
     ----------
@@ -48,10 +49,17 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
         return None
     else:
         mixture = fitted_chain(task, found, labels, held, ngrams)
-    state = replace(plain, mixture=mixture.weights, kept=kept, ngrams=mixture.ngrams)
+    is_mixed = kept is not None or mixture.ngrams is not None
+    state = replace(
+        plain,
+        mixture=mixture.weights,
+        kept=kept,
+        ngrams=mixture.ngrams,
+        history=replace(best.history, mixed_accuracy=mixture.accuracy if is_mixed else None),
+    )
     name, value, alone = mixture.figure, mixture.value, mixture.alone
     message = (
         f"mixed with n-grams of the training texts, {name} on the held-out part is "
         f"{percent(value)}, by the network alone {percent(alone)}; the weights are fitted there"
     )
-    return state, message if kept is not None or mixture.ngrams is not None else ""
+    return state, message if is_mixed else ""

@@ -298,6 +298,7 @@ class Run:
         """Report the result of the run, and save its end."""
         history = self._history
         history.finished = "" if reason == "interrupted" else reason
+        yield from self._saving.mix(self._counting)
         if reason not in ("interrupted", "diverged"):
             yield from self._verdict()
         train_nats = (
@@ -316,8 +317,8 @@ class Run:
             held_out=scorer.whole if scorer else 0,
             overhead=history.overhead / max(history.seconds, 1e-9),
             best_accuracy=history.best_accuracy,
+            mixed_accuracy=history.mixed_accuracy,
         )
-        yield from self._saving.mix(self._counting)
         # Logged before it is saved: if killed in between, the run ends a second time.
         self._saving.log(finished)
         yield from self._saving.news()
@@ -359,7 +360,7 @@ class Run:
         if best:
             history.best_nats, history.best_step = nats, history.step
             history.best_interval = score.interval
-            history.best_accuracy = score.accuracy
+            history.best_accuracy, history.mixed_accuracy = score.accuracy, None
             history.without_improvement = 0
             self._saving.save_best()
         else:

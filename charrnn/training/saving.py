@@ -143,6 +143,7 @@ class Saving:
                 return
             found = of_labels
         mixed, message = found
+        history.mixed_accuracy = mixed.history.mixed_accuracy
         self._keep_best(mixed)
         if message:
             yield self.log(Notice(message))

@@ -27,7 +27,7 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
     held = task.counts(setup.sides.held, setup.vocabulary)
     if task.labels:
         return of_labels(
-            history.best_accuracy,
+            history.accuracy,
             most_frequent=float(held.max()) / max(1, int(held.sum())),
             at_end=history.best_step == history.step,
             minutes=train.minutes or None,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.kinds import LABELLED, TEXT, check_kind
 from charrnn.cli.options import MachineConfig, Model, named_model, takes
 from charrnn.cli.show.choice import say_if_foreign
 from charrnn.cli.show.console import say, write, write_json, write_sentences, write_table
@@ -116,16 +117,10 @@ def command(
 
     trained = load(model)
     say(f"model: {trained.path}", dim=True)
-    labels = trained.checkpoint.labels
-    if columns is not None and not labels:
-        raise ConfigError(
-            "--columns needs a model that predicts labels, and this one predicts text"
-        )
-    if labels and forms and not as_json:
-        raise ConfigError(
-            f"{forms[0]} applies only to models of text, and this one predicts "
-            f"{trained.checkpoint.settings.predict}: leave it out"
-        )
+    if columns is not None:
+        check_kind(trained.path, trained.checkpoint, LABELLED, option="--columns")
+    if forms and not as_json:
+        check_kind(trained.path, trained.checkpoint, TEXT, option=forms[0])
     evaluation = trained.evaluate(
         files or [],
         baselines=baselines,

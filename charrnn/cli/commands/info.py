@@ -18,11 +18,11 @@ from charrnn.cli.show.words import (
     loss,
     scored_unit,
     setting_value,
+    share_right,
     shortened,
     size,
     sparkline,
 )
-from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,8 +127,11 @@ def _loss_words(checkpoint: "Checkpoint") -> str:
     if history.best_nats is None:
         return loss(None)
     unit = scored_unit(checkpoint.settings.predict, checkpoint.vocabulary.noun)
-    accuracy = history.best_accuracy
-    right = "" if accuracy is None else f", {percent(accuracy)} right"
+    right = ""
+    if history.accuracy is not None:
+        mixes = len(checkpoint.mixture) > 1
+        shares = history.mixed_accuracy, history.best_accuracy
+        right = f", {share_right(*shares, has_ngrams=mixes)}"
     return f"{loss(history.best_nats)} per {unit}{right}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.kinds import LABELLED, RESTORED, check_kind
 from charrnn.cli.options import MachineConfig, Model, named_model, takes, whole_number
 from charrnn.cli.show.console import is_terminal, say, write, write_json
 from charrnn.config import STDIN, TextConfig, given, option_name, pick
@@ -89,25 +90,21 @@ def command(
         raise ConfigError(
             f"{option_name(next(iter(reading)))} says how to read a FILE, and none is named"
         )
+    _check_files(files or [])
     from charrnn.data.labels.sentences import read_tokens
     from charrnn.evaluation.labels.labeller import Labeller
     from charrnn.storage.folder import open_model
 
     path, checkpoint = open_model(model)
+    check_kind(path, checkpoint, LABELLED)
+    if top is not None:
+        check_kind(path, checkpoint, ("label",), option="--top")
+    if conll:
+        check_kind(path, checkpoint, ("tags",), option="--conll")
+    if keep:
+        check_kind(path, checkpoint, RESTORED, option="--keep")
     labeller = Labeller(checkpoint, threads=threads)
     predict = labeller.task.predict
-    if top is not None and predict != "label":
-        raise ConfigError(
-            f"--top needs a model that predicts labels, and this one predicts {predict}"
-        )
-    if conll and predict != "tags":
-        raise ConfigError(
-            f"--conll needs a model that predicts tags, and this one predicts {predict}"
-        )
-    if keep and predict in ("label", "tags"):
-        raise ConfigError(
-            f"--keep needs a model that restores text, and this one predicts {predict}"
-        )
     say(f"model: {path}", dim=True)
     read = _files(checkpoint, files or [], reading)
     lines = [line for _, content in read for line in content.removesuffix("\n").split("\n")]
@@ -126,17 +123,21 @@ def command(
         _write_restored(labeller, lines, keep, as_json)
 
 
+def _check_files(files: Sequence[str]) -> None:
+    """Refuse a name that is neither a file nor a pattern."""
+    for name in files:
+        if name != STDIN and not set("*?[") & set(name) and not Path(name).exists():
+            raise CorpusError(
+                f"{name}: no such file or folder: check the name, or give a text itself as --text"
+            )
+
+
 def _files(
     checkpoint: "Checkpoint", files: Sequence[str], reading: dict[str, Any]
 ) -> list[tuple[str, str]]:
     """Return the name and the content of files, read as the run's own text was."""
     if not files:
         return []
-    for name in files:
-        if name != STDIN and not set("*?[") & set(name) and not Path(name).exists():
-            raise CorpusError(
-                f"{name}: no such file or folder: check the name, or give a text itself as --text"
-            )
     if STDIN in files and is_terminal(sys.stdin):
         say("enter texts, one per line; Ctrl-D ends the input:", dim=True)
     from charrnn.evaluation.scored_text import read_named

@@ -20,12 +20,12 @@ from charrnn.cli.show.words import (
     scored_unit,
     setting_value,
     shape,
+    share_right,
     short,
     shortened,
     size,
 )
 from charrnn.errors import ConfigError
-from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.storage.comparing import Comparison
@@ -38,8 +38,8 @@ ORDERS: dict[Order, Callable[["RunSummary"], Any]] = {
     # Of labels the share that is right decides; they come behind the texts.
     "loss": lambda run: (
         run.best_nats is None,
-        run.best_accuracy is not None,
-        run.best_nats if run.best_accuracy is None else -run.best_accuracy,
+        run.accuracy is not None,
+        run.best_nats if run.accuracy is None else -run.accuracy,
     ),
     "size": lambda run: -run.size_bytes,
     "parameters": lambda run: -run.num_parameters,
@@ -181,8 +181,8 @@ def _texts(run: "RunSummary") -> str:
 
 def _best(run: "RunSummary") -> str:
     """Return the best validation: the share of labels that are right, or nats per character."""
-    if run.best_accuracy is not None:
-        return f"{percent(run.best_accuracy)} right"
+    if run.accuracy is not None:
+        return share_right(run.mixed_accuracy, run.best_accuracy, has_ngrams=run.has_ngrams)
     return "-" if run.best_nats is None else f"{short(run.best_nats)} nats"
 
 
@@ -243,9 +243,8 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
     rows.append([f"training loss per {unit}", *(loss(run.train_nats) for run in runs)])
     if any(run.best_nats is not None for run in runs):
         rows.append([f"best validation loss per {unit}", *map(_scored, runs)])
-    if any(run.best_accuracy is not None for run in runs):
-        shares = (run.best_accuracy for run in runs)
-        rows.append(["right then", *("-" if part is None else percent(part) for part in shares)])
+    if any(run.accuracy is not None for run in runs):
+        rows.append(["labels", *("-" if run.accuracy is None else _best(run) for run in runs)])
     return rows
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charrnn.cli import completing
+from charrnn.cli.kinds import TEXT, check_kind
 from charrnn.cli.options import MachineConfig, Model, choice, takes
 from charrnn.cli.show.console import is_muted, say, write, write_json
 from charrnn.cli.show.copied import say_copied
@@ -157,11 +158,7 @@ def command(
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
     task = checkpoint.task
-    if task.labels:
-        raise ConfigError(
-            f"this model predicts {task.predict} and writes no text: charrnn predict FILE --model "
-            f"{path}"
-        )
+    check_kind(path, checkpoint, TEXT)
     if novel and not task.separate:
         raise ConfigError("--novel samples new items: train a model with --items first")
     if task.separate and config.stop is not None:

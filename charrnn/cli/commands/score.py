@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 import typer
 
 from charrnn.cli import completing
+from charrnn.cli.kinds import TEXT, check_kind
 from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
 from charrnn.cli.show.outputs import Outputs, Unit
@@ -147,11 +148,14 @@ def command(
     from charrnn.cli.show.rows import RowWriter
     from charrnn.evaluation.lines.models import Models
     from charrnn.storage.folder import open_model
+    from charrnn.text.finding import check_exist
 
+    check_exist(files or [])
     opened = [open_model(name) for name in names] or [open_model()]
     checkpoints = dict(zip(names or [str(opened[0][0])], (one for _, one in opened), strict=True))
     leading = opened[0][1]
-    for path, _ in opened:
+    for path, checkpoint in opened:
+        check_kind(path, checkpoint, TEXT)
         say(f"model: {path}", dim=True)
     count = 1 if flush else machine.count
     with Models(checkpoints, context=context or "", counts=counts, threads=count) as models:

@@ -15,7 +15,15 @@ from charrnn.cli.exits import ExitCode, end, mute
 from charrnn.cli.options import MachineConfig, takes
 from charrnn.cli.settings_file import LENGTHS, beside_file
 from charrnn.cli.show.console import is_muted, is_terminal, say, write_json
-from charrnn.cli.show.words import command_line, count, duration, loss, scored_unit, short
+from charrnn.cli.show.words import (
+    command_line,
+    count,
+    duration,
+    loss,
+    scored_unit,
+    share_right,
+    short,
+)
 from charrnn.cli.signals import StopSignals
 from charrnn.config import (
     DeviceConfig,
@@ -29,7 +37,6 @@ from charrnn.config import (
 from charrnn.config.words import plural
 from charrnn.errors import ConfigError
 from charrnn.system.machine import sharing_processes
-from charrnn.views.numbers import percent
 
 if TYPE_CHECKING:
     from charrnn.cli.show.progress import Display
@@ -294,11 +301,16 @@ def _say_end(run: "Run", finished: "Finished") -> None:
                 f", within {short(finished.best_interval)} nats (95 %), on "
                 f"{finished.val_characters:,} of {finished.held_out:,} {plural(unit)} held out"
             )
-        right = ""
         if finished.best_accuracy is not None:
-            by = " by the network alone" if train.ngrams or train.counts else ""
-            right = f", {percent(finished.best_accuracy)} of the {plural(unit)} right{by}"
-        say(f"best validation loss: {loss(finished.best_nats)} per {unit}{sample}{right}")
+            right = share_right(
+                finished.mixed_accuracy,
+                finished.best_accuracy,
+                has_ngrams=train.ngrams or train.counts,
+                what=f"of the {plural(unit)} right",
+            )
+            say(f"held-out part: {right}")
+        by = " of the network" if finished.mixed_accuracy is not None else ""
+        say(f"best validation loss{by}: {loss(finished.best_nats)} per {unit}{sample}")
     _say_of_kept_texts(run)
     say(f"run: {run.directory}")
     model = _model_words(run.directory)

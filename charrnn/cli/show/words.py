@@ -9,6 +9,7 @@ from charrnn.config.words import count as count
 from charrnn.config.words import listing as listing
 from charrnn.config.words import long_shape as long_shape
 from charrnn.config.words import shape as shape
+from charrnn.views.numbers import percent
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -26,6 +27,27 @@ def scored_unit(predict: str, noun: str = "character") -> str:
 def loss(nats: float | None) -> str:
     """Return a loss in both units: ``1.523 nats 2.197 bits``."""
     return "-" if nats is None else f"{short(nats)} nats {short(bits(nats))} bits"
+
+
+def share_right(
+    mixed: float | None, network: float | None, *, has_ngrams: bool, what: str = "right"
+) -> str:
+    """Return the accuracy of what ``predict`` uses: ``98.2 % right (network alone 63.6 %)``.
+
+    Parameters
+    ----------
+    mixed, network : float or None
+        The accuracy of a network mixed with n-grams and of the network alone, if known; not both
+        are None.
+    has_ngrams : bool
+        Whether n-grams are mixed in at the end of the run.
+    what : str
+        What follows the share.
+    """
+    if mixed is None:
+        return f"{percent(network or 0.0)} {what}" + " (network alone)" * has_ngrams
+    lead, alone = percent(mixed), percent(mixed if network is None else network)
+    return f"{lead} {what}" + f" (network alone {alone})" * (alone != lead)
 
 
 def short(value: float) -> str:

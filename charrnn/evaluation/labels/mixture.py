@@ -49,6 +49,8 @@ class Fitted(NamedTuple):
         The name of the metric by which it is judged.
     value, alone : float
         That metric on the held-out part, for the mixture and for the network alone.
+    accuracy : float
+        The share of the held-out labels that the mixture predicts correctly.
     ngrams : NgramModel, optional
         The linear model, if it helps.
     """
@@ -57,6 +59,7 @@ class Fitted(NamedTuple):
     figure: str
     value: float
     alone: float
+    accuracy: float
     ngrams: NgramModel | None = None
 
 
@@ -139,7 +142,7 @@ def fitted(
     mixed, alone = (
         float((each.argmax(axis=1) == gold).mean()) for each in (mix(parts, weights), parts[0])
     )
-    return Fitted(tuple(weights.tolist()), "accuracy", mixed, alone, ngrams)
+    return Fitted(tuple(weights.tolist()), "accuracy", mixed, alone, mixed, ngrams)
 
 
 def fitted_chain(
@@ -158,17 +161,19 @@ def fitted_chain(
     """
     chain = chain_of(task, found, held, ngrams)
     ends = np.cumsum([len(labels) for labels in alone]).tolist()
-    name, by_network = figures(task, held, alone).main
-    best = Fitted((), name, by_network, by_network)
+    of_network = figures(task, held, alone)
+    name, by_network = of_network.main
+    best = Fitted((), name, by_network, by_network, of_network.labels.accuracy)
     for weights in (chain.fitted(gold_of(task, held)), NGRAMS_ALONE):
         numbers = chain.predicted(weights)[1].tolist()
         labels = [
             [task.labels[number] for number in numbers[end - len(some) : end]]
             for end, some in zip(ends, alone, strict=True)
         ]
-        value = figures(task, held, labels).main[1]
+        of_chain = figures(task, held, labels)
+        _, value = of_chain.main
         if value > best.value:
-            best = Fitted(weights, name, value, by_network, ngrams)
+            best = Fitted(weights, name, value, by_network, of_chain.labels.accuracy, ngrams)
     return best
 
 
