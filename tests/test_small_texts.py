@@ -60,7 +60,7 @@ def test_a_run_that_was_to_end_early_is_not_said_to_be_as_good_as_can_be(tmp_pat
 def test_a_run_that_asks_for_too_much_is_told_so(piece):
     path = piece(OURS[0], 1_500)
     run = prepare([path], train=TrainConfig(steps=10**6))
-    assert any("--max-epochs 0 goes on" in notice for notice in run.notices)
+    assert any("--max-epochs 0 removes this limit" in notice for notice in run.notices)
     run.close()
     run = prepare([path], train=TrainConfig(steps=10**6, max_epochs=0.0))
     assert not any("--max-epochs" in notice for notice in run.notices)

@@ -305,7 +305,7 @@ def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choic
     longest = steps_of(items.longest + 1)
     why = f"the longest item has {items.longest:,} characters"
     if longest > most:
-        why = f"{why}: it goes on from window to window"
+        why = f"{why}: it takes several windows"
     choices.reasons.pop("seq_len", None)
     wanted = choices.of("seq_len", train.seq_len, min(longest, most), why)
     return min(steps_of(wanted), longest)
@@ -374,6 +374,6 @@ def _timed(
         if passes > max_epochs:
             choices.notices.append(
                 f"{steps:,} steps would be {number(passes)} epochs: the run ends after "
-                f"{max_epochs:g} (--max-epochs); --max-epochs 0 goes on"
+                f"{max_epochs:g} (--max-epochs); --max-epochs 0 removes this limit"
             )
     return steps, minutes
