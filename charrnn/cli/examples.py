@@ -13,7 +13,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "charrnn train --config runs/book/run.toml --random-seed 1",
         ),
         (
-            "On an NVIDIA GPU, with charrnn[cuda12] or charrnn[cuda13] installed",
+            "On an NVIDIA GPU, with CuPy installed (the extra cuda12 or cuda13)",
             "charrnn train book.txt --device cuda",
         ),
     ),

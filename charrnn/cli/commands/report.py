@@ -58,7 +58,7 @@ def command(
     """Write a report on runs as a single HTML file.
 
     It shows loss curves, samples, a text as a heat map, units with a recognizable meaning, results
-    and confusions, and loads nothing from the network. It needs charrnn[report].
+    and confusions, and loads nothing from the network. It needs matplotlib.
     """
     import time
 
