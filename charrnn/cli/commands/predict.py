@@ -49,7 +49,7 @@ def command(
         typer.Option(
             metavar="K",
             parser=whole_number("--top", 1),
-            help="Print the K likeliest labels, each with its probability.",
+            help="Print the K most likely labels, each with its probability.",
         ),
     ] = None,
     conll: Annotated[
@@ -78,7 +78,7 @@ def command(
 ) -> None:
     """Label texts, tag words, or restore spaces, case or punctuation.
 
-    The model predicts what it was trained for with train --predict. The output has the form that
+    The model predicts what it was trained for with train --predict. The output has the format that
     train reads: a label, a tab and the text; a token, a tab and its tag; or plain text.
     """
     reading = given(TextConfig, settings)

@@ -1,4 +1,4 @@
-"""``charrnn sample``: text drawn from a model."""
+"""``charrnn sample``: text sampled from a model."""
 
 import sys
 from base64 import b64encode
@@ -110,7 +110,7 @@ def command(
         bool,
         typer.Option(
             "--novel",
-            help="Only items that are not in the text of a model of items.",
+            help="For a model of items: sample only items that are not in its text.",
         ),
     ] = False,
     **settings: Any,

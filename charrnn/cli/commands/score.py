@@ -124,7 +124,7 @@ def command(
 ) -> None:
     """Score each line of a text by how well a model predicts it.
 
-    A row has the bits, the bits per character, the number of unknown symbols, FILE:LINE if there
+    Each row has the bits, the bits per character, the number of unknown symbols, FILE:LINE if there
     are several files, and the line.
     """
     wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)

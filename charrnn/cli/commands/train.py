@@ -108,7 +108,7 @@ def command(
 ) -> None:
     """Train a model on a text.
 
-    Model size, learning rate and all other settings that are left out are chosen to fit the text
+    Settings that you leave out, such as model size and learning rate, are chosen to fit the text
     and the time. Ctrl-C finishes the current step and saves; --resume continues from there.
     """
     if config is not None and resume is not None:
