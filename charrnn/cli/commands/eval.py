@@ -179,7 +179,7 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
 
 
 def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
-    """Say so if the model predicts this text worse than no model would, and what to try."""
+    """Say so if the model is worse on this text than no model at all, and what to try."""
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     noun = evaluation.per
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)
