@@ -13,6 +13,7 @@ from charrnn.optimizers import OPTIMIZERS
 from charrnn.text.codes import LINE_END
 from charrnn.training.labelling import LabelFacts
 from charrnn.training.recipe import (
+    FASTER,
     HELD_OUT_LEAST,
     LEAST_STREAMS,
     MEMORIZED,
@@ -223,7 +224,8 @@ def test_a_window_reads_8_steps_by_an_embedding_and_drops_no_weight(cell):
 def test_the_more_a_unit_of_a_window_reads_the_lower_is_the_rate():
     shapes = [{"cell": "window", "context": context, "hidden_size": 128} for context in (4, 8, 16)]
     rates = [recipe(10**6, model=shape).train.learning_rate for shape in shapes]
-    assert rates[0] == recipe(10**6, model={"hidden_size": 128}).train.learning_rate
+    faster = recipe(10**6, model={"hidden_size": 128}).train.learning_rate  # reads one-hot
+    assert rates[0] == pytest.approx(faster / FASTER)
     assert rates == pytest.approx([rates[0], rates[0] / 2, rates[0] / 4], rel=1e-3)
 
 
@@ -379,6 +381,7 @@ def test_defaults_of_the_optimizers(optimizer):
     done = recipe(model={"hidden_size": 512}, train={"optimizer": optimizer, "epochs": 0.5})
     assert done.train.weight_decay == OPTIMIZERS[optimizer].default_weight_decay
     rate = OPTIMIZERS[optimizer].default_learning_rate / 2
+    rate *= FASTER if optimizer == "muon" else 1
     assert done.train.learning_rate == pytest.approx(rate, rel=1e-3)
 
 
@@ -420,6 +423,28 @@ def test_more_cores_read_more_and_that_is_counted():
     assert "(usual on 8 cores)" in many.reasons["dropout"]
 
 
+@pytest.mark.parametrize(
+    ("characters", "distinct", "more", "times"),
+    [
+        (10**6, 65, {}, FASTER),
+        (20_000 / 0.9, 65, {}, FASTER),
+        (10_000 / 0.9, 65, {}, 1 + (FASTER - 1) / 2),
+        (10**6, 2000, {}, 1),  # embedded
+        (10**6, 65, {"items": ItemFacts("line", LINE_END, 24.0, 24)}, 1),
+    ],
+)
+def test_running_text_that_is_read_one_hot_is_learned_faster(characters, distinct, more, times):
+    done = complete(
+        ModelConfig(hidden_size=256),
+        TrainConfig(batch_size=64, seq_len=24),
+        characters=round(characters),
+        distinct=distinct,
+        **more,
+    ).train
+    usual = 0.026 * sqrt(done.batch_size * done.seq_len / (64 * 24))
+    assert done.learning_rate == pytest.approx(usual * times, rel=2e-3)
+
+
 def test_smaller_batches_learn_at_a_lower_rate():
     rates = [
         recipe(10**6, train={"batch_size": streams}).train.learning_rate
@@ -434,10 +459,10 @@ def test_smaller_batches_learn_at_a_lower_rate():
 @pytest.mark.parametrize(
     ("optimizer", "characters", "cell", "streams", "rate"),
     [
-        ("muon", 10**6, "gru", 64, 0.026),
-        ("muon", 10**6, "rnn", 64, 0.026),
-        ("muon", 15_000, "gru", 64, 0.026),
-        ("muon", 900, "gru", 37, 0.026 * sqrt(37 / 64)),  # a smaller batch
+        ("muon", 10**6, "gru", 64, 0.039),
+        ("muon", 10**6, "rnn", 64, 0.039),
+        ("muon", 15_000, "gru", 64, 0.026 * (1 + 0.5 * 13_500 / 20_000)),
+        ("muon", 900, "gru", 37, 0.026 * sqrt(37 / 64) * (1 + 0.5 * 900 / 20_000)),
         ("adamw", 10**6, "gru", 32, 0.008),
         ("adam", 10**6, "rnn", 32, 0.004),
         ("sgd", 10**6, "lstm", 32, 4.0),

@@ -55,6 +55,9 @@ characters tell what a weight is to be, the nearer to zero it belongs."""
 DECAY_READINGS, DECAY_LENGTH = 30, 20_000
 """Fewer readings than so many get less of it in proportion, and so do more characters: a longer
 text has more steps in which to decay."""
+FASTER, FASTER_LENGTH = 1.5, 20_000
+"""Times the rate of the optimizer for running text of so many characters that is read one-hot, in
+proportion less for a shorter one. At equal steps, once and 1.5 times the rate: docs/defaults.md."""
 SEQ_LEN = 24
 ITEM_WINDOW = 64
 """Steps of the longest window of items: longer ones take several. In a minute of one core, windows
@@ -173,7 +176,8 @@ def complete(
         architecture = label_shape(model, labels, budget, choices)
     else:
         architecture = regularized(shaped(model, budget, choices), model, budget, choices)
-    rate, decay, reset = _optimised(train, architecture, budget, choices)
+    one_hot = not (architecture.embedding_size or budget.separate or labels)
+    rate, decay, reset = _optimised(train, architecture, budget, choices, one_hot=one_hot)
     steps, minutes = _timed(train, budget, max_epochs, usual_minutes, choices)
     settings = TrainingSettings.of(
         train,
@@ -308,9 +312,12 @@ def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choic
 
 
 def _optimised(
-    train: TrainConfig, model: Architecture, budget: Budget, choices: Choices
+    train: TrainConfig, model: Architecture, budget: Budget, choices: Choices, *, one_hot: bool
 ) -> tuple[float, float, float]:
-    """Choose learning rate, weight decay and how often a stream's state is reset."""
+    """Choose learning rate, weight decay and how often a stream's state is reset.
+
+    ``one_hot`` is whether running text is read as one-hot columns.
+    """
     optimizer = OPTIMIZERS[train.optimizer]
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
     why = "of this optimizer"
@@ -320,6 +327,8 @@ def _optimised(
         # 1.4 and 2 times this rate.
         if not (budget.gpu and model.cell == "lstm"):
             rate *= 256 / max(model.hidden_size, model.context * model.embedding_size)
+        if one_hot and not budget.gpu:
+            rate *= 1 + (FASTER - 1) * min(1, budget.length / FASTER_LENGTH)
         # Fewer characters a step tell the direction less well, and more tell it better.
         rate *= min(MOST_TIMES, budget.per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
         epochs, share = budget.readings(model)
