@@ -165,7 +165,7 @@ def test_lines_count_by_their_mean_length():
         distinct=27,
         items=ItemFacts("line", LINE_END, 7.0, 15),
     )
-    assert by_lines.reasons["dropout"].startswith("for about 12 epochs by")
+    assert by_lines.reasons["dropout"].startswith("for about 12 epochs, ")
     running = complete(
         ModelConfig(),
         TrainConfig(epochs=12.0, batch_size=32),
@@ -186,12 +186,12 @@ def test_reasons_say_numbers_as_people_do():
         reasons = recipe(10**6, model={"num_layers": 2}, train=train).reasons
         assert not any("e+" in why or "e-" in why for why in reasons.values())
     long = recipe(10**8, train={"minutes": 120.0}).reasons
-    assert long["hidden_size"] == "learns most in 120 min"
+    assert long["hidden_size"] == "lowest loss after 120 min"
     shared = recipe(train={"minutes": 120.0}).reasons
-    assert shared["hidden_size"] == "learns most in 60 min each"
+    assert shared["hidden_size"] == "lowest loss after 60 min each"
     asked = recipe(train={"steps": 1}).reasons
-    assert asked["hidden_size"] == "learns most from 1,536 characters"
-    assert asked["dropout"].startswith("for about 0.0017 epochs by")
+    assert asked["hidden_size"] == "lowest loss after 1,536 characters"
+    assert asked["dropout"].startswith("for about 0.0017 epochs, ")
 
 
 def test_every_choice_has_its_reason():
@@ -286,11 +286,11 @@ def test_the_number_of_members_has_its_reason():
         train = train or {"minutes": minutes}
         return recipe(characters, model=model, train=train).reasons["members"]
 
-    assert why() == "one would memorize the text"
-    assert why(minutes=8.0) == "several learn hardly more in this time"
-    assert why(1000) == "each can read the text as often as is of use"
-    assert why(epochs=100.0) == "several would take longer for as many characters"
-    assert why(size=512) == "one, of the size that was given"
+    assert why() == "a single network would memorize the text"
+    assert why(minutes=8.0) == "more members gain little in this time"
+    assert why(1000) == "each member has time for all useful epochs"
+    assert why(epochs=100.0) == "more members would take longer per character"
+    assert why(size=512) == "a single network, since its size was given"
 
 
 def test_members_share_the_time():
@@ -420,7 +420,7 @@ def test_more_cores_read_more_and_that_is_counted():
     assert many.model.hidden_size > alone.model.hidden_size or (
         many.model.dropout > alone.model.dropout
     )
-    assert "(usual on 8 cores)" in many.reasons["dropout"]
+    assert "(typical of 8 cores)" in many.reasons["dropout"]
 
 
 @pytest.mark.parametrize(

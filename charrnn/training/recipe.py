@@ -195,7 +195,7 @@ def complete(
         weight_decay=decay,
         val_fraction=fraction,
         split_mode=mode,
-        patience=choices.of("patience", train.patience, PATIENCE, "the usual one"),
+        patience=choices.of("patience", train.patience, PATIENCE, "the default"),
         split_key=train.split_key or 0,
         items=items.division if items else "",
         item_end=items.end if items else LINE_END,
@@ -226,7 +226,7 @@ def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
             "nothing is held out: the text is memorized by then",
         )
     return choices.of(
-        "max_epochs", train.max_epochs, MAX_EPOCHS, "more epochs lower no validation loss"
+        "max_epochs", train.max_epochs, MAX_EPOCHS, "more epochs do not lower the validation loss"
     )
 
 
@@ -264,8 +264,8 @@ def split_settings(
         raise ConfigError("--split-mode files holds out files of their own: name them with --val")
     whole = bool(train.items or train.predict or train.prompted)
     usual: SplitMode = "hashed" if whole else "contiguous"
-    mode = choices.of("split_mode", train.split_mode, usual, "the usual one")
-    fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one")
+    mode = choices.of("split_mode", train.split_mode, usual, "the default")
+    fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the default")
     if train.split_key is not None and mode != "hashed":
         raise ConfigError(
             "--split-key needs --items, and no --split-mode: it applies only to hashed items"
@@ -336,7 +336,7 @@ def _optimised(
         wanted *= min(1, epochs / DECAY_READINGS) * min(1, DECAY_LENGTH / budget.length)
         if wanted > decay:
             decay = round(min(wanted, MOST_DECAY), 3)
-            why = f"for {number(epochs)} epochs by {number(share)} weights a character"
+            why = f"for {number(epochs)} epochs, {number(share)} weights per character"
     else:
         rate *= 256 / max(model.hidden_size, 256) * (0.5 if model.cell == "rnn" else 1)
     return (
