@@ -1,4 +1,4 @@
-"""The interface between a run and its trainer: a CPU, a GPU, or several machines."""
+"""The interface between a run and its trainer: on CPUs, on a GPU or on several machines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from charrnn.evaluation.scorers import Score, Scorer
 class StepResult:
     """The result of a step: mean loss in nats per character, gradient norm, whether it was applied.
 
-    ``predicted`` is false for a batch without targets, such as one with only prompts.
+    ``predicted`` is false if the batch had no targets, for example if it held only prompts.
     """
 
     nats: float
@@ -22,19 +22,19 @@ class StepResult:
 
 
 class Trainer(Protocol):
-    """Trains a model step by step; independent of files, time and the screen.
+    """Trains a model step by step, independently of files, time and the screen.
 
     Attributes
     ----------
     step_count : int
-        Steps made so far, including those before a resume.
+        Steps completed so far, including those before a resume.
     scorer : Scorer or None
-        Scores the held-out text; None if nothing is held out.
+        Scores the held-out text. None if nothing is held out.
     workers : int
-        Number of parallel workers.
+        The number of parallel workers.
     chunk : int
-        Preferred number of steps per call: at least 1, and no more than take about 50 ms, so that a
-        run can be stopped.
+        The best number of steps per call of ``steps``: about 50 ms at most, so that a run can be
+        stopped promptly, and at least 1.
     """
 
     step_count: int
@@ -47,31 +47,31 @@ class Trainer(Protocol):
     def chunk(self) -> int: ...
 
     def steps(self, rates: Sequence[float]) -> list[StepResult]:
-        """Train on one batch per learning rate; stop after a failed step.
+        """Train on one batch per learning rate, and stop after a failed step.
 
-        A step that is not finite changes no weights and is the last one of the list, as the rates
-        of later steps must be chosen again. How steps are divided into calls does not affect the
-        result.
+        A step with a non-finite loss or gradient changes no weights and is the last one returned:
+        the caller must choose the later rates again. The results do not depend on how the steps are
+        grouped into calls, bit for bit.
         """
 
     def work(self, step: int) -> float:
-        """Return the amount of computation of a step, in any unit, to compare times of steps."""
+        """Return the amount of computation of a step, in arbitrary units, to compare step times."""
 
     def validate(self) -> Score:
-        """Score the held-out text; changes nothing."""
+        """Return the loss of the held-out text, without changing the training state."""
 
     def publish(self) -> None:
-        """Copy the weights into the model, before it is saved or sampled from."""
+        """Copy the weights to the model, before it is saved or sampled from."""
 
     @property
     def is_sound(self) -> bool:
-        """Whether every weight is finite and not absurdly large."""
+        """Whether every weight is finite and in the range that a model may have."""
 
     def arrays(self) -> dict[str, Array]:
-        """Return, by name, the arrays that a resume needs in addition to the weights."""
+        """Return the arrays that a resume needs in addition to the weights, by name."""
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Restore the output of ``arrays``, and the weights of the model.
+        """Restore the state from ``arrays`` and the weights from the model.
 
         Raises
         ------
@@ -80,4 +80,4 @@ class Trainer(Protocol):
         """
 
     def close(self) -> None:
-        """End the workers; afterwards, ``publish`` does nothing."""
+        """Stop the workers. After that, ``publish`` does nothing."""

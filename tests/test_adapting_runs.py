@@ -145,7 +145,7 @@ def test_the_training_part_is_needed(folder, tmp_path):
 
 def test_a_text_too_long_is_refused(folder, monkeypatch):
     monkeypatch.setattr("charrnn.evaluation.model_cost.MAX_SCORED", 400)
-    with pytest.raises(ConfigError, match="440 characters, and --adapt counts takes 400"):
+    with pytest.raises(ConfigError, match="440 characters, and --adapt counts handles at most 400"):
         charrnn.load(folder / "run").evaluate(text=NEW, adapt="counts")
 
 

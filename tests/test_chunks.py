@@ -70,7 +70,7 @@ def test_any_bytes_are_read_or_refused_at_the_right_byte(tmp_path_factory, data,
     elif " UTF-8" in message or "surrogate" in message:
         assert f"byte {wrong} (line " in message
     elif result is None:
-        other = "holds a|full of NUL|is empty|archive|not (gzip|UTF)|-(LE|BE)"
+        other = "holds a|full of NUL|is empty|archive|is a|not (gzip|UTF)|-(LE|BE)"
         assert re.search(other, message)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from charrnn.cli.app import app
+from charrnn.cli.app import COMMANDS, app
 from charrnn.storage.checkpoint import load
 from charrnn.text.inputs import spool
 from tests.launching import PATIENCE
@@ -171,7 +171,7 @@ def test_time_spent_stopped_is_no_training_time(tmp_path):
         os.killpg(process.pid, signal.SIGCONT)
         _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
-    assert b"notice: the run stood still for " in said
+    assert b"notice: the run was interrupted for " in said
     last = json.loads((tmp_path / "runs/corpus/log.jsonl").read_text().splitlines()[-1])
     assert last["event"] == "finished"
     assert 1.8 <= last["seconds"] <= time.monotonic() - began - STANDSTILL
@@ -322,12 +322,18 @@ def test_ctrl_c_while_the_program_is_loaded_leaves_no_traceback():
     assert result.stderr == b""
 
 
-def test_help_imports_neither_numpy_nor_rich():
+@pytest.mark.parametrize(
+    ("commands", "slow"),
+    [([[]], ["numpy", "rich", "pydantic"]), ([[name] for name in COMMANDS], ["numpy", "rich"])],
+)
+def test_help_imports_nothing_slow(commands, slow):
     code = (
-        "import sys; from charrnn.__main__ import main; sys.argv[1:] = ['--help']\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "print([name for name in ('numpy', 'rich', 'pydantic') if name in sys.modules])"
+        "import sys; from charrnn.__main__ import main\n"
+        f"for command in {commands}:\n"
+        "    sys.argv[1:] = [*command, '--help']\n"
+        "    try: main()\n"
+        "    except SystemExit: pass\n"
+        f"print([name for name in {slow} if name in sys.modules])"
     )
     words, env = [sys.executable, "-c", code], untraced(**environment())
     result = subprocess.run(words, env=env, capture_output=True, text=True, check=True)

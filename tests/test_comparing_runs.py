@@ -245,11 +245,11 @@ def test_what_is_compared_may_have_no_best_state_or_be_a_file():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a"], "charrnn info a shows it"),
+        (["a"], "see charrnn info a"),
         (["a", "missing"], "missing is neither a checkpoint nor a run"),
         (["a", "x\0y"], "neither a checkpoint nor a run"),
-        (["a", "a", "--sort", "name"], "--sort is for the list"),
-        (["a", "a", "--clear-cache"], "--clear-cache is for the list"),
+        (["a", "a", "--sort", "name"], "--sort applies only to the list"),
+        (["a", "a", "--clear-cache"], "--clear-cache applies only to the list"),
         (["a", "bad"], "is not a usable checkpoint"),
     ],
 )

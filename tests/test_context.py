@@ -90,7 +90,7 @@ def test_what_a_context_has_that_is_unknown_is_left_out_and_said(models):
 
 def test_labels_have_no_context():
     model = trained("a\tx1\nb\ty2\n" * 60, predict="label")
-    with pytest.raises(ConfigError, match="this model predicts label: leave it out"):
+    with pytest.raises(ConfigError, match="a model that predicts label: leave it out"):
         model.evaluate(text="a\tx1\n", context="x")
 
 

@@ -65,7 +65,7 @@ def test_counts_lower_the_loss_of_a_short_run(run):
     alone = run.model.evaluate()
     assert mixed.network_nats == pytest.approx(alone.total_nats)
     assert mixed.network.nats_per_char == pytest.approx(alone.nats_per_char)
-    assert mixed.nats_per_char < alone.nats_per_char - 0.15
+    assert mixed.nats_per_char < alone.nats_per_char - 0.1
     assert "mixed with counts" in mixed.protocol
     assert "counts" not in alone.protocol
 

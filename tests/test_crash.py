@@ -211,7 +211,9 @@ def test_a_limit_of_the_file_size(tmp_path):
     process = begin(tmp_path, *new("run"))
     wait_for_saves(run)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
-    assert "last.npz: File too large): make room" in wait_for_word(process, "could not be saved")
+    assert "last.npz: File too large): free disk space" in wait_for_word(
+        process, "could not be saved"
+    )
     check_sound(run)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     wait_for_word(process, "the run can be saved again")

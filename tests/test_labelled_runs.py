@@ -270,7 +270,7 @@ def test_who_types_texts_is_told_how_they_end(folder, monkeypatch):
     words = ("predict", "-", "--model", folder / "label")
     assert "Ctrl-D" not in run(*words, stdin="bada\n").stderr
     monkeypatch.setattr("charrnn.cli.commands.predict.is_terminal", lambda stream: True)
-    assert "Ctrl-D ends them" in run(*words, stdin="bada\n").stderr
+    assert "Ctrl-D ends the input" in run(*words, stdin="bada\n").stderr
 
 
 def test_tags_are_predicted_for_lines_and_for_tokens(folder):

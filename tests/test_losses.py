@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import pytest
 from rich.console import Console
@@ -278,3 +279,10 @@ def test_a_resumed_run_goes_on_with_its_curve(terminal):
     lines, _ = terminal(120, 30, [progress_at(300, 1.0)], log)
     assert any(line.lstrip().startswith("└100 ") for line in lines)
     assert any("training 1.00  o validation 2.75" in line for line in lines)
+
+
+def test_marks_at_the_end_of_a_line_are_found():
+    losses = [(1, 2.0), (100, 1.0)], [(50, 1.6), (100, 1.5)]
+    text = "\n".join(draw_losses(*losses, width=40, height=7, braille=True))
+    assert "o\n" in text
+    assert len(re.findall(progress.MARKS[1], text)) == 2

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 import charrnn
 from charrnn.cli.app import app
+from charrnn.config import STDIN
 from charrnn.errors import CorpusError
 from charrnn.text import read_corpus, trained_on
-from charrnn.text.sources import STDIN
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
 

@@ -13,6 +13,7 @@ from charrnn.optimizers import OPTIMIZERS
 from charrnn.text.codes import LINE_END
 from charrnn.training.labelling import LabelFacts
 from charrnn.training.recipe import (
+    FASTER,
     HELD_OUT_LEAST,
     LEAST_STREAMS,
     MEMORIZED,
@@ -164,7 +165,7 @@ def test_lines_count_by_their_mean_length():
         distinct=27,
         items=ItemFacts("line", LINE_END, 7.0, 15),
     )
-    assert by_lines.reasons["dropout"].startswith("for about 12 epochs by")
+    assert by_lines.reasons["dropout"].startswith("for about 12 epochs, ")
     running = complete(
         ModelConfig(),
         TrainConfig(epochs=12.0, batch_size=32),
@@ -185,12 +186,12 @@ def test_reasons_say_numbers_as_people_do():
         reasons = recipe(10**6, model={"num_layers": 2}, train=train).reasons
         assert not any("e+" in why or "e-" in why for why in reasons.values())
     long = recipe(10**8, train={"minutes": 120.0}).reasons
-    assert long["hidden_size"] == "learns most in 120 min"
+    assert long["hidden_size"] == "lowest loss after 120 min"
     shared = recipe(train={"minutes": 120.0}).reasons
-    assert shared["hidden_size"] == "learns most in 60 min each"
+    assert shared["hidden_size"] == "lowest loss after 60 min each"
     asked = recipe(train={"steps": 1}).reasons
-    assert asked["hidden_size"] == "learns most from 1,536 characters"
-    assert asked["dropout"].startswith("for about 0.0017 epochs by")
+    assert asked["hidden_size"] == "lowest loss after 1,536 characters"
+    assert asked["dropout"].startswith("for about 0.0017 epochs, ")
 
 
 def test_every_choice_has_its_reason():
@@ -223,7 +224,8 @@ def test_a_window_reads_8_steps_by_an_embedding_and_drops_no_weight(cell):
 def test_the_more_a_unit_of_a_window_reads_the_lower_is_the_rate():
     shapes = [{"cell": "window", "context": context, "hidden_size": 128} for context in (4, 8, 16)]
     rates = [recipe(10**6, model=shape).train.learning_rate for shape in shapes]
-    assert rates[0] == recipe(10**6, model={"hidden_size": 128}).train.learning_rate
+    faster = recipe(10**6, model={"hidden_size": 128}).train.learning_rate  # reads one-hot
+    assert rates[0] == pytest.approx(faster / FASTER)
     assert rates == pytest.approx([rates[0], rates[0] / 2, rates[0] / 4], rel=1e-3)
 
 
@@ -284,11 +286,11 @@ def test_the_number_of_members_has_its_reason():
         train = train or {"minutes": minutes}
         return recipe(characters, model=model, train=train).reasons["members"]
 
-    assert why() == "one would memorize the text"
-    assert why(minutes=8.0) == "several learn hardly more in this time"
-    assert why(1000) == "each can read the text as often as is of use"
-    assert why(epochs=100.0) == "several would take longer for as many characters"
-    assert why(size=512) == "one, of the size that was given"
+    assert why() == "a single network would memorize the text"
+    assert why(minutes=8.0) == "more members gain little in this time"
+    assert why(1000) == "each member has time for all useful epochs"
+    assert why(epochs=100.0) == "more members would take longer per character"
+    assert why(size=512) == "a single network, since its size was given"
 
 
 def test_members_share_the_time():
@@ -379,6 +381,7 @@ def test_defaults_of_the_optimizers(optimizer):
     done = recipe(model={"hidden_size": 512}, train={"optimizer": optimizer, "epochs": 0.5})
     assert done.train.weight_decay == OPTIMIZERS[optimizer].default_weight_decay
     rate = OPTIMIZERS[optimizer].default_learning_rate / 2
+    rate *= FASTER if optimizer == "muon" else 1
     assert done.train.learning_rate == pytest.approx(rate, rel=1e-3)
 
 
@@ -417,7 +420,29 @@ def test_more_cores_read_more_and_that_is_counted():
     assert many.model.hidden_size > alone.model.hidden_size or (
         many.model.dropout > alone.model.dropout
     )
-    assert "(usual on 8 cores)" in many.reasons["dropout"]
+    assert "(typical of 8 cores)" in many.reasons["dropout"]
+
+
+@pytest.mark.parametrize(
+    ("characters", "distinct", "more", "times"),
+    [
+        (10**6, 65, {}, FASTER),
+        (20_000 / 0.9, 65, {}, FASTER),
+        (10_000 / 0.9, 65, {}, 1 + (FASTER - 1) / 2),
+        (10**6, 2000, {}, 1),  # embedded
+        (10**6, 65, {"items": ItemFacts("line", LINE_END, 24.0, 24)}, 1),
+    ],
+)
+def test_running_text_that_is_read_one_hot_is_learned_faster(characters, distinct, more, times):
+    done = complete(
+        ModelConfig(hidden_size=256),
+        TrainConfig(batch_size=64, seq_len=24),
+        characters=round(characters),
+        distinct=distinct,
+        **more,
+    ).train
+    usual = 0.026 * sqrt(done.batch_size * done.seq_len / (64 * 24))
+    assert done.learning_rate == pytest.approx(usual * times, rel=2e-3)
 
 
 def test_smaller_batches_learn_at_a_lower_rate():
@@ -434,10 +459,10 @@ def test_smaller_batches_learn_at_a_lower_rate():
 @pytest.mark.parametrize(
     ("optimizer", "characters", "cell", "streams", "rate"),
     [
-        ("muon", 10**6, "gru", 64, 0.026),
-        ("muon", 10**6, "rnn", 64, 0.026),
-        ("muon", 15_000, "gru", 64, 0.026),
-        ("muon", 900, "gru", 37, 0.026 * sqrt(37 / 64)),  # a smaller batch
+        ("muon", 10**6, "gru", 64, 0.039),
+        ("muon", 10**6, "rnn", 64, 0.039),
+        ("muon", 15_000, "gru", 64, 0.026 * (1 + 0.5 * 13_500 / 20_000)),
+        ("muon", 900, "gru", 37, 0.026 * sqrt(37 / 64) * (1 + 0.5 * 900 / 20_000)),
         ("adamw", 10**6, "gru", 32, 0.008),
         ("adam", 10**6, "rnn", 32, 0.004),
         ("sgd", 10**6, "lstm", 32, 4.0),

@@ -1,1 +1,1 @@
-"""The only place that knows BLAS kernels, memory maps and caches."""
+"""BLAS kernels, memory maps and cache sizes: the only code that depends on them."""

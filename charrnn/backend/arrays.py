@@ -1,4 +1,4 @@
-"""Arrays of numbers, the buffers that hold them, and the memory that processes share."""
+"""Array types, reusable buffers, and arrays in shared memory."""
 
 import sys
 from math import prod
@@ -12,27 +12,27 @@ Array = NDArray[np.floating]
 Ids = NDArray[np.integer]
 
 CACHE_BYTES = 2**18
-"""The share of a core's second-level cache that one buffer may fill."""
+"""The part of a core's L2 cache that one buffer may fill."""
 
 FORKS = sys.platform == "linux" and getattr(sys, "_is_gil_enabled", lambda: True)()
-"""Whether workers are forked processes, which see memory that was shared before the fork."""
+"""Whether workers are forked processes, which inherit memory shared before the fork."""
 
 
 def shared_zeros(size: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return a vector of zeros (size,) that processes share: those forked later, or all ranks."""
+    """Return a zero vector (size,) shared with processes forked later, or with all ranks."""
     if size == 0 or not (FORKS or is_opened()):
         return np.zeros(size, dtype)
     return np.frombuffer(new_memory(size * dtype.itemsize), dtype)
 
 
 class Workspace:
-    """Named buffers that grow on demand; asking for a name again overwrites its buffer."""
+    """Named buffers that grow on demand; requesting a name again reuses its buffer."""
 
     def __init__(self) -> None:
         self._flat: dict[str, Array] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
-        """Return the buffer of a name in this shape."""
+        """Return the buffer with this name in this shape; its content is undefined."""
         size = prod(shape)
         flat = self._flat.get(name)
         if flat is None or flat.size < size:
@@ -41,13 +41,13 @@ class Workspace:
 
 
 def swap_time(x: Array, out: Array | None = None) -> Array:
-    """Return an array (T, F, N) as (F, T, N), or the reverse, copied to ``out`` or new memory.
+    """Copy an array (T, F, N) as (F, T, N), or the reverse, to ``out`` or to a new array.
 
-    The N numbers of a row move as one item: twice as fast as number by number.
+    The N numbers of a row are copied as one item, twice as fast as one by one.
     """
     if out is None:
         out = np.empty((x.shape[1], x.shape[0], x.shape[2]), x.dtype)
-    if len(x) == 1:  # as in sampling, where each call counts
+    if len(x) == 1:  # as in sampling, where the overhead of each call matters
         out[:, 0] = x[0]
         return out
     item = np.dtype((np.void, x.shape[-1] * x.itemsize))

@@ -1,9 +1,9 @@
-"""Memory that processes share: those that are forked later, or all of one machine that open it.
+"""Shared memory, for processes that are forked later or that open it on the same machine.
 
-Processes that a launcher started have no common parent to inherit memory from. On Linux a region
-can have a descriptor, and other processes of the same user open that by the number of its owner.
-Its pages take memory when they are first written, so a vector of which a machine writes its own
-parts alone takes no more than these.
+Processes started by a launcher have no common parent from which to inherit memory. On Linux a
+region can have a file descriptor, which other processes of the same user can open through the
+process id of its owner. Pages are allocated when they are first written, so a vector takes only the
+memory of the parts that this machine writes.
 """
 
 import mmap
@@ -16,25 +16,25 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class Memory(mmap.mmap):
-    """A region of memory.
+    """A region of shared memory.
 
     Attributes
     ----------
     file : int
-        The descriptor by which other processes open it; -1 where they cannot.
+        The descriptor through which other processes can open it, or -1 if they cannot.
     """
 
     file: int = -1
 
     @property
     def written(self) -> bool:
-        """Whether it has other numbers than zeros, as far as can be told without reading it."""
+        """Whether it may hold nonzero values, found without reading the pages."""
         return self.file < 0 or os.fstat(self.file).st_blocks > 0
 
 
 @dataclass
 class _Kind:
-    """How regions are made from now on."""
+    """How new regions are created."""
 
     opened: bool = False
 
@@ -43,22 +43,22 @@ _kind = _Kind()
 
 
 def let_others_open() -> None:
-    """Make all shared memory from now on such that other processes can open it."""
+    """Create all future shared memory so that other processes can open it."""
     _kind.opened = True
 
 
 def is_opened() -> bool:
-    """Return whether other processes can open what is made."""
+    """Return whether other processes can open new regions."""
     return _kind.opened
 
 
 def new_memory(size: int) -> Memory:
-    """Return so many zero bytes, as one that others can open where that is wanted and possible."""
+    """Return a region of ``size`` zero bytes, which others can open if enabled and possible."""
     if not _kind.opened or not hasattr(os, "memfd_create"):
         return Memory(-1, size)
     try:
         file = os.memfd_create("charrnn")
-    except OSError:  # an old kernel, or a container that does not allow it
+    except OSError:  # an old kernel, or a container that forbids it
         return Memory(-1, size)
     os.ftruncate(file, size)
     memory = Memory(file, size)
@@ -68,21 +68,21 @@ def new_memory(size: int) -> Memory:
 
 
 def open_memory(process: int, file: int, size: int, *, private: bool = False) -> Memory:
-    """Return a region of another process of this machine.
+    """Open a region of another process on this machine.
 
     Parameters
     ----------
     process, file : int
-        Its owner, and the descriptor there.
+        The process id of its owner, and its file descriptor in that process.
     size : int
-        In bytes.
+        The size of the region in bytes.
     private : bool
-        Whether what is written there is copied first, and seen by no other process.
+        Whether to copy on write, so that other processes do not see the changes.
 
     Raises
     ------
     OSError
-        If it cannot be seen from here.
+        If this process cannot open it.
     """
     number = os.open(f"/proc/{process}/fd/{file}", os.O_RDWR)
     try:
@@ -93,7 +93,7 @@ def open_memory(process: int, file: int, size: int, *, private: bool = False) ->
 
 
 def region_of(array: NDArray[np.generic]) -> object:
-    """Return what holds the numbers of an array: a ``Memory``, a file map, or an array."""
+    """Return the owner of an array's data: a ``Memory``, a file map, or an array."""
     owner: object = array
     while isinstance(owner, np.ndarray) and owner.base is not None:
         owner = owner.base
@@ -101,10 +101,10 @@ def region_of(array: NDArray[np.generic]) -> object:
 
 
 def address(array: NDArray[np.generic]) -> int:
-    """Return where the first number of an array lies."""
+    """Return the memory address of an array's first element."""
     return int(array.__array_interface__["data"][0])
 
 
 def whole(memory: mmap.mmap, dtype: DTypeLike = np.uint8) -> NDArray[np.generic]:
-    """Return all of a region as a vector."""
+    """Return a whole region as a vector."""
     return np.frombuffer(memory, dtype)

@@ -18,7 +18,15 @@ from charrnn.config.model import (
     ModelConfig,
     Nonlinearity,
 )
-from charrnn.config.text import DecodingErrors, Newlines, Normalize, TextConfig, Unit, codec_name
+from charrnn.config.text import (
+    STDIN,
+    DecodingErrors,
+    Newlines,
+    Normalize,
+    TextConfig,
+    Unit,
+    codec_name,
+)
 from charrnn.config.training import (
     PATIENCE,
     OptimizerName,
@@ -35,6 +43,7 @@ from charrnn.config.training import (
 __all__ = [
     "CONTEXT",
     "PATIENCE",
+    "STDIN",
     "WINDOWED",
     "Architecture",
     "BenchConfig",

@@ -12,6 +12,9 @@ Newlines = Literal["auto", "keep", "lf"]
 Normalize = Literal["none", "nfc", "nfd", "nfkc"]
 Unit = Literal["char", "byte"]
 
+STDIN = "-"
+"""The path of standard input."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextConfig(Settings):

@@ -1,1 +1,1 @@
-"""The network: layers with hand-written gradients, the model."""
+"""The network: the model and its layers, with hand-written gradients."""

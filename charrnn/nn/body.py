@@ -1,9 +1,9 @@
-"""The body of a network: from ids to the output of the top recurrent layer, and back.
+"""The body of a network: the encoder and the recurrent layers, forward and backward.
 
 Dimensions
     T steps of the window, N parallel streams, V vocabulary size, H hidden units, L recurrent
-    layers, F features of the output: H for each direction, S state arrays of a layer, R features
-    of each of them: H, but where a layer carries its inputs.
+    layers, F output features (H per direction), S state arrays per layer, R features per state
+    array (H, unless the state of a layer is its past inputs).
 """
 
 import numpy as np
@@ -19,37 +19,37 @@ from charrnn.nn.layers import Layer
 from charrnn.nn.layers.dropout import Dropout
 from charrnn.nn.layers.encoders import Embedding, Encoder, OneHot
 
-Own = tuple[int, slice, slice]
-"""The part of a state (L, S, R, N) that one layer has."""
+LayerState = tuple[int, slice, slice]
+"""The index of one layer's state in a state (L, S, R, N)."""
 
 
 class Body:
-    """An encoder (one-hot or embedding) and levels of recurrent layers, with dropout after each.
+    """An encoder (one-hot or embedding) and recurrent levels, each followed by dropout.
 
     Parameters
     ----------
     architecture : Architecture
-        The kind, number and size of the layers.
+        The cell, the sizes and the number of layers.
     vocab_size : int
         V, the number of symbols.
     workspace : Workspace
-        The buffers of ``backward``. Networks that run one after another may share them.
+        Buffers for ``backward``. Networks that run one after another may share one workspace.
 
     Attributes
     ----------
     encoder : Encoder
         Turns ids into the input of the lowest recurrent layer.
     levels : list of Level
-        What stands side by side at each depth, lowest first.
+        The layer or the two layers at each depth, lowest first.
     layers : list of Recurrent
-        The L recurrent layers, lowest first; at each level the one that reads from the beginning
-        comes before the one that reads from the end.
+        The L recurrent layers, lowest first. At each level the forward layer comes before the
+        reverse layer.
     dropouts : list of Dropout
         The dropout on the output of each level.
     output_size : int
         F.
     state_shape : tuple of int
-        L, S and R. What a layer does not need of the largest S and R stays zero.
+        L, S and R, with the largest S and R of all layers. Smaller states are padded with zeros.
     """
 
     def __init__(self, architecture: Architecture, vocab_size: int, workspace: Workspace) -> None:
@@ -64,13 +64,13 @@ class Body:
         self.layers = [layer for level in self.levels for layer in level.layers]
         self.dropouts = [Dropout(architecture.dropout) for _ in self.levels]
         self.output_size = D
-        own = [layer.state_shape for layer in self.layers]
-        self.state_shape = len(own), max(S for S, _ in own), max(R for _, R in own)
-        self._own = [(index, slice(S), slice(R)) for index, (S, R) in enumerate(own)]
+        shapes = [layer.state_shape for layer in self.layers]
+        self.state_shape = len(shapes), max(S for S, _ in shapes), max(R for _, R in shapes)
+        self._layer_states = [(index, slice(S), slice(R)) for index, (S, R) in enumerate(shapes)]
 
     @property
     def named(self) -> dict[str, Layer]:
-        """The layers with weights by name, lowest first."""
+        """The layers that have weights, by name, lowest first."""
         return {"encoder": self.encoder, **self._recurrent}
 
     @property
@@ -107,9 +107,9 @@ class Body:
         state : (L, S, R, N) array
             The state before the window.
         rng : Generator, optional
-            Draws the dropout masks. Without it nothing is dropped.
+            Samples the dropout masks. Without it, nothing is dropped.
         lengths : (N,) int array, optional
-            How many symbols each stream has, where not T. What reads from the end begins there.
+            The number of symbols in each stream, if not T. The reverse layers start at its end.
 
         Returns
         -------
@@ -119,12 +119,12 @@ class Body:
             The state after the window.
         """
         y: Array | Symbols = self.encoder.forward(ids)
-        turn = self._turn(lengths, ids)
+        reverse = self._reversal(lengths, ids)
         after = np.zeros(state.shape, state.dtype)
-        for own, level, dropout in self._parts:
-            y, states = level.forward(y, [state[mine] for mine in own], rng, turn)
-            for mine, new in zip(own, states, strict=True):
-                after[mine] = new
+        for indices, level, dropout in self._parts:
+            y, states = level.forward(y, [state[index] for index in indices], rng, reverse)
+            for index, new in zip(indices, states, strict=True):
+                after[index] = new
             y = dropout.forward(y, rng)
         assert not isinstance(y, Symbols)
         return y, after
@@ -132,7 +132,7 @@ class Body:
     def backward(
         self, dy: Array, dstate: Array | None = None, *, state_gradient: bool = True
     ) -> Array:
-        """Fill the gradients of the weights from those of the last ``forward``'s results.
+        """Compute the weight gradients from the gradients of the last ``forward``'s outputs.
 
         Parameters
         ----------
@@ -147,43 +147,43 @@ class Body:
         Returns
         -------
         dstate : (L, S, R, N) array
-            The gradient of the state before the window, zeros if it is not computed.
+            The gradient of the state before the window: zeros if it is not computed.
 
         Raises
         ------
         RuntimeError
-            If there was no ``forward`` after the last ``backward``.
+            If ``forward`` was not called since the last ``backward``.
         """
         if dstate is None:
             dstate = np.zeros((*self.state_shape, dy.shape[-1]), dy.dtype)
         before = np.zeros(dstate.shape, dstate.dtype)
         learns_input = isinstance(self.encoder, Embedding)
         dx: Array | None = dy
-        for own, level, dropout in reversed(self._parts):
+        for indices, level, dropout in reversed(self._parts):
             assert dx is not None
             dx, states = level.backward(
                 dropout.backward(dx),
-                [dstate[mine] for mine in own],
+                [dstate[index] for index in indices],
                 input_gradient=learns_input or level is not self.levels[0],
                 state_gradient=state_gradient,
             )
-            for mine, new in zip(own, states, strict=True):
+            for index, new in zip(indices, states, strict=True):
                 if new is not None:
-                    before[mine] = new
+                    before[index] = new
         self.encoder.backward(dx)
         return before
 
     @property
-    def _parts(self) -> list[tuple[list[Own], Level, Dropout]]:
-        """The levels, lowest first, with the part of a state of each layer, and their dropout."""
-        own = iter(self._own)
+    def _parts(self) -> list[tuple[list[LayerState], Level, Dropout]]:
+        """For each level, lowest first: the state indices of its layers, the level, its dropout."""
+        indices = iter(self._layer_states)
         return [
-            ([next(own) for _ in level.layers], level, dropout)
+            ([next(indices) for _ in level.layers], level, dropout)
             for level, dropout in zip(self.levels, self.dropouts, strict=True)
         ]
 
-    def _turn(self, lengths: NDArray[np.integer] | None, ids: Ids) -> Reversal | None:
-        """Return what turns the streams around, if a layer reads them from the end."""
+    def _reversal(self, lengths: NDArray[np.integer] | None, ids: Ids) -> Reversal | None:
+        """Return the reversal of the streams, or None if there are no reverse layers."""
         if len(self.levels[0].layers) == 1:
             return None
         T, N = ids.shape

@@ -1,8 +1,8 @@
-"""One level of a network: a recurrent layer, or two that read each item from both ends.
+"""One level of a network: a recurrent layer, or two for both directions.
 
 Dimensions
-    T steps of the window, N parallel streams, D input features, H hidden units, F output features:
-    H for each layer.
+    T steps of the window, N parallel streams, D input features, H hidden units, F output features
+    (H per layer).
 """
 
 from collections.abc import Sequence
@@ -20,44 +20,44 @@ Number = TypeVar("Number", bound=np.number)
 
 
 class Reversal:
-    """Turns each stream of a window around within its own length.
+    """Reverses each stream of a window within the length of the stream.
 
-    What stands behind the end of a stream stays there, so the layer that reads from the end meets
-    it last, and it changes nothing. Applied twice, a reversal gives what was there before.
+    The padding after the end of a stream stays in place, so the reverse layer reads it last and it
+    has no effect on the stream. A reversal is its own inverse.
 
     Parameters
     ----------
     lengths : (N,) int array
-        The symbols of each stream.
+        The number of symbols in each stream.
     """
 
     def __init__(self, lengths: NDArray[np.integer]) -> None:
-        # Neighbors of equal length turn together. The streams of a batch are sorted by length.
+        # Adjacent streams of equal length are reversed together. A batch is sorted by length.
         borders = [0, *(np.flatnonzero(np.diff(lengths)) + 1).tolist(), len(lengths)]
         self._runs = [
             (slice(start, stop), int(lengths[start])) for start, stop in pairwise(borders)
         ]
 
     def __call__(self, a: NDArray[Number]) -> NDArray[Number]:
-        """Return a copy of ``a (T, F, N)`` turned around."""
-        turned = np.empty(a.shape, a.dtype)
+        """Return a reversed copy of ``a (T, F, N)``."""
+        reversed_ = np.empty(a.shape, a.dtype)
         for columns, length in self._runs:
-            turned[:length, :, columns] = a[:length, :, columns][::-1]
-            turned[length:, :, columns] = a[length:, :, columns]
-        return turned
+            reversed_[:length, :, columns] = a[:length, :, columns][::-1]
+            reversed_[length:, :, columns] = a[length:, :, columns]
+        return reversed_
 
 
 class Level:
-    """The recurrent layers that stand side by side at one depth.
+    """The recurrent layers at one depth.
 
-    One layer reads from the beginning. A second one, if there is one, reads the same input from the
-    end of each item (Schuster & Paliwal 1997), and its outputs are stacked below those of the
-    first: the output of a step knows what comes before it and what comes after.
+    The first layer reads forward. In a bidirectional network (Schuster & Paliwal 1997) a second
+    layer reads the same input from the end of each item, and its outputs are stacked below those of
+    the first. The output of a step then depends on both the past and the future.
 
     Parameters
     ----------
     layers : sequence of Recurrent
-        One or two, of one cell and size.
+        One or two, with the same cell and size.
     """
 
     def __init__(self, layers: Sequence[Recurrent]) -> None:
@@ -65,7 +65,7 @@ class Level:
 
     @property
     def output_size(self) -> int:
-        """F, the features of a step's output."""
+        """F, the number of output features per step."""
         return sum(layer.hidden_size for layer in self.layers)
 
     def forward(
@@ -73,7 +73,7 @@ class Level:
         x: Array | Symbols,
         states: Sequence[Array],
         rng: np.random.Generator | None,
-        turn: Reversal | None,
+        reverse: Reversal | None,
     ) -> tuple[Array, list[Array]]:
         """Read one window.
 
@@ -82,11 +82,11 @@ class Level:
         x : (T, D, N) array or Symbols
             The input of each step.
         states : sequence of arrays
-            The state of each layer before the window; of the second one, before it reads the end.
+            The state of each layer before it reads the window.
         rng : Generator, optional
-            Draws the dropped weights.
-        turn : Reversal, optional
-            Of the streams; two layers need it.
+            Samples the weights to drop.
+        reverse : Reversal, optional
+            The reversal of the streams, required for two layers.
 
         Returns
         -------
@@ -95,15 +95,18 @@ class Level:
         states : list of arrays
             The state of each layer after it has read the window.
         """
-        self.turn, self.has_read_symbols = turn, isinstance(x, Symbols)
+        self.reverse, self.has_read_symbols = reverse, isinstance(x, Symbols)
         first = self.layers[0]
         y, after = first.forward(x, states[0], rng)
         if len(self.layers) == 1:
             return y, [after]
-        assert turn is not None
-        x_back = x.with_ids(turn(x.ids[:, np.newaxis])[:, 0]) if isinstance(x, Symbols) else turn(x)
+        assert reverse is not None
+        if isinstance(x, Symbols):
+            x_back: Array | Symbols = x.with_ids(reverse(x.ids[:, np.newaxis])[:, 0])
+        else:
+            x_back = reverse(x)
         y_back, after_back = self.layers[1].forward(x_back, states[1], rng)
-        return np.concatenate([y, turn(y_back)], axis=1), [after, after_back]
+        return np.concatenate([y, reverse(y_back)], axis=1), [after, after_back]
 
     def backward(
         self,
@@ -113,7 +116,7 @@ class Level:
         input_gradient: bool,
         state_gradient: bool = True,
     ) -> tuple[Array | None, list[Array | None]]:
-        """Fill the gradients of the weights from those of the last ``forward``'s results.
+        """Compute the weight gradients from the gradients of the last ``forward``'s outputs.
 
         Parameters
         ----------
@@ -127,7 +130,8 @@ class Level:
         Returns
         -------
         dx : (T, D, N) array or None
-            The gradient of the input; of symbols, that of their vectors (V, D).
+            The gradient of the input, or the gradient (V, D) of the embedding vectors if the input
+            is symbols.
         dstates : list of (array or None)
             The gradient of the state of each layer before the window.
         """
@@ -136,12 +140,12 @@ class Level:
         if len(self.layers) == 1:
             dx, before = first.backward(dy, dstates[0], **wanted)
             return dx, [before]
-        assert self.turn is not None
+        assert self.reverse is not None
         H = first.hidden_size
-        dy_back = self.turn(dy[:, H:])  # a copy: the first layer may write where dy is
+        dy_back = self.reverse(dy[:, H:])  # a copy, because the first layer may overwrite dy
         dx, before = first.backward(np.ascontiguousarray(dy[:, :H]), dstates[0], **wanted)
-        total = None if dx is None else dx.copy()  # the layers share their workspace
+        total = None if dx is None else dx.copy()  # the layers share a workspace
         dx, before_back = self.layers[1].backward(dy_back, dstates[1], **wanted)
         if total is not None and dx is not None:
-            total += dx if self.has_read_symbols else self.turn(dx)
+            total += dx if self.has_read_symbols else self.reverse(dx)
         return total, [before, before_back]

@@ -1,4 +1,4 @@
-"""Starting from a trained model: its weights for more symbols, or for other predictions."""
+"""Initializing from a trained model, for a larger vocabulary or another task."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,19 @@ from charrnn.nn.model import CharModel
 
 
 def fill_grown(model: CharModel, weights: Mapping[str, Array], places: NDArray[np.integer]) -> None:
-    """Give a model the weights of one that has fewer symbols.
+    """Copy the weights of a model with fewer symbols.
 
-    What reads or predicts a new symbol keeps its first weights, but for the bias of its logit,
-    which becomes that of the least likely symbol before.
+    Input weights of new symbols keep their initial values. Output weights of new symbols are zero,
+    and their bias is the lowest bias of the old symbols.
 
     Parameters
     ----------
     model : CharModel
-        Initialised, with V symbols.
+        The initialized model, with V symbols.
     weights : dict of str to array
-        Of a model that differs in the number of symbols alone, U.
+        The weights of a model that is the same except for its number of symbols, U.
     places : (U,) int array
-        The new id of each of its symbols.
+        The new id of each old symbol.
     """
     V = model.vocab_size
     new = np.setdiff1d(np.arange(V), places)
@@ -31,7 +31,7 @@ def fill_grown(model: CharModel, weights: Mapping[str, Array], places: NDArray[n
         if not name.endswith("head.W"):
             _fill_input(name, values, old, places, V)
             continue
-        values[places] = old  # a row for each symbol, with its bias in front
+        values[places] = old  # a row per symbol, with its bias in the first column
         values[new] = 0
         values[new, 0] = old[:, 0].min()
 
@@ -43,21 +43,20 @@ def fill_body(
     *,
     same_labels: bool = False,
 ) -> None:
-    """Give a model that labels the body of another one, which may predict something else.
+    """Copy the body of another model into a labelling model; their tasks may differ.
 
-    A layer that the other model does not have, such as one that reads from the end, keeps its first
-    weights.
+    Layers that the other model lacks, such as the reverse layers, keep their initial weights.
 
     Parameters
     ----------
     model : CharModel
-        Initialised, with V symbols.
+        The initialized model, with V symbols.
     weights : dict of str to array
-        Of the other model, with U symbols.
+        The weights of the other model, with U symbols.
     places : (U,) int array
-        The new id of each of its symbols.
+        The new id of each old symbol.
     same_labels : bool
-        Whether its head is taken over too.
+        Whether to copy the head too.
     """
     for name, values in model.parameters.items():
         old = weights.get(name)
@@ -66,22 +65,22 @@ def fill_body(
 
 
 def _fill_input(name: str, values: Array, old: Array, places: NDArray[np.integer], V: int) -> None:
-    """Fill a matrix of an encoder or a layer; what reads something new stays as it is."""
+    """Copy a matrix of an encoder or a layer; the weights of new symbols stay unchanged."""
     more = values.shape[-1] - old.shape[-1]
     if old.shape == values.shape:
         values[...] = old
     elif not name.endswith(("encoder.E", "layers.0.W", "layers.0.reverse.W")):
-        # A layer above two directions: what it reads of the new one counts for nothing yet.
+        # A layer above a bidirectional level: the weights for the reverse layer start at zero.
         first = old.shape[1] // 2
         values[:, first : first + more] = 0
         values[:, :first], values[:, first + more :] = old[:, :first], old[:, first:]
-    elif name.endswith("encoder.E"):  # a row for each symbol
+    elif name.endswith("encoder.E"):  # a row per symbol
         values[places] = old
-    elif name.endswith(("layers.0.W", "layers.0.reverse.W")):  # one-hot: a column for each
+    elif name.endswith(("layers.0.W", "layers.0.reverse.W")):  # one-hot: a column per symbol
         U = len(places)
         values[:, places] = old[:, :U]
         values[:, V] = old[:, U]
-        # Behind the bias, a window reads as many columns for each of the inputs before.
+        # After the bias, a window layer has one more block of columns per earlier input.
         before = (values.shape[1] - old.shape[1]) // (V - U) - 1
         for block in range(before):
             first, old_first = V + 1 + block * V, U + 1 + block * U

@@ -1,10 +1,10 @@
-"""Heads turn the output of the body into logits.
+"""Heads map the output of the body to logits.
 
 Dimensions
-    T steps of the window, N parallel streams, H hidden units, F features of the body's output:
-    H for each direction, C classes (symbols or labels), M predictions.
+    T steps of the window, N parallel streams, H hidden units, F features of the body's output (H
+    per direction), C classes (symbols or labels), M predictions.
 
-A head decides which steps it reads. It is a layer with weights (see ``layers.Layer``):
+A head selects the steps that it reads. It is a layer with weights (see ``layers.Layer``):
 ``forward(y, lengths)`` takes y (T, F, N) and returns logits (C, M), ``backward(dlogits)`` returns
 dy, and ``predict_frequencies`` sets the bias.
 """
@@ -22,30 +22,30 @@ class EveryStep(Linear):
     """Predicts at every step: column ``t*N + n`` reads ``y[t, :, n]``."""
 
     def forward(self, y: Array, lengths: Lengths | None = None) -> Array:
-        """Return logits (C, T*N) for y (T, F, N), whatever the lengths of the streams."""
+        """Return logits (C, T*N) for y (T, F, N), for any lengths of the streams."""
         return super().forward(y)
 
     def predict_frequencies(self, counts: NDArray[np.integer]) -> None:
-        """Set the bias so that the first prediction is the frequency of each class.
+        """Set the bias so that the initial prediction is the frequency of each class.
 
-        ``counts`` (C,) says how often each occurs; see ``with_new_ones`` for those that do not.
+        ``counts`` (C,) are the counts of the classes; see ``smoothed`` for those that are zero.
         """
-        logits = np.log(with_new_ones(counts))
+        logits = np.log(smoothed(counts))
         self.b[...] = logits - logits.mean()
 
 
 class WholeItem(EveryStep):
-    """Predicts once for each stream: column n reads what each direction knows at its end.
+    """Predicts once per stream: column n reads the last output of each direction.
 
-    That is ``y[length - 1, :H, n]`` for the layer that reads from the beginning, and
-    ``y[0, H:, n]`` for the one that reads from the end.
+    That is ``y[length - 1, :H, n]`` for the forward layer and ``y[0, H:, n]`` for the reverse
+    layer.
 
     Parameters
     ----------
     input_size, output_size : int
         F and C.
     directions : int
-        In how many the body reads.
+        The number of directions of the body, 1 or 2.
     workspace : Workspace, optional
         As for ``Linear``.
     """
@@ -62,7 +62,7 @@ class WholeItem(EveryStep):
         self.window: tuple[int, ...] = ()
 
     def forward(self, y: Array, lengths: Lengths | None = None) -> Array:
-        """Return logits (C, N) for y (T, F, N) and the symbols (N,) of each stream."""
+        """Return logits (C, N) for y (T, F, N) and the lengths (N,) of the streams."""
         self.window = y.shape
         T, _, N = y.shape
         self.last = np.full(N, T - 1) if lengths is None else lengths - 1
@@ -70,7 +70,7 @@ class WholeItem(EveryStep):
         return super().forward(ends[np.newaxis])
 
     def backward(self, dz: Array) -> Array:
-        """Fill ``dW`` from dlogits (C, N) and return dy (T, F, N), zero but at the ends."""
+        """Fill ``dW`` from dlogits (C, N) and return dy (T, F, N), zero except at the ends."""
         (dends,) = super().backward(dz)
         dy = np.zeros(self.window, dz.dtype)
         dy[self.last, : self.first, np.arange(len(self.last))] = dends[: self.first].T
@@ -78,10 +78,10 @@ class WholeItem(EveryStep):
         return dy
 
 
-def with_new_ones(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return counts (V,) with the zeros replaced by a Good-Turing estimate.
+def smoothed(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return counts (C,) with the zeros replaced by a Good-Turing estimate.
 
-    All symbols that do not occur together count as often as there are symbols that occur once.
+    The classes with count zero share the number of classes that occur once, at least 1.
     """
     expected = counts.astype(np.float64)
     new = counts == 0

@@ -1,11 +1,12 @@
-"""What a layer reads: features of every step, or symbols, of which there are only so many.
+"""The input of a layer: features of every step, or symbols of a finite vocabulary.
 
 Dimensions
     T steps of the window, N parallel streams, D input features, V vocabulary size, R rows of the
-    weights: H for each gate.
+    weights (H per gate).
 
-What the input gives to the gates, ``Wx x + b``, needs no recurrence. Symbols have one share each, a
-column of a table, and a step takes the columns of its symbols. ``W1`` (R, D + 1) is ``[Wx b]``.
+The input projection ``Wx x + b`` needs no recurrence. Symbols are projected by lookup: a table has
+one projected column per symbol, and a step takes the columns of its symbols. ``W1`` (R, D + 1) is
+``[Wx b]``.
 """
 
 import numpy as np
@@ -14,34 +15,35 @@ from charrnn.backend.arrays import Array, Ids, Workspace, steps_in_cache, swap_t
 from charrnn.backend.products import Product, product_of_each
 
 ONE_HOT_PRODUCT = 128
-"""V up to which a product with one-hot columns sums by symbol faster than sorting does (AMD EPYC,
-768 rows of 1,600 columns)."""
+"""The largest V for which a product with one-hot columns sums faster per symbol than sorting (AMD
+EPYC, 768 rows of 1,600 columns)."""
 
 
 class Symbols:
-    """Symbols, each a one-hot column or a learned vector.
+    """Symbols, represented as one-hot columns or as embedding vectors.
 
     Parameters
     ----------
     ids : (T, N) int array
+        The symbols of each step.
     size : int
         V.
     vectors : (V, D) array, optional
-        The vector of each symbol. Without them D is V.
+        The embedding vector of each symbol. Without them the symbols are one-hot and D is V.
     """
 
     def __init__(self, ids: Ids, size: int, vectors: Array | None = None) -> None:
         self.ids: Ids = ids.astype(np.intp, copy=False)
-        if self.ids.size and int(self.ids.view(np.uintp).max()) >= size:  # negative ones are huge
-            raise IndexError(f"a symbol is not among the {size} of the model")
+        if self.ids.size and int(self.ids.view(np.uintp).max()) >= size:  # negative ids become huge
+            raise IndexError(f"an id is outside the model's vocabulary of {size} symbols")
         self.size, self.vectors = size, vectors
         self.window: tuple[int, int] = ids.shape[0], ids.shape[1]
 
     @property
     def has_short_table(self) -> bool:
-        """Whether a table of all symbols is less work than the symbols of the window.
+        """Whether projecting all V symbols takes less time than projecting those of the window.
 
-        To learn, features need two products of D columns, and a table needs one of V.
+        In training, features need two products with D columns, and a table needs one with V.
         """
         if self.vectors is None:
             return True
@@ -58,11 +60,11 @@ class Symbols:
         return x
 
     def with_ids(self, ids: Ids) -> "Symbols":
-        """Return other symbols (T, N), read the same way."""
+        """Return other ids (T, N) with the same representation."""
         return Symbols(ids, self.size, self.vectors)
 
     def sums(self, columns: Array, workspace: Workspace) -> Array:
-        """Return the sum (R, V) of the columns (R, T*N) of each symbol."""
+        """Return, for each symbol, the sum of its columns: (R, V) from (R, T*N)."""
         ids = self.ids.reshape(-1)
         if self.size <= ONE_HOT_PRODUCT:
             one_hot = workspace.array("columns", (len(ids), self.size), columns.dtype)
@@ -70,7 +72,7 @@ class Symbols:
             one_hot[np.arange(len(ids)), ids] = 1
             return columns @ one_hot
         sums = np.zeros((len(columns), self.size), columns.dtype)
-        # Sorted, the columns of a symbol are one run to be summed: far faster than add.at.
+        # After sorting, the columns of a symbol are one run to sum, much faster than add.at.
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
         starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
@@ -83,14 +85,16 @@ class Symbols:
 
 
 class Features:
-    """Features of every step, the output of a layer below or the vectors of symbols.
+    """Features of every step: the output of the layer below, or the vectors of symbols.
 
     Parameters
     ----------
     x : (T, D, N) array or Symbols
+        The features, or symbols to represent by features.
     own : Workspace
-        Buffers that keep ``[x; 1]`` until ``backward``.
+        The layer's own buffers, which keep ``[x; 1]`` until ``backward``.
     dtype : dtype
+        The type of the weights.
     """
 
     def __init__(self, x: Array | Symbols, own: Workspace, dtype: np.dtype[np.floating]) -> None:
@@ -103,7 +107,7 @@ class Features:
         self.x1[:, D] = 1
 
     def project(self, W1: Array, product: Product, steps: slice, out: Array) -> None:
-        """Fill ``out`` (t, R, N) with ``Wx x + b`` of some steps."""
+        """Fill ``out`` (t, R, N) with ``Wx x + b`` for a slice of steps."""
         product_of_each(product, W1, self.x1[steps], out=out)
 
     def weight_gradient(self, dz: Array, out: Array, workspace: Workspace) -> None:
@@ -119,25 +123,26 @@ class Features:
         return swap_time(dx.reshape(D, T, N), workspace.array("dx", (T, D, N), dz.dtype))
 
     def source_gradient(self, dx: Array, workspace: Workspace) -> Array:
-        """Return dx (T, D, N), or of symbols the gradient (V, D) of their vectors."""
+        """Return dx (T, D, N), or the gradient (V, D) of the vectors if the input is symbols."""
         if self.symbols is None:
             return dx
         return self.symbols.sums(swap_time(dx).reshape(dx.shape[1], -1), workspace).T
 
 
 class Columns:
-    """Symbols as columns of a table, which has what each of them gives to the gates.
+    """Symbols that are looked up in a table of input projections.
 
     Parameters
     ----------
     symbols : Symbols
+        The symbols of the window.
     """
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols, self.window = symbols, symbols.window
 
     def table(self, W1: Array) -> Array:
-        """Return ``Wx x + b`` of each symbol (R, V)."""
+        """Return the table (R, V): ``Wx x + b`` of each symbol."""
         Wx, b, vectors = W1[:, :-1], W1[:, -1:], self.symbols.vectors
         if vectors is None:
             return Wx + b
@@ -146,12 +151,12 @@ class Columns:
         return table
 
     def project(self, table: Array, steps: slice, out: Array) -> None:
-        """Fill ``out`` (t, R, N) with ``Wx x + b`` of some steps."""
+        """Fill ``out`` (t, R, N) with ``Wx x + b`` for a slice of steps."""
         for ids, z in zip(self.symbols.ids[steps], out, strict=True):
             table.take(ids, axis=1, out=z, mode="clip")
 
     def project_rows(self, rows: Array, steps: slice, out: Array) -> None:
-        """Fill ``out`` (t, R, N) as ``project`` does from the transposed table (V, R)."""
+        """Fill ``out`` (t, R, N) as ``project`` does, from the transposed table (V, R)."""
         for ids, z in zip(self.symbols.ids[steps], out, strict=True):
             z[...] = rows[ids].T
 
@@ -166,7 +171,7 @@ class Columns:
             np.matmul(self.dtable, vectors, out=out[:, :-1])
 
     def gradient(self, Wx: Array) -> Array:
-        """Return the gradient (V, D) of the vectors, after ``weight_gradient``."""
+        """Return the gradient (V, D) of the vectors; call ``weight_gradient`` first."""
         dvectors: Array = self.dtable.T @ Wx
         del self.dtable
         return dvectors

@@ -8,7 +8,7 @@ from charrnn.backend.arrays import Array, Ids
 def log_softmax_(logits: Array) -> Array:
     """Turn logits (V, M) into log-probabilities, in place, and return them.
 
-    The largest logit of a column is subtracted first, so that nothing overflows.
+    Subtracting the maximum of each column first prevents overflow.
     """
     logits -= logits.max(axis=0)
     logits -= np.log(np.exp(logits).sum(axis=0))
@@ -16,14 +16,14 @@ def log_softmax_(logits: Array) -> Array:
 
 
 def cross_entropy_(logits: Array, targets: Ids) -> tuple[Array, Array]:
-    """Return the loss of each column and its gradient, which takes the place of the logits.
+    """Return the loss of each column and its gradient, which overwrites the logits.
 
     Parameters
     ----------
     logits : (V, M) array
         One column per prediction; overwritten.
     targets : (M,) int array
-        The row that was right.
+        The index of the correct class in each column.
 
     Returns
     -------
@@ -34,10 +34,10 @@ def cross_entropy_(logits: Array, targets: Ids) -> tuple[Array, Array]:
     """
     columns = np.arange(len(targets))
     logits -= logits.max(axis=0)
-    right = logits[targets, columns]
+    target_logits = logits[targets, columns]
     np.exp(logits, out=logits)
     total = logits.sum(axis=0)
-    nats = np.log(total) - right
+    nats = np.log(total) - target_logits
     logits /= total
     logits[targets, columns] -= 1
     return nats, logits

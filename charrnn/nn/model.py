@@ -1,9 +1,9 @@
-"""CharModel: from ids to logits and back, by one network or the mean of several.
+"""CharModel: forward and backward pass of one network or of an ensemble.
 
 Dimensions
-    T steps of the window, N parallel streams, V vocabulary size, C classes that are predicted,
-    H hidden units, L layers of all members, S state arrays of a layer, R features of each of them
-    (see ``Body``), P parameters, M predictions of a window.
+    T steps of the window, N parallel streams, V vocabulary size, C predicted classes, H hidden
+    units, L layers of all members, S state arrays per layer, R features per state array (see
+    ``Body``), P parameters, M predictions per window.
 """
 
 from collections.abc import Callable
@@ -26,14 +26,14 @@ Zeros = Callable[[int, np.dtype[np.floating]], Array]
 
 
 class Member(NamedTuple):
-    """One network of a model."""
+    """One network of a model: a body and a head."""
 
     body: Body
     head: EveryStep
 
     @property
     def named(self) -> dict[str, Layer]:
-        """The layers with weights by name, lowest first."""
+        """The layers that have weights, by name, lowest first."""
         return {**self.body.named, "head": self.head}
 
     def forward(
@@ -43,7 +43,7 @@ class Member(NamedTuple):
         rng: np.random.Generator | None = None,
         lengths: NDArray[np.integer] | None = None,
     ) -> tuple[Array, Array]:
-        """Return logits (C, M) and the state (L, S, R, N) after; see ``CharModel.forward``."""
+        """Return logits (C, M) and the new state (L, S, R, N); see ``CharModel.forward``."""
         y, after = self.body.forward(ids, state, rng, lengths)
         return self.head.forward(y, lengths), after
 
@@ -56,35 +56,35 @@ class Member(NamedTuple):
 
 
 class CharModel:
-    """A recurrent model of characters.
+    """A recurrent character model.
 
-    It predicts the next symbol at every step, a label at every step, or one label for each stream,
-    as its architecture says. Its members are networks of one architecture, each a body and a head;
-    usually there is one. Several are an ensemble (Hansen & Salamon 1990): each learns by a loss of
-    its own from other first weights, and the mean of their logits predicts, usually better than
-    any of them.
+    Depending on its architecture, it predicts the next symbol at every step, a label at every step,
+    or one label per stream. Its members are networks of the same architecture, each with a body and
+    a head. Usually there is one member. Several members are an ensemble (Hansen & Salamon 1990):
+    each has its own initial weights and minimizes its own loss. The prediction is the mean of their
+    logits, which usually has a lower loss than any single member.
 
     Parameters
     ----------
     config : Architecture
-        The kind, number and size of the networks.
+        The cell, the sizes and the number of members.
     vocab_size : int
         V, the number of symbols.
     dtype : dtype
         float32, or float64 to check gradients.
     parameters, grads : Parameters, optional
-        Weights to share, and where gradients go; zeros of its own if left out, for ``initialise``
-        or a checkpoint to fill.
+        Weights and gradients to share with another model. If omitted, they are new and zero, to be
+        filled by ``initialise`` or from a checkpoint.
     zeros : callable, optional
-        ``zeros(size, dtype)`` makes the vectors of weights and gradients: for memory that several
-        processes share.
+        ``zeros(size, dtype)`` allocates the vectors of weights and gradients, for example in shared
+        memory.
 
     Attributes
     ----------
     parameters, grads : Parameters
-        All weights and their gradients, as named views of one flat vector each.
+        All weights and all gradients, each as named views of one flat vector.
     members : dict of str to Member
-        The members by the prefix of their weights' names, which is ``""`` if there is only one.
+        The members by the prefix of their weight names: ``""`` if there is only one member.
     layers : list of Recurrent
         The recurrent layers of all members.
     """
@@ -113,7 +113,7 @@ class CharModel:
         self.bind(grads or Parameters(shapes, self.dtype, zeros(size, self.dtype)))
 
     def bind(self, grads: Parameters) -> None:
-        """Put gradients there from now on."""
+        """Write gradients to these arrays from now on."""
         self.grads = grads
         for prefix, member in self.members.items():
             for name, layer in member.named.items():
@@ -121,20 +121,20 @@ class CharModel:
 
     @staticmethod
     def shapes_of(config: Architecture, vocab_size: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the weights of such a model without making it."""
+        """Return the shapes of a model's weights without allocating them."""
         return _shapes(_members(config, vocab_size))
 
     @staticmethod
     def size_of(config: Architecture, vocab_size: int) -> int:
-        """Return the number of weights of such a model without making it."""
+        """Return the number of a model's weights without allocating them."""
         return sum(map(prod, CharModel.shapes_of(config, vocab_size).values()))
 
     @staticmethod
     def floats_of_buffers(config: Architecture, vocab_size: int) -> tuple[int, int]:
-        """Return about how many numbers the buffers hold for one step of one stream.
+        """Return the approximate number of floats in the buffers for one step of one stream.
 
-        The first are those of ``forward``, logits not counted in, and the second those that
-        ``backward`` needs beside them.
+        The first number is for ``forward``, without the logits. The second is what ``backward``
+        needs in addition.
         """
         members = _members(config, vocab_size)
         layers = [layer.floats_per_character for layer in _layers(members)]
@@ -144,19 +144,19 @@ class CharModel:
 
     @staticmethod
     def stream_bytes(config: Architecture, vocab_size: int, seq_len: int) -> int:
-        """Return about how many bytes the buffers of one stream take in a window of T steps."""
+        """Return the approximate size in bytes of one stream's buffers for a window of T steps."""
         outputs = config.num_labels or vocab_size
         floats = sum(CharModel.floats_of_buffers(config, vocab_size)) + 3 * outputs
         return 4 * seq_len * floats
 
     @staticmethod
     def floats_of_copies(config: Architecture, vocab_size: int) -> int:
-        """Return about how many numbers one worker's copies of weights have."""
+        """Return the approximate number of floats in one worker's copies of the weights."""
         return sum(layer.floats_of_weights for layer in _layers(_members(config, vocab_size)))
 
     @property
     def hidden_columns(self) -> dict[str, tuple[slice, ...]]:
-        """Matrices by name, with the columns that read learned features."""
+        """The columns of each recurrent layer's matrix that read learned features, by name."""
         return {
             f"{prefix}{name}": columns
             for prefix, member in self.members.items()
@@ -171,10 +171,11 @@ class CharModel:
     def initialise(
         self, rng: np.random.Generator, counts: NDArray[np.integer] | None = None
     ) -> None:
-        """Draw all weights from one generator.
+        """Initialize all weights from one generator.
 
-        With ``counts`` (C,), how often each class occurs in what is learned from, the first
-        prediction is their frequency and not uniform: the first steps need not learn that.
+        ``counts`` (C,) are the frequencies of the classes in the training data. If given, the
+        initial prediction is these frequencies instead of a uniform distribution, so the first
+        steps need not learn them.
         """
         for member in self.members.values():
             for layer in member.named.values():
@@ -183,13 +184,13 @@ class CharModel:
                 member.head.predict_frequencies(counts)
 
     def replica(self) -> "CharModel":
-        """Return a model with the same weights and gradients, and buffers of its own."""
+        """Return a model that shares weights and gradients but has its own buffers."""
         return CharModel(self.config, self.vocab_size, parameters=self.parameters, grads=self.grads)
 
     def for_one_stream(self) -> "CharModel":
-        """Return a replica that runs ``forward`` faster on one stream.
+        """Return a replica whose ``forward`` is faster for one stream.
 
-        It has no ``backward``, and its copies of the weights do not follow later changes.
+        It cannot run ``backward``. Its copies of the weights do not reflect later updates.
         """
         replica = self.replica()
         for layer in replica.layers:
@@ -197,13 +198,13 @@ class CharModel:
         return replica
 
     def gradients(self) -> Parameters:
-        """Return zeros in the shape of the gradients, in shared memory."""
+        """Allocate zeros in the shape of the gradients, with the model's own allocator."""
         return Parameters(
             self.grads.shapes, self.dtype, self._zeros(self.num_parameters, self.dtype)
         )
 
     def zero_state(self, N: int) -> Array:
-        """Return the state (L, S, R, N) before any text."""
+        """Return the zero state (L, S, R, N), from which a text starts."""
         shapes = [member.body.state_shape for member in self.members.values()]
         return np.zeros((sum(L for L, *_ in shapes), *shapes[0][1:], N), self.dtype)
 
@@ -223,15 +224,15 @@ class CharModel:
         state : (L, S, R, N) array
             The state before the window.
         rng : Generator, optional
-            Draws the dropout masks; without it nothing is dropped.
+            Samples the dropout masks. Without it, nothing is dropped.
         lengths : (N,) int array, optional
-            How many symbols each stream has, where not T.
+            The number of symbols in each stream, if not T.
 
         Returns
         -------
         logits : (C, M) array
-            At every step, M = T*N: column ``t * N + n`` predicts what follows ``ids[t, n]``, or its
-            label. For each stream, M = N.
+            With a prediction per step, M = T*N, and column ``t * N + n`` predicts the symbol after
+            ``ids[t, n]`` or its label. With a prediction per stream, M = N.
         state : (L, S, R, N) array
             The state after the window.
         """
@@ -239,20 +240,20 @@ class CharModel:
         if len(members) == 1:
             return members[0].forward(ids, state, rng, lengths)
         total, states = np.zeros((), self.dtype), []
-        for member, before in zip(members, self._dealt(state), strict=True):
+        for member, before in zip(members, self._split(state), strict=True):
             logits, after = member.forward(ids, before, rng, lengths)
             total = total + logits
             states.append(after)
         return total / len(members), np.concatenate(states)
 
     def nats(self, ids: Ids, targets: Ids, state: Array) -> tuple[Array, Array]:
-        """Return what each target (T, N) costs and the state after a window; see ``forward``."""
+        """Return the loss of each target (T, N) in nats and the new state; see ``forward``."""
         logits, after = self.forward(ids, state)
         nats, _ = cross_entropy_(logits, targets.reshape(-1))
         return nats.reshape(targets.shape), after
 
     def backward(self, dlogits: Array, dstate: Array | None = None) -> Array:
-        """Fill ``grads`` from the gradients of the last ``forward``'s results.
+        """Compute ``grads`` from the gradients of the last ``forward``'s outputs.
 
         Parameters
         ----------
@@ -270,15 +271,15 @@ class CharModel:
         Raises
         ------
         RuntimeError
-            If there was no ``forward`` after the last ``backward``.
+            If ``forward`` was not called since the last ``backward``.
         """
         members = list(self.members.values())
         if len(members) == 1:
             return members[0].backward(dlogits, dstate)
         dlogits = dlogits / len(members)
-        after = [None] * len(members) if dstate is None else self._dealt(dstate)
+        after = [None] * len(members) if dstate is None else self._split(dstate)
         return np.concatenate(
-            [member.backward(dlogits, its) for member, its in zip(members, after, strict=True)]
+            [member.backward(dlogits, part) for member, part in zip(members, after, strict=True)]
         )
 
     def loss_and_gradient(
@@ -294,14 +295,14 @@ class CharModel:
     ) -> tuple[float, Array]:
         """Return the summed loss of a window in nats and the state after it; fill ``grads``.
 
-        The gradients are of the sum over this window divided by ``predictions``, the number of
-        targets in all shards of the batch: then the shards' gradients add up to the mean's.
-        ``targets`` are (T, N), or (1, N) where each stream has one, and those that are not
-        ``scored``, of the same shape, count for nothing. Each member has the gradient of
-        its own loss, and the mean of these losses is returned.
+        The gradients are those of the summed loss divided by ``predictions``, the number of targets
+        in all shards of the batch. The gradients of the shards then sum to that of the mean loss.
+        ``targets`` has shape (T, N), or (1, N) with one target per stream. ``scored`` has the same
+        shape and masks the targets: where it is false, the loss is zero. Each member gets the
+        gradient of its own loss, and the returned loss is the mean over the members.
         """
         total, states = 0.0, []
-        for member, before in zip(self.members.values(), self._dealt(state), strict=True):
+        for member, before in zip(self.members.values(), self._split(state), strict=True):
             logits, after = member.forward(ids, before, rng, lengths)
             nats, dlogits = cross_entropy_(logits, targets.reshape(-1))
             if scored is not None:
@@ -313,13 +314,13 @@ class CharModel:
             states.append(after)
         return total / len(states), np.concatenate(states)
 
-    def _dealt(self, state: Array) -> list[Array]:
-        """Return each member's layers of a state (L, S, R, N)."""
+    def _split(self, state: Array) -> list[Array]:
+        """Split a state (L, S, R, N) into the states of the members."""
         return np.split(state, len(self.members))
 
 
 def _members(config: Architecture, vocab_size: int) -> dict[str, Member]:
-    """Return the members, without weights."""
+    """Return the members, not yet bound to weights."""
     workspace = Workspace()
     count = config.members
     prefixes = [f"members.{index}." for index in range(count)] if count > 1 else [""]

@@ -1,7 +1,7 @@
 """One flat vector of parameters with a named view of each weight.
 
-Clipping, optimizers and the sum over threads each work on the vector; layers and
-checkpoints work on the views. Both are the same memory, so nothing is ever copied between them.
+Gradient clipping, optimizers and the sum over workers use the vector. Layers and checkpoints use
+the views. Both refer to the same memory, so nothing is copied between them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,17 +19,16 @@ class Parameters(Mapping[str, Array]):
     Parameters
     ----------
     shapes : mapping of str to tuple of int
-        The name and shape of every weight, in the order in which they lie in the vector.
+        The name and shape of every weight, in the order of the vector.
     dtype : dtype
         float32 or float64.
     vector : (P,) array, optional
-        The memory to use, such as memory shared with other processes; zeros of its own if left
-        out.
+        The memory to use, for example shared memory. If omitted, a new vector of zeros.
 
     Attributes
     ----------
     vector : (P,) float array
-        All values, one after another.
+        All values, concatenated.
     """
 
     def __init__(
@@ -59,12 +58,12 @@ class Parameters(Mapping[str, Array]):
         return len(self._views)
 
     def fill(self, values: Mapping[str, Array]) -> None:
-        """Copy the value of every weight from another mapping."""
+        """Copy the values of all weights from another mapping."""
         for name, view in self._views.items():
             view[...] = values[name]
 
     def below(self, prefix: str) -> dict[str, Array]:
-        """Return the views whose names start with ``prefix + "."``, by the rest of the name."""
+        """Return the views whose names start with ``prefix + "."``, by the rest of their names."""
         if prefix not in self._below:
             self._below[prefix] = {
                 name.removeprefix(f"{prefix}."): view

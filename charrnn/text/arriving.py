@@ -5,14 +5,14 @@ from typing import Protocol
 
 import numpy as np
 
-from charrnn.config import TextConfig
+from charrnn.config import STDIN, TextConfig
 from charrnn.errors import CorpusError
 from charrnn.text.choosing import first_codec
 from charrnn.text.codes import LINE_END, Codes
 from charrnn.text.decoding import Findings, Misfit, TextDecoder
 from charrnn.text.files import CHUNK, no_text_in
 from charrnn.text.guessing import binary_message
-from charrnn.text.sources import STDIN, show_path
+from charrnn.text.sources import show_path
 from charrnn.text.unpacking import compression
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from charrnn.config import DecodingErrors, Newlines, Normalize, TextConfig, Unit
+from charrnn.config import STDIN, DecodingErrors, Newlines, Normalize, TextConfig, Unit
 from charrnn.errors import CorpusError
 from charrnn.text import cache
 from charrnn.text.codes import LINE_END, Codes, to_text
@@ -17,7 +17,7 @@ from charrnn.text.held_out import find_sides, held_out_codes
 from charrnn.text.inputs import Input, spool
 from charrnn.text.pipes import without_pipe
 from charrnn.text.reading import read_file
-from charrnn.text.sources import MEMORY, STDIN, Source, fingerprint, show_path
+from charrnn.text.sources import MEMORY, Source, fingerprint, show_path
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,13 @@ from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path
 
+from charrnn.config import STDIN
 from charrnn.config.words import count
 from charrnn.errors import CorpusError
 from charrnn.text.decoding import Findings
 from charrnn.text.files import HEAD, open_source, unreadable
 from charrnn.text.guessing import binary_kind, looks_binary
-from charrnn.text.sources import STDIN, absolute, show_path
+from charrnn.text.sources import absolute, show_path
 from charrnn.text.unpacking import Content
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)

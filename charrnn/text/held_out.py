@@ -6,11 +6,12 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.config import STDIN
 from charrnn.errors import CorpusError
 from charrnn.text.decoding import Findings
 from charrnn.text.files import no_text_in
 from charrnn.text.finding import find_files
-from charrnn.text.sources import STDIN, show_path
+from charrnn.text.sources import show_path
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from charrnn.config import STDIN
 from charrnn.errors import CorpusError
 from charrnn.text.files import hash_file
 from charrnn.text.recognizing import hashes_by_size, is_compressed, kind_of
-from charrnn.text.sources import STDIN, Source, absolute, show_path
+from charrnn.text.sources import Source, absolute, show_path
 
 ADVICE = "name the file to score, as in: charrnn eval FILE"
 

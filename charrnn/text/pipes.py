@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from charrnn.config import STDIN
 from charrnn.errors import CorpusError
 from charrnn.text.files import unreadable
 from charrnn.text.inputs import KeptInput, spool
-from charrnn.text.sources import STDIN, show_path
+from charrnn.text.sources import show_path
 
 
 def is_pipe(path: str | Path) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from charrnn.config import STDIN
 from charrnn.text.decoding import Findings
 from charrnn.text.files import HEAD, open_source
 from charrnn.text.finding import find_files
-from charrnn.text.sources import STDIN, Source
+from charrnn.text.sources import Source
 from charrnn.text.unpacking import compression
 
 

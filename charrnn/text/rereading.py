@@ -6,13 +6,12 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import IO
 
-from charrnn.config import TextConfig
+from charrnn.config import STDIN, TextConfig
 from charrnn.system.files import write_whole
 from charrnn.text.corpus import Corpus, read_inputs
 from charrnn.text.files import CHUNK
 from charrnn.text.inputs import Input
 from charrnn.text.locating import Located
-from charrnn.text.sources import STDIN
 
 
 def read_located(

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-STDIN = "-"
-"""The path of standard input."""
+from charrnn.config import STDIN
+
 MEMORY = "<memory>"
 """The path of a text that a program gave, which is in no file."""
 

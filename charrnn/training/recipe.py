@@ -55,6 +55,9 @@ characters tell what a weight is to be, the nearer to zero it belongs."""
 DECAY_READINGS, DECAY_LENGTH = 30, 20_000
 """Fewer readings than so many get less of it in proportion, and so do more characters: a longer
 text has more steps in which to decay."""
+FASTER, FASTER_LENGTH = 1.5, 20_000
+"""Times the rate of the optimizer for running text of so many characters that is read one-hot, in
+proportion less for a shorter one. At equal steps, once and 1.5 times the rate: docs/defaults.md."""
 SEQ_LEN = 24
 ITEM_WINDOW = 64
 """Steps of the longest window of items: longer ones take several. In a minute of one core, windows
@@ -173,7 +176,8 @@ def complete(
         architecture = label_shape(model, labels, budget, choices)
     else:
         architecture = regularized(shaped(model, budget, choices), model, budget, choices)
-    rate, decay, reset = _optimised(train, architecture, budget, choices)
+    one_hot = not (architecture.embedding_size or budget.separate or labels)
+    rate, decay, reset = _optimised(train, architecture, budget, choices, one_hot=one_hot)
     steps, minutes = _timed(train, budget, max_epochs, usual_minutes, choices)
     settings = TrainingSettings.of(
         train,
@@ -191,7 +195,7 @@ def complete(
         weight_decay=decay,
         val_fraction=fraction,
         split_mode=mode,
-        patience=choices.of("patience", train.patience, PATIENCE, "the usual one"),
+        patience=choices.of("patience", train.patience, PATIENCE, "the default"),
         split_key=train.split_key or 0,
         items=items.division if items else "",
         item_end=items.end if items else LINE_END,
@@ -222,7 +226,7 @@ def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
             "nothing is held out: the text is memorized by then",
         )
     return choices.of(
-        "max_epochs", train.max_epochs, MAX_EPOCHS, "more epochs lower no validation loss"
+        "max_epochs", train.max_epochs, MAX_EPOCHS, "more epochs do not lower the validation loss"
     )
 
 
@@ -260,8 +264,8 @@ def split_settings(
         raise ConfigError("--split-mode files holds out files of their own: name them with --val")
     whole = bool(train.items or train.predict or train.prompted)
     usual: SplitMode = "hashed" if whole else "contiguous"
-    mode = choices.of("split_mode", train.split_mode, usual, "the usual one")
-    fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the usual one")
+    mode = choices.of("split_mode", train.split_mode, usual, "the default")
+    fraction = choices.of("val_fraction", train.val_fraction, VAL_FRACTION, "the default")
     if train.split_key is not None and mode != "hashed":
         raise ConfigError(
             "--split-key needs --items, and no --split-mode: it applies only to hashed items"
@@ -308,9 +312,12 @@ def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choic
 
 
 def _optimised(
-    train: TrainConfig, model: Architecture, budget: Budget, choices: Choices
+    train: TrainConfig, model: Architecture, budget: Budget, choices: Choices, *, one_hot: bool
 ) -> tuple[float, float, float]:
-    """Choose learning rate, weight decay and how often a stream's state is reset."""
+    """Choose learning rate, weight decay and how often a stream's state is reset.
+
+    ``one_hot`` is whether running text is read as one-hot columns.
+    """
     optimizer = OPTIMIZERS[train.optimizer]
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
     why = "of this optimizer"
@@ -320,6 +327,8 @@ def _optimised(
         # 1.4 and 2 times this rate.
         if not (budget.gpu and model.cell == "lstm"):
             rate *= 256 / max(model.hidden_size, model.context * model.embedding_size)
+        if one_hot and not budget.gpu:
+            rate *= 1 + (FASTER - 1) * min(1, budget.length / FASTER_LENGTH)
         # Fewer characters a step tell the direction less well, and more tell it better.
         rate *= min(MOST_TIMES, budget.per_step / (optimizer.default_streams * SEQ_LEN)) ** 0.5
         epochs, share = budget.readings(model)
@@ -327,7 +336,7 @@ def _optimised(
         wanted *= min(1, epochs / DECAY_READINGS) * min(1, DECAY_LENGTH / budget.length)
         if wanted > decay:
             decay = round(min(wanted, MOST_DECAY), 3)
-            why = f"for {number(epochs)} epochs by {number(share)} weights a character"
+            why = f"for {number(epochs)} epochs, {number(share)} weights per character"
     else:
         rate *= 256 / max(model.hidden_size, 256) * (0.5 if model.cell == "rnn" else 1)
     return (

@@ -6,13 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from charrnn.config import STDIN as FROM_STDIN
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.config.settings_file import option_key
 from charrnn.config.toml import TomlValue, toml_value
 from charrnn.config.training import OF_HELD_OUT
 from charrnn.storage.own_text import STDIN
 from charrnn.system.files import write_whole
-from charrnn.text.sources import STDIN as FROM_STDIN
 from charrnn.training.setup import Origin, Setup
 
 RUN_FILE = "run.toml"

@@ -10,9 +10,8 @@ import typer
 
 from charrnn.cli.options import MachineConfig, Model, named_model, takes, whole_number
 from charrnn.cli.show.console import is_terminal, say, write, write_json
-from charrnn.config import TextConfig, given, option_name, pick
+from charrnn.config import STDIN, TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.text.sources import STDIN
 
 if TYPE_CHECKING:
     from charrnn.evaluation.labels.labeller import Labeller

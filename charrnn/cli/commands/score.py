@@ -11,9 +11,8 @@ from charrnn.cli import completing
 from charrnn.cli.options import MachineConfig, choice, named_model, takes, whole_number
 from charrnn.cli.show.console import say
 from charrnn.cli.show.outputs import Outputs, Unit
-from charrnn.config import TextConfig, given, option_name, pick
+from charrnn.config import STDIN, TextConfig, given, option_name, pick
 from charrnn.errors import ConfigError, CorpusError
-from charrnn.text.sources import STDIN, show_path
 
 if TYPE_CHECKING:
     from charrnn.cli.show.rows import Output, RowWriter
@@ -285,6 +284,8 @@ class _Source:
         """The names of the files, if there are several: a folder may be."""
         if self._texts or list(self._files) == [STDIN]:
             return []
+        from charrnn.text.sources import show_path
+
         names = [show_path(source.path) for source in self.corpus.sources]
         return names if len(names) > 1 else []
 

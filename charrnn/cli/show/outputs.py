@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
     from charrnn.cli.show.rows import Output
     from charrnn.evaluation.lines.models import Models, Scored
@@ -52,6 +50,8 @@ class Outputs:
 
     def correction(self, strange: "Strange[Scored]") -> str:
         """Return a row as it should perhaps have been, or nothing."""
+        import numpy as np
+
         from charrnn.evaluation.lines.parts import text_of
 
         found, score = strange.correction, strange.row.score

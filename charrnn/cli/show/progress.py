@@ -35,7 +35,7 @@ CURVE_LINES, ABOVE = 8, 72
 ECHO = 3
 """Columns left free at the right of the sample: a terminal writes ``^C`` behind it, which must not
 begin a line that the display does not know of."""
-MARKS = r"[\u2801-\u28ff]+", r"(?<=[│o \u2801-\u28ff])o(?=[o \u2801-\u28ff]|$)"
+MARKS = r"[\u2801-\u28ff]+", r"(?<=[│o \u2801-\u28ff])o(?=[o \n\u2801-\u28ff]|$)"
 """The characters with which the curves of training and of validation are drawn."""
 
 

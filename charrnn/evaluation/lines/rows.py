@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charrnn.config import STDIN
 from charrnn.data.task import Task
 from charrnn.errors import ConfigError
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import Corpus, Vocabulary, fitting_text
 from charrnn.text.arriving import ArrivingLines
 from charrnn.text.codes import LINE_END, Codes, to_text
-from charrnn.text.sources import STDIN, show_path
+from charrnn.text.sources import show_path
 
 BLOCK = 2**18
 """Symbols in a block of rows that are scored together."""

@@ -1,4 +1,4 @@
-"""The recurrent cells that there are."""
+"""The recurrent cells."""
 
 from charrnn.config import Cell
 from charrnn.nn.cells.gru import TimeGRU

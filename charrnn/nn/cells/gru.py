@@ -1,8 +1,8 @@
-"""The gated recurrent unit.
+"""The gated recurrent unit (GRU).
 
 Dimensions
     T steps of the window, N parallel streams, D input features, H hidden units;
-    B steps whose gradient factors are computed together.
+    B steps whose derivatives are computed together.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from charrnn.nn.cells.recurrent import Recurrent, sigmoid_
 
 
 class Step(NamedTuple):
-    """Views of one step's part of the buffers."""
+    """Views of the buffers for one time step."""
 
     h_prev: Array  # (H, N)
     ru: Array  # (2H, N), [r; u]
@@ -28,24 +28,25 @@ class Step(NamedTuple):
 
 
 class BackwardStep(NamedTuple):
-    """Views of one step's factors, which the gradients replace."""
+    """Views of one step's derivatives, which the gradients overwrite."""
 
-    dz: Array  # (4, H, N), dz_r, dz_u, dz_nh and dz_n
-    dz_h: Array  # (3H, N), [dz_r; dz_u; dz_nh], the part that Wh receives
+    dz: Array  # (4, H, N), [dz_r; dz_u; dz_nh; dz_n]
+    dz_h: Array  # (3H, N), [dz_r; dz_u; dz_nh], the gradient of Wh h
 
 
 class TimeGRU(Recurrent):
     """The gated recurrent unit (Cho et al. 2014), in the form of cuDNN and PyTorch.
 
-    The reset gate comes after the product with ``h``, so that a step's products need no gate; the
-    new state has a bias ``b_n`` inside the reset gate's reach::
+    The reset gate is applied after the product with ``h``, so the matrix product of a step does not
+    depend on a gate. The candidate state has a second bias ``b_n``, which the reset gate scales::
 
         [r; u] = sigmoid(Wx x[t] + b + Wh h[t-1])        (rows 0 to 2H)
         nh   = Wh h[t-1] + b_n                           (rows 2H to 3H)
         n    = tanh(Wx x[t] + b + r * nh)                (rows 2H to 3H)
         h[t] = n + u * (h[t-1] - n)
 
-    and backward, with ``dh`` the gradient of ``h[t]`` from above and from step t + 1::
+    In the backward pass, ``dh`` is the gradient of ``h[t]``: the sum of the gradients from the
+    layer above and from step t + 1::
 
         dz_r  = dh * (1 - u) (1 - n^2) nh r (1 - r)
         dz_u  = dh * (h[t-1] - n) u (1 - u)
@@ -53,10 +54,11 @@ class TimeGRU(Recurrent):
         dz_n  = dh * (1 - u) (1 - n^2)
         dh    = dh * u + Wh^T [dz_r; dz_u; dz_nh]
 
-    The factors to the right of the stars need no recurrence: they are computed for several steps
-    together.
+    The factors to the right of the ``*`` are local derivatives. They need no recurrence, so they
+    are computed for several steps at once.
 
-    ``h (T+1, H, N)`` begins with the state before the window: the output of step t is ``h[t+1]``.
+    ``h (T+1, H, N)`` starts with the state before the window, so the output of step t is
+    ``h[t+1]``.
     """
 
     gates = 3
@@ -95,12 +97,12 @@ class TimeGRU(Recurrent):
 
     def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
         Wh_h, b_n, tmp = self.Wh_h, self.b_n[:, np.newaxis], self.tmp
-        of_ru, of_n = Wh_h[: 2 * self.hidden_size], Wh_h[2 * self.hidden_size :]
+        Wh_h_ru, Wh_h_n = Wh_h[: 2 * self.hidden_size], Wh_h[2 * self.hidden_size :]
         for s, product in zip(self.steps, products, strict=False):
             product(Wh, s.h_prev, out=Wh_h)
-            np.add(s.ru, of_ru, out=s.ru)
+            np.add(s.ru, Wh_h_ru, out=s.ru)
             sigmoid_(s.ru)
-            np.add(of_n, b_n, out=s.nh)
+            np.add(Wh_h_n, b_n, out=s.nh)
             np.multiply(s.r, s.nh, out=tmp)
             np.add(s.n, tmp, out=s.n)
             np.tanh(s.n, out=s.n)
@@ -112,7 +114,7 @@ class TimeGRU(Recurrent):
         H = self.hidden_size
         self.product_back = product_of(H, 3 * H, N)
         self.block = steps_in_cache(T, 4 * H * N * self.W.itemsize)  # B
-        # The factors of dz_r, dz_u, dz_nh and dz_n.
+        # The local derivatives for dz_r, dz_u, dz_nh and dz_n.
         self.factors = self._workspace("factors", self.block, 4, H, N)
         self.steps_back = [
             BackwardStep(dz=factors, dz_h=factors[:3].reshape(3 * H, N)) for factors in self.factors
@@ -122,18 +124,18 @@ class TimeGRU(Recurrent):
     def _compute_factors(self, steps: slice) -> None:
         run, nh, h_prev = self.run[steps], self.nh[steps], self.h[:-1][steps]
         r, u, n = run.transpose(1, 0, 2, 3)  # (B, H, N) each
-        of_r, of_u, of_nh, of_n = self.factors[: len(run)].transpose(1, 0, 2, 3)
-        np.subtract(1, u, out=of_u)
-        np.multiply(n, n, out=of_n)
-        np.subtract(1, of_n, out=of_n)
-        np.multiply(of_n, of_u, out=of_n)
-        np.multiply(of_n, r, out=of_nh)
-        np.subtract(1, r, out=of_r)
-        np.multiply(of_r, of_nh, out=of_r)
-        np.multiply(of_r, nh, out=of_r)
-        np.multiply(of_u, u, out=of_u)
-        np.subtract(h_prev, n, out=nh)  # nh is not needed again
-        np.multiply(of_u, nh, out=of_u)
+        factor_r, factor_u, factor_nh, factor_n = self.factors[: len(run)].transpose(1, 0, 2, 3)
+        np.subtract(1, u, out=factor_u)
+        np.multiply(n, n, out=factor_n)
+        np.subtract(1, factor_n, out=factor_n)
+        np.multiply(factor_n, factor_u, out=factor_n)
+        np.multiply(factor_n, r, out=factor_nh)
+        np.subtract(1, r, out=factor_r)
+        np.multiply(factor_r, factor_nh, out=factor_r)
+        np.multiply(factor_r, nh, out=factor_r)
+        np.multiply(factor_u, u, out=factor_u)
+        np.subtract(h_prev, n, out=nh)  # nh is no longer needed
+        np.multiply(factor_u, nh, out=factor_u)
 
     def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
         (dh,) = dstate  # (H, N)
@@ -158,5 +160,5 @@ class TimeGRU(Recurrent):
         dz = super()._weight_gradients(carried)
         dz_nh, dz_n = self.dz[2 * H : 3 * H].reshape(H, -1), self.dz[3 * H :].reshape(H, -1)
         np.sum(dz_nh, axis=1, out=self.db_n)
-        dz_nh[...] = dz_n  # Wx is in r, u and n
+        dz_nh[...] = dz_n  # Wx x contributes to r, u and n, but not to nh
         return dz

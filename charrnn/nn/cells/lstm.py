@@ -1,8 +1,8 @@
-"""Long short-term memory.
+"""Long short-term memory (LSTM).
 
 Dimensions
     T steps of the window, N parallel streams, D input features, H hidden units;
-    B steps whose gradient factors are computed together.
+    B steps whose derivatives are computed together.
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from charrnn.nn.cells.recurrent import Recurrent, sigmoid_
 
 
 class Step(NamedTuple):
-    """Views of one step's part of the buffers."""
+    """Views of the buffers for one time step."""
 
     h_prev: Array  # (H, N)
-    z: Array  # (4H, N), which [o; i; f; g] replace
+    z: Array  # (4H, N), pre-activations, overwritten by [o; i; f; g]
     oif: Array  # (3H, N), [o; i; f]
     i_f: Array  # (2H, N), [i; f]
-    g_c_prev: Array  # (2H, N), [g; c_prev], which [i; f] multiply
+    g_c_prev: Array  # (2H, N), [g; c_prev], multiplied by [i; f]
     o: Array  # (H, N)
     g: Array  # (H, N)
     f: Array  # (H, N)
@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
 
 class BackwardStep(NamedTuple):
-    """Views of one step's factors, which the gradients replace."""
+    """Views of one step's derivatives, which the gradients overwrite."""
 
     dz: Array  # (4H, N), [dz_o; dz_i; dz_f; dz_g]
     dz_o: Array  # (H, N)
@@ -42,16 +42,16 @@ class BackwardStep(NamedTuple):
 class TimeLSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
 
-    The gates lie in the order o, i, f, g: the three sigmoids are one block of rows, and so are the
-    three gates whose gradient comes from c::
+    The gates are stored in the order o, i, f, g. The three sigmoid gates are then adjacent rows,
+    and so are the three gates whose gradient comes from c::
 
         [o; i; f] = sigmoid(Wx x[t] + b + Wh h[t-1])     (rows 0 to 3H)
         g    = tanh(Wx x[t] + b + Wh h[t-1])             (rows 3H to 4H)
         c[t] = i * g + f * c[t-1]
         h[t] = o * tanh(c[t])
 
-    and backward, with ``dh`` and ``dc`` the gradients of ``h[t]`` and ``c[t]`` from above and from
-    step t + 1::
+    In the backward pass, ``dh`` is the gradient of ``h[t]``, the sum of the gradients from the
+    layer above and from step t + 1. ``dc`` is the gradient of ``c[t]`` from step t + 1::
 
         dc   = dc + dh * o (1 - tanh(c[t])^2)
         dz_o = dh * tanh(c[t]) o (1 - o)
@@ -61,11 +61,12 @@ class TimeLSTM(Recurrent):
         dc   = dc * f
         dh   = Wh^T dz
 
-    The factors to the right of the stars need no recurrence: they are computed for several steps
-    together. The bias of the forget gate starts at 1 (Jozefowicz et al. 2015).
+    The factors to the right of the ``*`` are local derivatives. They need no recurrence, so they
+    are computed for several steps at once. The bias of the forget gate is initialized to 1
+    (Jozefowicz et al. 2015).
 
-    ``h (T+1, H, N)`` begins with the state before the window: the output of step t is ``h[t+1]``
-    and its memory ``c[t+1]``.
+    ``h (T+1, H, N)`` and ``c (T+1, H, N)`` start with the state before the window, so the output
+    of step t is ``h[t+1]`` and its cell state is ``c[t+1]``.
     """
 
     gates = 4
@@ -79,7 +80,7 @@ class TimeLSTM(Recurrent):
         H = self.hidden_size
         self.product = product_of(4 * H, H, N)
         self.Wh_h = self._new(4 * H, N)
-        # o, i, f, g and c_prev of each step, which writes its c as c_prev of the next.
+        # o, i, f, g and c_prev of each step. A step writes its c to c_prev of the next step.
         self.cells = self._new(T + 1, 5, H, N)
         self.c: Array = self.cells[:, 4]  # (T + 1, H, N)
         self.z = self.cells.reshape(T + 1, 5 * H, N)[:-1, : 4 * H]
@@ -103,7 +104,7 @@ class TimeLSTM(Recurrent):
     def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
         Wh_h, ig_fc, H = self.Wh_h, self.ig_fc, self.hidden_size
         ig, fc = ig_fc[:H], ig_fc[H:]
-        tanh_c = ig  # free by then
+        tanh_c = ig  # i * g is no longer needed by then
         for s, product in zip(self.steps, products, strict=False):
             product(Wh, s.h_prev, out=Wh_h)
             np.add(s.z, Wh_h, out=s.z)
@@ -118,7 +119,7 @@ class TimeLSTM(Recurrent):
         H = self.hidden_size
         self.product_back = product_of(H, 4 * H, N)
         self.block = steps_in_cache(T, 4 * H * N * self.W.itemsize)  # B
-        # The factors of dz_o, dz_i, dz_f, dz_g and the factor that takes dh to dc.
+        # The local derivatives for dz_o, dz_i, dz_f and dz_g, and dc/dh.
         self.factors = self._workspace("factors", self.block, 5, H, N)
         self.tanh_c = self._workspace("tanh_c", self.block, H, N)
         self.steps_back = [
@@ -136,18 +137,19 @@ class TimeLSTM(Recurrent):
         cells = self.cells[steps]  # (B, 5, H, N)
         factors, tanh_c = self.factors[: len(cells)], self.tanh_c[: len(cells)]
         o, i = cells[:, 0], cells[:, 1]  # (B, H, N) each
-        of_o, of_i_f, of_g, dc_dh = factors[:, 0], factors[:, 1:3], factors[:, 3], factors[:, 4]
+        factor_o, factor_if = factors[:, 0], factors[:, 1:3]
+        factor_g, dc_dh = factors[:, 3], factors[:, 4]
         np.multiply(cells[:, :4], cells[:, :4], out=factors[:, :4])  # o^2, i^2, f^2, g^2
-        np.subtract(cells[:, :3], factors[:, :3], out=factors[:, :3])  # o (1 - o) and so on
-        np.subtract(1, of_g, out=of_g)
-        # Cheaper to compute again than to keep for every step.
+        np.subtract(cells[:, :3], factors[:, :3], out=factors[:, :3])  # o (1 - o) etc.
+        np.subtract(1, factor_g, out=factor_g)
+        # Recomputing tanh(c) is cheaper than storing it for every step.
         np.tanh(self.c[1:][steps], out=tanh_c)
         np.multiply(tanh_c, tanh_c, out=dc_dh)
         np.subtract(1, dc_dh, out=dc_dh)
         np.multiply(dc_dh, o, out=dc_dh)
-        np.multiply(of_o, tanh_c, out=of_o)
-        np.multiply(of_i_f, cells[:, 3:], out=of_i_f)  # by g and c_prev
-        np.multiply(of_g, i, out=of_g)
+        np.multiply(factor_o, tanh_c, out=factor_o)
+        np.multiply(factor_if, cells[:, 3:], out=factor_if)  # times g and c_prev
+        np.multiply(factor_g, i, out=factor_g)
 
     def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
         dh, dc = dstate  # (H, N) each

@@ -1,17 +1,17 @@
-"""The common part of all recurrent layers: state, input, weights and their gradients.
+"""The base class of all recurrent layers: state, input, weights and their gradients.
 
 Dimensions
     T steps of the window, N parallel streams, D input features, H hidden units, G gates,
-    S state arrays (1, or 2 for the LSTM's h and c), R features of each of them and columns of
-    ``Wh``, K = D + 1 + R. R is H wherever h is the state.
+    S state arrays (1, or 2 for the LSTM's h and c), R features per state array and columns of
+    ``Wh``, K = D + 1 + R columns of ``W``. R equals H if the state is h.
 
-Activations are (features, streams), so a step is the textbook's column-vector equation for N
-columns at once. The weights are one matrix, ``W = [Wx b Wh]``. What the input gives to a step,
-``Wx x[t] + b``, needs no recurrence and is computed a few steps ahead (see ``nn.inputs``). Each
-step adds ``Wh h[t-1]``. A layer that carries something else than h has that in the place of h.
+Activations are laid out as (features, streams), so a step is the textbook's column-vector equation,
+applied to N columns at once. The weights are one matrix, ``W = [Wx b Wh]``. The input projection
+``Wx x[t] + b`` needs no recurrence and is computed a few steps ahead (see ``nn.inputs``). Each step
+adds ``Wh h[t-1]``. In a layer whose state is not h, ``Wh`` multiplies that state instead.
 
-``dX`` is the gradient of the loss with respect to ``X``. A layer owns the buffers of one window,
-so ``backward`` belongs to the ``forward`` just before it.
+``dX`` is the gradient of the loss with respect to ``X``. A layer keeps the activations of one
+window, so ``backward`` always refers to the most recent ``forward``.
 """
 
 from abc import ABC, abstractmethod
@@ -30,14 +30,14 @@ from charrnn.nn.layers import SPENT
 from charrnn.nn.layers.dropout import WeightDropout
 
 ONE = np.array(1, np.float32)
-"""As an array: with Python's 1 an operation on one step takes 1.5 us, not 1."""
+"""An array, because an operation on one step takes 1.5 us with Python's 1 and 1 us with this."""
 
 
 def sigmoid_(x: Array) -> None:
     """Apply the logistic function in place.
 
-    By ``exp``: without AVX-512, NumPy's ``tanh`` takes twice as long (AMD EPYC). Where it
-    overflows, the result is 0, as it should be.
+    It uses ``exp`` because NumPy's ``tanh`` takes twice as long without AVX-512 (AMD EPYC). If
+    ``exp`` overflows, the result is 0, which is the correct limit.
     """
     np.negative(x, out=x)
     np.exp(x, out=x)
@@ -54,11 +54,11 @@ class Recurrent(ABC):
     Parameters
     ----------
     input_size : int
-        D, the features of a step's input.
+        D, the number of input features per step.
     architecture : Architecture
-        The layer reads ``hidden_size``, ``weight_dropout`` and the options of its cell.
+        Supplies ``hidden_size``, ``weight_dropout`` and the options of the cell.
     workspace : Workspace, optional
-        The buffers of ``backward``. Layers that run one after another may share them.
+        Buffers for ``backward``. Layers that run one after another may share one workspace.
 
     Attributes
     ----------
@@ -70,21 +70,21 @@ class Recurrent(ABC):
     state_shape : tuple of int
         S and R.
     h : (T + 1, H, N) array
-        The output of step t is ``h[t + 1]``. The arrays of a layer have room for the longest window
-        so far of so many streams; a shorter one fills the first steps.
+        The output of step t is ``h[t + 1]``. The buffers of a layer hold the longest window so far
+        with this number of streams. A shorter window uses the first steps.
     z : (T, G*H, N) array
-        What holds ``Wx x[t] + b`` when step t begins.
+        The pre-activations: ``z[t]`` holds ``Wx x[t] + b`` when step t starts.
     W : (G*H, K) array
         Input weights, bias and recurrent weights side by side. ``Wx (G*H, D)``, ``b (G*H,)`` and
         ``Wh (G*H, R)`` are views of it and have PyTorch's shapes.
     used : (G*H, K) array
-        The weights of the last ``forward``: ``W``, or a copy with dropped weights.
+        The weights that the last ``forward`` used: ``W``, or a copy after weight dropout.
     dz : (G*H, T, N) array
-        The gradient of ``Wx x + b + Wh h`` of each step.
+        The gradient of the pre-activations ``Wx x + b + Wh h`` of each step.
     product, product_back, product_x : Product
-        Of ``Wh``, of its transpose and of ``[Wx b]`` with the columns of a step.
+        Multiply the N columns of a step by ``Wh``, by its transpose and by ``[Wx b]``.
     reads_symbols : bool
-        Whether the layer can read symbols, or features alone.
+        Whether the layer can read symbols. If not, it reads features only.
     """
 
     gates: ClassVar[int]
@@ -106,26 +106,27 @@ class Recurrent(ABC):
         self.weight_dropout = WeightDropout(architecture.weight_dropout)
         self.workspace = workspace or Workspace()
         self.own = Workspace()
-        self.window = self._room = self._room_back = (0, 0)
-        self._fixed = False
+        self.window = self._capacity = self._capacity_back = (0, 0)
+        self._frozen = False
         self._rows: Array = np.empty((0, 0))
         self._spent = True
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight, by name."""
+        """Return the shape of each weight by name."""
         return {"W": (self.gates * self.hidden_size, self.input_size + 1 + self.carried_size)}
 
     def hidden_columns(self, *, one_hot: bool) -> tuple[slice, ...]:
-        """Return the columns of ``W`` that read learned features: h, and x unless one-hot."""
+        """Return the columns of ``W`` for learned features: h, and x unless it is one-hot."""
         D = self.input_size
         x, h = slice(0, D), slice(D + 1, D + 1 + self.carried_size)
         return (h,) if one_hot else (x, h)
 
     @property
     def floats_per_character(self) -> tuple[int, int]:
-        """The approximate size of the buffers for one step of one stream, in numbers.
+        """The approximate number of floats in the buffers for one step of one stream.
 
-        The first counts the layer's own buffers, the second the workspace and temporary arrays.
+        The first number counts the layer's own buffers, the second the workspace and temporary
+        arrays.
         """
         D, H, R = self.input_size, self.hidden_size, self.carried_size
         inside = (self.gates + 1) * H
@@ -133,10 +134,10 @@ class Recurrent(ABC):
 
     @property
     def floats_of_weights(self) -> int:
-        """The approximate size of the copies of the weights, in numbers."""
+        """The approximate number of floats in the copies of the weights."""
         recurrent = self.gates * self.hidden_size * self.carried_size
         dropped = self.shapes()["W"][1] * self.gates * self.hidden_size + 2 * recurrent
-        # Of symbols, with up to 2 * D of them where they are vectors, and its gradient.
+        # The table of symbols and its gradient; an embedding has up to 2 * D symbols in it.
         table = 2 * self.gates * self.hidden_size * 2 * self.input_size
         return recurrent + table + (dropped if self.weight_dropout.rate else 0)
 
@@ -144,11 +145,11 @@ class Recurrent(ABC):
         """Use these arrays as the weights and their gradients."""
         D = self.input_size
         self.W, self.dW = values["W"], grads["W"]
-        self._fixed, self._rows = False, np.empty((0, 0))
+        self._frozen, self._rows = False, np.empty((0, 0))
         self.Wx, self.b, self.Wh = self.W[:, :D], self.W[:, D], self.W[:, D + 1 :]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw uniform input weights and an orthogonal recurrent matrix per gate; zero the bias."""
+        """Initialize: uniform input weights, an orthogonal matrix per gate, zero biases."""
         H = self.hidden_size
         limit = H**-0.5
         self.Wx[...] = rng.uniform(-limit, limit, self.Wx.shape)
@@ -168,7 +169,7 @@ class Recurrent(ABC):
         state : (S, R, N) array
             The state before the window.
         rng : Generator, optional
-            Draws the dropped weights. Without it none is dropped.
+            Samples the weights to drop. Without it, no weights are dropped.
 
         Returns
         -------
@@ -179,13 +180,13 @@ class Recurrent(ABC):
         """
         self.input = self._input(x)
         T, N = self.window = self.input.window
-        self._make_room(T, N)
+        self._reserve(T, N)
         for buffer, before in zip(self._carried, state, strict=True):
             buffer[0] = before
-        self._from_zero = not state.any()
+        self._zero_state = not state.any()
         D = self.input_size
         self.used = self.weight_dropout.forward(self.W, D + 1, rng)
-        with np.errstate(over="ignore"):  # of a sigmoid's exp; for each step it would cost 1 us
+        with np.errstate(over="ignore"):  # in sigmoid_; entering it at each step would take 1 us
             self._forward(self.used[:, D + 1 :], self._products())
         self._spent = False
         after = np.empty_like(state)
@@ -206,45 +207,45 @@ class Recurrent(ABC):
         input_gradient: bool = True,
         state_gradient: bool = True,
     ) -> tuple[Array | None, Array | None]:
-        """Fill the gradients of the weights from those of the last ``forward``'s results.
+        """Compute the weight gradients from the gradients of the last ``forward``'s outputs.
 
         Parameters
         ----------
         dy : (T, H, N) array
             The gradient of each step's output. It may share memory with ``dx``.
         dstate : (S, R, N) array
-            The gradient of the state after the window, zeros if backpropagation is truncated.
+            The gradient of the state after the window: zeros if backpropagation is truncated.
         input_gradient : bool
             Whether to compute ``dx``. A one-hot input does not need it.
         state_gradient : bool
-            Whether to compute the gradient of the state before the window. Truncated, it is not
-            needed.
+            Whether to compute the gradient of the state before the window. Truncated
+            backpropagation does not need it.
 
         Returns
         -------
         dx : (T, D, N) array or None
-            The gradient of the input; of symbols, that of their vectors (V, D). The next
-            ``backward`` with this workspace overwrites it.
+            The gradient of the input, or the gradient (V, D) of the embedding vectors if the input
+            is symbols. The next ``backward`` with this workspace overwrites it.
         dstate : (S, R, N) array or None
             The gradient of the state before the window, a new array.
 
         Raises
         ------
         RuntimeError
-            If there was no ``forward`` after the last ``backward``.
+            If ``forward`` was not called since the last ``backward``.
         """
         if self._spent:
             raise RuntimeError(SPENT)
         self._spent = True
         T, N = self.window
-        if self._room_back != (T, N):
-            self._room_back = T, N
+        if self._capacity_back != (T, N):
+            self._capacity_back = T, N
             self._allocate_backward(T, N)
         D, Wh = self.input_size, self.used[:, self.input_size + 1 :]
         dstate, self.state_gradient = dstate.copy(), state_gradient
         self._backward(dy, dstate, transpose(Wh, self._workspace("Wh_T", *Wh.shape[::-1])))
-        # What was read of a state of zeros adds nothing.
-        read = self._carried[0][int(self._from_zero) : T, : self.carried_size]
+        # A zero initial state contributes nothing to the gradient of Wh.
+        read = self._carried[0][int(self._zero_state) : T, : self.carried_size]
         steps, R, _ = read.shape
         columns = swap_time(read, self._workspace("columns", R, steps, N)).reshape(R, steps * N)
         dz_x = self._weight_gradients(columns)
@@ -256,21 +257,21 @@ class Recurrent(ABC):
         )
 
     def for_one_stream(self) -> None:
-        """Read windows of one stream faster from now on; the weights stay what they are."""
+        """Optimize ``forward`` for one stream; the weights must not change afterwards."""
         self.W = for_one_column(self.W)
-        self._fixed = True
+        self._frozen = True
 
     def _input(self, x: Array | Symbols) -> Features | Columns:
-        """Return how this layer reads a window."""
-        if isinstance(x, Symbols) and self.reads_symbols and (self._fixed or x.has_short_table):
+        """Wrap the input of a window in the form that this layer projects fastest."""
+        if isinstance(x, Symbols) and self.reads_symbols and (self._frozen or x.has_short_table):
             return Columns(x)
         return Features(x, self.own, self.W.dtype)
 
     def _products(self) -> Iterator[Product]:
-        """Fill ``z`` and yield the product of ``Wh`` of each step.
+        """Fill ``z`` and yield, for each step, the product that multiplies by ``Wh``.
 
-        ``z`` is filled a few steps ahead, so that it is in the cache when a step reads it. A state
-        of zeros needs no product.
+        ``z`` is filled a few steps ahead, so that it is still in the cache when a step reads it. A
+        zero state needs no product.
         """
         (T, N), W1 = self.window, self.used[:, : self.input_size + 1]
         ahead = steps_in_cache(T, len(W1) * N * W1.itemsize)
@@ -279,24 +280,24 @@ class Recurrent(ABC):
             stop = min(start + ahead, T)
             project(slice(start, stop), self.z[start:stop])
             for t in range(start, stop):
-                yield self.product if t or not self._from_zero else zeros
+                yield self.product if t or not self._zero_state else zeros
 
     def _projection(self, W1: Array) -> Callable[[slice, Array], None]:
-        """Return what fills a part (t, G*H, N) of ``z`` with ``Wx x + b`` of these steps."""
+        """Return a function that fills a slice (t, G*H, N) of ``z`` with ``Wx x + b``."""
         if isinstance(self.input, Features):
             return partial(self.input.project, W1, self.product_x)
-        if not self._fixed:
+        if not self._frozen:
             return partial(self.input.project, self.input.table(W1))
         if not self._rows.size:
             self._rows = np.ascontiguousarray(self.input.table(W1).T)
         return partial(self.input.project_rows, self._rows)
 
-    def _make_room(self, T: int, N: int) -> None:
-        """Make room for T steps of N streams, unless there is."""
-        room, streams = self._room
-        if streams == N and room >= T:
+    def _reserve(self, T: int, N: int) -> None:
+        """Allocate buffers for T steps of N streams, unless the current ones are large enough."""
+        steps, streams = self._capacity
+        if streams == N and steps >= T:
             return
-        self._room, self._room_back = (T, N), (0, 0)
+        self._capacity, self._capacity_back = (T, N), (0, 0)
         rows = self.gates * self.hidden_size
         self.product_x = product_of(rows, self.input_size + 1, N)
         self.h: Array = self._new(T + 1, self.hidden_size, N)
@@ -305,7 +306,7 @@ class Recurrent(ABC):
 
     @abstractmethod
     def _allocate(self, T: int, N: int) -> None:
-        """Make ``z``, ``product``, and what else ``_forward`` has for windows of up to T steps."""
+        """Allocate ``z``, ``product`` and the other buffers of ``_forward`` for up to T steps."""
 
     @abstractmethod
     def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
@@ -316,19 +317,19 @@ class Recurrent(ABC):
         Wh : (G*H, R) array
             The recurrent weights.
         products : iterable of Product
-            Of ``Wh`` with what each of the T steps carries. Taking the one of step t fills
-            ``z[t]``.
+            For each of the T steps, the product that multiplies ``Wh`` by the state before the
+            step. ``z[t]`` is filled when the product of step t is taken from the iterable.
         """
 
     @abstractmethod
     def _allocate_backward(self, T: int, N: int) -> None:
-        """Make ``dz``, ``product_back``, and what else ``_backward`` has for such windows."""
+        """Allocate ``dz``, ``product_back`` and the other buffers of ``_backward``."""
 
     @abstractmethod
     def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
-        """Fill ``dz`` and replace ``dstate`` with the gradient of the state before the window.
+        """Fill ``dz`` and overwrite ``dstate`` with the gradient of the state before the window.
 
-        Without ``state_gradient`` whatever is in ``dstate`` at the end is right.
+        If ``state_gradient`` is false, the final content of ``dstate`` is ignored.
 
         Parameters
         ----------
@@ -341,10 +342,10 @@ class Recurrent(ABC):
         """
 
     def _weight_gradients(self, carried: Array) -> Array:
-        """Fill the gradient of ``Wh`` from ``dz`` and what the steps read of the state (R, t*N).
+        """Fill the gradient of ``Wh`` and return the gradient (G*H, T*N) of ``Wx x + b``.
 
-        These are all T steps or, where the state before the window is zero, the last T - 1. Return
-        the gradient (G*H, T*N) of ``Wx x + b``.
+        ``carried`` (R, t*N) is the state that each step read: of all T steps or, if the state
+        before the window is zero, of the last T - 1.
         """
         dz: Array = self.dz.reshape(len(self.dz), -1)[: len(self.W)]
         steps = dz[:, dz.shape[1] - carried.shape[1] :]
@@ -352,13 +353,13 @@ class Recurrent(ABC):
         return dz
 
     def _source_gradient(self, dz_x: Array) -> Array:
-        """Return the gradient of what ``forward`` read from that (G*H, T*N) of ``Wx x + b``."""
+        """Return the gradient of ``forward``'s input, given that (G*H, T*N) of ``Wx x + b``."""
         if isinstance(self.input, Columns):
             return self.input.gradient(self.Wx)
         return self.input.source_gradient(self._input_gradient(self.input, dz_x), self.workspace)
 
     def _input_gradient(self, features: Features, dz_x: Array) -> Array:
-        """Return dx (T, D, N) from the gradient (G*H, T*N) of ``Wx x + b``."""
+        """Return dx (T, D, N), given the gradient (G*H, T*N) of ``Wx x + b``."""
         return features.gradient(self.Wx, dz_x, self.workspace)
 
     def _new(self, *shape: int) -> Array:
@@ -369,5 +370,5 @@ class Recurrent(ABC):
 
 
 def zeros(W: Array, x: Array, /, *, out: Array) -> None:
-    """Fill ``out`` (M, N) as the product of W (M, K) and columns of zeros x (K, N)."""
+    """Fill ``out`` (M, N) with the product of W (M, K) and zero columns x (K, N)."""
     out[...] = 0

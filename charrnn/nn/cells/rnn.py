@@ -1,4 +1,4 @@
-"""The simple recurrent layer.
+"""The simple (Elman) recurrent layer.
 
 Dimensions
     T steps of the window, N parallel streams, D input features, H hidden units.
@@ -14,18 +14,20 @@ from charrnn.nn.cells.recurrent import Recurrent
 
 
 class TimeRNN(Recurrent):
-    """The simple recurrent network (Elman 1990), with tanh or the rectifier.
+    """The simple recurrent network (Elman 1990), with tanh or ReLU.
 
     ::
 
         h[t] = tanh(Wx x[t] + b + Wh h[t-1])
 
-    and backward, with ``dh`` the gradient of ``h[t]`` from above and from step t + 1::
+    In the backward pass, ``dh`` is the gradient of ``h[t]``: the sum of the gradients from the
+    layer above and from step t + 1::
 
         dz = dh * (1 - h[t]^2)          (relu: dh where h[t] > 0)
         dh = Wh^T dz
 
-    ``h (T+1, H, N)`` begins with the state before the window: the output of step t is ``h[t+1]``.
+    ``h (T+1, H, N)`` starts with the state before the window, so the output of step t is
+    ``h[t+1]``.
     """
 
     gates = 1
@@ -33,7 +35,7 @@ class TimeRNN(Recurrent):
     def _allocate(self, T: int, N: int) -> None:
         H = self.hidden_size
         self.product = product_of(H, H, N)
-        self.z = self.h[1:]  # a step's output takes the place of its input
+        self.z = self.h[1:]  # a step's output overwrites its pre-activation
         self.Wh_h = self._new(H, N)
 
     def _forward(self, Wh: Array, products: Iterable[Product]) -> None:
@@ -55,7 +57,7 @@ class TimeRNN(Recurrent):
     def _backward(self, dy: Array, dstate: Array, Wh_T: Array) -> None:
         (dh,) = dstate  # (H, N)
         h, factors = self.output, self.factors
-        # The factors of dh need no recurrence.
+        # The derivative of the nonlinearity needs no recurrence.
         if self.architecture.nonlinearity == "relu":
             np.greater(h, 0, out=factors)
         else:
@@ -64,7 +66,7 @@ class TimeRNN(Recurrent):
         for t in reversed(range(len(dy))):
             dz = factors[t]
             np.add(dh, dy[t], out=dh)
-            np.multiply(dz, dh, out=dz)  # replaces its factor
+            np.multiply(dz, dh, out=dz)  # overwrites the derivative
             if t or self.state_gradient:
                 self.product_back(Wh_T, dz, out=dh)
         swap_time(factors, self.dz)

@@ -1,13 +1,13 @@
-"""Fixed windows: the last C inputs decide, in their order or as a bag.
+"""Fixed-window layers: the output depends on the last C inputs, in order or as a bag.
 
 Dimensions
-    T steps of the window of training, N parallel streams, D input features, H hidden units,
+    T steps of the training window, N parallel streams, D input features, H hidden units,
     C steps of the fixed window (``context``), R = (C - 1) * D features of the state.
 
-Nothing here is recurrent. The state that a layer carries is what it still has to read again: its
-last C - 1 inputs, the oldest first, zeros before the beginning of a text. So whatever works for a
-recurrent layer works for these, and the two can be compared on equal terms. In a deeper stack the
-inputs are the outputs of the layer below, and L layers see L * (C - 1) + 1 steps.
+These layers have no recurrence. Their state is the last C - 1 inputs, oldest first, with zeros
+before the start of a text. They share the interface of the recurrent layers, so the two kinds can
+be compared under equal conditions. In a deeper stack the inputs are the outputs of the layer below,
+and the receptive field of L layers is L * (C - 1) + 1 steps.
 """
 
 from collections.abc import Iterable
@@ -22,19 +22,19 @@ from charrnn.nn.inputs import Features
 
 
 class TimeWindow(Recurrent):
-    """The fixed-window network (Bengio et al. 2003): each position has weights of its own.
+    """The fixed-window network (Bengio et al. 2003), with separate weights per position.
 
     ::
 
         h[t] = tanh(sum over k = 0 ... C-1 of W_k x[t-k] + b)
 
-    and backward, with ``dh`` the gradient of ``h[t]`` from above::
+    In the backward pass, ``dh`` is the gradient of ``h[t]`` from the layer above::
 
         dz      = dh * (1 - h[t]^2)
         dx[t-k] = dx[t-k] + W_k^T dz          (k = 0 ... C-1)
 
-    ``W`` (H, K) is ``[W_0 b W_{C-1} ... W_1]``: ``Wh`` (H, R) reads ``past (T+1, R, N)``, the
-    inputs ``[x[t-C+1]; ...; x[t-1]]`` before each step. The output of step t is ``h[t+1]``.
+    ``W`` (H, K) is ``[W_0 b W_{C-1} ... W_1]``: ``Wh`` (H, R) multiplies ``past (T+1, R, N)``,
+    the inputs ``[x[t-C+1]; ...; x[t-1]]`` before each step. The output of step t is ``h[t+1]``.
     """
 
     gates = 1
@@ -50,12 +50,12 @@ class TimeWindow(Recurrent):
         self.state_shape = 1, self.carried_size
 
     def hidden_columns(self, *, one_hot: bool) -> tuple[slice, ...]:
-        """Return the columns of ``W`` that read learned features: none if the input is one-hot."""
+        """Return the columns of ``W`` for learned features: none if the input is one-hot."""
         columns = () if one_hot else super().hidden_columns(one_hot=False)
         return tuple(part for part in columns if part.start < part.stop)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw uniform weights by the number of inputs that a unit reads; zero the bias."""
+        """Initialize uniformly, with a range that depends on a unit's fan-in; zero the biases."""
         limit = (self.context * self.input_size) ** -0.5
         self.W[...] = rng.uniform(-limit, limit, self.W.shape)
         self.b[...] = 0
@@ -63,7 +63,7 @@ class TimeWindow(Recurrent):
     def _allocate(self, T: int, N: int) -> None:
         H, R = self.hidden_size, self.carried_size
         self.product = product_of(H, R, N)
-        self.z = self.h[1:]  # a step's output takes the place of its input
+        self.z = self.h[1:]  # a step's output overwrites its pre-activation
         self.past: Array = self._new(T + 1, R, N)
         self.Wh_past = self._new(H, N)
 
@@ -79,7 +79,7 @@ class TimeWindow(Recurrent):
             np.tanh(h, out=h)
 
     def _read_features(self) -> Features:
-        assert isinstance(self.input, Features), "a window carries the features that it reads"
+        assert isinstance(self.input, Features), "a window layer reads features"
         return self.input
 
     def _allocate_backward(self, T: int, N: int) -> None:
@@ -87,7 +87,7 @@ class TimeWindow(Recurrent):
         self.dz = self._workspace("dz", self.hidden_size, T, N)
 
     def _transposed(self, lag: int) -> Array:
-        """Return W_k^T (D, H) of lag k."""
+        """Return W_k^T (D, H) for lag k."""
         first = (self.context - 1 - lag) * self.input_size
         return self.Wh_T[first : first + self.input_size]
 
@@ -99,9 +99,9 @@ class TimeWindow(Recurrent):
         swap_time(factors, self.dz)
         (H, T, N), D, C = self.dz.shape, self.input_size, self.context
         inputs = dstate.reshape(C - 1, D, N)
-        self.dlast = inputs.copy()  # of the last inputs, from behind the window
+        self.dlast = inputs.copy()  # the gradient of the last inputs, from after the window
         inputs[...] = 0
-        if T < C - 1:  # some inputs of before the window are still in the state after it
+        if T < C - 1:  # the state after the window still holds inputs from before it
             inputs[T:] = self.dlast[:-T]
         for lag in range(1, C if self.state_gradient else 1):
             steps, first = min(lag, T), C - 1 - lag
@@ -112,8 +112,8 @@ class TimeWindow(Recurrent):
         dx = super()._input_gradient(features, dz_x)
         (T, N), D, C = self.window, self.input_size, self.context
         for lag in range(1, min(C, T)):
-            of_lag = self._transposed(lag) @ dz_x[:, lag * N :]
-            dx[: T - lag] += of_lag.reshape(D, T - lag, N).swapaxes(0, 1)
+            dx_lag = self._transposed(lag) @ dz_x[:, lag * N :]
+            dx[: T - lag] += dx_lag.reshape(D, T - lag, N).swapaxes(0, 1)
         last = min(C - 1, T)
         if last:
             dx[-last:] += self.dlast[-last:]
@@ -121,16 +121,17 @@ class TimeWindow(Recurrent):
 
 
 class TimeBag(TimeWindow):
-    """The window without an order, as in CBOW (Mikolov et al. 2013): one W for all positions.
+    """A window without order, as in CBOW (Mikolov et al. 2013): one W for all positions.
 
     ::
 
         h[t] = tanh(W (sum over k = 0 ... C-1 of x[t-k]) + b)
 
-    and backward as in ``TimeWindow``, with W in the place of each W_k.
+    The backward pass is that of ``TimeWindow`` with W instead of each W_k.
 
-    ``W`` (H, D+1) is ``[Wx b]``: ``Wh`` has no column. ``inputs (C-1+T, D, N)`` are the window's
-    inputs behind those before it: ``past[t]``, the C - 1 inputs before step t, is a view of them.
+    ``W`` (H, D+1) is ``[Wx b]``: ``Wh`` has no columns. ``inputs (C-1+T, D, N)`` holds the C - 1
+    inputs before the window, followed by those of the window. ``past[t]``, the C - 1 inputs before
+    step t, is a view of it.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class TimeBag(TimeWindow):
     @property
     def floats_per_character(self) -> tuple[int, int]:
         kept, passing = super().floats_per_character
-        return kept + self.input_size, passing  # the inputs beside their sums
+        return kept + self.input_size, passing  # the inputs in addition to their sums
 
     def _allocate(self, T: int, N: int) -> None:
         super()._allocate(T, N)

@@ -7,18 +7,18 @@ import numpy as np
 
 from charrnn.backend.arrays import Array
 
-SPENT = "backward needs a forward of its own: call forward again before it"
-"""The message of the RuntimeError if ``backward`` would read buffers that it has overwritten."""
+SPENT = "backward needs a new forward pass: call forward first"
+"""The message of the RuntimeError if ``backward`` has no valid activations to read."""
 
 
 class Layer(Protocol):
-    """A layer that may have weights. ``forward`` and ``backward`` differ from kind to kind."""
+    """A layer that may have weights. Each kind has its own ``forward`` and ``backward``."""
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each weight, by name."""
+        """Return the shape of each weight by name."""
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Use these arrays as the weights and their gradients."""
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the initial weights."""
+        """Initialize the weights."""

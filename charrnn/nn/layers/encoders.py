@@ -1,4 +1,4 @@
-"""Encoders say how the lowest recurrent layer reads the symbols.
+"""Encoders: how symbols are represented for the lowest recurrent layer.
 
 Dimensions
     T steps of the window, N parallel streams, V vocabulary size, D features.
@@ -20,38 +20,38 @@ class Encoder(Layer, Protocol):
     output_size: int
 
     def forward(self, ids: Ids) -> Symbols:
-        """Return the symbols (T, N) as a layer reads them."""
+        """Return the symbols (T, N) in the form that a layer reads."""
 
     def backward(self, dvectors: Array | None) -> None:
-        """Fill the gradient of the weights, if there are any, from that of the vectors (V, D)."""
+        """Fill the gradient of the weights, if any, from that of the vectors (V, D)."""
 
 
 class OneHot:
-    """Each symbol is a column with a single 1."""
+    """Represents each symbol as a column with a single 1."""
 
     def __init__(self, vocab_size: int) -> None:
         self.output_size = vocab_size
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return no shapes: there is nothing to learn."""
+        """Return no shapes, as there are no weights."""
         return {}
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """Take no weights."""
+        """Do nothing, as there are no weights."""
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw nothing."""
+        """Do nothing, as there are no weights."""
 
     def forward(self, ids: Ids) -> Symbols:
         """Return the symbols (T, N) as one-hot columns."""
         return Symbols(ids, self.output_size)
 
     def backward(self, dvectors: Array | None) -> None:
-        """Do nothing: no weight lies below."""
+        """Do nothing, as there are no weights."""
 
 
 class Embedding:
-    """Each symbol is a learned vector: the choice where a one-hot column would be long."""
+    """Represents each symbol as a learned vector, for vocabularies too large for one-hot."""
 
     def __init__(self, vocab_size: int, embedding_size: int) -> None:
         self.vocab_size = vocab_size
@@ -66,7 +66,7 @@ class Embedding:
         self.E, self.dE = values["E"], grads["E"]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the vectors from the standard normal distribution, as PyTorch does."""
+        """Sample the vectors from the standard normal distribution, as PyTorch does."""
         self.E[...] = rng.standard_normal(self.E.shape)
 
     def forward(self, ids: Ids) -> Symbols:

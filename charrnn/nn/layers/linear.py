@@ -1,4 +1,4 @@
-"""An affine function of every column.
+"""A linear layer, applied to every column.
 
 Dimensions
     T steps of the window, N parallel streams, D input features, F output features.
@@ -20,7 +20,7 @@ class Linear:
     input_size, output_size : int
         D and F.
     workspace : Workspace, optional
-        The buffers of ``backward``. Layers that run one after another may share them.
+        Buffers for ``backward``. Layers that run one after another may share one workspace.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Linear:
         self.shape: tuple[int, ...] | None = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of the weights, the bias in the first column."""
+        """Return the shape of the weights, whose first column is the bias."""
         return {"W": (self.output_size, 1 + self.input_size)}
 
     def bind(self, values: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
@@ -42,7 +42,7 @@ class Linear:
         self.b = self.W[:, 0]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Leave the weights zero: the first output is the bias."""
+        """Set the weights to zero, so that the initial output is the bias."""
         self.W[...] = 0
 
     def forward(self, y: Array) -> Array:
@@ -61,11 +61,11 @@ class Linear:
         Raises
         ------
         RuntimeError
-            If there was no ``forward`` after the last ``backward``.
+            If ``forward`` was not called since the last ``backward``.
         """
         if self.shape is None:
             raise RuntimeError(SPENT)
         (T, D, N), self.shape = self.shape, None
         np.matmul(dz, self.columns.T, out=self.dW)
-        dy = np.matmul(self.W[:, 1:].T, dz, out=self.columns[1:])  # y has served
+        dy = np.matmul(self.W[:, 1:].T, dz, out=self.columns[1:])  # y is no longer needed
         return swap_time(dy.reshape(D, T, N), self.workspace.array("dx", (T, D, N), dy.dtype))
