@@ -100,8 +100,13 @@ class RowScores:
     def __getitem__(self, row: int) -> RowScore:
         """Return the score of one row, as copies: a row that is kept does not keep the others."""
         some = slice(int(self.borders[row]), int(self.borders[row + 1]))
-        codes, nats, known = (part[some].copy() for part in (self.codes, self.nats, self.known))
-        return RowScore(codes, nats, known, float(self.total[row]), self.prompts[row])
+        return RowScore(
+            codes=self.codes[some].copy(),
+            nats=self.nats[some].copy(),
+            known=self.known[some].copy(),
+            total=float(self.total[row]),
+            prompt=self.prompts[row],
+        )
 
     def __iter__(self) -> Iterator[RowScore]:
         return (self[row] for row in range(len(self)))
