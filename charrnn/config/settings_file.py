@@ -113,8 +113,8 @@ def read_settings(path: str, groups: Sequence[type[Settings]]) -> dict[str, Any]
 
 def _parsed(path: str) -> dict[str, Any]:
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
+        # Editors on Windows may begin a file with a mark, which TOML 1.0 does not know.
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except IsADirectoryError:
         inside = Path(path) / "run.toml"
         raise ConfigError(f"--config {path} is a folder: name a file, such as {inside}") from None
@@ -154,7 +154,7 @@ def _beside(folder: Path, name: str, value: Any) -> Any:
         return [_beside(folder, name, each) for each in value]
     if value in ("-", ""):
         return value
-    path = os.path.normpath(folder / Path(value).expanduser())
+    path = os.path.normpath(folder / os.path.expanduser(value))  # noqa: PTH111 (an unknown ~user stays)
     if name == "init-from" and not os.path.lexists(path):
         return value
     return path

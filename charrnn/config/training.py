@@ -19,6 +19,9 @@ Restored = Literal["spaces", "case", "marks", "accents"]
 PATIENCE = 10
 """Validations without a better one after which a run ends, if nothing else is said."""
 
+OF_HELD_OUT = ("patience", "validations", "val_characters", "split_mode", "split_key")
+"""Settings without effect if nothing is held out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Settings):

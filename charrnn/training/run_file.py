@@ -10,13 +10,12 @@ from charrnn.config import STDIN as FROM_STDIN
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.config.settings_file import option_key
 from charrnn.config.toml import TomlValue, toml_value
+from charrnn.config.training import OF_HELD_OUT
 from charrnn.storage.own_text import STDIN
 from charrnn.system.files import write_whole
 from charrnn.training.setup import Origin, Setup
 
 RUN_FILE = "run.toml"
-OF_HELD_OUT = ("patience", "split_mode", "split_key", "validations", "val_characters")
-"""What is refused beside a ``val_fraction`` of 0."""
 NOT_REPEATED = ("epochs", "lines")
 """Written in other words: epochs as steps, and lines as items."""
 LINE_BREAK = "\n"

@@ -132,8 +132,10 @@ class Corrector:
         """Yield a part of a row unchanged, and then with each change around a position."""
         yield _Change(codes, 0.0)
         expected = self._scorer.expected(prompt, codes[:place], LIKELY)[-2:]
-        seen = {codes.tobytes()}
-        for change in _changes_around(codes, place, expected):
+        # The symbols of a row may have a smaller type than those that are tried.
+        wide = codes.astype(np.result_type(codes, *expected))
+        seen = {wide.tobytes()}
+        for change in _changes_around(wide, place, expected):
             if len(change.part) and change.part.tobytes() not in seen:
                 seen.add(change.part.tobytes())
                 yield change
