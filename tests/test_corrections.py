@@ -106,6 +106,13 @@ def test_a_symbol_that_is_tried_may_be_wider_than_those_of_the_row():
     assert to_text(found.codes) == "Škoda"
 
 
+def test_a_row_with_a_long_prompt_is_left(monkeypatch):
+    monkeypatch.setattr(corrections, "MOST_PROMPT", 3)
+    assert Corrector(Pairs()).corrected([Pairs().scored("the qiuck", "long")], [np.ones(10)]) == [
+        None
+    ]
+
+
 def test_a_long_row_is_compared_around_its_typos(monkeypatch):
     monkeypatch.setattr(corrections, "BEFORE", 20)
     monkeypatch.setattr(corrections, "AFTER", 10)

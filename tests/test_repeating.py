@@ -83,7 +83,7 @@ def test_what_was_decided_is_written_with_the_reason():
     assert found["corpus"] == ["../../book.txt"]
     assert found["hidden-size"] == 8
     assert found["cell"] == "gru"
-    assert 'cell = "gru"  # learns most in the same time\n' in text
+    assert 'cell = "gru"  # lowest loss in the same time\n' in text
     assert "\nhidden-size = 8\n" in text
     assert "out" not in found
     assert "validations" not in found

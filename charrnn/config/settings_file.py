@@ -121,7 +121,10 @@ def _parsed(path: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"--config {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # also of what is no UTF-8, or no path
-        raise ConfigError(f"--config {path} is not TOML: {str(error)[:120]}") from None
+        raise ConfigError(
+            f"--config {path} is not TOML: {str(error)[:120]}; text must be in quotes, as in "
+            'corpus = "book.txt"'
+        ) from None
 
 
 def _unknown(written: str, name: str, keys: Mapping[str, Key]) -> str:

@@ -83,7 +83,8 @@ def command(
         typer.Option(
             metavar="N",
             parser=whole_number("--top", 1, 10**6),
-            help="Print the N strangest rows, strangest first.",
+            help="Print the N strangest rows, strangest first. For likely typos, a terminal and "
+            "--json also show a correction.",
         ),
     ] = None,
     by: Annotated[

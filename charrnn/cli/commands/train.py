@@ -118,7 +118,7 @@ def command(
         )
     named = {"corpus": corpus or None, "out": out, "val": val or None, "init_from": init_from}
     with beside_file(config, GROUPS, {**named, **settings}) as options:
-        run = _ready(resume, options)
+        run = _ready(resume, options, config)
     with closing(run):
         if plan:
             _show_plan(run, as_json)
@@ -126,7 +126,7 @@ def command(
             _train(run, as_json)
 
 
-def _ready(resume: str | None, options: dict[str, Any]) -> "Run":
+def _ready(resume: str | None, options: dict[str, Any], config: str | None) -> "Run":
     """Prepare a run from the options of the command line and those of a file."""
     machine, device = pick(MachineConfig, options), pick(DeviceConfig, options)
     threads = machine.count
@@ -141,7 +141,8 @@ def _ready(resume: str | None, options: dict[str, Any]) -> "Run":
     if resume is not None:
         return _resume(resume, threads, device, options)
     if not options["corpus"]:
-        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+        where = f', or corpus = "corpus.txt" in {config}' if config else ""
+        raise ConfigError(f"give a text to train on: charrnn train corpus.txt{where}")
     return _prepare(threads, device, options)
 
 

@@ -29,6 +29,10 @@ RARER = 4.0
 """Nats by which an extra or missing symbol is assumed to be rarer than other kinds of typo."""
 BEFORE, AFTER = 128, 64
 """Symbols before and after a position that are compared: all of a typical row."""
+MOST_PROMPT = 1024
+"""Symbols of a prompt, which each change is read after; a row with a longer one has no correction."""
+MOST_PROMPT = 1024
+"""Symbols in a prompt, which each change is read after. A row with a longer prompt is not corrected."""
 AT_ONCE = 64
 """Rows whose changes are scored together."""
 
@@ -109,6 +113,8 @@ class Corrector:
         owners: list[tuple[int, slice, _Change]] = []
         for number, (row, surprise) in enumerate(zip(rows, surprises, strict=True)):
             codes = self._scorer.without_end(row)
+            if len(row.prompt) > MOST_PROMPT:
+                continue
             for place in np.argsort(-surprise, kind="stable")[:PLACES].tolist():
                 near = slice(max(0, place - BEFORE), place + AFTER)
                 for change in self._changes(row.prompt, codes[near], place - near.start):
