@@ -83,7 +83,8 @@ def _look(index: int) -> Gpu | str:
     if driver // 1000 < wanted // 1000:
         return (
             f"the NVIDIA driver supports CUDA {_version(driver)}, and CuPy needs "
-            f"{_version(wanted)}: update the driver, or pip install 'cupy-cuda{driver // 1000}x[ctk]'"
+            f"{_version(wanted)}: update the driver, or "
+            f"pip install 'cupy-cuda{driver // 1000}x[ctk]'"
         )
     count = runtime.getDeviceCount()
     if index >= count:

@@ -30,9 +30,7 @@ RARER = 4.0
 BEFORE, AFTER = 128, 64
 """Symbols before and after a position that are compared: all of a typical row."""
 MOST_PROMPT = 1024
-"""Symbols of a prompt, which each change is read after; a row with a longer one has no correction."""
-MOST_PROMPT = 1024
-"""Symbols in a prompt, which each change is read after. A row with a longer prompt is not corrected."""
+"""Symbols in a prompt, which each change is read after. A longer one has no correction."""
 AT_ONCE = 64
 """Rows whose changes are scored together."""
 
