@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: none needs to co
 
 .PHONY: help install demo test check coverage floors lint types imports format docs reference dist corpora soak fuzz bench check-gpu check-browser clean
 help: ## Show what there is to make
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 15
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,5 +1,6 @@
 """Typos: found, and corrected by the one change that makes a row the likeliest."""
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -89,6 +90,29 @@ def test_a_prompt_is_read_and_stays_what_it_is():
     assert all(text.startswith("the qiuck brqwn\t") for text in scorer.rows)
 
 
+def test_a_symbol_that_is_tried_may_be_wider_than_those_of_the_row():
+    assert to_codes("a").dtype.itemsize < to_codes("Š").dtype.itemsize
+
+    class Carons(Pairs):
+        def nats(self, text):
+            return [10.0 * (text != "Škoda")] + [0.1] * len(text)
+
+        def expected(self, prompt, codes, count):
+            return [to_codes("Š")] * (len(codes) + 1)
+
+    scorer = Carons()
+    row = scorer.scored("skoda")
+    (found,) = Corrector(scorer).corrected([row], [np.array([5.0, 0, 0, 0, 0, 0])])
+    assert to_text(found.codes) == "Škoda"
+
+
+def test_a_row_with_a_long_prompt_is_left(monkeypatch):
+    monkeypatch.setattr(corrections, "MOST_PROMPT", 3)
+    assert Corrector(Pairs()).corrected([Pairs().scored("the qiuck", "long")], [np.ones(10)]) == [
+        None
+    ]
+
+
 def test_a_long_row_is_compared_around_its_typos(monkeypatch):
     monkeypatch.setattr(corrections, "BEFORE", 20)
     monkeypatch.setattr(corrections, "AFTER", 10)
@@ -123,6 +147,16 @@ def test_rows_with_a_likely_row_beside_them_are_the_first_typos():
     assert orders[0][0] != 2
     assert orders[1][0] == 2
     assert len(orders[1]) == 3
+
+
+def test_a_text_is_shown_once_whatever_the_type_of_its_symbols():
+    scorer = Pairs()
+    row = scorer.scored("zzzz")
+    strangest = Strangest(4, "both")
+    for number, kind in enumerate((np.uint8, np.uint16)):
+        again = replace(row, codes=row.codes.astype(kind))
+        strangest.add([number], [Figures(row.total, len(row.codes), 0)], [again])
+    assert [strange.row for strange in strangest] == [0]
 
 
 def test_rows_in_plenty_are_kept_and_only_some_corrected(monkeypatch):

@@ -1,10 +1,13 @@
 """What labelled text is checked for: each finding with its count, nothing dropped in silence."""
 
+from pathlib import Path
+
 import pytest
 
+import charrnn
 from charrnn.data.labels.checks import check_labelled, check_tagged, drop_empty
 from charrnn.data.labels.layouts import Labelled, Tagged
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, CorpusError
 
 
 def labelled(*pairs):
@@ -186,3 +189,11 @@ def test_findings_of_tags_are_counted():
 )
 def test_tags_that_cannot_be_learned_are_refused(items, message):
     assert message in refusal(items, check_tagged)
+
+
+def test_errors_name_a_file_as_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.txt").write_text("no tab here\n\nor here\n")
+    for predict, line in (("label", 1), ("tags", 3)):
+        with pytest.raises(CorpusError, match=rf"^own\.txt, line {line}: "):
+            charrnn.train("own.txt", predict=predict, steps=1)

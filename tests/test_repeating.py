@@ -83,7 +83,7 @@ def test_what_was_decided_is_written_with_the_reason():
     assert found["corpus"] == ["../../book.txt"]
     assert found["hidden-size"] == 8
     assert found["cell"] == "gru"
-    assert 'cell = "gru"  # learns most in the same time\n' in text
+    assert 'cell = "gru"  # lowest loss in the same time\n' in text
     assert "\nhidden-size = 8\n" in text
     assert "out" not in found
     assert "validations" not in found
@@ -130,6 +130,23 @@ def test_a_setting_that_was_chosen_for_another_kind_of_run_gives_way(words):
     Path("pairs.txt").write_text(LABELS)
     done("train", "pairs.txt", "--steps", "3", *SMALL, "--out", "runs/first")
     done("train", "--config", "runs/first/run.toml", *words.split(), "--out", "other")
+
+
+def test_a_learning_rate_gives_way_to_another_optimizer():
+    done("train", "book.txt", "--steps", "3", *SMALL, "--out", "runs/first")
+    done("train", "--config", "runs/first/run.toml", "--optimizer", "adam", "--out", "other")
+    done("train", "book.txt", "--steps", "3", "--optimizer", "adam", *SMALL, "--out", "alone")
+    of_optimizer = "learning-rate", "weight-decay"
+    other, alone = ([settings(run)[key] for key in of_optimizer] for run in ("other", "alone"))
+    assert other == alone
+
+
+@pytest.mark.parametrize("words", ["book.txt", "book.txt --val held.txt", "names.txt --lines"])
+def test_nothing_may_be_held_out_in_a_run_like_another_one(words):
+    done("train", *words.split(), "--steps", "3", *SMALL, "--out", "runs/first")
+    done("train", "--config", "runs/first/run.toml", "--val-fraction", "0", "--out", "other")
+    assert settings("other")["val-fraction"] == 0
+    assert "patience" not in settings("other")
 
 
 def test_a_run_from_standard_input_is_repeated_from_its_copy():

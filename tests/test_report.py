@@ -452,7 +452,7 @@ def test_without_matplotlib(here, monkeypatch):
     monkeypatch.setattr(charts, "find_spec", lambda name: None)
     result = run("stream")
     assert result.exit_code == 1
-    assert "pip install 'charrnn[report]'" in result.stderr
+    assert "pip install matplotlib" in result.stderr
 
 
 def test_the_samples_and_the_progress_of_a_run_are_logged(here):

@@ -20,6 +20,7 @@ from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
 from charrnn.parallel import team
 from charrnn.text import Corpus, read_corpus
+from charrnn.text.codes import to_codes
 
 LINES = ["pack my box", "", "jugs", "with five dozen liquor jugs", "j", "jogs é", "ѣ"]
 
@@ -32,6 +33,20 @@ def model():
 @pytest.fixture(scope="module")
 def names():
     return trained(NAMES, items="line", steps=30)
+
+
+def test_a_row_that_is_kept_does_not_keep_those_beside_it(model):
+    with RowScorer(model.checkpoint) as scorer:
+        found = scorer.score([to_codes("box"), to_codes("jugs " * 100)])
+    for score in found:
+        assert not any(
+            np.shares_memory(getattr(score, name), getattr(found, name))
+            for name in ("codes", "nats", "known")
+        )
+    strangest = Strangest(1, "character")
+    strangest.add([0, 1], [Figures(score.total, 1, 0) for score in found], [*found])
+    (entry,) = strangest._heaps["character"]
+    assert entry.surprises.base is None
 
 
 def make(cell="gru", V=11, members=1, dtype=np.float64):

@@ -123,6 +123,11 @@ def test_a_file_that_cannot_be_read(folder):
         read_settings("latin.toml", GROUPS)
 
 
+def test_a_file_of_an_editor_that_marks_its_encoding(folder):
+    (folder / "marked.toml").write_bytes(b"\xef\xbb\xbfsteps = 3\r\nlines = true\r\n")
+    assert read_settings("marked.toml", GROUPS) == {"steps": 3, "lines": True}
+
+
 def test_paths_are_relative_to_the_folder_of_the_file(folder):
     (folder / "sub").mkdir()
     (folder / "sub" / "parent").mkdir()
@@ -145,6 +150,10 @@ def test_paths_are_relative_to_the_folder_of_the_file(folder):
         "init_from": "sub/parent",
         "out": "sub/new",
     }
+
+
+def test_the_folder_of_an_unknown_user_is_a_name_like_others():
+    assert read('corpus = "~nobody-at-all/text"')["corpus"] == "~nobody-at-all/text"
 
 
 def test_a_model_to_start_from_may_be_the_name_of_a_run():

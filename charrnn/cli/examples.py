@@ -13,7 +13,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "charrnn train --config runs/book/run.toml --random-seed 1",
         ),
         (
-            "On an NVIDIA GPU, with charrnn[cuda12] or charrnn[cuda13] installed",
+            "On an NVIDIA GPU, with CuPy installed (the extra cuda12 or cuda13)",
             "charrnn train book.txt --device cuda",
         ),
     ),
@@ -25,7 +25,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "predict": (
         ("A label for each line of a file", "charrnn predict new.txt"),
-        ("The 3 likeliest labels of a text", 'charrnn predict --text "well done" --top 3'),
+        ("The 3 most likely labels of a text", 'charrnn predict --text "well done" --top 3'),
         ("Labels with their probabilities, for a program", "charrnn predict new.txt --json"),
     ),
     "eval": (
@@ -34,7 +34,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("A large text on a GPU", "charrnn eval big.txt --device cuda"),
     ),
     "score": (
-        ("The likeliest typos of a text", "charrnn score draft.txt --top 20"),
+        ("The most likely typos in a text", "charrnn score draft.txt --top 20"),
         ("Each line of a log as it arrives", "tail -f app.log | charrnn score - --flush"),
         ("Which of two models fits each line", "charrnn score a.txt --model dickens --model poe"),
     ),

@@ -35,7 +35,7 @@ PANELS = {
     "TextConfig": "Text",
     "ModelConfig": "Model",
     "TrainConfig": "Training",
-    "SampleConfig": "Drawing",
+    "SampleConfig": "Sampling",
     "EvalConfig": "Scoring",
     "DeviceConfig": "Device",
 }

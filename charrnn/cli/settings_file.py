@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from charrnn.config import Settings
+from charrnn.config.training import OF_HELD_OUT
 from charrnn.errors import ConfigError
 
 LENGTHS = ("epochs", "steps", "minutes")
@@ -16,6 +17,7 @@ REPLACES: Mapping[str, Sequence[str]] = {
     "val": SPLIT,
     "cell": ("nonlinearity", "context"),
     "unit": ("newlines",),
+    "optimizer": ("learning_rate", "weight_decay"),
     "items": ("lines", "reset", "split_mode"),
     "lines": ("items", "reset", "split_mode"),
     "predict": ("reset", "split_mode"),
@@ -56,6 +58,9 @@ def beside_file(
     for name in given:
         for other in (name, *REPLACES.get(name, ())):
             filed.pop(other, None)
+    if options.get("val_fraction") == 0:
+        for name in OF_HELD_OUT:
+            filed.pop(name, None)
     try:
         yield {**options, **filed}
     except ConfigError as error:

@@ -87,28 +87,37 @@ def _no_device(name: str) -> str:
 class SampleConfig(Settings):
     """How text is sampled."""
 
-    length: int = setting(500, "Characters to generate, as people count them.", low=0, high=10**12)
-    temperature: float = setting(
-        1.0, "Below 1: safer; above 1: wilder; 0: always the likeliest character.", low=0, high=1e6
+    length: int = setting(
+        500, "Length of the sample, in characters as people count them.", low=0, high=10**12
     )
-    top_k: int | None = setting(None, "Sample from the k likeliest characters only.", low=1)
+    temperature: float = setting(
+        1.0,
+        "Below 1: more predictable; above 1: more varied; 0: always the most likely character.",
+        low=0,
+        high=1e6,
+    )
+    top_k: int | None = setting(
+        None, "Sample only from this many of the most likely characters.", low=1
+    )
     top_p: float | None = setting(
         None,
-        "Sample from the likeliest characters that together have this probability.",
+        "Sample only from the most likely characters that together have this probability.",
         above=0,
         high=1,
     )
     min_p: float | None = setting(
         None,
-        "Sample from characters at least this likely, relative to the likeliest.",
+        "Sample only from characters at least this likely, relative to the most likely one.",
         low=0,
         high=1,
     )
     stop: str | tuple[str, ...] | None = setting(
-        None, "Stop after this text; may be given several times, and the first to appear stops."
+        None,
+        "Stop after this text. May be given several times: the first text to appear ends the "
+        "sample.",
     )
     allow: str | None = setting(
-        None, "Sample these characters only, as in --allow 0123456789.", form="CHARS"
+        None, "Sample only these characters, as in --allow 0123456789.", form="CHARS"
     )
     counts: bool = setting(False, "Mix in the n-grams that train --counts counted.")
     num_samples: int = setting(
@@ -136,23 +145,23 @@ class EvalConfig(Settings):
         "them by the share of new symbols in the training text.",
     )
     exact: bool = setting(
-        False, "Score the text as a single stream, not as parallel ones with a warm-up each."
+        False, "Score the text as a single stream, not as parallel streams with a warm-up each."
     )
     cold_windows: int | None = setting(
         None,
         "Score in windows of this many characters, each from a zero state.",
         low=1,
         high=10**9,
-        auto="the state is carried on",
+        auto="the state is carried",
     )
     counts: bool = setting(
-        False, "Mix in the n-grams that train --counts counted; both results are shown."
+        False, "Mix in the n-grams that train --counts counted, and show both results."
     )
     adapt: Literal["counts", "network", "both"] | None = setting(
         None,
-        "Learn from the text after it is scored: n-gram counts that grow with it, a copy of"
-        " the network as with --dynamic, or both.",
-        auto="nothing is learned",
+        "Adapt to the text as it is scored: n-gram counts that grow with it, a copy of the "
+        "network as with --dynamic, or both.",
+        auto="the model does not change",
     )
     dynamic: bool = setting(
         False,

@@ -113,15 +113,18 @@ def read_settings(path: str, groups: Sequence[type[Settings]]) -> dict[str, Any]
 
 def _parsed(path: str) -> dict[str, Any]:
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
+        # Editors on Windows may begin a file with a mark, which TOML 1.0 does not know.
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except IsADirectoryError:
         inside = Path(path) / "run.toml"
         raise ConfigError(f"--config {path} is a folder: name a file, such as {inside}") from None
     except OSError as error:
         raise ConfigError(f"--config {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # also of what is no UTF-8, or no path
-        raise ConfigError(f"--config {path} is not TOML: {str(error)[:120]}") from None
+        raise ConfigError(
+            f"--config {path} is not TOML: {str(error)[:120]}; text must be in quotes, as in "
+            'corpus = "book.txt"'
+        ) from None
 
 
 def _unknown(written: str, name: str, keys: Mapping[str, Key]) -> str:
@@ -154,7 +157,7 @@ def _beside(folder: Path, name: str, value: Any) -> Any:
         return [_beside(folder, name, each) for each in value]
     if value in ("-", ""):
         return value
-    path = os.path.normpath(folder / Path(value).expanduser())
+    path = os.path.normpath(folder / os.path.expanduser(value))  # noqa: PTH111 (an unknown ~user stays)
     if name == "init-from" and not os.path.lexists(path):
         return value
     return path

@@ -19,6 +19,9 @@ Restored = Literal["spaces", "case", "marks", "accents"]
 PATIENCE = 10
 """Validations without a better one after which a run ends, if nothing else is said."""
 
+OF_HELD_OUT = ("patience", "validations", "val_characters", "split_mode", "split_key")
+"""Settings without effect if nothing is held out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Settings):
@@ -91,13 +94,13 @@ class TrainConfig(Settings):
     ngrams: bool = setting(
         True,
         "With --predict: use the network alone, without the linear model of character "
-        "n-grams up to length 4 that is trained after it.",
+        "n-grams (up to length 4) that is trained after it.",
     )
     counts: bool = setting(
         False,
         "Also count the n-grams of the training part; eval, score and sample mix them in "
-        "with --counts. They reveal the text: with --predict label, the checkpoint contains"
-        " the training texts in full. Do not share it if they are private.",
+        "with --counts. The checkpoint then reveals the text, and with --predict label "
+        "contains the training texts in full: do not share it if they are private.",
     )
     optimizer: OptimizerName = setting("muon", "Optimizer.")
     learning_rate: float | None = setting(
@@ -150,10 +153,10 @@ class TrainConfig(Settings):
     )
     val_characters: int | None = setting(
         None,
-        "Held-out characters to score per validation, spread over all of them.",
+        "Held-out characters to score per validation, spread over the held-out part.",
         low=1,
         high=10**12,
-        auto="all, or as many as that time allows",
+        auto="all, or as many as fit in that time",
     )
     patience: int | None = setting(
         None,

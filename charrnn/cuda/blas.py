@@ -51,7 +51,9 @@ def load(version: int) -> ctypes.CDLL:
     for path in libraries(version):
         with suppress(OSError):
             return ctypes.CDLL(path)
-    raise DeviceError(f"cuBLAS for CUDA {version} is missing: pip install 'charrnn[cuda{version}]'")
+    raise DeviceError(
+        f"cuBLAS for CUDA {version} is missing: pip install 'cupy-cuda{version}x[ctk]'"
+    )
 
 
 class Blas:

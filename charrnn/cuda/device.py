@@ -12,7 +12,7 @@ from charrnn.errors import DeviceError
 
 OLDEST = (8, 0)
 """The compute capability that the kernels need: tf32 and bf16 in tensor cores."""
-INSTALL = "pip install 'charrnn[cuda12]' or 'charrnn[cuda13]'"
+INSTALL = "pip install 'cupy-cuda12x[ctk]' or 'cupy-cuda13x[ctk]', as the driver supports"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def _look(index: int) -> Gpu | str:
     if driver // 1000 < wanted // 1000:
         return (
             f"the NVIDIA driver supports CUDA {_version(driver)}, and CuPy needs "
-            f"{_version(wanted)}: update the driver, or pip install 'charrnn[cuda{driver // 1000}]'"
+            f"{_version(wanted)}: update the driver, or "
+            f"pip install 'cupy-cuda{driver // 1000}x[ctk]'"
         )
     count = runtime.getDeviceCount()
     if index >= count:

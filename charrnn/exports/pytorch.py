@@ -34,7 +34,7 @@ from charrnn.system.files import write_whole
 
 OIFG_AS_IFGO = 1, 2, 3, 0
 """For each position in PyTorch's gate order, the position of that gate in charrnn's LSTM."""
-INSTALL = "pip install 'charrnn[safetensors]'"
+INSTALL = "pip install safetensors"
 
 Tensors = dict[str, Array]
 

@@ -201,8 +201,8 @@ def start(announced: Announced) -> Ranks:
     except (ImportError, RuntimeError) as error:
         raise DeviceError(
             f"the launcher started {announced.size} processes, which need mpi4py and an MPI "
-            f"library to work together ({error}): pip install 'charrnn[mpi]' uses the MPI of this "
-            f"cluster, 'charrnn[mpich]' installs one{alone}"
+            f"library to work together ({error}): pip install mpi4py uses the MPI of this "
+            f"cluster, pip install mpi4py mpich installs one{alone}"
         ) from error
     library = " ".join(MPI.Get_library_version().split("\n")[0].split(",")[0].split()).strip("\0")
     other = (

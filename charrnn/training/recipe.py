@@ -278,7 +278,7 @@ def _batched(
 ) -> tuple[int, int]:
     """Choose the streams of a batch and the steps of a window."""
     seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
-    streams, why = OPTIMIZERS[train.optimizer].default_streams, "few streams learn faster"
+    streams, why = OPTIMIZERS[train.optimizer].default_streams, "small batches learn faster"
     useful = MOST_TIMES if gpu else min(cores // USUAL_CORES, MOST_TIMES)
     times = min(useful, length // (STEPS_OF_PASS * streams * SEQ_LEN))
     if times > 1:
@@ -305,7 +305,7 @@ def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choic
     longest = steps_of(items.longest + 1)
     why = f"the longest item has {items.longest:,} characters"
     if longest > most:
-        why = f"{why}: it goes on from window to window"
+        why = f"{why}: it takes several windows"
     choices.reasons.pop("seq_len", None)
     wanted = choices.of("seq_len", train.seq_len, min(longest, most), why)
     return min(steps_of(wanted), longest)
@@ -320,7 +320,7 @@ def _optimised(
     """
     optimizer = OPTIMIZERS[train.optimizer]
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
-    why = "of this optimizer"
+    why = "the default of this optimizer"
     if train.optimizer == "muon":
         # What a unit reads: of a window, all of its inputs. An LSTM takes larger steps: on 256
         # streams of a GPU 512 units learn 30 M characters to 1.404, 1.394 and 1.390 nats with 1,
@@ -352,7 +352,7 @@ def _optimised(
 
 
 def _reset(train: TrainConfig, choices: Choices) -> float:
-    return choices.of("reset", train.reset, 0.01, "texts are also begun, when sampled")
+    return choices.of("reset", train.reset, 0.01, "the model also learns how texts begin")
 
 
 def _timed(
@@ -374,6 +374,6 @@ def _timed(
         if passes > max_epochs:
             choices.notices.append(
                 f"{steps:,} steps would be {number(passes)} epochs: the run ends after "
-                f"{max_epochs:g} (--max-epochs); --max-epochs 0 goes on"
+                f"{max_epochs:g} (--max-epochs); --max-epochs 0 removes this limit"
             )
     return steps, minutes

@@ -1,6 +1,7 @@
 """The settings of a run, written into its folder so that it can be repeated from them."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -10,13 +11,13 @@ from charrnn.config import STDIN as FROM_STDIN
 from charrnn.config import ModelConfig, TextConfig, TrainConfig
 from charrnn.config.settings_file import option_key
 from charrnn.config.toml import TomlValue, toml_value
+from charrnn.config.training import OF_HELD_OUT
 from charrnn.storage.own_text import STDIN
 from charrnn.system.files import write_whole
+from charrnn.text.sources import show_path
 from charrnn.training.setup import Origin, Setup
 
 RUN_FILE = "run.toml"
-OF_HELD_OUT = ("patience", "split_mode", "split_key", "validations", "val_characters")
-"""What is refused beside a ``val_fraction`` of 0."""
 NOT_REPEATED = ("epochs", "lines")
 """Written in other words: epochs as steps, and lines as items."""
 LINE_BREAK = "\n"
@@ -44,8 +45,9 @@ def write_run_file(folder: Path, origin: Origin, setup: Setup) -> None:
 
 
 def _lines(folder: Path, origin: Origin, setup: Setup) -> Iterator[str]:
+    shown = show_path(folder / RUN_FILE)
     yield "# The settings of this run; a comment says why charrnn chose one that was left open."
-    yield "# This repeats it: charrnn train --config run.toml"
+    yield f"# This repeats it: {shlex.join(['charrnn', 'train', '--config', shown])}"
     yield "# Relative paths are relative to the folder of this file."
     yield ""
     for key, paths in (("corpus", origin.corpus), ("val", origin.val)):

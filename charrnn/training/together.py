@@ -14,12 +14,10 @@ from charrnn.config import (
     TrainConfig,
     option_name,
 )
+from charrnn.config.training import OF_HELD_OUT
 from charrnn.errors import ConfigError
 from charrnn.training import engine
 from charrnn.training.recipe import split_settings
-
-OF_HELD_OUT = ("patience", "validations", "val_characters", "split_mode", "split_key")
-"""Settings without effect if nothing is held out."""
 
 
 def check_together(

@@ -166,7 +166,7 @@ def main():
         measure(how, *map(int, numbers), float(seconds))
         return 0
     if mpiexec() is None:
-        sys.exit("this needs mpi4py and mpiexec: pip install 'charrnn[mpich]'")
+        sys.exit("this needs mpi4py and mpiexec: pip install mpi4py mpich")
     goals = GOALS + ([MANY] if available_cores() >= 16 else [])
     rates, shares = compare(goals, options.seconds, options.rounds)
     missed = 0

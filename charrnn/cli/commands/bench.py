@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Measure the speed of charrnn on this machine.
 
-    It trains on random text, with Adam. Paste the table into an issue about speed.
+    It trains on random text with Adam. If you report a problem with speed, include the table.
     """
     from charrnn.benchmark import Watch, benchmark
     from charrnn.training.devices import timed

@@ -68,9 +68,9 @@ def command(
         bool,
         typer.Option(
             "--baselines",
-            help="Compare with simpler models of the same training text: an n-gram model, adaptive "
-            "counts and compressors; for labels naive Bayes, n-grams per label and windows with "
-            "back-off.",
+            help="Compare with simpler models of the same training text: an n-gram model, counts "
+            "that adapt and compressors; for labels naive Bayes, n-grams per label and back-off "
+            "windows.",
         ),
     ] = False,
     columns: Annotated[
@@ -85,8 +85,8 @@ def command(
 ) -> None:
     """Measure how well a model predicts a text.
 
-    In nats and bits per character and per byte, and as perplexity; a model that predicts labels
-    is measured by its accuracy and F1.
+    The result is in nats and bits per character and per byte, and as perplexity. For a model that
+    predicts labels, it is accuracy and F1.
     """
     asked = {
         "--perplexity": perplexity,
@@ -174,7 +174,7 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
 
 
 def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
-    """Say so if the model predicts this text worse than no model would, and what to try."""
+    """Say so if the model is worse on this text than no model at all, and what to try."""
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     noun = evaluation.per
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)

@@ -29,9 +29,9 @@ def command(
 ) -> None:
     """Export a model as a web page, or its weights for PyTorch.
 
-    An .html file is a page with the model in it: it samples, scores and labels in any browser,
-    without a server or a network. A .safetensors file has the weights under PyTorch's names and
-    in its shapes.
+    An .html file is a page that contains the model: it samples, scores and labels in any browser,
+    without a server or a network. A .safetensors file has the weights with PyTorch's names and
+    shapes.
     """
     if not names or len(names) > 2:
         raise ConfigError(

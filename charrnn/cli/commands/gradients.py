@@ -1,4 +1,4 @@
-"""``charrnn gradients``: how far back a network learns from."""
+"""``charrnn gradients``: how far back in time a network learns."""
 
 from math import ceil
 from pathlib import Path
@@ -70,8 +70,8 @@ def command(
 ) -> None:
     """Measure how far back in time gradients reach.
 
-    It shows how much of the gradient of a loss is left some steps earlier: in untrained cells side
-    by side, or in trained models, each beside the same network before training.
+    It shows how much of the gradient of a loss is left k steps earlier: for untrained cells, or for
+    trained models, each compared with the same network before training.
     """
     if models and hidden_size is not None:
         raise ConfigError(

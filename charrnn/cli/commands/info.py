@@ -1,4 +1,4 @@
-"""``charrnn info``: what a checkpoint holds."""
+"""``charrnn info``: the contents of a checkpoint."""
 
 import unicodedata
 from dataclasses import asdict
@@ -136,7 +136,7 @@ def _loss_words(checkpoint: "Checkpoint") -> str:
 
 
 def _place_words(places: list["Place"]) -> str:
-    """Say what trained a model; the names are from a file from anyone."""
+    """Say which devices trained a model; their names come from an untrusted file."""
     return ", then ".join(
         "the CPU" if name == "cpu" else visible_line(f"{name} ({precision})")
         for name, precision in places

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from charrnn.storage.checkpoint import Checkpoint
 
 AT_ONCE, AT_ONCE_WITH_COUNTS = 4096, 65536
-"""Texts that are labelled together; n-grams are counted again for each time."""
+"""Texts that are labelled together; n-grams are counted again for each batch."""
 
 
 @takes(
@@ -49,7 +49,7 @@ def command(
         typer.Option(
             metavar="K",
             parser=whole_number("--top", 1),
-            help="Print the K likeliest labels, each with its probability.",
+            help="Print the K most likely labels, each with its probability.",
         ),
     ] = None,
     conll: Annotated[
@@ -78,7 +78,7 @@ def command(
 ) -> None:
     """Label texts, tag words, or restore spaces, case or punctuation.
 
-    The model predicts what it was trained for with train --predict. The output has the form that
+    The model predicts what it was trained for with train --predict. The output has the format that
     train reads: a label, a tab and the text; a token, a tab and its tag; or plain text.
     """
     reading = given(TextConfig, settings)
@@ -163,7 +163,7 @@ def _given(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _hint(labeller: "Labeller", lines: Sequence[str], conll: bool) -> str:
-    """Say that texts seem to have labels already, which are read as text."""
+    """Say so if texts seem to have labels already, which are then read as text."""
     full = [line for line in lines if line]
     labelled = sum(line.partition("\t")[0] in labeller.task.labels for line in full if "\t" in line)
     fasttext = sum(line.startswith("__label__") for line in full)
@@ -179,7 +179,7 @@ def _hint(labeller: "Labeller", lines: Sequence[str], conll: bool) -> str:
 def _write_labels(
     labeller: "Labeller", lines: Sequence[str], top: int | None, as_json: bool, at_once: int
 ) -> None:
-    """Write a label before each text; an empty line stays one."""
+    """Write a label before each text; an empty line stays empty."""
     for some in _groups(lines, at_once):
         found = iter(labeller.label([line for line in some if line], top or 1))
         for line in some:

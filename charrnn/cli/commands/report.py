@@ -39,8 +39,8 @@ def command(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Text to show models of text on.  [default: the held-out part of the run's own "
-            "text]",
+            help="Text to analyze; for models of text.  [default: the held-out part of the run's "
+            "own text]",
             show_default=False,
         ),
     ] = None,
@@ -57,8 +57,8 @@ def command(
 ) -> None:
     """Write a report on runs as a single HTML file.
 
-    It shows loss curves, samples, a text as a heat map, units with a recognizable meaning, results
-    and confusions, and loads nothing from the network. It needs charrnn[report].
+    It shows loss curves, samples, a text as a heat map, interpretable units, results and
+    confusions, and loads nothing from the network. It needs matplotlib.
     """
     import time
 

@@ -45,12 +45,12 @@ ORDERS: dict[Order, Callable[["RunSummary"], Any]] = {
     "parameters": lambda run: -run.num_parameters,
     "steps": lambda run: -run.step,
 }
-"""What the list is sorted by, the first of it first."""
+"""The key of each order of the list, ascending."""
 NUMBERS = "parameters", "steps", "time", "best", "bits/byte", "size", "age"
 LEAST_TELLING = "parameters", "size", "steps", "model", "bits/byte", "time", "predicts"
-"""Columns that a narrow terminal does without, in this order; --json has all of it."""
+"""Columns that are left out on a narrow terminal, in this order; --json has all of them."""
 BETWEEN = 3
-"""Columns of a terminal between two columns of a table."""
+"""Spaces between two columns of a table on a terminal."""
 TEXTS_NAMED = 2
 NAME_LENGTH = 32
 
@@ -162,7 +162,7 @@ def _write_list(found: list["RunSummary"]) -> None:
 
 
 def _fit(columns: dict[str, list[str]], width: int) -> None:
-    """Leave out what says least, as long as a terminal is too narrow for what there is."""
+    """Leave out the least useful columns until the table fits the terminal."""
     from rich.cells import cell_len
 
     for name in LEAST_TELLING:

@@ -1,4 +1,4 @@
-"""``charrnn sample``: text drawn from a model."""
+"""``charrnn sample``: text sampled from a model."""
 
 import sys
 from base64 import b64encode
@@ -111,7 +111,7 @@ def command(
         bool,
         typer.Option(
             "--novel",
-            help="Only items that are not in the text of a model of items.",
+            help="For a model of items: sample only items that are not in its text.",
         ),
     ] = False,
     **settings: Any,
@@ -219,22 +219,22 @@ def command(
 
 
 class _Comparing:
-    """Compares what was drawn with the training text, where that is found.
+    """Compares samples with the training text, if it is found.
 
     Parameters
     ----------
     checkpoint : Checkpoint
     seed : str
-        What each sample begins with: it is not copied.
+        What each sample begins with; it does not count as copied.
     """
 
     def __init__(self, checkpoint: "Checkpoint", seed: str) -> None:
         self._checkpoint, self._seed = checkpoint, seed
 
     def of(self, texts: Sequence[str], *, seeded: bool) -> "Copied | None":
-        """Return what was copied into texts, which may be ``seeded``: begin with the seed.
+        """Return how much of the texts is copied; ``seeded`` texts begin with the seed.
 
-        Where the training text is gone, that is said, and there is nothing to return.
+        If the training text is gone, a notice says so, and the result is None.
         """
         from charrnn.evaluation.verbatim import copied_from_training
         from charrnn.storage.folder import cache_directory
@@ -259,7 +259,7 @@ def _write_items(
     as_json: bool,
     options: dict[str, Any],
 ) -> None:
-    """Write items as they stand in a text that is divided so, and say which of them are new."""
+    """Write items in the layout of their corpus, and say which of them are new."""
     from charrnn.sampling.items import known_items, sample_items, separator
     from charrnn.storage.folder import cache_directory
     from charrnn.text.stream import unread
@@ -303,7 +303,7 @@ def _write_items(
 
 
 def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:
-    """Say that a prompt is none of a text that has few, as labels are.
+    """Say so if a text has few prompts, such as labels, and the prompt is not among them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``charrnn score``: what each line of a text costs a model."""
+"""``charrnn score``: the cost of each line of a text for a model."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,18 +27,18 @@ Strange = Literal["both", "line", "character"]
 
 
 class Wanted(NamedTuple):
-    """What is to be written.
+    """What to write.
 
     Attributes
     ----------
     unit : "line", "word", "char" or "file"
         What a row is.
     top : int, optional
-        How many of the strangest are shown.
+        How many of the strangest rows are shown.
     by : str
-        How these are strange.
+        What makes these strange.
     rank : bool
-        Whether all are shown, the best first.
+        Whether all rows are shown, best first.
     """
 
     unit: Unit
@@ -84,7 +84,8 @@ def command(
         typer.Option(
             metavar="N",
             parser=whole_number("--top", 1, 10**6),
-            help="Print the N strangest rows, strangest first.",
+            help="Print the N strangest rows, strangest first. For likely typos, a terminal and "
+            "--json also show a correction.",
         ),
     ] = None,
     by: Annotated[
@@ -124,7 +125,7 @@ def command(
 ) -> None:
     """Score each line of a text by how well a model predicts it.
 
-    A row has the bits, the bits per character, the number of unknown symbols, FILE:LINE if there
+    Each row has the bits, the bits per character, the number of unknown symbols, FILE:LINE if there
     are several files, and the line.
     """
     wanted = _wanted(per_char, per_word, per_file, top=top, by=by, rank=rank)
@@ -184,7 +185,7 @@ def command(
 def _wanted(
     per_char: bool, per_word: bool, per_file: bool, *, top: int | None, by: Any, rank: bool
 ) -> Wanted:
-    """Return what is to be written; ConfigError if two options contradict each other."""
+    """Return what to write; raise ConfigError if two options contradict each other."""
     units: dict[str, tuple[bool, Unit]] = {
         "--per-char": (per_char, "char"),
         "--per-word": (per_word, "word"),
@@ -215,7 +216,7 @@ def _check(
     threads: int | None,
     several: bool,
 ) -> None:
-    """Refuse what makes no sense together."""
+    """Refuse options that make no sense together."""
     if not files and not texts:
         raise ConfigError("give a FILE, - for stdin, or --text TEXT: charrnn score new.txt")
     if reading and not files:
@@ -256,16 +257,16 @@ def _check(
 
 
 class _Source:
-    """What is scored.
+    """The lines to score.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        The model that says how a text is read.
+        The model whose settings say how a text is read.
     files, texts : sequence of str
         One of them is empty.
     reading : dict
-        How to read files, where not as the corpus was read.
+        How to read files, if not as the corpus was read.
     flush : bool
         Whether lines are yielded as they arrive.
     """
@@ -334,7 +335,7 @@ class _Source:
             yield from division.of_corpus(self.corpus)
 
     def say_notices(self) -> None:
-        """Say what there is to know of how the text was read."""
+        """Print the notices about how the text was read."""
         for notice in self._notices:
             say(f"notice: {notice}")
 

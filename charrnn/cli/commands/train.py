@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 GROUPS = (TextConfig, ModelConfig, TrainConfig, DeviceConfig, MachineConfig)
 CHANGEABLE = ("save_every", "patience")
-"""Settings that a resumed run may have another value of: no step of it follows from them."""
+"""Settings that a resumed run may change, because no step depends on them."""
 MOST_NAMED = 3
-"""Files that a next step names."""
+"""Maximum number of files that a suggested command names."""
 SPEED_SECONDS = 3.0
 """How long ``--plan`` measures the speed."""
 
@@ -115,7 +115,7 @@ def command(
 ) -> None:
     """Train a model on a text.
 
-    Model size, learning rate and all other settings that are left out are chosen to fit the text
+    Settings that you leave out, such as model size and learning rate, are chosen to fit the text
     and the time. Ctrl-C finishes the current step and saves; --resume continues from there.
     """
     if config is not None and resume is not None:
@@ -125,7 +125,7 @@ def command(
         )
     named = {"corpus": corpus or None, "out": out, "val": val or None, "init_from": init_from}
     with beside_file(config, GROUPS, {**named, **settings}) as options:
-        run = _ready(resume, options)
+        run = _ready(resume, options, config)
     with closing(run):
         if plan:
             _show_plan(run, as_json)
@@ -133,8 +133,8 @@ def command(
             _train(run, as_json)
 
 
-def _ready(resume: str | None, options: dict[str, Any]) -> "Run":
-    """Make a run ready from the options of the command line and those of a file."""
+def _ready(resume: str | None, options: dict[str, Any], config: str | None) -> "Run":
+    """Prepare a run from the options of the command line and those of a file."""
     machine, device = pick(MachineConfig, options), pick(DeviceConfig, options)
     threads = machine.count
     if (ranks := sharing_processes()) > 1 and device.is_gpu:
@@ -148,7 +148,8 @@ def _ready(resume: str | None, options: dict[str, Any]) -> "Run":
     if resume is not None:
         return _resume(resume, threads, device, options)
     if not options["corpus"]:
-        raise ConfigError("give a text to train on: charrnn train corpus.txt")
+        where = f', or corpus = "corpus.txt" in {config}' if config else ""
+        raise ConfigError(f"give a text to train on: charrnn train corpus.txt{where}")
     return _prepare(threads, device, options)
 
 
@@ -252,7 +253,7 @@ def _train(run: "Run", as_json: bool) -> None:
 def _follow(
     events: Iterator["Event"], run: "Run", display: "Display", signals: StopSignals
 ) -> tuple["Finished", bool]:
-    """Show a run to its end; return how it ended, and whether anyone could see it."""
+    """Show a run to its end; return how it ended, and whether the display worked to the end."""
     from charrnn.training.events import Finished, Notice
 
     told, watched = False, True
@@ -343,7 +344,7 @@ def _say_resume(run: "Run") -> None:
 
 
 def _model_words(directory: Path | None) -> list[str]:
-    """Return the option that names the run, where it is not the one that is found without."""
+    """Return the option that names the run, if the run would not be found without it."""
     from charrnn.errors import CharrnnError
     from charrnn.storage.folder import find_model
 

@@ -1,1 +1,1 @@
-"""What people see: plans, progress, words and numbers."""
+"""Terminal output: plans, progress, words and numbers."""

@@ -1,4 +1,4 @@
-"""Which run was taken where none was named, for people."""
+"""A notice about the run that was used because none was named."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ TEXTS_NAMED = 2
 
 
 def say_if_foreign(evaluation: "Evaluation", model: "Model") -> None:
-    """Say which run was taken, where its text has nothing to do with the one that was scored.
+    """Say which run was used if its text has nothing to do with the one that was scored.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Of files that the user has named.
+        The evaluation of files that the user has named.
     model : Model
-        Of the newest run, as the user has named none.
+        The model of the newest run, since the user has named none.
     """
     from charrnn.storage.folder import run_directories
 

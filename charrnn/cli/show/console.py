@@ -1,4 +1,4 @@
-"""Where things are printed: messages on stderr, results on stdout, each safe on a terminal."""
+"""Output: messages on stderr, results on stdout, both safe on a terminal."""
 
 import json
 import math
@@ -28,7 +28,7 @@ _muted = ContextVar("muted", default=False)
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Let `say` say nothing but errors."""
+    """Make `say` print only errors."""
     token = _muted.set(True)
     try:
         yield
@@ -37,7 +37,7 @@ def muted() -> Iterator[None]:
 
 
 def is_muted() -> bool:
-    """Whether nothing but errors is said."""
+    """Return whether only errors are printed."""
     return _muted.get()
 
 
@@ -51,8 +51,9 @@ def say(message: str, *, dim: bool = False, error: bool = False) -> None:
 def write(text: str, *, raw: bool = False) -> None:
     """Write text from a model or a file to stdout at once, without a line end.
 
-    On a terminal whatever it might obey is escaped, unless ``raw``; elsewhere it is UTF-8 bytes
-    as they are. ``raw`` text may have bytes that are no UTF-8, from a raw ``StreamDecoder``.
+    On a terminal, characters that it might act on are escaped, unless ``raw``; elsewhere the text
+    is written unchanged, as UTF-8. ``raw`` text may have bytes that are not valid UTF-8, from a
+    raw ``StreamDecoder``.
     """
     stream = sys.stdout
     if stream is None:
@@ -71,9 +72,9 @@ def write(text: str, *, raw: bool = False) -> None:
 def write_json(data: Any) -> None:
     """Write one JSON value as one line of UTF-8 to stdout.
 
-    Characters are written as they are, but for those that a terminal might obey and lone
-    surrogates, which are JSON's escapes. Numbers that are not finite, for which JSON has no form,
-    become null.
+    Characters are written unchanged, except those that a terminal might act on and lone
+    surrogates, which become JSON escapes. Numbers that are not finite, which JSON cannot
+    represent, become null.
     """
     text = json.dumps(_finite(data), ensure_ascii=False)
     write(UNSAFE.sub(lambda match: json.dumps(match.group())[1:-1], text) + "\n")
@@ -88,7 +89,7 @@ def _finite(data: Any) -> Any:
 
 
 def write_sentences(text: str) -> None:
-    """Write sentences to stdout as a paragraph; a terminal gets lines that end between words."""
+    """Write sentences to stdout as a paragraph; on a terminal, lines are broken between words."""
     line = visible_line(text)
     if is_terminal(sys.stdout):
         width = get_terminal_size().columns
@@ -97,7 +98,7 @@ def write_sentences(text: str) -> None:
 
 
 def make_console(*, stderr: bool = False) -> "Console":
-    """Return a rich console that takes no text for markup."""
+    """Return a rich console that interprets no text as markup."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
@@ -111,9 +112,9 @@ def write_table(
     Parameters
     ----------
     headings : sequence of str
-        Empty for a table without them.
+        Empty for a table without headings.
     rows : iterable of sequences of str
-        The cells, from any source: they are shown safely.
+        The cells. They may be untrusted: unsafe characters are escaped.
     right : iterable of int
         Columns that are aligned on the right.
     """
@@ -152,7 +153,7 @@ def _draw_table(headings: Sequence[str], cells: list[list[str]], right: set[int]
             justify="right" if i in right else "left",
             style="" if i or headings else "bold",
             overflow="ellipsis" if i in right else "fold",
-            no_wrap=i in right,  # half a number is another number
+            no_wrap=i in right,  # a wrapped number would be misread
         )
     for row in cells:
         table.add_row(*map(Text, row))

@@ -1,4 +1,4 @@
-"""How much of what was drawn stands in the training text, for people."""
+"""How much of the samples is copied from the training text, as a table."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ SHOWN = 60
 
 
 def say_copied(copied: "Copied") -> None:
-    """Say it on stderr, as a table."""
+    """Print the figures on stderr, as a table."""
     headings = ("", "samples", *(["held-out text"] if copied.held_out else []))
     rows = [headings, *copied.rows()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -1,4 +1,4 @@
-"""Samples as they are written: as they come, or as JSON objects."""
+"""Samples on stdout: as they are generated, or as JSON objects."""
 
 import sys
 import unicodedata
@@ -17,12 +17,12 @@ class Output:
     Parameters
     ----------
     seed : str
-        The text that each begins with.
+        The text that each sample begins with.
     raw : bool
-        Whether a terminal gets control characters as they are.
+        Whether a terminal gets control characters unchanged.
     joined : bool
-        Whether the first character drawn may complete the last one of the seed, as a final
-        consonant does a Korean syllable.
+        Whether the first sampled character may complete the last one of the seed, as a final
+        consonant completes a Korean syllable.
     """
 
     def __init__(self, seed: str, *, raw: bool, joined: bool) -> None:
@@ -41,7 +41,7 @@ class Output:
         self._held = self._waiting
 
     def write(self, text: str) -> None:
-        """Write what was drawn next."""
+        """Write the next sampled text."""
         if self._held:
             text, self._held = unicodedata.normalize("NFC", self._held + text), ""
         self._write(text)
@@ -60,7 +60,7 @@ class Output:
 
 
 def collected(pieces: Iterable[tuple[int, str]], number: int) -> list[str]:
-    """Return the samples whose pieces these are."""
+    """Return the samples, each joined from its pieces."""
     texts: list[list[str]] = [[] for _ in range(number)]
     for i, text in pieces:
         texts[i].append(text)
@@ -68,7 +68,7 @@ def collected(pieces: Iterable[tuple[int, str]], number: int) -> list[str]:
 
 
 def write_objects(rows: Sequence[dict[str, Any]], copied: "Copied | None") -> None:
-    """Write samples as JSON objects, with what was copied, and then a summary of that."""
+    """Write samples as JSON objects; with ``copied``, add their figures and a summary."""
     if copied is None:
         for row in rows:
             write_json(row)
@@ -80,12 +80,12 @@ def write_objects(rows: Sequence[dict[str, Any]], copied: "Copied | None") -> No
 
 
 def write_samples(pieces: Iterable[tuple[int, str]], number: int, output: Output) -> list[str]:
-    """Write the first sample as it is drawn, and then the others, which were drawn beside it.
+    """Write the first sample as it is generated, and then the others, generated in parallel.
 
     Returns
     -------
     list of str
-        All of them, without the seed.
+        All samples, without the seed.
     """
     first: list[str] = []
     others: list[list[str]] = [[] for _ in range(1, number)]

@@ -1,4 +1,4 @@
-"""A text on a terminal as a heat map: dim where a model expected it, bright where not."""
+"""A text on a terminal as a heat map: dim where a model expected it, bright where it did not."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -19,14 +19,14 @@ LEVELS = (
     (8.0, "bold #ff8700"),
     (float("inf"), "bold #ff0000"),
 )
-"""Bits below which a character has a style. Without colours bold and dim are left."""
+"""Bits below which a character has a style. Without colors, bold and dim remain."""
 UNKNOWN = "reverse"
 JOINERS = ("\u200d", "\ufe0e", "\ufe0f")
-"""What makes one sign of the characters on both sides of it, or belongs to the one before."""
+"""Characters that join their neighbors into one sign, or belong to the character before."""
 
 
 def heat(cells: Iterable[Cell]) -> "Text":
-    """Return characters with their colours; what a terminal might obey is an escape."""
+    """Return colored characters; those that a terminal might act on are escaped."""
     from rich.text import Text
 
     shown = Text()
@@ -37,7 +37,7 @@ def heat(cells: Iterable[Cell]) -> "Text":
 
 
 def legend() -> "Text":
-    """Return what the colours mean."""
+    """Return a legend of the colors."""
     from rich.text import Text
 
     shown, low = Text("bits: "), 0.0
@@ -50,9 +50,9 @@ def legend() -> "Text":
 
 
 def _signs(cells: Iterable[Cell]) -> Iterator[tuple[str, float, bool]]:
-    """Yield what is shown in one place, with the most that a character of it cost.
+    """Yield each sign that is shown in one place, with the highest cost of its characters.
 
-    A mark is shown over the letter before it, which a change of colour between them would hinder.
+    A combining mark is drawn over the letter before it, so both need the same color.
     """
     held: tuple[str, float, bool] | None = None
     for cell in cells:

@@ -1,4 +1,4 @@
-"""How well a model labels, as tables."""
+"""The evaluation of a model of labels, as tables."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ NAME = 20
 
 
 def write_evaluation(evaluation: "LabelEvaluation", name: str) -> None:
-    """Write what a model of labels reached on a text.
+    """Write the evaluation of a model of labels on a text.
 
     Parameters
     ----------

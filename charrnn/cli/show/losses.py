@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 Point = tuple[float, float]
-"""A step, and the value there."""
+"""A step and its value."""
 
 MOST_POINTS = 512
-"""Points that are kept of a curve: about two for each column of dots."""
+"""Points kept per curve: about two for each column of dots."""
 BEGINNING = 0.1
-"""Share of the steps whose values are left out where they lie beyond all later ones."""
+"""Share of the first steps whose values are cut off if they lie beyond all later ones."""
 LEAST_WIDTH, LEAST_HEIGHT = 40, 5
-"""Of a chart that is legible."""
+"""The smallest legible chart."""
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of each dot of a character, by its column and its row from the top."""
@@ -22,7 +22,7 @@ TRAINING, ASCII_TRAINING = "⠒", "*"
 
 
 class Curve:
-    """The points of a run in constant memory: of many, two neighbours become their mean."""
+    """The points of a run in constant memory: too many are averaged in pairs."""
 
     def __init__(self) -> None:
         self.points: list[Point] = []
@@ -44,9 +44,9 @@ class Curve:
 
 
 def shows_braille(encoding: str, environment: Mapping[str, str]) -> bool:
-    """Say whether a terminal has a font and an encoding with braille dots, as far as one can know.
+    """Say whether a terminal has a font and an encoding with braille dots, as far as can be known.
 
-    Python writes UTF-8 in the locale C too, and names another locale in ``LC_CTYPE`` then.
+    In the locale C, Python also writes UTF-8, and then names another locale in ``LC_CTYPE``.
     """
     names = [environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")]
     locale = next((name for name in names if name and name != "C.UTF-8"), "")

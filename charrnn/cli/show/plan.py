@@ -1,4 +1,4 @@
-"""What a run is about to do, in a few lines for people or as JSON."""
+"""The plan of a run, as a few lines of text or as JSON."""
 
 import sys
 from math import inf
@@ -96,7 +96,7 @@ def rank_rows(ranks: "RankPlan") -> list[tuple[str, str]]:
 
 
 def plan_rows(plan: "Plan") -> list[tuple[str, str]]:
-    """Return what will be done as pairs of a name and a value."""
+    """Return the plan as pairs of a name and a value."""
     model, train = plan.model, plan.train
     weights = f", weight dropout {model.weight_dropout:g}" if model.weight_dropout else ""
     encoder = f", embedding of {model.embedding_size}" if model.embedding_size else ""

@@ -1,4 +1,4 @@
-"""A run as it goes: a display that redraws itself on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live display on a terminal, plain lines elsewhere."""
 
 import os
 import time
@@ -25,7 +25,7 @@ from charrnn.views.numbers import percent
 SAMPLE_CHARACTERS = 600
 SAMPLE_LINES = 8
 SAMPLES_APART, SAMPLE_GROWTH = 2.0, 2.0
-"""Seconds until the first sample among plain lines, and by what each wait grows."""
+"""Seconds until the first sample among plain lines, and the factor by which each wait grows."""
 NUMBERS_LINES = 3
 PANEL_LINES = SAMPLE_LINES + 2
 BESIDE = 100
@@ -179,7 +179,7 @@ class LiveDisplay(Display):
         super().show(event)
 
     def recall(self, log: Iterable[Mapping[str, Any]]) -> None:
-        """Take in the validations of a run that goes on, from its log."""
+        """Read the validations of a resumed run from its log."""
         for entry in log:
             step, nats, train_nats = map(entry.get, ("step", "nats", "train_nats"))
             accuracy, best = entry.get("accuracy"), entry.get("best") is True
@@ -230,7 +230,7 @@ class LiveDisplay(Display):
         return text
 
     def _panel(self, width: int, height: int | None = None) -> RenderableType:
-        """Return the newest sample, as many of its lines as there are places for."""
+        """Return the newest sample, cut to the lines that fit."""
         if self._sample is None:
             return Text()
         text = visible(self._sample.text[:SAMPLE_CHARACTERS]).expandtabs(4)

@@ -1,4 +1,4 @@
-"""Scored rows as they are written: fields and tabs, JSON, or a heat map on a terminal."""
+"""Output of scored rows: tab-separated fields, JSON, or a heat map on a terminal."""
 
 import sys
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 PLACE = 32
-"""Columns of a terminal for a file and a line, at most."""
+"""Maximum width of a file and a line number on a terminal, in columns."""
 
 
 class Output(NamedTuple):
-    """A row, or a part of one, as it is written.
+    """A row of output, or a part of one.
 
     Attributes
     ----------
@@ -34,11 +34,11 @@ class Output(NamedTuple):
     column : int, optional
         Of a part.
     cells : sequence of Cell
-        The text with what each character of it costs, where that is known.
+        The text with the cost of each character, where it is known.
     why : str
         How it is strange.
     correction : str
-        The text as it should perhaps have been.
+        The suggested correction of the text.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Output(NamedTuple):
 
     @property
     def best(self) -> int:
-        """Which model it costs least."""
+        """Return the index of the model for which the row costs least."""
         return min(range(len(self.figures)), key=lambda number: self.figures[number].nats)
 
 
@@ -101,7 +101,7 @@ class RowWriter:
         return self._drawn
 
     def write(self, rows: Sequence[Output]) -> None:
-        """Write rows; they are out when this returns."""
+        """Write rows and flush them."""
         if self._drawn:
             self._draw(rows)
         elif self._as_json:
@@ -111,7 +111,7 @@ class RowWriter:
             write("".join(map(self._line, rows)))
 
     def end(self) -> None:
-        """Say what the colours mean, below a heat map."""
+        """Print a legend of the colors below a heat map."""
         if self._console is not None and self._has_colours:
             self._console.print(legend(), soft_wrap=True)
 
@@ -221,7 +221,7 @@ def rows_are_parts(rows: Sequence[Output]) -> bool:
 
 
 def _hint(row: Output) -> str:
-    """Return what a row should perhaps have been, as a line below it."""
+    """Return the suggested correction of a row, as a line below it."""
     before, after = changed_words(row.text, row.correction)
     words = f"{before} should perhaps be {after}"
     return "\n" + visible_line(words if before and after else f"perhaps: {row.correction}")

@@ -1,4 +1,4 @@
-"""Text that a model or a file brought: shown as it is, but never obeyed.
+"""Untrusted text, from a model or a file: a terminal must show it, not act on it.
 
 A terminal acts on escape sequences, and bidirectional controls make text look like what it is not.
 On a terminal both appear as visible escapes; where stdout is piped, the text passes unchanged.
@@ -18,7 +18,7 @@ _UNSAFE_IN_LINE = re.compile(rf"[{_CONTROLS}\t\n]")
 
 
 def visible(text: str) -> str:
-    r"""Return ``text`` with what a terminal might obey escaped: ``\x1b``, ``\u202e``."""
+    r"""Return ``text`` with what a terminal might act on escaped: ``\x1b``, ``\u202e``."""
     return UNSAFE.sub(_escape, text)
 
 

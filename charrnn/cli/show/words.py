@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers and texts, formatted for people."""
 
 import math
 import shlex
@@ -56,7 +56,7 @@ def short(value: float) -> str:
 
 
 NONE_BY_ZERO = ("context", "embedding_size", "num_labels", "val_files", "steps", "minutes")
-"""Settings of which 0 says that there is none."""
+"""Settings where 0 means that there is none."""
 
 
 def setting_value(name: str, value: Any) -> str:
@@ -69,7 +69,7 @@ def setting_value(name: str, value: Any) -> str:
 
 
 def shortened(text: str, most: int = 40) -> str:
-    """Return a text on one line, and of a long one so many characters."""
+    """Return a text as one line of at most ``most`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 3].rstrip()}..."
 

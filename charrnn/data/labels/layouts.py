@@ -19,6 +19,7 @@ from charrnn.data.labels.sentences import read_tagged
 from charrnn.data.labels.tables import read_table
 from charrnn.data.labels.wording import OF_PLAIN_TEXT, counted, refuse_lines, shown
 from charrnn.errors import ConfigError, CorpusError
+from charrnn.text.sources import show_path
 
 __all__ = [
     "Labelled",
@@ -93,7 +94,8 @@ def read_labelled(
     notices: list[str] = []
     if layout == "folder":
         items, notices = _folders(files) if whole_files else _named_files(files)
-    for name, content in files if layout != "folder" else ():
+    for path, content in files if layout != "folder" else ():
+        name = show_path(path)
         if layout == "csv":
             of_file = read_table(name, content, columns)
         else:
@@ -106,7 +108,7 @@ def read_labelled(
 
 
 def _names(files: Sequence[tuple[str, str]]) -> str:
-    return listing([name for name, _ in files], 3)
+    return listing([show_path(name) for name, _ in files], 3)
 
 
 def _layout_of(files: Sequence[tuple[str, str]], whole_files: bool, fewest: int) -> Layout:
@@ -242,8 +244,8 @@ def _folders(files: Sequence[tuple[str, str]]) -> tuple[list[Labelled], list[str
         label = _in_one_line(PurePath(name).parent.name)
         if not label or label == "..":
             raise ConfigError(
-                f"{name} is in no folder that could name its label: with --items file, give files "
-                "such as pos/1.txt neg/2.txt, or the folder above pos and neg"
+                f"{show_path(name)} is in no folder that could name its label: with --items file, "
+                "give files such as pos/1.txt neg/2.txt, or the folder above pos and neg"
             )
         text = content.strip("\r\n")
         if "\n" in text:

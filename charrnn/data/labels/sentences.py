@@ -7,6 +7,7 @@ from charrnn.data.labels.items import Layout, Tagged
 from charrnn.data.labels.names import kind
 from charrnn.data.labels.wording import OF_PLAIN_TEXT, counted, refuse_lines, shown
 from charrnn.errors import ConfigError, CorpusError
+from charrnn.text.sources import show_path
 
 CONLLU_COLUMNS = (
     *("id", "form", "lemma", "upos", "xpos"),
@@ -61,12 +62,14 @@ def read_tagged(
     places = _places(columns or "form,upos")
     known: dict[str, str] = {}
     items: list[Tagged] = []
-    for name, content in files:
+    for path, content in files:
+        name = show_path(path)
         rows = _universal(name, content, *places) if any(universal) else _plain(name, content)
         items.extend(_sentences(rows, known))
     if not items:
+        named = listing([show_path(path) for path, _ in files], 3)
         raise CorpusError(
-            f"{listing([name for name, _ in files], 3)}: there is no sentence: each line must be "
+            f"{named}: there is no sentence: each line must be "
             "a token, a tab and a tag, with an empty line between sentences"
         )
     return items, [], layout

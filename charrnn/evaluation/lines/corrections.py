@@ -29,6 +29,8 @@ RARER = 4.0
 """Nats by which an extra or missing symbol is assumed to be rarer than other kinds of typo."""
 BEFORE, AFTER = 128, 64
 """Symbols before and after a position that are compared: all of a typical row."""
+MOST_PROMPT = 1024
+"""Symbols in a prompt, which each change is read after. A longer one has no correction."""
 AT_ONCE = 64
 """Rows whose changes are scored together."""
 
@@ -109,6 +111,8 @@ class Corrector:
         owners: list[tuple[int, slice, _Change]] = []
         for number, (row, surprise) in enumerate(zip(rows, surprises, strict=True)):
             codes = self._scorer.without_end(row)
+            if len(row.prompt) > MOST_PROMPT:
+                continue
             for place in np.argsort(-surprise, kind="stable")[:PLACES].tolist():
                 near = slice(max(0, place - BEFORE), place + AFTER)
                 for change in self._changes(row.prompt, codes[near], place - near.start):
@@ -132,8 +136,10 @@ class Corrector:
         """Yield a part of a row unchanged, and then with each change around a position."""
         yield _Change(codes, 0.0)
         expected = self._scorer.expected(prompt, codes[:place], LIKELY)[-2:]
-        seen = {codes.tobytes()}
-        for change in _changes_around(codes, place, expected):
+        # The symbols of a row may have a smaller type than those that are tried.
+        wide = codes.astype(np.result_type(codes, *expected))
+        seen = {wide.tobytes()}
+        for change in _changes_around(wide, place, expected):
             if len(change.part) and change.part.tobytes() not in seen:
                 seen.add(change.part.tobytes())
                 yield change

@@ -98,10 +98,15 @@ class RowScores:
         return counts
 
     def __getitem__(self, row: int) -> RowScore:
-        """Return the score of one row."""
+        """Return the score of one row, as copies: a row that is kept does not keep the others."""
         some = slice(int(self.borders[row]), int(self.borders[row + 1]))
-        total, prompt = float(self.total[row]), self.prompts[row]
-        return RowScore(self.codes[some], self.nats[some], self.known[some], total, prompt)
+        return RowScore(
+            codes=self.codes[some].copy(),
+            nats=self.nats[some].copy(),
+            known=self.known[some].copy(),
+            total=float(self.total[row]),
+            prompt=self.prompts[row],
+        )
 
     def __iter__(self) -> Iterator[RowScore]:
         return (self[row] for row in range(len(self)))
@@ -264,7 +269,7 @@ class RowScorer:
         ids = np.concatenate([self._begin, self._vocabulary.encode(read[known])])
         symbols = self._vocabulary.symbols[likeliest(self._model, ids, count=count + 1).symbols]
         before = len(self._begin) - 1 + np.concatenate([[0], np.cumsum(known)])[len(prompt) :]
-        return [row[row != self._task.end][:count].astype(codes.dtype) for row in symbols[before]]
+        return [row[row != self._task.end][:count] for row in symbols[before]]
 
     def reserved(self, known: int, new: int) -> float:
         """Return the nats that known symbols lose to unknown ones."""

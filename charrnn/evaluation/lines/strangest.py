@@ -61,10 +61,10 @@ class _Entry(NamedTuple, Generic[Of]):
 
     @property
     def text(self) -> bytes:
-        """The symbols of the row as bytes; empty without a score."""
-        return (
-            b"" if self.score is None else self.score.prompt.tobytes() + self.score.codes.tobytes()
-        )
+        """The symbols of the row as bytes, whatever their type; empty without a score."""
+        if self.score is None:
+            return b""
+        return np.concatenate([self.score.prompt, self.score.codes]).astype(np.uint32).tobytes()
 
     def __lt__(self, other: tuple[Any, ...]) -> bool:
         return self[:2] < other[:2]
@@ -124,6 +124,7 @@ class Strangest(Generic[Of]):
         full = len(heap) == self._count + spare
         if (full and entry < heap[0]) or entry.text in kept:
             return
+        entry = entry._replace(surprises=entry.surprises.copy())  # without those of its block
         if full:
             kept.discard(heappushpop(heap, entry).text)
         else:

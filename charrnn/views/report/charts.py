@@ -34,7 +34,7 @@ WARM_UP = 0.03
 """The first part of a run, whose losses may be cut off, as they start far above the rest."""
 
 Value = Callable[[Moment], float | None]
-MISSING = "a report needs matplotlib, which is not installed: pip install 'charrnn[report]'"
+MISSING = "a report needs matplotlib, which is not installed: pip install matplotlib"
 
 
 @dataclass(frozen=True)
