@@ -40,6 +40,7 @@ class Row:
 
     def __init__(self, line: str, nats: np.ndarray) -> None:
         self.codes, self.nats = to_codes(line + "\n"), nats
+        self.prompt, self.known = self.codes[:0], np.ones(len(self.codes), np.bool_)
 
 
 def with_typo(line: str, rng: random.Random) -> str:
