@@ -14,6 +14,7 @@ from test_cli import run
 import charrnn.training.run  # noqa: F401  # before what it imports is replaced
 from charrnn.api.model import Model
 from charrnn.cli.app import COMMANDS, load_command
+from charrnn.errors import ConfigError
 from charrnn.storage.checkpoint import Checkpoint, load
 from charrnn.training import engine
 
@@ -79,17 +80,24 @@ def asked(monkeypatch, of_text, of_items, of_labels, tmp_path):
         kinds = [LABELLED[option] for option in asked.options if option in LABELLED]
         return SimpleNamespace(task=SimpleNamespace(predict=kinds[0] if kinds else "label"))
 
+    def check_kind(_, __, needed, option=""):
+        if labeller().task.predict not in needed:
+            raise ConfigError(f"{option} does not apply to this model")
+
     monkeypatch.chdir(tmp_path)
     Path("run.toml").touch()
     for work in WORK:
         monkeypatch.setattr(work, begin)
     for name, stub in {
         "charrnn.api.loading.load": lambda *_: Model(checkpoint(), FOUND),
+        "charrnn.cli.commands.predict.check_kind": check_kind,
+        "charrnn.cli.commands.predict._check_files": lambda _: None,
         "charrnn.cli.commands.sample._check_prompt": lambda *_: None,
         "charrnn.cli.commands.sample._seed_of": lambda *_: "me",
         "charrnn.evaluation.labels.labeller.Labeller": labeller,
         "charrnn.sampling.items.full_prompt": lambda _, prompt: prompt or "",
         "charrnn.storage.folder.open_model": lambda *_: (FOUND, checkpoint()),
+        "charrnn.text.finding.check_exist": lambda _: None,
     }.items():
         monkeypatch.setattr(name, stub)
     monkeypatch.setattr(Checkpoint, "with_counts", lambda self, network: network)
