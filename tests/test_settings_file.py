@@ -1,4 +1,4 @@
-"""Settings in a TOML file: what it may hold, and what is said of the rest."""
+"""Settings in a TOML file: what it may hold, and the errors for the rest."""
 
 import os
 import tomllib
