@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import CorpusError
-from charrnn.text import files, read_corpus
+from charrnn.text import files, guessing, read_corpus
 from charrnn.text.guessing import wide_pattern
 from tests.texts import text_of
 
@@ -47,8 +47,19 @@ def test_chunk_borders_change_nothing(tmp_path_factory, text, encoding, newlines
             assert result.num_bytes == len(expected.encode())
 
 
+BEGINNINGS = (
+    *(beginning for beginning, *_ in guessing._SIGNATURES),
+    *(b"\x1f\x8b", b"BZh", b"BZh9", b"\xfd7zXZ\0"),
+)
+"""Of files that are not text, or are compressed."""
+
+
 @settings(max_examples=300, deadline=None)
-@given(data=st.binary(min_size=1, max_size=40), chunk=st.integers(1, 9), unit=st.booleans())
+@given(
+    data=st.binary(min_size=1, max_size=40) | st.sampled_from(BEGINNINGS),
+    chunk=st.integers(1, 9),
+    unit=st.booleans(),
+)
 def test_any_bytes_are_read_or_refused_at_the_right_byte(tmp_path_factory, data, chunk, unit):
     path = tmp_path_factory.mktemp("noise") / "a.txt"
     path.write_bytes(data)
@@ -70,7 +81,7 @@ def test_any_bytes_are_read_or_refused_at_the_right_byte(tmp_path_factory, data,
     elif " UTF-8" in message or "surrogate" in message:
         assert f"byte {wrong} (line " in message
     elif result is None:
-        other = "holds a|full of NUL|is empty|archive|is a|not (gzip|UTF)|-(LE|BE)"
+        other = "holds a|full of NUL|is empty|archive|, not text|gzip|bzip2|xz|not UTF|-(LE|BE)"
         assert re.search(other, message)
 
 
