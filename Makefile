@@ -51,9 +51,10 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 
 # What depends on no version is left out: processes, crashes, other platforms, pages, what is learned,
 # and what only puts together what is tested here: layers, optimizers, steps, checkpoints, commands.
+# So are the further cases of a test: a version that changes a function changes it in the first one.
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
-	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider \
+	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider -p tests.first_cases \
 		--ignore tests/cuda $(foreach name,adapting adapting_runs api_scores cache \
 			cli_process console_blocks context copied counting_runs counts crash devices directions \
 			docs_runs drawn_items dynamic evaluation export_engine export_page fitting \

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tracing import TracedCases
+from tracing import TracedCalls, TracedCases
 
 from charrnn.backend.arrays import FORKS
+from charrnn.nn.model import Member
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("charrnn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,12 +23,15 @@ settings.load_profile("charrnn")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_traced = TracedCases()
+_traced, _calls = TracedCases(), TracedCalls()
+if sys.gettrace() is not None:
+    Member.forward, Member.backward = map(_calls.of, (Member.forward, Member.backward))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    """Trace no case of a test that runs nothing new."""
+    """Trace no case of a test that runs nothing new, and of each step only the first ones."""
+    _calls.forget()
     if not hasattr(item, "callspec"):
         return (yield)
     with _traced.case(item.nodeid.partition("[")[0]):
@@ -37,6 +41,11 @@ def pytest_runtest_protocol(item):
 @pytest.fixture(autouse=True)
 def _plans_are_measured_for_a_moment(monkeypatch):
     monkeypatch.setattr("charrnn.cli.commands.train.SPEED_SECONDS", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _samples_of_a_run_are_short(monkeypatch):
+    monkeypatch.setattr("charrnn.training.glimpse.SAMPLE_LENGTH", 30)
 
 
 def _missing(module):

@@ -6,7 +6,7 @@ import threading
 from multiprocessing.process import BaseProcess
 from types import SimpleNamespace
 
-from tracing import TracedCases, paused, untraced
+from tracing import TracedCalls, TracedCases, paused, untraced
 
 
 def test_cases_are_traced_until_one_runs_nothing_new():
@@ -22,6 +22,21 @@ def test_cases_are_traced_until_one_runs_nothing_new():
         sys.settrace(before)
     assert traced == [True, True, True, False, True]
     assert cases.known == {"a"}
+
+
+def test_the_first_calls_in_a_test_are_traced():
+    calls, traced = TracedCalls(most=2), []
+    step = calls.of(lambda number: traced.append((number, sys.gettrace() is not None)) or number)
+    before = sys.gettrace()
+    sys.settrace(lambda *_: None)
+    try:
+        assert [step(number) for number in range(4)] == [0, 1, 2, 3]
+        calls.forget()
+        step(4)
+        assert sys.gettrace() is not None
+    finally:
+        sys.settrace(before)
+    assert traced == [(0, True), (1, True), (2, False), (3, False), (4, True)]
 
 
 def test_nothing_is_paused_where_nothing_is_traced():
