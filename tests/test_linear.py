@@ -13,7 +13,7 @@ from charrnn.evaluation.labels.mixture import NGRAMS_ALONE
 from charrnn.linear.chain import IMPOSSIBLE, expectations, likeliest, loss_and_gradients
 from charrnn.linear.learning import frequent_keys, learn
 from charrnn.linear.model import LONGEST, NgramModel, cut, padded, rows_of
-from charrnn.linear.ngrams import NONE, bags, windows
+from charrnn.linear.ngrams import NONE, bags, longest_of, windows
 from tests.gradcheck import check_gradients
 
 T, C = 4, 3
@@ -149,10 +149,24 @@ def test_the_strings_of_a_text_with_its_borders():
     assert places.lengths.tolist() == [4, 3]
     keys = keys_of(places)
     found = [[key != NONE for key in row] for row in keys]
-    assert np.array(found).sum(axis=0).tolist() == [7, 5, 3, 1]
+    assert np.array(found).sum(axis=0).tolist() == [7, 5, 3, 1, 0, 0]
     assert keys[2, :2].tolist() == keys[5, :2].tolist()  # "b" and its border
     assert keys[1, 0] != keys[2, 0]
     assert keys[0, 0] == keys[3, 0] == keys[4, 0]
+
+
+def test_long_texts_have_longer_ngrams():
+    short, long = ["a" * 63] * 3, ["a" * 20, "a" * 108]  # 63 and 64 characters on average
+    lengths = [longest_of(texts) for texts in (short, long, [], [""])]
+    assert lengths == [4, 6, 4, 4]
+    most = [len(bags(texts, longest_of(texts)).kinds) for texts in (short, long)]
+    assert most == [4, 6]
+
+
+def test_unknown_longer_ngrams_change_no_score():
+    texts = ["abab", "baba", "abba"] * 4
+    model = learn(bags(texts, 4), np.array([0, 1, 0] * 4), 2)
+    assert np.array_equal(model.scores(bags(texts, 4)), model.scores(bags(texts)))
 
 
 def test_words_have_prefixes_and_suffixes():
@@ -170,7 +184,7 @@ def test_the_most_frequent_strings_are_kept():
     assert set(frequent_keys(places, 1, 5)) < set(often)
     assert NONE not in everything
     assert rows_of(everything, bags(["\u4e00"]))[1, 0] == len(everything)
-    assert rows_of(everything[:0], bags(["ab"])).tolist() == [[0] * 4] * 4
+    assert rows_of(everything[:0], bags(["ab"])).tolist() == [[0] * 6] * 4
 
 
 # What is learned

@@ -94,7 +94,7 @@ class TrainConfig(Settings):
     ngrams: bool = setting(
         True,
         "With --predict: use the network alone, without the linear model of character "
-        "n-grams (up to length 4) that is trained after it.",
+        "n-grams (up to length 6) that is trained after it.",
     )
     counts: bool = setting(
         False,

@@ -23,7 +23,7 @@ MOST_WEIGHTS = 2**22
 """Limit on the number of weights; the most frequent n-grams are kept."""
 CHAIN_EPOCHS, TEXT_EPOCHS, STEPS = 3, 6, 100
 """Epochs, but at least this many steps: more do not lower the held-out loss."""
-CHAIN_RATE, TEXT_RATE = 0.15, 0.3
+CHAIN_RATE, TEXT_RATE = 0.15, 0.2
 """Initial learning rates, for chains and for labels of whole texts; they decay linearly to zero."""
 CHAIN_BATCH, TEXT_BATCH = 32, 64
 SIMILAR = 8

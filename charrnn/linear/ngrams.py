@@ -19,8 +19,9 @@ Numbers = NDArray[np.int64]
 Tokens = Sequence[str]
 """The tokens of a sentence, or the characters of a text as a str."""
 
-LONGEST = 4
-"""Characters in the longest n-grams of a text that is labelled as a whole."""
+LONGEST, LONGEST_OF_LONG, LONG = 4, 6, 64
+"""Characters in the longest n-grams of a text that is labelled as a whole, the same where texts are
+long, and the mean length from which they are: only there do n-grams as long as words pay."""
 LONGEST_AROUND = 3
 """Tokens in the longest n-grams around a position."""
 WIDTH = 2
@@ -99,10 +100,15 @@ def windows(sequences: Sequence[Tokens]) -> Places:
     return Places(lengths, codes, at, kinds, affixes=affixes)
 
 
-def bags(texts: Sequence[str]) -> Places:
+def longest_of(texts: Sequence[str]) -> int:
+    """Return the length of the longest n-grams that pay for texts like these."""
+    return LONGEST_OF_LONG if sum(map(len, texts)) >= LONG * max(1, len(texts)) else LONGEST
+
+
+def bags(texts: Sequence[str], longest: int = LONGEST_OF_LONG) -> Places:
     """Return the positions of texts, with a border on either side, and the n-grams starting there.
 
-    The n-grams have up to ``LONGEST`` characters and stay within their text.
+    The n-grams have up to ``longest`` characters and stay within their text.
     """
     lengths = np.array([len(text) + 2 for text in texts], np.int64)
     ends = np.cumsum(lengths)
@@ -111,7 +117,7 @@ def bags(texts: Sequence[str]) -> Places:
     inside[ends - 1] = inside[ends - lengths] = False
     codes[inside] = _codes("".join(texts))
     room = np.repeat(ends, lengths) - np.arange(len(codes))
-    kinds = tuple((0, length) for length in range(1, LONGEST + 1))
+    kinds = tuple((0, length) for length in range(1, longest + 1))
     return Places(lengths, codes, np.arange(len(codes)), kinds, room)
 
 

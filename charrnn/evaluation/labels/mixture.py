@@ -25,11 +25,11 @@ from charrnn.evaluation.labels.naive_bayes import naive_bayes
 from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label
 from charrnn.linear.learning import learn
 from charrnn.linear.model import NgramModel, cut
-from charrnn.linear.ngrams import Places, bags, windows
+from charrnn.linear.ngrams import Places, bags, longest_of, windows
 from charrnn.text.codes import Codes
 
 LEARNED, WORK = 1_000_000, 10_000_000
-"""Limits of training a linear model: characters, about 56 bytes each, and characters times labels,
+"""Limits of training a linear model: characters, about 100 bytes each, and characters times labels,
 about 20 seconds in total."""
 LABELS_OF_NGRAMS = 256
 """Most labels for a linear model: the cost of a chain is quadratic in them."""
@@ -66,7 +66,7 @@ class Fitted(NamedTuple):
 def places_of(task: LabelledTask, parsed: Parsed) -> Places:
     """Return the n-grams of texts: of each whole text, or around each labelled token."""
     if task.head == "item":
-        return bags(parsed.texts)
+        return bags(parsed.texts, longest_of(parsed.texts))
     if not (isinstance(task, TagTask) and task.spaced):
         return windows(parsed.texts)
     labels = cast(list[list[str | None]], parsed.labels)
