@@ -55,8 +55,8 @@ class MachineConfig(Settings):
 
     threads: int | None = setting(
         None,
-        "Maximum number of threads. It does not change the result, except that runs of "
-        "minutes use more streams on more cores.",
+        "Maximum number of threads. It does not change the result, except in train --minutes, "
+        "which uses more streams on more cores.",
         low=1,
         high=1024,
         auto="the cores available to this process",
