@@ -51,7 +51,7 @@ $(FLOORS_READY): pyproject.toml tests/floors.py
 
 # What depends on no version is left out: processes, crashes, other platforms, pages, what is learned,
 # and what only puts together what is tested here: layers, optimizers, steps, checkpoints, commands.
-# So are the further cases of a test: a version that changes a function changes it in the first one.
+# Of a test whose parameters are combined, each value of each parameter is in one case or more.
 floors: $(FLOORS_READY) ## Run the tests with the lowest promised version of each dependency
 	$(FLOORS)/bin/python tests/floors.py --check
 	$(FLOORS)/bin/python $(PYTEST) -p no:cacheprovider -p tests.first_cases \

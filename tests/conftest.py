@@ -30,7 +30,7 @@ if sys.gettrace() is not None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    """Trace no case of a test that runs nothing new, and of each step only the first ones."""
+    """Trace no case of a test that runs nothing new, and only the first steps of each test."""
     _calls.forget()
     if not hasattr(item, "callspec"):
         return (yield)

@@ -1,15 +1,17 @@
 """Chains of labels against every sequence there is, n-grams, and what is learned from them."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from charrnn.data.labels.task import Parsed
 from charrnn.data.labels.tasks import RestoringTask
-from charrnn.evaluation.labels import mixture
+from charrnn.evaluation.labels import labelling, mixture
 from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
-from charrnn.evaluation.labels.mixture import NGRAMS_ALONE
+from charrnn.evaluation.labels.mixture import NGRAMS_ALONE, places_of
+from charrnn.linear import learning
 from charrnn.linear.chain import IMPOSSIBLE, expectations, likeliest, loss_and_gradients
 from charrnn.linear.learning import frequent_keys, learn
 from charrnn.linear.model import LONGEST, NgramModel, cut, padded, rows_of
@@ -161,6 +163,34 @@ def test_long_texts_have_longer_ngrams():
     assert lengths == [4, 6, 4, 4]
     most = [len(bags(texts, longest_of(texts)).kinds) for texts in (short, long)]
     assert most == [4, 6]
+
+
+def test_a_model_of_labels_has_ngrams_for_its_texts():
+    task = SimpleNamespace(head="item")
+    for length, longest in ((63, 4), (64, 6)):
+        places = places_of(task, Parsed(["a" * length] * 3, ["x", "y", "x"]))
+        assert len(places.kinds) == longest
+
+
+def test_batches_of_long_texts_are_small(monkeypatch):
+    places = bags(["a" * length for length in (3, 3, 8, 40, 2, 2)])  # and two borders each
+    monkeypatch.setattr(learning, "MOST_POSITIONS", 20)
+    learner = learning.Learner(places, np.array([0, 1] * 3), frequent_keys(places, 1, 100), 2, None)
+    assert [batch.tolist() for batch in learner.batches] == [[0, 1, 2], [3], [4, 5]]
+    learner.size = 2
+    assert [batch.tolist() for batch in learner.batches] == [[0, 1], [2], [3], [4, 5]]
+
+
+def test_texts_are_scored_the_same_in_portions(monkeypatch):
+    texts = ["abab", "", "baba", "a", "abba"]
+    model = learn(bags(texts), np.array([0, 1, 0, 1, 0]), 2)
+    task, found = SimpleNamespace(labels=("x", "y")), np.zeros((5, 2))
+    _, whole = mixture._parts(task, found, texts, None, model)
+    monkeypatch.setattr(labelling, "PORTION", 100)
+    _, portioned = mixture._parts(task, found, texts, None, model)
+    assert np.array_equal(portioned, whole)
+    assert len(list(labelling.portions(texts, mixture.LOOKED_UP + 2))) > 2
+    assert mixture._parts(task, found[:0], [], None, model)[1].shape == (0, 2)
 
 
 def test_unknown_longer_ngrams_change_no_score():

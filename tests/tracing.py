@@ -51,7 +51,12 @@ class TracedCalls:
             here = sys.gettrace()
             if here is None:
                 return function(*args, **kwargs)
-            self._calls[function] = calls = self._calls.get(function, 0) + 1
+            where = (
+                function,
+                os.getpid(),
+                threading.get_ident(),
+            )  # a forked worker has its own first
+            self._calls[where] = calls = self._calls.get(where, 0) + 1
             if calls <= self.most:
                 return function(*args, **kwargs)
             sys.settrace(None)

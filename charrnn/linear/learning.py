@@ -26,6 +26,8 @@ CHAIN_EPOCHS, TEXT_EPOCHS, STEPS = 3, 6, 100
 CHAIN_RATE, TEXT_RATE = 0.15, 0.2
 """Initial learning rates, for chains and for labels of whole texts; they decay linearly to zero."""
 CHAIN_BATCH, TEXT_BATCH = 32, 64
+MOST_POSITIONS = 2**16
+"""Positions in a batch of several sequences, so that its arrays stay small where texts are long."""
 SIMILAR = 8
 """Sequences are batched with others of the same length, up to differences smaller than this."""
 BIAS_RATE = 0.1
@@ -157,7 +159,15 @@ class Learner:
         return [batches[number] for number in rng.permutation(len(batches))]
 
     def _cut(self, order: Numbers) -> list[Numbers]:
-        return [order[start : start + self.size] for start in range(0, len(order), self.size)]
+        ends = np.cumsum(self.lengths[order])
+        batches, start = [], 0
+        while start < len(order):
+            before = ends[start] - self.lengths[order[start]]
+            fitting = int(np.searchsorted(ends, before + MOST_POSITIONS, side="right"))
+            stop = max(start + 1, min(start + self.size, fitting))
+            batches.append(order[start:stop])
+            start = stop
+        return batches
 
     def step(self, batch: Numbers, share: float) -> None:
         """Train on a batch of sequences (N,) at a fraction of the initial rate."""

@@ -20,8 +20,8 @@ Tokens = Sequence[str]
 """The tokens of a sentence, or the characters of a text as a str."""
 
 LONGEST, LONGEST_OF_LONG, LONG = 4, 6, 64
-"""Characters in the longest n-grams of a text that is labelled as a whole, the same where texts are
-long, and the mean length from which they are: only there do n-grams as long as words pay."""
+"""Characters in the longest n-grams where a text is labelled as a whole: usually, and where texts
+have at least ``LONG`` characters on average. Only in long texts do n-grams as long as words pay."""
 LONGEST_AROUND = 3
 """Tokens in the longest n-grams around a position."""
 WIDTH = 2
@@ -108,7 +108,8 @@ def longest_of(texts: Sequence[str]) -> int:
 def bags(texts: Sequence[str], longest: int = LONGEST_OF_LONG) -> Places:
     """Return the positions of texts, with a border on either side, and the n-grams starting there.
 
-    The n-grams have up to ``longest`` characters and stay within their text.
+    The n-grams have up to ``longest`` characters and stay within their text. Unknown ones change no
+    score, so the default suits every model, also one that was trained with shorter n-grams.
     """
     lengths = np.array([len(text) + 2 for text in texts], np.int64)
     ends = np.cumsum(lengths)

@@ -19,7 +19,13 @@ from charrnn.data.labels.task import LabelledTask, Parsed
 from charrnn.data.labels.tasks import TagTask
 from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
 from charrnn.evaluation.labels.comparing import Predicted, figures
-from charrnn.evaluation.labels.labelling import Fitness, Floats, Labelling, log_normalized
+from charrnn.evaluation.labels.labelling import (
+    Fitness,
+    Floats,
+    Labelling,
+    log_normalized,
+    portions,
+)
 from charrnn.evaluation.labels.mixing import IMPOSSIBLE, fit_mixture, mix
 from charrnn.evaluation.labels.naive_bayes import naive_bayes
 from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label
@@ -29,8 +35,10 @@ from charrnn.linear.ngrams import Places, bags, longest_of, windows
 from charrnn.text.codes import Codes
 
 LEARNED, WORK = 1_000_000, 10_000_000
-"""Limits of training a linear model: characters, about 100 bytes each, and characters times labels,
-about 20 seconds in total."""
+"""Limits of training a linear model: characters (see ``memory.NGRAM_BYTES``), and characters times
+labels, about 20 seconds in total."""
+LOOKED_UP = 16
+"""Elements per character while its n-grams are looked up."""
 LABELS_OF_NGRAMS = 256
 """Most labels for a linear model: the cost of a chain is quadratic in them."""
 
@@ -206,7 +214,11 @@ def _parts(
 ) -> list[Floats]:
     parts = [found.astype(np.float64)]
     if ngrams is not None:
-        parts.append(log_normalized(ngrams.scores(bags(texts)).astype(np.float64)))
+        scores = [
+            ngrams.scores(bags(texts[portion]))
+            for portion in portions(texts, LOOKED_UP + len(task.labels))
+        ]
+        parts.append(log_normalized(np.concatenate(scores).astype(np.float64)))
     if kept is not None:
         learned = task.parse(kept)
         pairs = list(zip(cast(list[str], learned.labels), learned.texts, strict=True))
