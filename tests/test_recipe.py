@@ -523,6 +523,22 @@ def test_an_lstm_of_a_gpu_learns_at_one_rate_whatever_its_size():
     assert len(rates) == 2
 
 
+def test_each_stream_of_an_lstm_on_a_gpu_counts_as_two_in_the_rate():
+    def rate(streams, **model):
+        model = {"hidden_size": 256, "cell": "lstm"} | model
+        return on_gpu(minutes=1.0, batch_size=streams, model=model).train.learning_rate
+
+    assert rate(64) == pytest.approx(0.026 * sqrt(2), abs=1e-5)
+    assert rate(128) == rate(256) == pytest.approx(2 * 0.026)
+    assert rate(64, cell="gru") == pytest.approx(0.026)
+    model = ModelConfig(cell="lstm", hidden_size=256)
+    train = TrainConfig(minutes=1.0, batch_size=64)
+    text = {"characters": 10**6, "distinct": 65, "items": ItemFacts("line", 10, 24.0, 24)}
+    text["labels"] = LabelFacts(count=4, head="item", directions=1)
+    rates = [complete(model, train, gpu=gpu, **text).train.learning_rate for gpu in (True, False)]
+    assert rates[0] == rates[1]
+
+
 @pytest.mark.parametrize("length", [{"steps": 1000}, {"epochs": 3.0}])
 def test_nothing_in_a_run_of_steps_follows_from_a_gpu(length):
     done, usual = on_gpu(**length), recipe(train=length)

@@ -1,0 +1,52 @@
+"""The benchmark of one layer beside FlashRNN: charrnn's side, emulated, and its lines."""
+
+import numpy as np
+import pytest
+from emulator.backend import EmulatedBackend
+
+from tests.bench.flashrnn import SETTINGS, OwnLayer, makers_of, parsed, row_of
+from tests.bench.gpu import Setting
+
+SMALL = {"num_layers": 1, "hidden_size": 8, "batch_size": 16, "seq_len": 4, "vocab_size": 9}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_layer_computes_its_outputs_and_all_its_gradients(cell):
+    own = OwnLayer(Setting(cell, **SMALL), EmulatedBackend())
+    cell, weights = own.layer.cell, own.networks.theta["layers.0.Wh"]
+
+    def loss():
+        own.run(1)
+        return float(np.sum(cell.h.values[1:].astype(np.float64) * cell.dy))
+
+    loss()
+    wh, dz = own.networks.grad["layers.0.Wh"].copy(), cell.z.values.copy()
+    b = own.networks.grad["layers.0.b"].copy()
+    for array, at, gradient in (
+        (weights, (3, 2), wh[3, 2]),
+        (own.given, (1, 5, 6), dz[1, 5, 6]),
+        (own.networks.theta["layers.0.b"], (4,), b[4]),
+    ):
+        before, losses = float(array[at]), []
+        for step in (0.02, -0.02):
+            array[at] = before + step
+            losses.append(loss())
+        array[at] = before
+        assert (losses[0] - losses[1]) / 0.04 == pytest.approx(gradient, rel=0.02, abs=1e-5)
+        assert gradient != 0
+
+
+def test_a_line_has_the_best_of_the_others():
+    setting = Setting("lstm", 1, 256, 64)
+    line, ratio = row_of(setting, {"charrnn": 3e6, "cuda": 1e6, "cuda graph": 2e6})
+    assert ratio == pytest.approx(1.5)
+    assert line.split()[-2:] == ["cuda", "graph"]
+    assert "1.50" in line
+    assert row_of(setting, {"charrnn": 3e6})[1] is None
+
+
+def test_settings_are_those_of_the_table_or_of_the_command_line():
+    assert len(parsed([]).settings) == len(SETTINGS)
+    (one,) = parsed(["--setting", "gru", "128", "32", "20"]).settings
+    assert one == Setting("gru", 1, 128, 32, seq_len=20)
+    assert makers_of(one, EmulatedBackend()).keys() >= {"charrnn"}
