@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tracing import TracedCalls, TracedCases
+from tracing import TracedCalls, TracedTests
 
 from charrnn.backend.arrays import FORKS
 from charrnn.nn.model import Member
@@ -23,18 +23,16 @@ settings.load_profile("charrnn")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_traced, _calls = TracedCases(), TracedCalls()
+_traced, _calls = TracedTests(), TracedCalls()
 if sys.gettrace() is not None:
     Member.forward, Member.backward = map(_calls.of, (Member.forward, Member.backward))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    """Trace no case of a test that runs nothing new, and only the first steps of each test."""
+    """Trace few of the tests that run nothing new, and only the first steps of each test."""
     _calls.forget()
-    if not hasattr(item, "callspec"):
-        return (yield)
-    with _traced.case(item.nodeid.partition("[")[0]):
+    with _traced.test(item.nodeid):
         return (yield)
 
 

@@ -6,22 +6,45 @@ import threading
 from multiprocessing.process import BaseProcess
 from types import SimpleNamespace
 
-from tracing import TracedCalls, TracedCases, paused, untraced
+from tracing import TracedCalls, TracedTests, paused, untraced
 
 
-def test_cases_are_traced_until_one_runs_nothing_new():
-    branches = iter([0, 5, 5, 9, 9, 9, 9, 9, 12])
-    cases, traced = TracedCases(lambda: next(branches)), []
+def traced_of(tests, new, **options):
+    """Return which of these tests are traced, and what decided; ``new`` are those that run more."""
+    count, traced = [0], []
+    decides = TracedTests(lambda: count[0], **options)
     before = sys.gettrace()
     sys.settrace(lambda *_: None)
     try:
-        for test in ("a", "a", "a", "a", "b"):
-            with cases.case(test):
+        for index, test in enumerate(tests):
+            with decides.test(test):
                 traced.append(sys.gettrace() is not None)
+                count[0] += index in new and traced[-1]
     finally:
         sys.settrace(before)
-    assert traced == [True, True, True, False, True]
-    assert cases.known == {"a"}
+    return traced, decides
+
+
+def test_cases_are_traced_until_one_runs_nothing_new():
+    tests = ["f.py::a[0]", "f.py::a[1]", "f.py::a[2]", "f.py::a[3]", "f.py::b"]
+    traced, decides = traced_of(tests, {0, 4})
+    assert traced == [True, True, False, False, True]
+    assert decides.known == {"f.py::a"}
+
+
+def test_fewer_and_fewer_tests_are_traced_until_one_runs_something_new():
+    tests = [f"f.py::test_{index}" for index in range(20)]
+    traced, _ = traced_of(tests, {0}, most=3)
+    assert "".join(".T"[one] for one in traced) == "TTT.T..T...T...T...T"
+    traced, _ = traced_of(tests, {0, 7}, most=3)
+    assert "".join(".T"[one] for one in traced) == "TTT.T..TTT.T..T...T."
+
+
+def test_each_file_begins_traced():
+    tests = [f"f.py::test_{index}" for index in range(9)] + ["g.py::test_a", "g.py::test_b"]
+    traced, _ = traced_of(tests, set())
+    assert traced[-2:] == [True, True]
+    assert not all(traced)
 
 
 def test_the_first_calls_in_a_test_are_traced():
@@ -40,12 +63,12 @@ def test_the_first_calls_in_a_test_are_traced():
 
 
 def test_nothing_is_paused_where_nothing_is_traced():
-    cases = TracedCases(lambda: None)
-    cases.known.add("a")
+    decides = TracedTests(lambda: None)
+    decides.known.add("f.py::a")
     before = sys.gettrace()
-    with cases.case("a"):
+    with decides.test("f.py::a[1]"):
         assert sys.gettrace() is before
-    assert cases.known == {"a"}
+    assert decides.known == {"f.py::a"}
 
 
 def test_a_pause_ends_with_an_error_too(monkeypatch):

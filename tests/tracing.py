@@ -1,6 +1,6 @@
 """Coverage that stops where it sees nothing new: traced, tests and processes take twice as long.
 
-The cases of a parametrized test are traced until one of them runs no new line or branch.
+Of tests that run no new line or branch, fewer and fewer are traced.
 """
 
 import os
@@ -82,8 +82,18 @@ def seen():
     return None if collected is None else sum(map(len, collected.values()))
 
 
-class TracedCases:
-    """What spares the further cases of a test the tracing.
+class TracedTests:
+    """Decides which tests are traced: fewer and fewer of those that run nothing new.
+
+    Further cases of a parametrized test are not traced once one of them ran nothing new. After n
+    tests of a file in a row that ran nothing new, the next n - 1 are not traced.
+
+    Parameters
+    ----------
+    seen : callable
+        Returns how many branches have been run; None where coverage does not trace.
+    most : int
+        Most tests in a row that are not traced.
 
     Attributes
     ----------
@@ -91,19 +101,31 @@ class TracedCases:
         The tests whose last traced case ran nothing new.
     """
 
-    def __init__(self, seen=seen):
-        self.known, self._seen = set(), seen
+    def __init__(self, seen=seen, most=8):
+        self.known, self._seen, self._most = set(), seen, most
+        self._file, self._quiet, self._left = "", 0, 0
 
     @contextmanager
-    def case(self, test):
-        """Trace a case of this test, unless the last one ran nothing new."""
+    def test(self, node):
+        """Trace the test with this id, such as "test_a.py::test_b[0]", or do not."""
         before = self._seen()
         if before is None:
             yield
-        elif test in self.known:
+            return
+        name, _, case = node.partition("[")
+        file = name.partition("::")[0]
+        if file != self._file:
+            self._file, self._quiet, self._left = file, 0, 0
+        if name in self.known or self._left:
+            self._left -= name not in self.known
             with paused():
                 yield
-        else:
-            yield
-            if self._seen() == before:
-                self.known.add(test)
+            return
+        yield
+        if self._seen() != before:
+            self._quiet = 0
+            return
+        self._quiet += 1
+        self._left = min(self._quiet - 1, self._most)
+        if case:
+            self.known.add(name)
