@@ -10,12 +10,21 @@ from charrnn.data.labels.task import Parsed
 from charrnn.data.labels.tasks import RestoringTask
 from charrnn.evaluation.labels import labelling, mixture
 from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
-from charrnn.evaluation.labels.mixture import NGRAMS_ALONE, places_of
+from charrnn.evaluation.labels.mixture import NGRAMS_ALONE
 from charrnn.linear import learning
 from charrnn.linear.chain import IMPOSSIBLE, expectations, likeliest, loss_and_gradients
 from charrnn.linear.learning import frequent_keys, learn
 from charrnn.linear.model import LONGEST, NgramModel, cut, padded, rows_of
-from charrnn.linear.ngrams import NONE, bags, longest_of, windows
+from charrnn.linear.ngrams import (
+    AROUND,
+    AROUND_LETTERS,
+    NONE,
+    are_letters,
+    bags,
+    longest_of,
+    windows,
+)
+from charrnn.text.codes import to_codes
 from tests.gradcheck import check_gradients
 
 T, C = 4, 3
@@ -127,16 +136,16 @@ def keys_of(places):
 
 
 def test_the_keys_around_a_place_are_those_of_what_stands_there():
-    keys, others = keys_of(windows(["abcd", "xbcy"])), keys_of(windows(["zzxbcyzz"]))
+    keys, others = keys_of(windows(["abcd", "xbcy"])), keys_of(windows(["zzzzxbcyzzzz"]))
     kinds = windows(["a"]).kinds
     assert keys.shape == (8, len(kinds))
     same = keys[1] == keys[5]  # the b of both texts
     other = [-1, 2]  # what differs
-    apart = [any(first <= at < first + length for at in other) for first, length in kinds]
+    apart = [any(first <= at < first + length for at in other) for _, first, length in kinds]
     assert (same != apart).all()
-    inside = [place >= -1 and place + length <= 3 for place, length in kinds]
-    assert (keys[5] == others[3])[inside].all()
-    assert not (keys[5] == others[3])[~np.array(inside)].any()
+    inside = [place >= -1 and place + length <= 3 for _, place, length in kinds]
+    assert (keys[5] == others[5])[inside].all()
+    assert not (keys[5] == others[5])[~np.array(inside)].any()
 
 
 def test_no_two_kinds_of_strings_have_the_same_key():
@@ -165,11 +174,88 @@ def test_long_texts_have_longer_ngrams():
     assert most == [4, 6]
 
 
-def test_a_model_of_labels_has_ngrams_for_its_texts():
-    task = SimpleNamespace(head="item")
+@pytest.fixture
+def kinds_learned(monkeypatch):
+    """Return a function that says of which kinds the n-grams are that a task learns of texts."""
+    monkeypatch.setattr(mixture, "learn", lambda places, *_, **__: places)
+
+    def kinds(task, texts, labels):
+        return mixture.learned_ngrams(task, Parsed(texts, labels), 0).kinds
+
+    return kinds
+
+
+def test_a_model_of_labels_has_ngrams_for_its_texts(kinds_learned):
+    task = SimpleNamespace(head="item", labels=("x", "y"))
     for length, longest in ((63, 4), (64, 6)):
-        places = places_of(task, Parsed(["a" * length] * 3, ["x", "y", "x"]))
-        assert len(places.kinds) == longest
+        kinds = kinds_learned(task, ["a" * length] * 3, ["x", "y", "x"])
+        assert len(kinds) == longest
+
+
+HANGUL = ["".join(map(chr, range(0xAC00, 0xAC00 + 80)))] * 2
+LETTERS = ["whatever is written in an alphabet"] * 2
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [(LETTERS, True), (HANGUL, False), ([*LETTERS * 100, "\u4e00\u4e8c"], True), ([], False)],
+)
+def test_letters_say_little(texts, found):
+    assert are_letters(texts) is found
+
+
+def test_words_are_no_letters_however_few():
+    assert not are_letters([["to", "be", "or", "not", "to", "be"]])
+    assert are_letters([["t", "o"], ["b"]])
+
+
+def test_letters_have_longer_ngrams_around_them(kinds_learned):
+    task = RestoringTask("spaces", "line", 10)
+    task.labels = ("", " ")
+    for texts, found in ((LETTERS, AROUND + AROUND_LETTERS), (HANGUL, AROUND)):
+        assert kinds_learned(task, texts, [[""] * len(text) for text in texts]) == found
+
+
+def test_of_letters_fewer_are_read(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(mixture, "learn", lambda places, *_, **__: sizes.append(len(places.at)))
+    monkeypatch.setattr(mixture, "LEARNED", 1100)
+    task = RestoringTask("spaces", "line", 10)
+    task.labels = ("", " ")
+    for text in ("ab" * 5, "".join(map(chr, range(0xAC00, 0xAC00 + 100)))):
+        texts = [text] * (2000 // len(text))
+        mixture.learned_ngrams(task, Parsed(texts, [[""] * len(text)] * len(texts)), 0)
+    assert sizes == [500, 1000]  # every fourth of 2,000 letters, every second of 2,000 syllables
+
+
+def test_unknown_ngrams_of_letters_change_no_score():
+    texts = ["abcabcab", "bcabca"] * 4
+    gold = np.array([letter == "b" for letter in "".join(texts)], np.int64)
+    for letters in (False, True):
+        model = learn(windows(texts, letters=letters), gold, 2, forbidden=np.zeros((3, 2)))
+        scores = [model.scores(windows(texts, letters=with_them)) for with_them in (False, True)]
+        assert np.array_equal(*scores) is not letters
+
+
+def test_the_keys_of_older_models_are_those_of_the_same_ngrams():
+    keys, words = keys_of(windows(["ab"])), keys_of(windows([["walking", "b"]]))
+    assert keys[1, [0, len(AROUND) - 1]].tolist() == [15611585535181385124, 14808526306430753967]
+    assert words.shape[1] == len(AROUND) + 6
+    assert words[0, [-6, -1]].tolist() == [10452598954685933373, 14857373501809386096]
+
+
+def test_chains_are_scored_the_same_in_portions(monkeypatch):
+    task = RestoringTask("spaces", "line", 10)
+    parsed = task.parse(to_codes("to be or\nnot to be\nthat is it\n"))
+    task.labels = tuple(sorted({label for some in parsed.labels for label in some}))
+    model = mixture.learned_ngrams(task, parsed, 0)
+    found = np.zeros((sum(map(len, parsed.texts)), len(task.labels)))
+    whole = mixture.chain_of(task, found, parsed, model).strings
+    sizes = []
+    monkeypatch.setattr(labelling, "PORTION", 300)
+    monkeypatch.setattr(mixture, "windows", lambda some: sizes.append(len(some)) or windows(some))
+    assert np.array_equal(mixture.chain_of(task, found, parsed, model).strings, whole)
+    assert sizes == [1, 1, 1]
 
 
 def test_batches_of_long_texts_are_small(monkeypatch):

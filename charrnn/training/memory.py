@@ -8,7 +8,12 @@ from charrnn.data.sides import Sides
 from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.labelling import LEARNED as COUNTED
 from charrnn.evaluation.labels.labelling import PORTION
-from charrnn.evaluation.labels.mixture import LABELS_OF_NGRAMS, LEARNED, WORK
+from charrnn.evaluation.labels.mixture import (
+    LABELS_OF_NGRAMS,
+    LEARNED,
+    MORE_OF_LETTERS,
+    WORK,
+)
 from charrnn.evaluation.scorers import window_of
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
@@ -25,9 +30,9 @@ FLOAT = 4
 
 TEXTS, LABELLED = 20, 42
 """Bytes per symbol of parsed and encoded texts, with a label per text and with one per symbol."""
-NGRAM_BYTES, COUNTED_BYTES = 110, 260
-"""Bytes per character for training a linear model of labels, and for counting n-grams per label,
-measured on a million characters."""
+NGRAM_BYTES, LETTER_BYTES, COUNTED_BYTES = 110, 370, 260
+"""Bytes per character for training a linear model of labels, of which letters have longer n-grams,
+and for counting n-grams per label, measured on 300,000 to a million characters."""
 SCORED_BYTES, MIXED_BYTES = 8, 24
 """Bytes per held-out character and label for scoring both."""
 
@@ -43,27 +48,30 @@ def text_bytes(
     copies = sum(part.nbytes for part in parts if not np.may_share_memory(part, corpus.codes))
     if train.predict:
         copies += (TEXTS if model.head == "item" else LABELLED) * len(corpus)
-        copies += _mixture_bytes(len(sides.learned), len(sides.held), model.num_labels, train)
+        copies += _mixture_bytes(len(sides.learned), len(sides.held), model, train)
     elif train.counts:
         copies += COUNTING_BYTES * min(len(sides.learned), MOST_SYMBOLS)
     return copies + (0 if isinstance(corpus.codes, np.memmap) else corpus.codes.nbytes)
 
 
-def _mixture_bytes(learned: int, held: int, num_labels: int, train: TrainingSettings) -> int:
+def _mixture_bytes(learned: int, held: int, model: Architecture, train: TrainingSettings) -> int:
     """Return the memory for the models that are mixed with a labelling network after training.
 
     Parameters
     ----------
     learned, held : int
         The numbers of symbols of both sides.
-    num_labels : int
-        C.
+    model : Architecture
+        Its head and its labels.
     train : TrainingSettings
         Settings, which include what is mixed.
     """
-    ngrams = counts = 0
+    ngrams, counts, num_labels = 0, 0, model.num_labels
     if train.ngrams and num_labels <= LABELS_OF_NGRAMS:
-        ngrams = NGRAM_BYTES * min(learned, LEARNED, WORK // num_labels)
+        most = min(LEARNED, WORK // num_labels)
+        ngrams = NGRAM_BYTES * min(learned, most)
+        if model.head == "step":  # if its characters are letters
+            ngrams = max(ngrams, LETTER_BYTES * min(learned, most // MORE_OF_LETTERS))
         ngrams += SCORED_BYTES * held * num_labels
     if train.counts:
         counts = COUNTED_BYTES * min(learned, COUNTED)

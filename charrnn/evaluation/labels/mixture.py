@@ -31,13 +31,15 @@ from charrnn.evaluation.labels.naive_bayes import naive_bayes
 from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label
 from charrnn.linear.learning import learn
 from charrnn.linear.model import NgramModel, cut
-from charrnn.linear.ngrams import Places, bags, longest_of, windows
+from charrnn.linear.ngrams import Tokens, are_letters, bags, longest_of, windows
 from charrnn.text.codes import Codes
 
 LEARNED, WORK = 1_000_000, 10_000_000
 """Limits of training a linear model: characters (see ``memory.NGRAM_BYTES``), and characters times
 labels, about 20 seconds in total."""
-LOOKED_UP = 16
+MORE_OF_LETTERS = 2
+"""How many times the memory and the time of other characters a letter takes, about."""
+LOOKED_UP = 32
 """Elements per character while its n-grams are looked up."""
 LABELS_OF_NGRAMS = 256
 """Most labels for a linear model: the cost of a chain is quadratic in them."""
@@ -71,26 +73,31 @@ class Fitted(NamedTuple):
     ngrams: NgramModel | None = None
 
 
-def places_of(task: LabelledTask, parsed: Parsed) -> Places:
-    """Return the n-grams of texts: of each whole text, or around each labelled token."""
-    if task.head == "item":
-        return bags(parsed.texts, longest_of(parsed.texts))
+def tokens_of(task: LabelledTask, parsed: Parsed) -> Sequence[Tokens]:
+    """Return the labelled tokens of each text."""
     if not (isinstance(task, TagTask) and task.spaced):
-        return windows(parsed.texts)
+        return parsed.texts
     labels = cast(list[list[str | None]], parsed.labels)
-    return windows([task.tokens_of(*pair) for pair in zip(parsed.texts, labels, strict=True)])
+    return [task.tokens_of(*pair) for pair in zip(parsed.texts, labels, strict=True)]
 
 
 def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> NgramModel | None:
     """Train a linear model on the n-grams of texts; return None if there are too many labels."""
     if len(task.labels) > LABELS_OF_NGRAMS:
         return None
-    size = sum(map(len, learned.texts))
-    every = -(-size // min(LEARNED, WORK // len(task.labels)))  # spread evenly
-    some = Parsed(learned.texts[::every], learned.labels[::every])
     whole = task.head == "item"
+    most = min(LEARNED, WORK // len(task.labels))
+    letters = not whole and are_letters(tokens_of(task, learned))
+    if letters:
+        most = -(-most // MORE_OF_LETTERS)
+    every = -(-sum(map(len, learned.texts)) // most)  # spread evenly
+    some = Parsed(learned.texts[::every], learned.labels[::every])
+    if whole:
+        places = bags(some.texts, longest_of(some.texts))
+    else:
+        places = windows(tokens_of(task, some), letters=letters)
     return learn(
-        places_of(task, some),
+        places,
         gold_of(task, some),
         len(task.labels),
         forbidden=None if whole else forbidden_transitions(task.labels),
@@ -189,8 +196,9 @@ def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramMode
     """Return the chains of texts, given the network's log-probabilities (n, C)."""
     rows, lengths = rows_with_labels(cast(list[list[str | None]], parsed.labels))
     assert ngrams.transitions is not None
-    scores = ngrams.scores(places_of(task, parsed))
-    return Chain(found[rows], scores, ngrams.transitions, cut(lengths))
+    tokens = tokens_of(task, parsed)
+    scores = [ngrams.scores(windows(tokens[some])) for some in portions(parsed.texts, LOOKED_UP)]
+    return Chain(found[rows], np.concatenate(scores), ngrams.transitions, cut(lengths))
 
 
 def mixed(
