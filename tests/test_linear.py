@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from charrnn.data.labels.task import Parsed
-from charrnn.data.labels.tasks import RestoringTask
+from charrnn.data.labels.tasks import RestoringTask, TagTask
 from charrnn.evaluation.labels import labelling, mixture
 from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
 from charrnn.evaluation.labels.mixture import NGRAMS_ALONE
@@ -204,11 +204,6 @@ def test_letters_say_little(texts, found):
     assert are_letters(texts) is found
 
 
-def test_words_are_no_letters_however_few():
-    assert not are_letters([["to", "be", "or", "not", "to", "be"]])
-    assert are_letters([["t", "o"], ["b"]])
-
-
 def test_letters_have_longer_ngrams_around_them(kinds_learned):
     task = RestoringTask("spaces", "line", 10)
     task.labels = ("", " ")
@@ -238,24 +233,40 @@ def test_unknown_ngrams_of_letters_change_no_score():
 
 
 def test_the_keys_of_older_models_are_those_of_the_same_ngrams():
-    keys, words = keys_of(windows(["ab"])), keys_of(windows([["walking", "b"]]))
+    keys, words = keys_of(windows(["ab"])), keys_of(windows([["walking", "b"]], words=True))
     assert keys[1, [0, len(AROUND) - 1]].tolist() == [15611585535181385124, 14808526306430753967]
     assert words.shape[1] == len(AROUND) + 6
     assert words[0, [-6, -1]].tolist() == [10452598954685933373, 14857373501809386096]
 
 
-def test_chains_are_scored_the_same_in_portions(monkeypatch):
+def tagged_words():
+    """A task of words, some of one letter, and its sentences."""
+    task = TagTask(10)
+    sentences = [["I", "walk"], ["I"], ["a", "b"], ["walking", "I"]] * 5
+    task = task.fitted(to_codes("".join("".join(f"{w}\tX\n" for w in s) + "\n" for s in sentences)))
+    task.spaced = True
+    return task, task.joined(sentences, [["X" if w != "I" else "Y" for w in s] for s in sentences])
+
+
+def restored_spaces():
     task = RestoringTask("spaces", "line", 10)
-    parsed = task.parse(to_codes("to be or\nnot to be\nthat is it\n"))
-    task.labels = tuple(sorted({label for some in parsed.labels for label in some}))
+    return task, task.parse(to_codes("to be or\nnot to be\nI\nthat is it\n"))
+
+
+@pytest.mark.parametrize("texts", [tagged_words, restored_spaces])
+def test_chains_are_scored_the_same_in_portions(texts, monkeypatch):
+    task, parsed = texts()
+    task.labels = tuple(sorted({x for some in parsed.labels for x in some if x is not None}))
     model = mixture.learned_ngrams(task, parsed, 0)
     found = np.zeros((sum(map(len, parsed.texts)), len(task.labels)))
     whole = mixture.chain_of(task, found, parsed, model).strings
     sizes = []
-    monkeypatch.setattr(labelling, "PORTION", 300)
-    monkeypatch.setattr(mixture, "windows", lambda some: sizes.append(len(some)) or windows(some))
+    monkeypatch.setattr(labelling, "PORTION", 1)
+    monkeypatch.setattr(
+        mixture, "windows", lambda some, **of: sizes.append(len(some)) or windows(some, **of)
+    )
     assert np.array_equal(mixture.chain_of(task, found, parsed, model).strings, whole)
-    assert sizes == [1, 1, 1]
+    assert sizes == [1] * len(parsed.texts)
 
 
 def test_batches_of_long_texts_are_small(monkeypatch):
@@ -289,7 +300,8 @@ def test_unknown_longer_ngrams_change_no_score():
 
 
 def test_words_have_prefixes_and_suffixes():
-    plain, words = windows([["a", "b"]]), windows([["walking", "b"], ["talking", "b"]])
+    plain = windows([["a", "b"]])
+    words = windows([["walking", "b"], ["talking", "b"]], words=True)
     assert not plain.affixes
     equal = keys_of(words)[0] == keys_of(words)[2]
     assert equal[-6:].tolist() == [False] * 3 + [True] * 3

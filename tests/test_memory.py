@@ -68,6 +68,14 @@ def test_what_is_mixed_with_a_network_of_labels_takes_memory():
     assert labels_memory(n, held, head="step") > alone
 
 
+@pytest.mark.parametrize(
+    ("n", "nbytes"), [(100_000, 370 * 100_000), (900_000, 370 * 500_000), (4_000, 370 * 4_000)]
+)
+def test_letters_take_more_memory_and_half_as_many_are_read(n, nbytes):
+    more = {"head": "step", "C": 2}
+    assert labels_memory(n, 0, ngrams=True, **more) - labels_memory(n, 0, **more) == nbytes
+
+
 def test_what_needs_more_memory_than_there_is_is_refused(monkeypatch):
     train = settings(optimizer="adam")
     needed = training_memory(SHAPE, train, 50, 1, text_bytes=1000)

@@ -72,7 +72,7 @@ def seen():
     """Return how many branches this process has run; None where coverage does not trace it.
 
     Coverage tells this only of what it has written to its file, which takes too long. A version
-    that keeps its data elsewhere traces every case.
+    that keeps its data elsewhere traces every test.
     """
     module = sys.modules.get("coverage")
     coverage = module and module.Coverage.current()

@@ -17,8 +17,8 @@ from charrnn.linear.ngrams import NONE, Keys, Places
 
 Numbers = NDArray[np.int64]
 
-AT_ONCE = 2**12
-"""Positions that are scored at once, so that their weights fit in the CPU cache."""
+AT_ONCE = 2**16
+"""N-grams that are scored at once, so that their weights fit in the CPU cache."""
 LONGEST = 1000
 """Positions in the longest chain: longer sequences are split."""
 CELLS = 2**20
@@ -48,8 +48,8 @@ class NgramModel:
         """Return the scores of all labels: (n, C) for positions, or (k, C) for whole texts."""
         rows = rows_of(self.keys, places)
         table = np.vstack([self.weights, np.zeros_like(self.bias)])
-        blocks = range(0, len(rows), AT_ONCE)
-        sums = [table[rows[start : start + AT_ONCE]].sum(axis=1) for start in blocks]
+        size = max(1, AT_ONCE // rows.shape[1])
+        sums = [table[rows[i : i + size]].sum(axis=1) for i in range(0, len(rows), size)]
         found = np.concatenate(sums) if sums else np.zeros((0, len(self.bias)), np.float32)
         if self.transitions is not None:
             return np.asarray(found + self.bias)

@@ -27,12 +27,12 @@ have at least ``LONG`` characters on average. Only in long texts do n-grams as l
 WIDTH, LONGEST_AROUND = 2, 3
 """Tokens before and after a position that its n-grams may include, and tokens in the longest."""
 WIDTH_OF_LETTERS, LONGEST_OF_LETTERS = 4, 5
-"""The same for the letters of an alphabet. One says less than a syllable or a word: with these, F1
+"""The same for the letters of an alphabet, which say less than syllables or words: with these, F1
 of restored words is 95.2 % in place of 87.2 % (Python's documentation without its spaces), but
 84.9 % in place of 87.0 % in Korean (KAIST)."""
 BITS_OF_LETTERS = 6.0
-"""Bits per character below which characters are taken for letters, by their frequencies: 4 to 5 in
-alphabets, 7.5 to 8 in Korean syllables."""
+"""Bits per character, by their frequencies, below which characters are taken for letters: 4 to 5 in
+alphabets, 7.5 to 8 in Korean syllables, of which some hundred are needed to tell."""
 AFFIX = 3
 """Characters in the longest prefix and suffix of a word."""
 NONE = np.uint64(0)
@@ -122,28 +122,25 @@ class Places:
             yield _with(_begun(number, len(affix)), affix)
 
 
-def are_letters(sequences: Sequence[Tokens]) -> bool:
-    """Return whether tokens are characters that each say little, like those of an alphabet."""
-    counts = Counter(chain.from_iterable(sequences))
-    total = sum(counts.values())
-    if not total or any(len(token) != 1 for token in counts):
-        return False
-    shares = np.fromiter(counts.values(), np.float64) / total
-    return bool(-(shares @ np.log2(shares)) < BITS_OF_LETTERS)
+def are_letters(texts: Sequence[str]) -> bool:
+    """Return whether characters say as little as those of an alphabet."""
+    counts = Counter(chain.from_iterable(texts))
+    shares = np.fromiter(counts.values(), np.float64) / max(1, counts.total())
+    return bool(counts) and bool(-(shares @ np.log2(shares)) < BITS_OF_LETTERS)
 
 
-def windows(sequences: Sequence[Tokens], *, letters: bool = True) -> Places:
+def windows(sequences: Sequence[Tokens], *, words: bool = False, letters: bool = True) -> Places:
     """Return the positions of the tokens, each with the n-grams around it.
-
-    Where tokens are words, the prefixes and suffixes of the word itself are among them.
 
     Parameters
     ----------
     sequences : sequence of Tokens
         The tokens of each sequence.
+    words : bool
+        Whether tokens are words, which have prefixes and suffixes.
     letters : bool
-        Whether to include the longer n-grams that letters have. Unknown ones change no score, so
-        the default suits every model, also one that was trained without.
+        Whether characters have the longer n-grams of letters. Unknown ones change no score, so the
+        default suits every model, also one that was trained without.
     """
     lengths = np.array([len(tokens) for tokens in sequences], np.int64)
     tokens = list(chain.from_iterable(sequences))
@@ -152,7 +149,7 @@ def windows(sequences: Sequence[Tokens], *, letters: bool = True) -> Places:
     codes = np.full(len(tokens) + 2 * border * len(lengths), BORDER, np.uint64)
     codes[at] = _codes(tokens)
     kinds, affixes = AROUND, tuple[Keys, ...]()
-    if any(len(token) != 1 for token in tokens):
+    if words:
         sizes = range(1, AFFIX + 1)
         parts = [*([t[:size] for t in tokens] for size in sizes)]
         parts += [*([t[-size:] for t in tokens] for size in sizes)]

@@ -9,9 +9,9 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.labelling import LEARNED as COUNTED
 from charrnn.evaluation.labels.labelling import PORTION
 from charrnn.evaluation.labels.mixture import (
+    FEWER_LETTERS,
     LABELS_OF_NGRAMS,
     LEARNED,
-    MORE_OF_LETTERS,
     WORK,
 )
 from charrnn.evaluation.scorers import window_of
@@ -71,7 +71,7 @@ def _mixture_bytes(learned: int, held: int, model: Architecture, train: Training
         most = min(LEARNED, WORK // num_labels)
         ngrams = NGRAM_BYTES * min(learned, most)
         if model.head == "step":  # if its characters are letters
-            ngrams = max(ngrams, LETTER_BYTES * min(learned, most // MORE_OF_LETTERS))
+            ngrams = max(ngrams, LETTER_BYTES * min(learned, -(-most // FEWER_LETTERS)))
         ngrams += SCORED_BYTES * held * num_labels
     if train.counts:
         counts = COUNTED_BYTES * min(learned, COUNTED)

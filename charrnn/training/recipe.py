@@ -59,9 +59,8 @@ FASTER, FASTER_LENGTH = 1.5, 20_000
 """Times the rate of the optimizer for running text of so many characters that is read one-hot, in
 proportion less for a shorter one. At equal steps, once and 1.5 times the rate: docs/defaults.md."""
 LSTM_STREAMS_ON_GPU = 2
-"""How many streams one counts as in the rate of an LSTM on a GPU that predicts the next symbol. In
-6 s, 0.7, 1 and 1.4 times the rate without this: documentation 1.068, 1.052, 1.042 nats; names, as
-items, 1.911, 1.907, 1.903; a Korean chat, embedded, 1.960, 1.943, 1.936 (one seed each)."""
+"""How many streams each counts as in the learning rate of an LSTM on a GPU that predicts the next
+symbol: docs/defaults.md has the runs."""
 SEQ_LEN = 24
 ITEM_WINDOW = 64
 """Steps of the longest window of items: longer ones take several. In a minute of one core, windows

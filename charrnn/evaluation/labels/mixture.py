@@ -31,16 +31,16 @@ from charrnn.evaluation.labels.naive_bayes import naive_bayes
 from charrnn.evaluation.labels.per_label_ngrams import kneser_ney_per_label
 from charrnn.linear.learning import learn
 from charrnn.linear.model import NgramModel, cut
-from charrnn.linear.ngrams import Tokens, are_letters, bags, longest_of, windows
+from charrnn.linear.ngrams import Places, are_letters, bags, longest_of, windows
 from charrnn.text.codes import Codes
 
 LEARNED, WORK = 1_000_000, 10_000_000
 """Limits of training a linear model: characters (see ``memory.NGRAM_BYTES``), and characters times
 labels, about 20 seconds in total."""
-MORE_OF_LETTERS = 2
-"""How many times the memory and the time of other characters a letter takes, about."""
-LOOKED_UP = 32
-"""Elements per character while its n-grams are looked up."""
+FEWER_LETTERS = 2
+"""Of letters so many times fewer are read: each takes three times the memory."""
+LOOKED_UP, LOOKED_UP_AROUND = 16, 64
+"""Elements per character while the n-grams of whole texts, or those around it, are looked up."""
 LABELS_OF_NGRAMS = 256
 """Most labels for a linear model: the cost of a chain is quadratic in them."""
 
@@ -73,36 +73,42 @@ class Fitted(NamedTuple):
     ngrams: NgramModel | None = None
 
 
-def tokens_of(task: LabelledTask, parsed: Parsed) -> Sequence[Tokens]:
-    """Return the labelled tokens of each text."""
+def places_around(task: LabelledTask, parsed: Parsed, *, letters: bool = True) -> Places:
+    """Return the n-grams around each labelled token; ``letters`` as in ``windows``."""
     if not (isinstance(task, TagTask) and task.spaced):
-        return parsed.texts
+        return windows(parsed.texts, letters=letters)
     labels = cast(list[list[str | None]], parsed.labels)
-    return [task.tokens_of(*pair) for pair in zip(parsed.texts, labels, strict=True)]
+    tokens = [task.tokens_of(*pair) for pair in zip(parsed.texts, labels, strict=True)]
+    return windows(tokens, words=True)
 
 
 def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> NgramModel | None:
     """Train a linear model on the n-grams of texts; return None if there are too many labels."""
     if len(task.labels) > LABELS_OF_NGRAMS:
         return None
-    whole = task.head == "item"
     most = min(LEARNED, WORK // len(task.labels))
-    letters = not whole and are_letters(tokens_of(task, learned))
-    if letters:
-        most = -(-most // MORE_OF_LETTERS)
-    every = -(-sum(map(len, learned.texts)) // most)  # spread evenly
-    some = Parsed(learned.texts[::every], learned.labels[::every])
-    if whole:
+    some, forbidden = _spread(learned, most), None
+    if task.head == "item":
         places = bags(some.texts, longest_of(some.texts))
     else:
-        places = windows(tokens_of(task, some), letters=letters)
+        letters = are_letters(some.texts)
+        if letters:
+            some = _spread(some, -(-most // FEWER_LETTERS))
+        places = places_around(task, some, letters=letters)
+        forbidden = forbidden_transitions(task.labels)
     return learn(
         places,
         gold_of(task, some),
         len(task.labels),
-        forbidden=None if whole else forbidden_transitions(task.labels),
+        forbidden=forbidden,
         random_seed=random_seed,
     )
+
+
+def _spread(parsed: Parsed, most: int) -> Parsed:
+    """Return evenly spread texts of at most about so many characters."""
+    every = max(1, -(-sum(map(len, parsed.texts)) // most))
+    return Parsed(parsed.texts[::every], parsed.labels[::every])
 
 
 def gold_of(task: LabelledTask, parsed: Parsed) -> NDArray[np.int64]:
@@ -196,8 +202,10 @@ def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramMode
     """Return the chains of texts, given the network's log-probabilities (n, C)."""
     rows, lengths = rows_with_labels(cast(list[list[str | None]], parsed.labels))
     assert ngrams.transitions is not None
-    tokens = tokens_of(task, parsed)
-    scores = [ngrams.scores(windows(tokens[some])) for some in portions(parsed.texts, LOOKED_UP)]
+    scores = [
+        ngrams.scores(places_around(task, Parsed(parsed.texts[some], parsed.labels[some])))
+        for some in portions(parsed.texts, LOOKED_UP_AROUND)
+    ]
     return Chain(found[rows], np.concatenate(scores), ngrams.transitions, cut(lengths))
 
 
