@@ -424,7 +424,7 @@ def test_a_model_without_n_grams_scores_by_its_bias():
 @pytest.mark.parametrize(
     ("right", "weights"), [("network", ()), ("n-grams", NGRAMS_ALONE), ("both", (0.4, 0.6, 1.0))]
 )
-def test_a_chain_is_never_worse_than_its_best_part(right, weights, monkeypatch):
+def test_a_part_that_is_clearly_better_than_the_mixture_predicts_alone(right, weights, monkeypatch):
     task = RestoringTask("spaces", "line", 10).with_labels(["", " "])
     held = Parsed(["abc"] * 4, [["", " ", ""]] * 4)
     good, bad = np.array([[9.0, 0], [0, 9], [9, 0]] * 4), np.array([[0.0, 9], [9, 0], [0, 9]] * 4)
@@ -440,3 +440,34 @@ def test_a_chain_is_never_worse_than_its_best_part(right, weights, monkeypatch):
     found = mixture.fitted_chain(task, network, alone, held, ngrams)
     assert found.weights == weights
     assert found.value == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "mixed", "texts", "better"),
+    [
+        (0.982, 0.980, 300, False),  # standard error 0.008
+        (0.990, 0.980, 300, True),
+        (0.982, 0.980, 10_000, True),
+        (1.0, 1.0, 5, False),
+        (0.2, 0.0, 5, True),
+        (0.0, 0.0, 0, False),
+    ],
+)
+def test_a_part_is_better_by_more_than_a_standard_error(value, mixed, texts, better):
+    assert mixture.is_better(value, mixed, texts) is better
+
+
+def test_one_text_more_does_not_discard_a_fitted_mixture(monkeypatch):
+    """Of 100 texts the network has 81 right and the mixture 80, as the weights are here."""
+    task, gold = SimpleNamespace(labels=("x", "y"), head="item"), np.arange(100) % 2
+    network = np.log(np.full((100, 2), 0.4))
+    network[np.arange(100), np.where(np.arange(100) < 81, gold, 1 - gold)] = np.log(0.6)
+    ngrams = SimpleNamespace(scores=lambda _: np.zeros((100, 2)))
+    held = Parsed(["a"] * 100, ["xy"[number] for number in gold])
+    other = network.copy()
+    other[80] = other[80, ::-1]
+    monkeypatch.setattr(mixture, "mix", lambda parts, weights: other if all(weights) else network)
+    monkeypatch.setattr(mixture, "fit_mixture", lambda parts, _: np.ones(len(parts)))
+    found = mixture.fitted(task, network, held, ngrams=ngrams)
+    assert found.weights == (1.0, 1.0)
+    assert (found.value, found.alone) == (0.8, 0.81)

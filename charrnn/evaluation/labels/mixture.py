@@ -9,6 +9,7 @@ Dimensions
 """
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -20,7 +21,6 @@ from charrnn.data.labels.tasks import TagTask
 from charrnn.evaluation.labels.chained import Chain, forbidden_transitions, rows_with_labels
 from charrnn.evaluation.labels.comparing import Predicted, figures
 from charrnn.evaluation.labels.labelling import (
-    Fitness,
     Floats,
     Labelling,
     log_normalized,
@@ -147,17 +147,18 @@ def fitted(
     if kept is not None:  # counts give labels that never occur a probability of 0
         counted = set(cast(list[str], task.parse(kept).labels))
         fair = np.array([label in counted for label in held.labels], np.bool_)
-    # Try all parts and each alone: weights fitted on few texts may be worse than the best part.
+    # All parts, unless one alone is clearly better: weights fitted on few texts may be bad.
     tried = [np.ones(len(parts), np.bool_), *np.eye(len(parts), dtype=np.bool_)]
-    best: tuple[Fitness, Floats] | None = None
+    best: tuple[float, Floats] | None = None
     fair_parts = [part[fair] for part in parts]
     for chosen in tried:
         weights = np.zeros(len(parts))
         some = [part for part, taken in zip(fair_parts, chosen, strict=True) if taken]
         weights[chosen] = fit_mixture(some, gold[fair])
-        fitness = Fitness.of(mix(fair_parts, weights), gold[fair])
-        if best is None or fitness > best[0]:
-            best = fitness, weights
+        right = mix(fair_parts, weights).argmax(axis=1) == gold[fair]
+        value = float(right.mean()) if len(right) else 0.0
+        if best is None or is_better(value, best[0], len(right)):
+            best = value, weights
     assert best is not None
     weights = best[1]
     mixed, alone = (
@@ -184,7 +185,7 @@ def fitted_chain(
     ends = np.cumsum([len(labels) for labels in alone]).tolist()
     of_network = figures(task, held, alone)
     name, by_network = of_network.main
-    best = Fitted((), name, by_network, by_network, of_network.labels.accuracy)
+    tried = []
     for weights in (chain.fitted(gold_of(task, held)), NGRAMS_ALONE):
         numbers = chain.predicted(weights)[1].tolist()
         labels = [
@@ -193,9 +194,24 @@ def fitted_chain(
         ]
         of_chain = figures(task, held, labels)
         _, value = of_chain.main
-        if value > best.value:
-            best = Fitted(weights, name, value, by_network, of_chain.labels.accuracy, ngrams)
+        tried.append(Fitted(weights, name, value, by_network, of_chain.labels.accuracy, ngrams))
+    best, *others = tried
+    for other in (
+        *others,
+        Fitted((), name, by_network, by_network, of_network.labels.accuracy),
+    ):
+        if is_better(other.value, best.value, len(held.texts)):
+            best = other
     return best
+
+
+def is_better(value: float, mixed: float, texts: int) -> bool:
+    """Return whether one part alone is better than the mixture, by more than its standard error.
+
+    Of a likelihood the mixture loses nothing, as it is fitted, and a few labels more or less decide
+    nothing. Errors in a text depend on each other, so a text counts as one.
+    """
+    return value - mixed > sqrt(mixed * (1 - mixed) / max(1, texts))
 
 
 def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramModel) -> Chain:
