@@ -422,39 +422,55 @@ def test_a_model_without_n_grams_scores_by_its_bias():
 
 
 @pytest.mark.parametrize(
-    ("right", "weights"), [("network", ()), ("n-grams", NGRAMS_ALONE), ("both", (0.4, 0.6, 1.0))]
+    ("right", "fit", "weights"),
+    [
+        ("network", (0.1, 0.9, 1.0), ()),
+        ("n-grams", (0.9, 0.1, 1.0), NGRAMS_ALONE),
+        ("both", (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
+    ],
 )
-def test_a_part_that_is_clearly_better_than_the_mixture_predicts_alone(right, weights, monkeypatch):
+def test_a_part_that_is_better_than_the_mixture_predicts_alone(right, fit, weights, monkeypatch):
     task = RestoringTask("spaces", "line", 10).with_labels(["", " "])
     held = Parsed(["abc"] * 4, [["", " ", ""]] * 4)
-    good, bad = np.array([[9.0, 0], [0, 9], [9, 0]] * 4), np.array([[0.0, 9], [9, 0], [0, 9]] * 4)
-    network = good if right == "network" else bad
+    good = np.array([[9.0, 0], [0, 9], [9, 0]] * 4)
+    network, strings = (
+        good if right in (part, "both") else -good for part in ("network", "n-grams")
+    )
+    network = labelling.log_normalized(network)
     ngrams = NgramModel(np.empty(0, np.uint64), np.empty((0, 2)), np.zeros(2), np.zeros((3, 2)))
-    strings = bad if right == "network" else good
-    lengths = np.array([3] * 4)
-    chain = Chain(network, strings, np.zeros((3, 2)), lengths)
+    chain = Chain(network, strings, np.zeros((3, 2)), np.array([3] * 4))
     monkeypatch.setattr(mixture, "chain_of", lambda *_: chain)
-    fit = (0.4, 0.6, 1.0) if right == "both" else (1.0, 0.0, 1.0) if right == "n-grams" else weights
-    monkeypatch.setattr(Chain, "fitted", lambda *_: fit or (0.0, 1.0, 1.0))
+    monkeypatch.setattr(Chain, "fitted", lambda *_: fit)
     alone = [["" if a > b else " " for a, b in network[:3]]] * 4
     found = mixture.fitted_chain(task, network, alone, held, ngrams)
     assert found.weights == weights
     assert found.value == 1
+    assert (found.ngrams is None) is (right == "network")
 
 
 @pytest.mark.parametrize(
-    ("value", "mixed", "texts", "better"),
+    ("part", "mixed", "texts", "better"),
     [
-        (0.982, 0.980, 300, False),  # standard error 0.008
-        (0.990, 0.980, 300, True),
-        (0.982, 0.980, 10_000, True),
-        (1.0, 1.0, 5, False),
-        (0.2, 0.0, 5, True),
-        (0.0, 0.0, 0, False),
+        ((0.982, 0.2), (0.980, 0.1), 300, False),  # standard error 0.008
+        ((0.990, 0.2), (0.980, 0.1), 300, True),
+        ((0.982, 0.2), (0.980, 0.1), 10_000, True),
+        ((0.980, 0.1), (0.980, 0.2), 300, True),
+        ((0.979, 0.1), (0.980, 0.2), 300, False),
+        ((1.0, 0.0), (1.0, 0.0), 5, False),
+        ((0.2, 0.2), (0.0, 0.1), 5, True),
+        ((0.0, 0.0), (0.0, 0.0), 0, False),
     ],
 )
-def test_a_part_is_better_by_more_than_a_standard_error(value, mixed, texts, better):
-    assert mixture.is_better(value, mixed, texts) is better
+def test_a_part_is_better_by_a_standard_error_or_in_nats(part, mixed, texts, better):
+    assert mixture.Judged(*part).is_better(mixture.Judged(*mixed), texts) is better
+
+
+def test_what_is_judged_is_accuracy_and_nats():
+    log_probabilities = np.log([[0.5, 0.5], [0.2, 0.8], [0.1, 0.9]])
+    judged = mixture.Judged.of(log_probabilities, np.array([0, 1, 0]))
+    assert judged.value == pytest.approx(2 / 3)
+    assert judged.nats == pytest.approx(-np.log(0.5 * 0.8 * 0.1) / 3)
+    assert mixture.Judged.of(log_probabilities[:0], np.array([], np.int64)) == (0, 0)
 
 
 def test_one_text_more_does_not_discard_a_fitted_mixture(monkeypatch):
@@ -464,7 +480,7 @@ def test_one_text_more_does_not_discard_a_fitted_mixture(monkeypatch):
     network[np.arange(100), np.where(np.arange(100) < 81, gold, 1 - gold)] = np.log(0.6)
     ngrams = SimpleNamespace(scores=lambda _: np.zeros((100, 2)))
     held = Parsed(["a"] * 100, ["xy"[number] for number in gold])
-    other = network.copy()
+    other = labelling.log_normalized(1.1 * network)  # surer, and with fewer nats
     other[80] = other[80, ::-1]
     monkeypatch.setattr(mixture, "mix", lambda parts, weights: other if all(weights) else network)
     monkeypatch.setattr(mixture, "fit_mixture", lambda parts, _: np.ones(len(parts)))

@@ -48,6 +48,40 @@ NGRAMS_ALONE = (0.0, 1.0, 1.0)
 """Weights of a chain that ignores the network."""
 
 
+class Judged(NamedTuple):
+    """How well a mixture, or a part of it alone, labels the held-out texts.
+
+    Attributes
+    ----------
+    value : float
+        The metric by which it is judged, between 0 and 1.
+    nats : float
+        The mean negative log-probability of the correct labels.
+    """
+
+    value: float
+    nats: float
+
+    @classmethod
+    def of(cls, log_probabilities: Array, gold: NDArray[np.int64]) -> "Judged":
+        """Judge log-probabilities (k, C) by their accuracy, given the correct labels (k,)."""
+        rows = np.arange(len(gold))
+        right = log_probabilities.argmax(axis=1) == gold
+        count = max(1, len(gold))
+        return cls(right.sum() / count, -log_probabilities[rows, gold].sum() / count)
+
+    def is_better(self, mixed: "Judged", texts: int) -> bool:
+        """Return whether a part alone is to be preferred to a fitted mixture.
+
+        That is if it is better by more than a standard error, for a few labels more or less decide
+        nothing; or if it is no worse, and costs fewer nats. Errors in a text depend on each other,
+        so a text counts as one.
+        """
+        if self.value >= mixed.value and self.nats < mixed.nats:
+            return True
+        return self.value - mixed.value > sqrt(mixed.value * (1 - mixed.value) / max(1, texts))
+
+
 class Fitted(NamedTuple):
     """A fitted mixture.
 
@@ -149,16 +183,15 @@ def fitted(
         fair = np.array([label in counted for label in held.labels], np.bool_)
     # All parts, unless one alone is clearly better: weights fitted on few texts may be bad.
     tried = [np.ones(len(parts), np.bool_), *np.eye(len(parts), dtype=np.bool_)]
-    best: tuple[float, Floats] | None = None
+    best: tuple[Judged, Floats] | None = None
     fair_parts = [part[fair] for part in parts]
     for chosen in tried:
         weights = np.zeros(len(parts))
         some = [part for part, taken in zip(fair_parts, chosen, strict=True) if taken]
         weights[chosen] = fit_mixture(some, gold[fair])
-        right = mix(fair_parts, weights).argmax(axis=1) == gold[fair]
-        value = float(right.mean()) if len(right) else 0.0
-        if best is None or is_better(value, best[0], len(right)):
-            best = value, weights
+        judged = Judged.of(mix(fair_parts, weights), gold[fair])
+        if best is None or judged.is_better(best[0], len(gold)):
+            best = judged, weights
     assert best is not None
     weights = best[1]
     mixed, alone = (
@@ -185,33 +218,25 @@ def fitted_chain(
     ends = np.cumsum([len(labels) for labels in alone]).tolist()
     of_network = figures(task, held, alone)
     name, by_network = of_network.main
-    tried = []
-    for weights in (chain.fitted(gold_of(task, held)), NGRAMS_ALONE):
-        numbers = chain.predicted(weights)[1].tolist()
+    gold = gold_of(task, held)
+    judged = Judged(by_network, Judged.of(chain.network, gold).nats)
+    tried = [(judged, Fitted((), name, by_network, by_network, of_network.labels.accuracy))]
+    for weights in (NGRAMS_ALONE, chain.fitted(gold)):
+        marginals, chosen = chain.predicted(weights)
+        numbers = chosen.tolist()
         labels = [
             [task.labels[number] for number in numbers[end - len(some) : end]]
             for end, some in zip(ends, alone, strict=True)
         ]
         of_chain = figures(task, held, labels)
         _, value = of_chain.main
-        tried.append(Fitted(weights, name, value, by_network, of_chain.labels.accuracy, ngrams))
-    best, *others = tried
-    for other in (
-        *others,
-        Fitted((), name, by_network, by_network, of_network.labels.accuracy),
-    ):
-        if is_better(other.value, best.value, len(held.texts)):
-            best = other
-    return best
-
-
-def is_better(value: float, mixed: float, texts: int) -> bool:
-    """Return whether one part alone is better than the mixture, by more than its standard error.
-
-    Of a likelihood the mixture loses nothing, as it is fitted, and a few labels more or less decide
-    nothing. Errors in a text depend on each other, so a text counts as one.
-    """
-    return value - mixed > sqrt(mixed * (1 - mixed) / max(1, texts))
+        fit = Fitted(weights, name, value, by_network, of_chain.labels.accuracy, ngrams)
+        tried.append((Judged(value, Judged.of(marginals, gold).nats), fit))
+    best = tried.pop()
+    for part in tried:
+        if part[0].is_better(best[0], len(held.texts)):
+            best = part
+    return best[1]
 
 
 def chain_of(task: LabelledTask, found: Array, parsed: Parsed, ngrams: NgramModel) -> Chain:
