@@ -192,6 +192,7 @@ def of_labels(
     minutes: float | None = None,
     steps: int | None = None,
     epochs: float = 0.0,
+    capped: bool = False,
     run: str = "",
 ) -> str:
     """Return the verdict on a run that predicts labels, and the one option to try next.
@@ -206,6 +207,8 @@ def of_labels(
         Whether the last state is the best.
     steps, minutes, epochs : number, optional
         The planned length of the run.
+    capped : bool, optional
+        Whether the run has had all useful epochs, after which it cannot be resumed.
     run : str, optional
         The name with which the run can be resumed.
 
@@ -217,13 +220,14 @@ def of_labels(
     if accuracy is None:
         return ""
     longer = longer_run(run, minutes, steps or 1, epochs)
+    attempt = "" if capped else f"{longer}, or "
     if accuracy <= most_frequent:
         return (
             f"useless: {percent(accuracy)} of the held-out labels are correct, no more than the "
-            f"{percent(most_frequent)} of always predicting the most frequent one. Try {longer}, "
-            "or more text"
+            f"{percent(most_frequent)} of always predicting the most frequent one. Try {attempt}"
+            "more text"
         )
-    if at_end and accuracy < 1:
+    if at_end and accuracy < 1 and not capped:
         return f"not finished: the last state is the best one. Try {longer}"
     return ""
 

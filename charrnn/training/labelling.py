@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import log2
 
 from charrnn.config import Architecture, Head, ModelConfig, TrainConfig
+from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.training.budget import Budget
 from charrnn.training.choices import Choices, number
 from charrnn.training.shaping import most_units, sized
@@ -27,6 +28,9 @@ SIZES = ((3.0, 128), (12.0, 192), (float("inf"), 256))
 MEMBERS = {"item": 3, "step": 2}
 """Ensemble members that label a whole text, which is cheap, or each symbol: two members get 97.0 %
 of the held-out spaces of KAIST's sentences right, one 96.5 %; on KLUE's named entities they tie."""
+USEFUL_EPOCHS, USEFUL_STEPS = 24, 2000
+"""Epochs that a run of minutes has at most, unless so many steps are more: in more, the best state
+comes before the learning rate has fallen."""
 SLOWER = 3
 """How many times fewer characters per second a labelling network reads than a language model: its
 texts are short, and it may read them in both directions."""
@@ -86,6 +90,12 @@ def texts_of_batch(train: TrainConfig, mean: float, usual: int, choices: Choices
     if train.batch_size is None:
         choices.reasons.pop("batch_size", None)
     return choices.of("batch_size", train.batch_size, texts, "few texts have many labels")
+
+
+def label_epochs(train: TrainConfig, steps_per_epoch: float, choices: Choices) -> float:
+    """Return after how many epochs a run of minutes ends."""
+    epochs = min(MAX_EPOCHS, max(USEFUL_EPOCHS, round(USEFUL_STEPS / steps_per_epoch)))
+    return choices.of("max_epochs", train.max_epochs, epochs, "more epochs overfit")
 
 
 def label_shape(

@@ -32,8 +32,10 @@ from charrnn.training.choices import Choices, number
 from charrnn.training.labelling import (
     LABEL_MINUTES,
     LABEL_WINDOW,
+    SLOWER,
     LabelFacts,
     enough_texts,
+    label_epochs,
     label_shape,
     texts_of_batch,
 )
@@ -151,7 +153,6 @@ def complete(
     length = characters - held_out
     if train.counts and not labels:
         length -= size_apart(length)
-    max_epochs = _max_epochs(train, held_out, choices)
     if labels:
         length = max(1, round(length * labels.share))
     batch_size, seq_len = _batched(train, length, cores, gpu, choices)
@@ -161,6 +162,10 @@ def complete(
         seq_len = _item_window(train, items, LABEL_WINDOW if labels else ITEM_WINDOW, choices)
     per_step = batch_size * (min(items.mean, seq_len) if items else seq_len)
     per_step = min(per_step, length)  # of a few items, a batch has them all
+    if labels and timed and held_out:
+        max_epochs = label_epochs(train, length / per_step, choices)
+    else:
+        max_epochs = _max_epochs(train, held_out, choices)
     asked = train.steps * per_step if train.steps else (train.epochs or 0) * length
     usual_minutes = LABEL_MINUTES if labels else DEFAULT_MINUTES
     budget = Budget(
@@ -171,7 +176,7 @@ def complete(
         asked=asked,
         minutes=train.minutes or asked / CHARACTERS_A_MINUTE or usual_minutes,
         cores=min(cores, max(1, batch_size // LEAST_STREAMS)) if timed else USUAL_CORES,
-        most=(max_epochs or float("inf")) * length,
+        most=(max_epochs or float("inf")) * length * (SLOWER if labels and timed else 1),
         gpu=gpu,
         streams=batch_size,
     )

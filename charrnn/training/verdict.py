@@ -25,6 +25,7 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
     history, train, task = setup.history, setup.train, setup.task
     model, run = setup.architecture, _named(directory)
     held = task.counts(setup.sides.held, setup.vocabulary)
+    enough = train.max_epochs if setup.held_out else 0.0
     if task.labels:
         return of_labels(
             history.accuracy,
@@ -33,10 +34,10 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
             minutes=train.minutes or None,
             steps=train.steps or None,
             epochs=setup.epochs,
+            capped=0 < enough <= history.step / steps_per_epoch,
             run=run,
         )
     usual = not setup.reasons or "learning_rate" in setup.reasons
-    enough = train.max_epochs if setup.held_out else 0.0
     words = of_run(
         history.rows,
         entropy=entropy_of(task.counts(setup.sides.learned, setup.vocabulary)),
