@@ -564,3 +564,27 @@ def test_what_labels_is_read_less_often_and_then_less_is_dropped():
     # In minutes, a third of what running text would be read.
     assert 0 < dropped(500_000, minutes=2.0) < 0.3
     assert dropped(100_000, minutes=2.0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("characters", "length", "epochs"),
+    [
+        (500_000, {"minutes": 8.0}, 24),  # 202 steps each
+        (62_000, {"minutes": 8.0}, 2000 / 25),  # 25 steps each
+        (31_000, {"minutes": 8.0}, 100),
+        (500_000, {"minutes": 8.0, "max_epochs": 50.0}, 50),
+        (500_000, {"steps": 10_000}, 100),
+        (500_000, {"epochs": 50.0}, 100),
+    ],
+)
+def test_a_run_of_minutes_that_learns_labels_ends_before_it_overfits(characters, length, epochs):
+    done = complete(
+        ModelConfig(),
+        TrainConfig(predict="label", **length),
+        characters=characters,
+        distinct=100,
+        held_out=characters // 10,
+        items=ItemFacts("line", 10, 31.0, 60),
+        labels=LabelFacts(20, "item", 1),
+    )
+    assert done.train.max_epochs == pytest.approx(epochs, rel=0.15)

@@ -39,7 +39,7 @@ class TrainConfig(Settings):
         "Stop after this many epochs, whatever the length of the run; 0: no limit.",
         low=0,
         high=1e9,
-        auto="100, or 600 if nothing is held out",
+        auto="100; 24 or more with --predict and --minutes; 600 if nothing is held out",
     )
     batch_size: int | None = setting(
         None,
