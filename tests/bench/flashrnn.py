@@ -99,6 +99,8 @@ class FlashLayer:
         import torch
         from flashrnn import FlashRNNConfig
 
+        from tests.bench.torch_steps import recorded
+
         self.torch = torch
         T, N, H = setting.seq_len, setting.batch_size, setting.hidden_size
         config = self.config = FlashRNNConfig(
@@ -117,9 +119,7 @@ class FlashLayer:
             for count, order, wanted, scale in zip(counts, inner, outer, scales, strict=True)
         ]
         self.dy = self._array((T, N, 1, H), 0.01).transpose(0, 1)
-        self.step = self._step
-        if graph:
-            self._record()
+        self.step = recorded(self._step) if graph else self._step
 
     def _array(self, shape, scale):
         torch = self.torch
@@ -143,19 +143,6 @@ class FlashLayer:
         for _ in range(count):
             self.step()
         self.torch.cuda.synchronize()
-
-    def _record(self):
-        torch = self.torch
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self._step()
-        torch.cuda.current_stream().wait_stream(side)
-        recorded = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(recorded):
-            self._step()
-        self.step = recorded.replay
 
 
 def row_of(setting, rates):

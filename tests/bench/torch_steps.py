@@ -11,6 +11,20 @@ from torch import nn
 LAYERS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
+def recorded(step):
+    """Return what replays a step as one CUDA graph."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
 class TorchSteps:
     """Steps of one network.
 
@@ -41,9 +55,7 @@ class TorchSteps:
         count = 2 if setting.cell == "lstm" else 1
         shape = setting.num_layers, N, H
         self.state = [torch.zeros(shape, device=device) for _ in range(count)]
-        self.step = self._step
-        if graph:
-            self._record()
+        self.step = recorded(self._step) if graph else self._step
 
     def run(self, count):
         """Make so many steps, and wait for them."""
@@ -72,15 +84,3 @@ class TorchSteps:
         with torch.no_grad():
             for part, new in zip(self.state, after, strict=True):
                 part.copy_(new)
-
-    def _record(self):
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self._step()
-        torch.cuda.current_stream().wait_stream(side)
-        recorded = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(recorded):
-            self._step()
-        self.step = recorded.replay
