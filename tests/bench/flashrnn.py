@@ -5,9 +5,9 @@
 FlashRNN (``flashrnn`` on PyPI) compiles its kernels for each setting, which takes minutes. Both
 sides take the input part ``Wx x`` and the gradient of the outputs, and compute the outputs and the
 gradients of the input part, the recurrent weights and the biases. FlashRNN's figure is the best of
-its two backends, with inputs laid out as its kernels read them. Calls that are recorded as one CUDA
-graph are tried too, which version 1.0.8 does not allow. Characters per second: T * N over the time
-of a layer.
+its two backends, with inputs laid out as its kernels read them. Its calls are not recorded as one
+CUDA graph: version 1.0.8 does not allow it, and what is timed after the attempt fails. Characters
+per second: T * N over the time of a layer.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from charrnn.cuda.step import Networks, shape_of
 from charrnn.cuda.window import Read
 from charrnn.nn.model import CharModel
 from charrnn.training import engine
-from tests.bench.gpu import Setting, compare, summary_of
+from tests.bench.gpu import CELLS, Setting, compare, summary_of
 
 SETTINGS = (
     ("lstm", 256, 64, 50),
@@ -91,16 +91,14 @@ class FlashLayer:
     setting : Setting
     kind : {"cuda_fused", "cuda"}
         Its backend.
-    graph : bool
-        Whether the calls are replayed as one CUDA graph.
     """
 
-    def __init__(self, setting, kind, *, graph=False):
+    def __init__(self, setting, kind):
         import torch
         from flashrnn import FlashRNNConfig
 
-        from tests.bench.torch_steps import recorded
-
+        # Its own way to ask for them does not compile with CUDA 13.
+        sys.modules["flashrnn.flashrnn.flashrnn"].get_gpu_info = gpu_properties
         self.torch = torch
         T, N, H = setting.seq_len, setting.batch_size, setting.hidden_size
         config = self.config = FlashRNNConfig(
@@ -119,7 +117,6 @@ class FlashLayer:
             for count, order, wanted, scale in zip(counts, inner, outer, scales, strict=True)
         ]
         self.dy = self._array((T, N, 1, H), 0.01).transpose(0, 1)
-        self.step = recorded(self._step) if graph else self._step
 
     def _array(self, shape, scale):
         torch = self.torch
@@ -130,19 +127,29 @@ class FlashLayer:
         array = self._array([sizes[axis] for axis in order], scale)
         return array.permute([order.index(axis) for axis in wanted]).requires_grad_()
 
-    def _step(self):
-        from flashrnn import flashrnn
-
-        for array in self.given:
-            array.grad = None
-        states, _ = flashrnn(*self.given, config=self.config)
-        states[0].backward(self.dy)  # the first one is h
-
     def run(self, count):
         """Compute the layer and its gradients a number of times, and wait."""
+        from flashrnn import flashrnn
+
         for _ in range(count):
-            self.step()
+            for array in self.given:
+                array.grad = None
+            states, _ = flashrnn(*self.given, config=self.config)
+            states[0].backward(self.dy)  # the first one is h
         self.torch.cuda.synchronize()
+
+
+def gpu_properties(device_id):
+    """Return what FlashRNN asks of a GPU when it divides a layer."""
+    import torch
+
+    found = torch.cuda.get_device_properties(device_id)
+    return {
+        "maxThreadsPerBlock": 1024,  # of every NVIDIA GPU since 2010
+        "regsPerMultiprocessor": found.regs_per_multiprocessor,
+        "multiProcessorCount": found.multi_processor_count,
+        "sharedMemPerBlockOptin": found.shared_memory_per_block_optin,
+    }
 
 
 def row_of(setting, rates):
@@ -162,7 +169,6 @@ def makers_of(setting, backend):
     if importlib.util.find_spec("flashrnn") is not None:
         for kind in BACKENDS:
             makers[kind] = partial(FlashLayer, setting, kind)
-            makers[f"{kind} graph"] = partial(FlashLayer, setting, kind, graph=True)
     return makers
 
 
@@ -176,10 +182,12 @@ def parsed(arguments=None):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="a JSON object a line, no table")
     options = parser.parse_args(arguments)
-    options.settings = [
-        Setting(cell, 1, int(units), int(streams), seq_len=int(steps))
-        for cell, units, streams, steps in options.setting or SETTINGS
-    ]
+    options.settings = []
+    for cell, *sizes in options.setting or SETTINGS:
+        if cell not in CELLS or not all(str(size).isdecimal() and int(size) for size in sizes):
+            parser.error(f"--setting {cell} {' '.join(sizes)}: give lstm or gru and three sizes")
+        units, streams, steps = map(int, sizes)
+        options.settings.append(Setting(cell, 1, units, streams, seq_len=steps))
     return options
 
 
