@@ -24,6 +24,12 @@ def says(train, val, **settings):
     return of_run(rows(train, val), **{**SETTINGS, **settings})
 
 
+def test_a_run_that_ended_by_its_epochs_is_not_to_be_resumed():
+    words = says(FALLING, FALLING, max_epochs=5.0, run="book")
+    assert words.startswith("not finished: ")
+    assert words.endswith("Try --max-epochs 10")
+
+
 def test_overfitting():
     words = says([x - 0.2 for x in FALLING], RISING)
     assert words.startswith("overfitting: since step 600 ")

@@ -40,6 +40,7 @@ def of_run(
     unigram: float = inf,
     shared: float = 0.0,
     capped: bool = False,
+    max_epochs: float = 0.0,
     run: str = "",
     other_split: str = "",
     unlike: bool = False,
@@ -67,6 +68,8 @@ def of_run(
         Share of the held-out text that also occurs in the training part.
     capped : bool, optional
         Whether the run ended after so many epochs that more do not lower the validation loss.
+    max_epochs : float, optional
+        The epochs after which the run ended, if that ended it: then it cannot be resumed.
     run : str, optional
         The name with which the run can be resumed.
     other_split : str, optional
@@ -96,6 +99,8 @@ def of_run(
         return ""
     steps = steps or rows[-1][0]
     longer = longer_run(run, minutes, steps, epochs)
+    if max_epochs:
+        longer = f"--max-epochs {2 * max_epochs:g}"
     shorter = _length(0.5, minutes, steps, epochs)
     scored = [(step, train, val) for step, train, val in rows if val is not None]
     more_text = "More text of this kind would help most"

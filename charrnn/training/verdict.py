@@ -26,6 +26,7 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
     model, run = setup.architecture, _named(directory)
     held = task.counts(setup.sides.held, setup.vocabulary)
     enough = train.max_epochs if setup.held_out else 0.0
+    ended = 0 < enough <= history.step / steps_per_epoch
     if task.labels:
         return of_labels(
             history.accuracy,
@@ -34,7 +35,7 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
             minutes=train.minutes or None,
             steps=train.steps or None,
             epochs=setup.epochs,
-            capped=0 < enough <= history.step / steps_per_epoch,
+            capped=ended,
             run=run,
         )
     usual = not setup.reasons or "learning_rate" in setup.reasons
@@ -49,7 +50,8 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
         epochs=setup.epochs,
         unigram=unigram_of_counts(setup.counts, held) / max(1, int(held.sum())),
         shared=setup.overlap,
-        capped=MAX_EPOCHS <= enough <= history.step / steps_per_epoch,
+        capped=ended and enough >= MAX_EPOCHS,
+        max_epochs=enough if ended else 0.0,
         run=run,
         other_split=task.other_split if train.split_mode == "contiguous" else "",
         unlike=setup.unlike,
