@@ -545,18 +545,21 @@ def test_nothing_in_a_run_of_steps_follows_from_a_gpu(length):
     assert (done.model, done.train) == (usual.model, usual.train)
 
 
+def labelled(characters, **train):
+    return complete(
+        ModelConfig(),
+        TrainConfig(predict="label", **train),
+        characters=characters,
+        distinct=100,
+        held_out=characters // 10,
+        items=ItemFacts("line", 10, 31.0, 60),
+        labels=LabelFacts(20, "item", 1),
+    )
+
+
 def test_what_labels_is_read_less_often_and_then_less_is_dropped():
     def dropped(characters, **train):
-        done = complete(
-            ModelConfig(),
-            TrainConfig(predict="label", **train),
-            characters=characters,
-            distinct=100,
-            held_out=characters // 10,
-            items=ItemFacts("line", 10, 31.0, 60),
-            labels=LabelFacts(20, "item", 1),
-        )
-        return done.model.dropout
+        return labelled(characters, **train).model.dropout
 
     assert dropped(500_000, epochs=3.0) == 0
     assert dropped(500_000, epochs=6.0) == pytest.approx(0.2, abs=0.01)
@@ -578,13 +581,5 @@ def test_what_labels_is_read_less_often_and_then_less_is_dropped():
     ],
 )
 def test_a_run_of_minutes_that_learns_labels_ends_before_it_overfits(characters, length, epochs):
-    done = complete(
-        ModelConfig(),
-        TrainConfig(predict="label", **length),
-        characters=characters,
-        distinct=100,
-        held_out=characters // 10,
-        items=ItemFacts("line", 10, 31.0, 60),
-        labels=LabelFacts(20, "item", 1),
-    )
+    done = labelled(characters, **length)
     assert done.train.max_epochs == pytest.approx(epochs, rel=0.15)
