@@ -11,7 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
+from charrnn.cli.app import app
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage import folder as runs
 from charrnn.storage import lock as lock_module
@@ -19,6 +21,8 @@ from charrnn.storage.checkpoint import load, save
 from charrnn.storage.listing import list_runs
 from charrnn.storage.lock import LOCK, RunLock, is_running
 from charrnn.storage.log import LOG, append_log, read_log, write_log
+from charrnn.storage.own_text import SOURCES, STDIN
+from charrnn.training.run_file import RUN_FILE
 from tests.launching import PATIENCE
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1.npz"
@@ -331,6 +335,18 @@ def test_a_resume_removes_what_a_crash_left_and_nothing_else(here):
     (run / LOCK).unlink()
     assert runs.load_last(run).history.step == 400
     assert {path.name for path in run.iterdir()} == {".mine.tmp", "a.tmp", runs.LAST, runs.BEST}
+
+
+def test_every_file_of_a_run_is_removed_if_a_crash_left_half_of_it(here):
+    words = ["train", "-", "--steps", "2", "--out", "run"]
+    assert CliRunner().invoke(app, words, input="hello " * 99).exit_code == 0
+    run = here / "run"
+    files = {path.name for path in run.iterdir()}
+    assert {runs.BEST, runs.LAST, LOG, RUN_FILE, SOURCES, STDIN} <= files
+    for name in files - {LOCK}:
+        (run / f".{name}.12.tmp").write_text("half")
+    RunLock(run).release()
+    assert {path.name for path in run.iterdir()} == files
 
 
 def test_a_resume_without_what_it_needs(here):

@@ -25,7 +25,7 @@ except ImportError:  # Windows
     import msvcrt
 
 LOCK = "lock"
-WRITTEN = {"best", "last", "log", "sources", "stdin"}
+WRITTEN = {"best", "last", "log", "run", "sources", "stdin"}
 """The files of a run that are written atomically, by the first part of their names."""
 LOCK_PATIENCE = 0.25
 """Seconds to wait for a lock: ``is_running`` holds it for a moment."""
