@@ -253,7 +253,7 @@ class _Setting:
             max_grad_norm=5.0,
             weight_decay=0.0,
             random_seed=0,
-            shards=shard_count(self.batch_size, size),
+            shards=shard_count(self.batch_size, size, threads),
             threads=threads,
         )
         try:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.optimizers import OPTIMIZERS
+from charrnn.parallel.sharding import LEAST_STREAMS
 from charrnn.text.codes import LINE_END
 from charrnn.training.labelling import LabelFacts
 from charrnn.training.recipe import (
     FASTER,
     HELD_OUT_LEAST,
-    LEAST_STREAMS,
     MEMORIZED,
     MOST_DECAY,
     ItemFacts,

@@ -25,7 +25,7 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation.verdict import MAX_EPOCHS
 from charrnn.nn.model import CharModel
 from charrnn.optimizers import OPTIMIZERS
-from charrnn.parallel.sharding import shard_count
+from charrnn.parallel.sharding import LEAST_STREAMS, shard_count
 from charrnn.text.codes import LINE_END
 from charrnn.training.budget import CHARACTERS_A_MINUTE, USUAL_CORES, Budget
 from charrnn.training.choices import Choices, number
@@ -49,8 +49,6 @@ MOST_TIMES = 4
 256 streams 1.439 and 64 streams 1.435 nats after 8 M characters of tiny Shakespeare."""
 STEPS_OF_PASS = 100
 """Steps that a pass through the text has at least, however many cores there are."""
-LEAST_STREAMS = 16
-"""Streams of a shard: fewer waste more of a core than another core gains."""
 DECAY_PER_SHARE, MOST_DECAY = 0.04, 2.0
 """Weight decay for each weight that there is for a character of the text, and the most: the fewer
 characters tell what a weight is to be, the nearer to zero it belongs."""
@@ -194,9 +192,10 @@ def complete(
         max_epochs=max_epochs,
         batch_size=batch_size,
         seq_len=seq_len,
-        shards=max(
-            shard_count(batch_size, CharModel.stream_bytes(architecture, distinct, seq_len)),
-            budget.cores if timed else 1,
+        shards=shard_count(
+            batch_size,
+            CharModel.stream_bytes(architecture, distinct, seq_len),
+            cores if timed else 1,
         ),
         reset=reset,
         learning_rate=rate,
