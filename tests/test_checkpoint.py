@@ -28,6 +28,7 @@ from charrnn.storage import meta as meta_module
 from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
+from charrnn.storage.formats import upgraded
 from charrnn.storage.history import ACCURACIES
 from charrnn.training.resume import resume
 from tests.launching import PATIENCE
@@ -124,6 +125,14 @@ def test_the_second_format_goes_on_loading():
     config = SampleConfig(length=12, temperature=0)
     drawn = generate(checkpoint.model(), checkpoint.vocabulary, config)
     assert "".join(text for _, text in drawn) == "t for tetete"
+
+
+@pytest.mark.parametrize(("hidden_size", "shards"), [(256, 2), (512, 4)])
+def test_a_wide_run_of_the_second_format_keeps_its_shards(hidden_size, shards):
+    meta = json.loads(fuzz.body(members_of((DATA / "format-2.npz").read_bytes())["meta.npy"]))
+    meta["model"] |= {"hidden_size": hidden_size, "num_layers": 2}
+    meta["train"] |= {"batch_size": 64, "seq_len": 50}
+    assert upgraded(meta)["train"]["shards"] == shards
 
 
 def test_a_run_of_the_second_format_goes_on(tmp_path, monkeypatch):

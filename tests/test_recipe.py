@@ -392,6 +392,13 @@ def of_cores(cores, characters=10**6, **train):
     return complete(ModelConfig(), settings, characters=characters, distinct=65, cores=cores)
 
 
+def test_shards_of_a_wide_network():
+    wide = {"cell": "lstm", "num_layers": 2, "hidden_size": 512}
+    for seq_len, shards in ((24, 2), (50, 2), (200, 4)):
+        done = recipe(model=wide, train={"steps": 10, "batch_size": 64, "seq_len": seq_len})
+        assert done.train.shards == shards
+
+
 def test_a_run_of_minutes_gives_every_core_a_shard():
     for cores, streams in ((1, 64), (2, 64), (3, 64), (4, 128), (6, 192), (8, 256), (16, 256)):
         done = of_cores(cores)

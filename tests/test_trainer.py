@@ -366,7 +366,7 @@ def test_dropped_weights_are_drawn_and_no_score_drops_any():
 # How the work is cut
 
 
-@pytest.mark.parametrize(("stream_bytes", "most"), [(0, 32), (2**23, 32), (2**23 + 1, 16)])
+@pytest.mark.parametrize(("stream_bytes", "most"), [(0, 32), (2**22, 32), (2**22 + 1, 16)])
 def test_shards_tile_the_streams(stream_bytes, most):
     for streams in [*range(1, 200), 1000, 65536]:
         columns = shard_columns(streams, shard_count(streams, stream_bytes))
@@ -382,7 +382,17 @@ def test_shards_tile_the_streams(stream_bytes, most):
 
 @pytest.mark.parametrize(
     ("streams", "cores", "shards"),
-    [(64, 1, 2), (64, 3, 3), (64, 4, 4), (64, 16, 4), (8, 16, 1), (31, 16, 2), (512, 8, 16)],
+    [
+        (64, 1, 2),
+        (64, 3, 3),
+        (64, 4, 4),
+        (64, 16, 4),
+        (8, 16, 1),
+        (31, 16, 2),
+        (47, 16, 2),
+        (63, 16, 3),
+        (512, 8, 16),
+    ],
 )
 def test_each_core_gets_a_shard_of_16_streams(streams, cores, shards):
     assert shard_count(streams, cores=cores) == shards

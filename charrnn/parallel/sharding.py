@@ -13,19 +13,19 @@ Term = TypeVar("Term", bound=Any)
 LEAST_STREAMS = 16
 """Streams of a shard: fewer waste more of a core than another core gains."""
 MOST_STREAMS = 32
-SHARD_BYTES = 2**28
+SHARD_BYTES = 2**27
 
 
 def shard_count(streams: int, stream_bytes: int = 0, cores: int = 1) -> int:
     """Return the number of shards for a number of streams.
 
-    There are at least two shards if that leaves 8 streams in each, to occupy two cores, and at
-    least one per core if that leaves ``LEAST_STREAMS`` in each. A shard has at most 32 streams, to
+    There are at least two shards if that leaves 8 streams in each, to occupy two cores, and as many
+    as there are cores, as far as each keeps ``LEAST_STREAMS``. A shard has at most 32 streams, to
     occupy more cores; larger products are not faster. The maximum is 16 if the buffers of 32
     streams would take more than ``SHARD_BYTES``. On a processor without AVX-512 (AMD EPYC), an LSTM
     of 2 x 512 trains 1.27 times as fast with 32 as with 16, and takes 45 MB more.
 
-    What must not depend on the machine leaves ``cores`` out.
+    Leave ``cores`` at 1 for a result that must not depend on the machine.
     """
     limit = MOST_STREAMS // (2 if MOST_STREAMS * stream_bytes > SHARD_BYTES else 1)
     least = max(1 if streams < 16 else 2, min(cores, streams // LEAST_STREAMS))

@@ -5,7 +5,6 @@ from typing import Any
 
 from charrnn.config import Architecture, Settings, TrainConfig, TrainingSettings
 from charrnn.nn.model import CharModel
-from charrnn.parallel.sharding import shard_count
 from charrnn.storage.history import History
 
 FORMAT = 7
@@ -92,7 +91,8 @@ def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
     vocab_size = len(meta["vocabulary"]["symbols"])
     settings = TrainingSettings.from_json(train)
     size = CharModel.stream_bytes(Architecture.from_json(model), vocab_size, settings.seq_len)
-    train["shards"] = shard_count(settings.batch_size, size)
+    streams, most = settings.batch_size, 16 if 32 * size > 2**26 else 32
+    train["shards"] = max(1 if streams < 16 else 2, -(-streams // most))
     return {**meta, "format": 3, "model": model, "train": train, "validation": validation}
 
 
