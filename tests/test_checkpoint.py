@@ -200,6 +200,21 @@ def test_the_sixth_format_goes_on_loading():
     assert model.score("jugs", counts=True).total_nats == pytest.approx(10.17344, abs=1e-4)
 
 
+def test_a_run_of_the_seventh_format_goes_on(tmp_path, monkeypatch):
+    # The end of its training part was set apart to fit the counts; it went on to this loss.
+    monkeypatch.chdir(tmp_path)
+    text = "".join(f"{number} cups of tea for two, " for number in range(60))
+    Path("tea.txt").write_text(text, encoding="utf-8")
+    Path("run").mkdir()
+    Path("run/last.npz").write_bytes((DATA / "format-7.npz").read_bytes())
+    for _ in resume("run", length=TrainConfig(steps=20)).train():
+        pass
+    model = charrnn.load("run")
+    assert model.checkpoint.settings.apart_at_end
+    assert model.evaluate().nats_per_char == pytest.approx(0.78302, abs=1e-4)
+    assert model.evaluate(counts=True).nats_per_char == pytest.approx(0.32456, abs=1e-4)
+
+
 def test_every_number_of_a_history_comes_back(last, tmp_path):
     checkpoint = load(last)
     checkpoint.history.rows = [(3, -1e-9, None), (4, 1.5, float("inf")), (5, 0.0, 2.5)]
@@ -422,9 +437,9 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 8": (
-        lambda meta: {**meta, "format": 8},
-        "its format is 8, and this charrnn reads formats 1 to 7: update charrnn",
+    "format 9": (
+        lambda meta: {**meta, "format": 9},
+        "its format is 9, and this charrnn reads formats 1 to 8: update charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),

@@ -41,11 +41,24 @@ def test_sizes_of_what_is_set_apart():
     assert sizes[-1] >= LEAST
 
 
-def test_running_text_is_cut_near_its_end():
-    codes = np.arange(50_000, dtype=np.uint32)
+@pytest.mark.parametrize("n", [0, 1, 4, 1_001, 50_000])
+def test_the_middle_of_running_text_is_set_apart(n):
+    codes = np.arange(n, dtype=np.uint32)
     sides, apart = set_apart(Sides(codes, codes[:0]), RunningText())
-    np.testing.assert_array_equal(np.concatenate([sides.learned, apart]), codes)
-    assert len(apart) == 2_500
+    assert len(apart) == size_apart(n)
+    before = (n - len(apart)) // 2
+    np.testing.assert_array_equal(np.insert(sides.learned, before, apart), codes)
+
+
+@pytest.mark.parametrize("why", ["an older run", "a long text"])
+def test_the_end_of_running_text_is_set_apart_without_a_copy(why, monkeypatch):
+    codes = np.arange(50_000, dtype=np.uint32)
+    if why == "a long text":
+        monkeypatch.setattr("charrnn.data.apart.LONG", 49_999)
+    sides, apart = set_apart(Sides(codes, codes[:0]), RunningText(), at_end=why == "an older run")
+    assert apart[0] == len(sides.learned) == 47_500
+    assert np.shares_memory(sides.learned, codes)
+    assert np.shares_memory(apart, codes)
 
 
 def test_items_are_set_apart_whole_from_all_over_a_list():

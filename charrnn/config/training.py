@@ -250,7 +250,8 @@ class TrainingSettings(Decided, of=TrainConfig):
     first two is not 0. The batch is cut into ``shards`` shards of streams, whatever the cores.
     ``items`` is empty for running text; ``item_end`` is the code that ends an item, and the last
     ``val_files`` files of the corpus are held out. ``predict`` is empty where the next character
-    is predicted, and ``spaced`` says that the tokens of a tagged text are words.
+    is predicted, and ``spaced`` says that the tokens of a tagged text are words. ``apart_at_end``
+    says that a run of an older format fits its counts at the end of the training part.
     """
 
     steps: int = decided(0, low=0)
@@ -269,6 +270,7 @@ class TrainingSettings(Decided, of=TrainConfig):
     spaced: bool = False
     ngrams: bool = False
     counts: bool = False
+    apart_at_end: bool = False
     optimizer: OptimizerName
     learning_rate: float
     weight_decay: float

@@ -17,6 +17,9 @@ SHARE = 20
 """One character in this many is set apart, if that is fewer; for a short text up to four times as
 many, as a thousand are still enough."""
 LEAST, LEAST_SHARE = 1_000, 5
+LONG = 10_000_000
+"""A longer text gives its end: it may be mapped from a file, and to leave out its middle copies
+it."""
 
 
 def size_apart(n: int) -> int:
@@ -24,11 +27,11 @@ def size_apart(n: int) -> int:
     return min(MOST, max(n // SHARE, min(LEAST, n // LEAST_SHARE)))
 
 
-def set_apart(sides: Sides, task: Task) -> tuple[Sides, Codes]:
+def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides, Codes]:
     """Split a training part into what is trained on and what is set apart.
 
-    Running text is split near its end. Items are taken from all over the text, as they may be
-    sorted.
+    Of running text it is the middle. The end is most like the held-out part that follows, and is
+    learned. Items are taken from all over the text, as they may be sorted.
 
     Parameters
     ----------
@@ -36,15 +39,21 @@ def set_apart(sides: Sides, task: Task) -> tuple[Sides, Codes]:
         A text, divided by the task.
     task : Task
         A task without labels.
+    at_end : bool
+        Whether to take the end of running text, as runs before format 8 did.
     """
-    learned, apart = _cut(sides.learned, task)
+    learned, apart = _cut(sides.learned, task, at_end=at_end)
     return replace(sides, learned=learned), apart
 
 
-def _cut(learned: Codes, task: Task) -> tuple[Codes, Codes]:
-    size = size_apart(len(learned))
+def _cut(learned: Codes, task: Task, *, at_end: bool) -> tuple[Codes, Codes]:
+    n, size = len(learned), size_apart(len(learned))
+    if not task.separate and (at_end or n > LONG):
+        return learned[: n - size], learned[n - size :]
     if not task.separate:
-        return learned[: len(learned) - size], learned[len(learned) - size :]
+        start = (n - size) // 2
+        middle = slice(start, start + size)
+        return np.concatenate([learned[:start], learned[start + size :]]), learned[middle]
     ends = np.flatnonzero(learned == task.end)
     lengths = np.diff(ends, prepend=-1)
     taken = np.zeros(len(ends), bool)

@@ -7,7 +7,7 @@ from charrnn.config import Architecture, Settings, TrainConfig, TrainingSettings
 from charrnn.nn.model import CharModel
 from charrnn.storage.history import History
 
-FORMAT = 7
+FORMAT = 8
 """The format of checkpoints; it is raised when an older charrnn could not read new files.
 
 1: no counts, no encoding of a source; lines are held out from the end. 2: counts of the training
@@ -15,7 +15,8 @@ part, hashed splits, the encoding of each source. 3: complete settings; the numb
 other than lines; separate held-out files. 4: labels, prompts, bidirectional networks, and cells
 that read a fixed window. 5: linear n-gram models mixed with a model of labels; the devices on which
 a run was trained, which the last files of format 4 may have too. 6: tables of counts mixed with a
-language model. 7: a column of CSV files as the text.
+language model. 7: a column of CSV files as the text. 8: the middle of a training part is set apart,
+no longer its end; longer n-grams of letters, which the last files of format 7 may have too.
 """
 
 _LEFT_OPEN = {
@@ -34,7 +35,14 @@ _LEFT_OPEN = {
 """Values for settings that only training needs and that files of format 2 may not have."""
 
 
-_NOT_LABELLED = {"predict": "", "prompted": False, "columns": "", "spaced": False, "counts": False}
+_NOT_LABELLED = {
+    "predict": "",
+    "prompted": False,
+    "columns": "",
+    "spaced": False,
+    "counts": False,
+    "apart_at_end": True,
+}
 
 
 def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +60,8 @@ def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
         meta = {**meta, "format": 6, "table": None}
     if meta["format"] == 6:
         meta = {**meta, "format": 7, "text": {"column": None, **meta["text"]}}
+    if meta["format"] == 7:
+        meta = {**meta, "format": 8, "train": {"apart_at_end": True, **meta["train"]}}
     return meta
 
 

@@ -116,7 +116,7 @@ def resume(
         if counts is None:
             counts = task.counts(sides.learned, last.vocabulary)
         if last.settings.counts and not task.labels:
-            sides, apart = set_apart(sides, task)
+            sides, apart = set_apart(sides, task, at_end=last.settings.apart_at_end)
         steps_per_epoch = task.steps_per_pass(sides.learned, last.settings)
         if save_every is not None:
             last.settings = replace(last.settings, save_every=save_every)
