@@ -100,7 +100,7 @@ def test_every_setting_of_training_is_written_or_has_no_effect():
     assert missing == {
         *("minutes", "items", "predict", "prompted", "columns", "column", "ngrams", "counts"),
         *("nonlinearity", "context", "embedding_size", "split_key"),
-        *("shards", "item_end", "val_files", "spaced", "head", "num_labels"),  # follow from others
+        *("shards", "item_end", "val_files", "spaced", "head", "num_labels", "apart_at_end"),
     }
 
 
