@@ -325,6 +325,48 @@ def test_a_replica_shares_weights_and_no_buffer(kind):
 
 
 @EACH_KIND
+@pytest.mark.parametrize(
+    "more", [{}, {"embedding_size": 3}, {"members": 2}, {"directions": 2, "num_labels": 4}], ids=str
+)
+def test_one_stream_is_read_in_steps_and_windows_alike(kind, more):
+    model = make(**more, **kind)
+    ids, _ = random_ids(5, 7, 1)
+    fast, state = model.for_one_stream(), random_state(model, 1)
+    before, expected = state.copy(), state
+    for start, stop in ((0, 1), (1, 2), (2, 5), (5, 6), (6, 7)):
+        wanted, expected = model.forward(ids[start:stop], expected)
+        wanted = wanted.copy()
+        logits, after = fast.forward(ids[start:stop], state)
+        np.testing.assert_allclose(logits, wanted, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(after, expected, rtol=1e-12, atol=1e-14)
+        assert not np.shares_memory(after, state)
+        state = after
+    again, _ = fast.forward(ids[:1], before)
+    np.testing.assert_allclose(again, model.forward(ids[:1], before)[0], rtol=1e-12, atol=1e-14)
+
+
+@EACH_RECURRENT
+def test_one_stream_has_the_weights_it_is_bound_to(kind):
+    model = make(**kind)
+    ids, _ = random_ids(5, 1, 1)
+    fast, state = model.for_one_stream(), random_state(model, 1)
+    before = fast.forward(ids, state)[0].copy()
+    model.parameters.vector[...] *= -0.7
+    fast.bind(fast.gradients())
+    logits, _ = fast.forward(ids, state)
+    np.testing.assert_allclose(logits, model.forward(ids, state)[0], rtol=1e-12, atol=1e-14)
+    assert (logits != before).any()
+
+
+@EACH_RECURRENT
+@pytest.mark.parametrize("bad", [5, 200, -1])
+def test_one_stream_reads_no_symbol_of_another_model(kind, bad):
+    fast = make(**kind).for_one_stream()
+    with pytest.raises(IndexError, match="vocabulary of 5 symbols"):
+        fast.forward(np.array([[bad]]), fast.zero_state(1))
+
+
+@EACH_KIND
 @pytest.mark.parametrize("embedding_size", [0, 3])
 def test_gradients_go_where_they_are_bound(kind, embedding_size):
     model = make(embedding_size=embedding_size, **kind)

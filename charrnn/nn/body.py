@@ -119,6 +119,8 @@ class Body:
             The state after the window.
         """
         y: Array | Symbols = self.encoder.forward(ids)
+        if ids.size == 1 and rng is None and self._steps_singly:
+            return self._step(y, state)
         reverse = self._reversal(lengths, ids)
         after = np.zeros(state.shape, state.dtype)
         for indices, level, dropout in self._parts:
@@ -172,6 +174,21 @@ class Body:
                     before[index] = new
         self.encoder.backward(dx)
         return before
+
+    @property
+    def _steps_singly(self) -> bool:
+        """Whether a window of one symbol of one stream is read by ``_step``."""
+        lowest, has_one_direction = self.layers[0], len(self.layers) == len(self.levels)
+        return lowest.is_frozen and lowest.reads_symbols and has_one_direction
+
+    @np.errstate(over="ignore")  # in sigmoid_
+    def _step(self, y: Array | Symbols, state: Array) -> tuple[Array, Array]:
+        """Read one symbol of one stream; see ``forward``."""
+        after = np.empty_like(state)
+        for layer, before, new in zip(self.layers, state, after, strict=True):
+            y = layer.step(y, before, new)
+        assert not isinstance(y, Symbols)
+        return y[np.newaxis], after
 
     @property
     def _parts(self) -> list[tuple[list[LayerState], Level, Dropout]]:

@@ -85,6 +85,8 @@ class Recurrent(ABC):
         Multiply the N columns of a step by ``Wh``, by its transpose and by ``[Wx b]``.
     reads_symbols : bool
         Whether the layer can read symbols. If not, it reads features only.
+    is_frozen : bool
+        Whether the layer has copies of the weights that are fast for one stream.
     """
 
     gates: ClassVar[int]
@@ -107,7 +109,7 @@ class Recurrent(ABC):
         self.workspace = workspace or Workspace()
         self.own = Workspace()
         self.window = self._capacity = self._capacity_back = (0, 0)
-        self._frozen = False
+        self.is_frozen = False
         self._rows: Array = np.empty((0, 0))
         self._spent = True
 
@@ -145,7 +147,7 @@ class Recurrent(ABC):
         """Use these arrays as the weights and their gradients."""
         D = self.input_size
         self.W, self.dW = values["W"], grads["W"]
-        self._frozen, self._rows = False, np.empty((0, 0))
+        self.is_frozen, self._rows = False, np.empty((0, 0))
         self.Wx, self.b, self.Wh = self.W[:, :D], self.W[:, D], self.W[:, D + 1 :]
 
     def initialise(self, rng: np.random.Generator) -> None:
@@ -258,12 +260,47 @@ class Recurrent(ABC):
 
     def for_one_stream(self) -> None:
         """Optimize ``forward`` for one stream; the weights must not change afterwards."""
+        D = self.input_size
         self.W = for_one_column(self.W)
-        self._frozen = True
+        self.is_frozen = True
+        self._W1, self._Wh = self.W[:, : D + 1], self.W[:, D + 1 :]
+        self._x1: Array = np.ones((D + 1, 1), self.W.dtype)
+
+    def step(self, x: Array | Symbols, state: Array, after: Array) -> Array:
+        """Read one symbol of one stream, as ``forward`` does, without the overhead of a window.
+
+        It requires ``for_one_stream``.
+
+        Parameters
+        ----------
+        x : (D, 1) array or Symbols
+            The input.
+        state, after : (S, R, 1) arrays
+            The state before the step, and where to write the state after it.
+
+        Returns
+        -------
+        h : (H, 1) array
+            The output, which the next ``step`` overwrites.
+        """
+        self._reserve(1, 1)
+        z = self.z[0]
+        if isinstance(x, Symbols):
+            z[:, 0] = self._rows_of(Columns(x))[x.ids[0, 0]]
+        else:
+            self._x1[:-1] = x
+            self.product_x(self._W1, self._x1, out=z)
+        for buffer, before in zip(self._carried, state, strict=True):
+            buffer[0] = before
+        self._forward(self._Wh, (self.product,))
+        for row, buffer in zip(after, self._carried, strict=True):
+            row[...] = buffer[1]
+        h: Array = self.h[1]
+        return h
 
     def _input(self, x: Array | Symbols) -> Features | Columns:
         """Wrap the input of a window in the form that this layer projects fastest."""
-        if isinstance(x, Symbols) and self.reads_symbols and (self._frozen or x.has_short_table):
+        if isinstance(x, Symbols) and self.reads_symbols and (self.is_frozen or x.has_short_table):
             return Columns(x)
         return Features(x, self.own, self.W.dtype)
 
@@ -286,11 +323,15 @@ class Recurrent(ABC):
         """Return a function that fills a slice (t, G*H, N) of ``z`` with ``Wx x + b``."""
         if isinstance(self.input, Features):
             return partial(self.input.project, W1, self.product_x)
-        if not self._frozen:
+        if not self.is_frozen:
             return partial(self.input.project, self.input.table(W1))
+        return partial(self.input.project_rows, self._rows_of(self.input))
+
+    def _rows_of(self, columns: Columns) -> Array:
+        """Return the input projection of each symbol (V, G*H) for frozen weights."""
         if not self._rows.size:
-            self._rows = np.ascontiguousarray(self.input.table(W1).T)
-        return partial(self.input.project_rows, self._rows)
+            self._rows = np.ascontiguousarray(columns.table(self._W1).T)
+        return self._rows
 
     def _reserve(self, T: int, N: int) -> None:
         """Allocate buffers for T steps of N streams, unless the current ones are large enough."""
