@@ -87,7 +87,7 @@ def test_operations_are_counted_by_hand():
     assert _Setting("train", MODEL, **SIZES).flops_per_character() == 3 * forward - one_hot_gradient
 
 
-@pytest.mark.parametrize(("streams", "workers"), [(4, 1), (32, 2), (64, 3)])
+@pytest.mark.parametrize(("streams", "workers"), [(4, 1), (32, 2), (64, 3), (256, 3)])
 def test_no_more_workers_than_cores_or_shards(monkeypatch, streams, workers):
     monkeypatch.setattr(module, "available_cores", lambda: 3)
     sizes = {**SIZES, "batch_size": streams, "seq_len": 2}

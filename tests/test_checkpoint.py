@@ -30,6 +30,7 @@ from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
 from charrnn.storage.formats import upgraded
 from charrnn.storage.history import ACCURACIES
+from charrnn.text import read_corpus
 from charrnn.training.resume import resume
 from tests.launching import PATIENCE
 from tests.tracing import untraced
@@ -213,6 +214,41 @@ def test_a_run_of_the_seventh_format_goes_on(tmp_path, monkeypatch):
     assert model.checkpoint.settings.apart_at_end
     assert model.evaluate().nats_per_char == pytest.approx(0.78302, abs=1e-4)
     assert model.evaluate(counts=True).nats_per_char == pytest.approx(0.32456, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("format_", "change", "at_end"),
+    [
+        (7, {"counts": True}, True),
+        (8, {"counts": True, "apart_at_end": False}, False),
+        (8, {"counts": True, "apart_at_end": True}, True),
+        (8, {"counts": True, "apart_at_end": False, "characters": 11_200_000}, True),
+        (8, {"counts": True, "apart_at_end": False, "characters": 11_000_000}, False),
+        (7, {"counts": False}, False),
+        (7, {"counts": True, "items": "line"}, False),
+        (7, {"counts": True, "predict": "label"}, False),
+    ],
+    ids=str,
+)
+def test_where_older_runs_set_apart_text_for_counts(format_, change, at_end):
+    plain = {"counts": False, "predict": "", "prompted": False, "items": ""}
+    sizes = {"characters": change.get("characters", 9_000), "held_out": 1_100_000}
+    meta = {"format": format_, "train": {**plain, **change}, **sizes}
+    assert upgraded(meta)["train"]["apart_at_end"] == at_end
+
+
+def test_a_model_of_the_eighth_format_has_n_grams_of_its_training_part(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = (f"{'tea' if n % 3 else 'milk'}\t{n} cups for {n * n % 7}\n" for n in range(90))
+    Path("cups.tsv").write_text("".join(lines), encoding="utf-8")
+    model = charrnn.load(DATA / "format-8.npz")
+    assert not model.checkpoint.settings.refit
+    found = model.evaluate(["cups.tsv"], baselines=True)
+    assert not any("n-grams" in notice for notice in found.notices)
+    found = model.predict(["12 cups for 4"], top=2)[0].labels
+    assert found == pytest.approx({"milk": 0.64137, "tea": 0.35863}, abs=1e-4)
+    own = model.checkpoint.sides(read_corpus(["cups.tsv"]))
+    assert model.checkpoint.kept.tolist() == own.learned.tolist()
 
 
 def test_every_number_of_a_history_comes_back(last, tmp_path):
@@ -437,9 +473,9 @@ MADE = {
     "an offset beyond the end": (lambda m: setattr(m[HEAD], "offset", 2**31), "file header"),
 }
 META = {
-    "format 9": (
-        lambda meta: {**meta, "format": 9},
-        "its format is 9, and this charrnn reads formats 1 to 8: update charrnn",
+    "format 10": (
+        lambda meta: {**meta, "format": 10},
+        "its format is 10, and this charrnn reads formats 1 to 9: update charrnn",
     ),
     "format 0": (lambda meta: {**meta, "format": 0}, "its format is 0"),
     "too few counts": (lambda meta: {**meta, "counts": [1]}, "counts"),

@@ -480,7 +480,7 @@ def test_info(here):
     text = run("info").stdout
     assert "corpus.txt" in text
     assert "16" in text
-    assert re.search(r"^format +8 \(charrnn [\d.]+ reads 1 to 8\)$", text, re.M)
+    assert re.search(r"^format +9 \(charrnn [\d.]+ reads 1 to 9\)$", text, re.M)
     old = Path(__file__).parent / "data" / "format-1.npz"
     assert re.search(r"^minutes +-$", text, re.M)  # and not 0: the run was one of steps
     assert re.search(r"^steps +20$", text, re.M)

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 import charrnn
+from charrnn.config import TrainConfig
 from charrnn.data.apart import LEAST, MOST, set_apart, size_apart
 from charrnn.data.sides import Sides
 from charrnn.data.tasks import RunningText, SeparateItems
 from charrnn.errors import CheckpointError, ConfigError
 from charrnn.storage.checkpoint import load, save
+from charrnn.text.codes import to_text
+from charrnn.training import counting
+from charrnn.training.counting import takes_end
+from charrnn.training.new import prepare
 
 SONG = "the sea was calm and the ship lay still while men sang of a land they had left"
 WORDS = SONG.split()
@@ -50,15 +55,49 @@ def test_the_middle_of_running_text_is_set_apart(n):
     np.testing.assert_array_equal(np.insert(sides.learned, before, apart), codes)
 
 
-@pytest.mark.parametrize("why", ["an older run", "a long text"])
-def test_the_end_of_running_text_is_set_apart_without_a_copy(why, monkeypatch):
+def test_the_end_of_running_text_is_set_apart_without_a_copy():
     codes = np.arange(50_000, dtype=np.uint32)
-    if why == "a long text":
-        monkeypatch.setattr("charrnn.data.apart.LONG", 49_999)
-    sides, apart = set_apart(Sides(codes, codes[:0]), RunningText(), at_end=why == "an older run")
+    sides, apart = set_apart(Sides(codes, codes[:0]), RunningText(), at_end=True)
     assert apart[0] == len(sides.learned) == 47_500
     assert np.shares_memory(sides.learned, codes)
     assert np.shares_memory(apart, codes)
+
+
+def test_the_end_is_set_apart_where_the_middle_is_not_counted(monkeypatch):
+    assert not takes_end(10_000_000, 0)
+    assert takes_end(10_000_001, 0)
+    assert not takes_end(10_000_000, 1)
+    assert takes_end(5_000_000, 5 / 60)
+    monkeypatch.setattr(counting, "SYMBOLS_PER_MINUTE", 4_000)
+    for minutes, at_end in ((1.0, True), (10.0, False)):
+        assert begun(TEXT, minutes=minutes).train.apart_at_end == at_end
+
+
+def begun(text, start=None, **length):
+    """The setup of a run with counts."""
+    settings = TrainConfig(counts=True, **(length or {"steps": 1}))
+    run = prepare([], content=text, train=settings, init_from=start and start.checkpoint)
+    return run._setup
+
+
+def test_a_run_from_a_model_with_counts_sets_apart_the_same(run):
+    first, second = begun(TEXT), begun(TEXT, run.model)
+    assert first.apart.tolist() == second.apart.tolist()
+    assert not second.train.apart_at_end
+    assert not any("set apart, so" in notice for notice in second.notices)
+
+
+def test_a_run_on_a_grown_text_sets_apart_its_new_end(run):
+    setup = begun(TEXT + TEXT[::-1][:8_000], run.model)
+    assert setup.train.apart_at_end
+    assert to_text(setup.apart) not in TEXT
+    assert not any("set apart, so" in notice for notice in setup.notices)
+
+
+def test_a_model_that_has_learned_what_is_set_apart_is_told():
+    plain = trained(text=TEXT, **{**SHORT, "steps": 2})[0]
+    setup = begun(TEXT, plain.model)
+    assert any("set apart, so the counts get too little weight" in n for n in setup.notices)
 
 
 def test_items_are_set_apart_whole_from_all_over_a_list():

@@ -118,6 +118,14 @@ def test_a_useless_model_has_no_weight():
     assert abs(weights[1]) < 0.1
 
 
+def test_a_model_alone_keeps_its_labels_even_where_it_is_always_wrong():
+    parts, gold = models(1)
+    wrong = -parts[0]
+    (weight,) = fit_mixture([wrong], gold)
+    assert 0 < weight < 0.01
+    assert (mix([wrong], [weight]).argmax(axis=1) == wrong.argmax(axis=1)).all()
+
+
 def test_weights_exist_where_parts_say_the_same_or_are_always_right():
     parts, gold = models(3)
     np.testing.assert_allclose(np.diff(fit_mixture([parts[0]] * 2, gold)), 0, atol=1e-6)

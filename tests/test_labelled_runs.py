@@ -1,6 +1,7 @@
 """Runs that label: learned, saved, resumed, evaluated, used."""
 
 import json
+import random
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -556,6 +557,74 @@ def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder,
     assert not model.evaluate([tmp_path / "test.tsv"]).fitted_here
 
 
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory):
+    """A run with counts whose labels are partly wrong, so that whoever saw a text knows more."""
+    folder = tmp_path_factory.mktemp("noisy")
+    rng = random.Random(5)
+    other = {"open": "closed", "closed": "open"}
+    pairs = (line.split("\t") for line in names(400, 3).splitlines())
+    lines = [f"{other[label] if rng.random() < 0.2 else label}\t{text}\n" for label, text in pairs]
+    (folder / "names.tsv").write_text("".join(lines), encoding="utf-8")
+    list(new(folder / "run", folder / "names.tsv", predict="label", counts=True, steps=40).train())
+    return folder
+
+
+def test_n_grams_are_trained_on_the_held_out_part_too_but_not_judged_by_it(noisy):
+    best = load(noisy / "run" / "best.npz")
+    assert best.settings.refit
+    sides = best.sides(read_corpus([noisy / "names.tsv"]))
+    before, knows = (
+        learned_ngrams(best.task, best.task.parse(codes), best.settings.random_seed)
+        for codes in (sides.learned, sides.both)
+    )
+    assert np.array_equal(best.ngrams.weights, knows.weights)
+    assert best.ngrams.weights.shape != before.weights.shape
+    assert best.kept.tolist() == sides.both.tolist()
+    # As the weights were fitted: by n-grams that had not seen the held-out part.
+    found = evaluate_labels(best)
+    assert found.labels.accuracy == best.history.mixed_accuracy
+    settings = replace(best.settings, refit=False)
+    as_fitted = replace(best, settings=settings, ngrams=before, kept=sides.learned)
+    assert found.nats == pytest.approx(evaluate_labels(as_fitted).nats, rel=1e-6)
+    assert found.nats > evaluate_labels(replace(best, settings=settings)).nats + 0.01
+    assert "n-grams of it, which predict uses, are left out" in found.protocol
+
+
+def test_a_text_whose_n_grams_are_known_is_told_to_be(noisy, tmp_path):
+    model = charrnn.load(noisy / "run")
+    found = model.evaluate([noisy / "names.tsv"])
+    told = "the n-grams that the model is mixed with were trained on all of this text"
+    assert told in found.notices
+    assert found.overlap == 1
+    held = model.checkpoint.task.parse(
+        model.checkpoint.sides(read_corpus([noisy / "names.tsv"])).held
+    )
+    pairs = zip(held.labels, held.texts, strict=True)
+    (tmp_path / "held.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs), encoding="utf-8")
+    assert model.evaluate([tmp_path / "held.tsv"]).overlap == 1
+    (tmp_path / "new.tsv").write_text(names(60, 99), encoding="utf-8")
+    assert told not in model.evaluate([tmp_path / "new.tsv"]).notices
+
+
+def test_files_that_are_held_out_are_never_trained_on(folder, tmp_path):
+    (tmp_path / "val.tsv").write_text(names(80, 7), encoding="utf-8")
+    run_ = prepare(
+        [folder / "label.txt"],
+        val=[tmp_path / "val.tsv"],
+        model=ModelConfig(hidden_size=8, members=1),
+        train=TrainConfig(predict="label", counts=True, steps=3),
+        out=tmp_path / "run",
+    )
+    list(run_.train())
+    best = load(tmp_path / "run" / "best.npz")
+    assert not best.settings.refit
+    sides = best.sides(read_corpus([folder / "label.txt", tmp_path / "val.tsv"]))
+    assert best.kept.tolist() == sides.learned.tolist()
+    keys = learned_ngrams(best.task, best.task.parse(sides.learned), 0).keys
+    assert np.array_equal(best.ngrams.keys, keys)
+
+
 def test_what_nothing_was_fitted_on_says_nothing(folder):
     alone = replace(load(folder / "tags" / "best.npz"), mixture=(), ngrams=None)
     found = evaluate_labels(alone)
@@ -579,7 +648,7 @@ def test_counts_are_mixed_with_the_network(folder, counted):
     checkpoint = load(counted / "best.npz")
     assert len(checkpoint.mixture) == 4
     sides = checkpoint.sides(read_corpus([folder / "label.txt"]))
-    assert checkpoint.kept.tolist() == sides.learned.tolist()
+    assert checkpoint.kept.tolist() == sides.both.tolist()
     alone = evaluate_labels(replace(checkpoint, mixture=(), kept=None, ngrams=None))
     found = evaluate_labels(checkpoint)
     assert found.nats < alone.nats

@@ -328,11 +328,14 @@ def test_a_replica_shares_weights_and_no_buffer(kind):
 @pytest.mark.parametrize(
     "more", [{}, {"embedding_size": 3}, {"members": 2}, {"directions": 2, "num_labels": 4}], ids=str
 )
-def test_one_stream_is_read_in_steps_and_windows_alike(kind, more):
-    model = make(**more, **kind)
+def test_one_stream_is_read_in_steps_and_windows_alike(kind, more, monkeypatch):
+    model, steps = make(**more, **kind), []
+    for layer in {type(layer) for layer in model.layers}:
+        step = layer.step
+        monkeypatch.setattr(layer, "step", lambda *args, step=step: steps.append(1) or step(*args))
     ids, _ = random_ids(5, 7, 1)
-    fast, state = model.for_one_stream(), random_state(model, 1)
-    before, expected = state.copy(), state
+    fast, state = model.for_one_stream(), model.zero_state(1)
+    before, expected = random_state(model, 1), state
     for start, stop in ((0, 1), (1, 2), (2, 5), (5, 6), (6, 7)):
         wanted, expected = model.forward(ids[start:stop], expected)
         wanted = wanted.copy()
@@ -341,6 +344,8 @@ def test_one_stream_is_read_in_steps_and_windows_alike(kind, more):
         np.testing.assert_allclose(after, expected, rtol=1e-12, atol=1e-14)
         assert not np.shares_memory(after, state)
         state = after
+    stepping = "context" not in kind or not kind["context"]
+    assert len(steps) == 4 * len(model.layers) * (stepping and "directions" not in more)
     again, _ = fast.forward(ids[:1], before)
     np.testing.assert_allclose(again, model.forward(ids[:1], before)[0], rtol=1e-12, atol=1e-14)
 

@@ -17,9 +17,6 @@ SHARE = 20
 """One character in this many is set apart, if that is fewer; for a short text up to four times as
 many, as a thousand are still enough."""
 LEAST, LEAST_SHARE = 1_000, 5
-LONG = 10_000_000
-"""A longer text gives its end: it may be mapped from a file, and to leave out its middle copies
-it."""
 
 
 def size_apart(n: int) -> int:
@@ -30,8 +27,8 @@ def size_apart(n: int) -> int:
 def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides, Codes]:
     """Split a training part into what is trained on and what is set apart.
 
-    Of running text it is the middle. The end is most like the held-out part that follows, and is
-    learned. Items are taken from all over the text, as they may be sorted.
+    Of running text it is the middle: the end is most like the held-out part that follows, so it is
+    better learned. Items are taken from all over the text, as they may be sorted.
 
     Parameters
     ----------
@@ -40,7 +37,7 @@ def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides,
     task : Task
         A task without labels.
     at_end : bool
-        Whether to take the end of running text, as runs before format 8 did.
+        Whether to take the end of running text, without a copy; see ``apart_at_end``.
     """
     learned, apart = _cut(sides.learned, task, at_end=at_end)
     return replace(sides, learned=learned), apart
@@ -48,7 +45,7 @@ def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides,
 
 def _cut(learned: Codes, task: Task, *, at_end: bool) -> tuple[Codes, Codes]:
     n, size = len(learned), size_apart(len(learned))
-    if not task.separate and (at_end or n > LONG):
+    if not task.separate and at_end:
         return learned[: n - size], learned[n - size :]
     if not task.separate:
         start = (n - size) // 2

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from charrnn.data.splits import Split
 from charrnn.text.codes import Codes
 
@@ -21,6 +23,11 @@ class Sides:
     learned: Codes
     held: Codes
     tails: tuple[Codes, ...] = ()
+
+    @property
+    def both(self) -> Codes:
+        """The training part followed by the held-out part, a copy."""
+        return np.concatenate([self.learned, self.held])
 
     @classmethod
     def of(cls, split: Split, codes: Codes) -> "Sides":

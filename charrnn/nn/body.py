@@ -179,7 +179,7 @@ class Body:
     def _steps_singly(self) -> bool:
         """Whether a window of one symbol of one stream is read by ``_step``."""
         lowest, has_one_direction = self.layers[0], len(self.layers) == len(self.levels)
-        return lowest.is_frozen and lowest.reads_symbols and has_one_direction
+        return lowest.is_frozen and lowest.has_step and has_one_direction
 
     @np.errstate(over="ignore")  # in sigmoid_
     def _step(self, y: Array | Symbols, state: Array) -> tuple[Array, Array]:

@@ -101,7 +101,7 @@ class Checkpoint:
     mixture : tuple of float
         The mixture weights of the network and of the models mixed with it, if they were fitted.
     kept : (m,) int array, optional
-        The training texts with their labels, if n-grams are counted on them.
+        The texts with their labels, if n-grams are counted on them.
     ngrams : NgramModel, optional
         A linear n-gram model that is mixed with the network.
     table : CountTable, optional

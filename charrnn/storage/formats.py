@@ -7,7 +7,7 @@ from charrnn.config import Architecture, Settings, TrainConfig, TrainingSettings
 from charrnn.nn.model import CharModel
 from charrnn.storage.history import History
 
-FORMAT = 8
+FORMAT = 9
 """The format of checkpoints; it is raised when an older charrnn could not read new files.
 
 1: no counts, no encoding of a source; lines are held out from the end. 2: counts of the training
@@ -15,10 +15,14 @@ part, hashed splits, the encoding of each source. 3: complete settings; the numb
 other than lines; separate held-out files. 4: labels, prompts, bidirectional networks, and cells
 that read a fixed window. 5: linear n-gram models mixed with a model of labels; the devices on which
 a run was trained, which the last files of format 4 may have too. 6: tables of counts mixed with a
-language model. 7: a column of CSV files as the text. 8: the middle of a training part is set apart,
-no longer its end; longer n-grams of letters, which the last files of format 7 may have too.
+language model. 7: a column of CSV files as the text. 8: the middle of a training part is set apart
+for counts, and the end only of a long one; longer n-grams of letters, which the last files of
+format 7 may have too. 9: whether the end is set apart; the n-grams of a model of labels are trained
+on the held-out part too.
 """
 
+LONG = 10_000_000
+"""The characters of a training part beyond which runs of format 8 set apart its end."""
 _LEFT_OPEN = {
     "steps": 0,
     "minutes": 0.0,
@@ -34,15 +38,16 @@ _LEFT_OPEN = {
 }
 """Values for settings that only training needs and that files of format 2 may not have."""
 
-
-_NOT_LABELLED = {
+_LATER = {
     "predict": "",
     "prompted": False,
     "columns": "",
     "spaced": False,
     "counts": False,
-    "apart_at_end": True,
+    "apart_at_end": False,
+    "refit": False,
 }
+"""Values for settings of formats 4 to 9."""
 
 
 def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +67,19 @@ def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
         meta = {**meta, "format": 7, "text": {"column": None, **meta["text"]}}
     if meta["format"] == 7:
         meta = {**meta, "format": 8, "train": {"apart_at_end": True, **meta["train"]}}
+    if meta["format"] == 8:
+        meta = {**meta, "format": 9, "train": {"refit": False, **meta["train"]}}
+        long = meta["characters"] - meta["held_out"] > LONG
+        meta["train"]["apart_at_end"] = _counts_text(meta) and (
+            long or meta["train"]["apart_at_end"]
+        )
     return meta
+
+
+def _counts_text(meta: dict[str, Any]) -> bool:
+    """Return whether a run set apart a piece of running text."""
+    train = meta["train"]
+    return bool(train["counts"] and not (train["predict"] or train["prompted"] or train["items"]))
 
 
 def _from_format_1(meta: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +111,7 @@ def _from_format_2(meta: dict[str, Any]) -> dict[str, Any]:
     }
     train.pop("epochs", None)
     train = {**_defaults(TrainConfig), **_LEFT_OPEN, **train, "shards": 1}
-    train |= _NOT_LABELLED
+    train |= _LATER
     train |= {"items": "line" if train.pop("lines") else "", "item_end": 10, "val_files": 0}
     model = {**_defaults(Architecture), **model}
     # The number of shards was computed from the sizes, and not stored.
@@ -112,7 +129,7 @@ def _from_format_3(meta: dict[str, Any]) -> dict[str, Any]:
         "format": 4,
         "vocabulary": {"has_unknown": False, **meta["vocabulary"]},
         "model": {**_defaults(Architecture), **meta["model"]},
-        "train": {**_NOT_LABELLED, **meta["train"]},
+        "train": {**_LATER, **meta["train"]},
         "labels": [],
         "mixture": [],
         "kept": None,

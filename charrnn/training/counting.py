@@ -18,6 +18,20 @@ SYMBOLS_PER_MINUTE = 15_000_000
 """Symbols per minute of the run that are counted: doing so twice takes less than half the time."""
 
 
+def most_counted(minutes: float) -> int:
+    """Return how many symbols a run of so many minutes counts, the last of its training part."""
+    return min(MOST_SYMBOLS, int(SYMBOLS_PER_MINUTE * minutes) + 1) if minutes else MOST_SYMBOLS
+
+
+def takes_end(learned: int, minutes: float) -> bool:
+    """Return whether to set apart the end of a training part of so many characters.
+
+    If it is too long to be counted as a whole, its middle would be far from all that is counted. It
+    may also be mapped from a file, and leaving out its middle would copy it.
+    """
+    return learned > most_counted(minutes)
+
+
 class Counting:
     """The n-gram counts of a run.
 
@@ -30,10 +44,7 @@ class Counting:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._first = setup.task.first(setup.vocabulary)
-        minutes = setup.train.minutes
-        self._most = MOST_SYMBOLS
-        if minutes:
-            self._most = min(self._most, int(SYMBOLS_PER_MINUTE * minutes) + 1)
+        self._most = most_counted(setup.train.minutes)
         ids, apart = self._encoded(setup.sides.learned), self._encoded(setup.apart)
         V = len(setup.vocabulary)
         self._longest = best_longest(ids, apart, V, first=self._first)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from charrnn.data.labels.task import LabelledTask
 from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.evaluation.labels.mixture import fitted, fitted_chain, learned_ngrams
+from charrnn.evaluation.labels.refitting import refitted
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.training.setup import Setup
 from charrnn.views.numbers import percent
@@ -13,8 +14,8 @@ from charrnn.views.numbers import percent
 def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, str] | None:
     """Return a checkpoint with fitted weights and, if it helps, a linear n-gram model.
 
-    It includes the training texts if n-grams are counted on them. Its history has the accuracy of
-    the mixture.
+    It includes the texts if n-grams are counted on them. Its history has the accuracy of the
+    mixture on the held-out part, before the n-grams are trained on that part too.
 
     Parameters
     ----------
@@ -57,9 +58,12 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
         ngrams=mixture.ngrams,
         history=replace(best.history, mixed_accuracy=mixture.accuracy if is_mixed else None),
     )
+    if train.refit:
+        state = refitted(state, setup.sides.both)
     name, value, alone = mixture.figure, mixture.value, mixture.alone
     message = (
         f"mixed with n-grams of the training texts, {name} on the held-out part is "
         f"{percent(value)}, by the network alone {percent(alone)}; the weights are fitted there"
+        f"{', and the n-grams then trained on it too' if train.refit else ''}"
     )
     return state, message if is_mixed else ""

@@ -32,11 +32,13 @@ from charrnn.storage.store import FolderStore, MemoryStore, RunStore
 from charrnn.text import Corpus, Source, fitting_corpus, read_corpus
 from charrnn.text.choosing import for_characters
 from charrnn.training.assembly import assemble, choose_validations
+from charrnn.training.counting import takes_end
 from charrnn.training.devices import decide
 from charrnn.training.fairness import compare_sides
 from charrnn.training.items import facts_of, recipe_of_items, with_labels
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
+    apart_like,
     check_start,
     labelling_vocabulary,
     same_shape,
@@ -244,7 +246,13 @@ def ready(
     counts = task.counts(sides.learned, vocabulary)
     apart = sides.learned[:0]
     if train.counts and not labels:
-        sides, apart = set_apart(sides, task)
+        at_end = takes_end(len(sides.learned), recipe.train.minutes)
+        if start is not None:
+            at_end, found = apart_like(start, corpus.sources, recipe.held_out)
+            notices += found
+        settings = dataclasses.replace(recipe.train, apart_at_end=at_end and not task.separate)
+        recipe = dataclasses.replace(recipe, train=settings)
+        sides, apart = set_apart(sides, task, at_end=at_end)
         notices.append(
             f"{count(len(apart), vocabulary.noun)} of the training part are set apart to fit how "
             "network and counts are mixed"

@@ -5,8 +5,8 @@ Dimensions
     H hidden units, P parameters.
 
 The batch is split into shards of streams. Each shard has its own state and gradient; a worker of
-the team computes some shards and then updates some slices of the parameters. The split depends only
-on the sizes, and sums are taken in the order of shards and slices, so the result is bit-identical
+the team computes some shards and then updates some slices of the parameters. The shards are stored
+with the run, and sums are taken in the order of shards and slices, so the result is bit-identical
 for any number of workers.
 """
 

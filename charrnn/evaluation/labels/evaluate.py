@@ -17,6 +17,7 @@ from charrnn.evaluation.labels.comparing import Figures, figures
 from charrnn.evaluation.labels.entities import EntityFigures
 from charrnn.evaluation.labels.figures import LabelFigures
 from charrnn.evaluation.labels.labeller import Labeller
+from charrnn.evaluation.labels.refitting import refitted
 from charrnn.evaluation.labels.restoration import RestorationFigures
 from charrnn.evaluation.labels.rivals import Rival, rivals
 from charrnn.evaluation.provenance import provenance_of
@@ -57,7 +58,7 @@ class LabelEvaluation:
         Whether weights of the model were fitted on this text, so that the metrics are optimistic.
     seconds : float
     overlap : float, optional
-        Share of the texts that also occur in the training part, if that is available.
+        Share of the texts that the model or its n-grams were trained on, if that is known.
     rivals : tuple of Rival
         Opponents on the same text, the best first; empty if not requested.
     notices : tuple of str
@@ -154,7 +155,7 @@ def evaluate_labels(
     columns : str, optional
         The columns of label and text in a table, if they differ from training.
     baselines : bool
-        Whether opponents label it too; they are trained on the model's training part.
+        Whether opponents label it too; they are trained on the texts that the model was.
     threads, stdin, cache_dir
         As for ``evaluate_checkpoint``.
 
@@ -175,6 +176,9 @@ def evaluate_labels(
     parsed = task.parse(codes)
     if not parsed.texts:
         raise CorpusError("there is nothing to score: the text has no item with a label")
+    if corpus is None and checkpoint.settings.refit:  # its n-grams know these texts
+        assert train is not None
+        checkpoint = refitted(checkpoint, train)
     start = time.perf_counter()
     labeller = Labeller(checkpoint, model, threads=threads)
     found, predicted = labeller.predictions(parsed)
@@ -230,7 +234,7 @@ def _texts(
     cache_dir: Path | None,
     baselines: bool,
 ) -> tuple[Codes, Codes | None, str, list[str]]:
-    """Return the text to label, the training part, a description of the first, and notices."""
+    """Return the text to label, what was trained on, a description of the first, and notices."""
     if corpus is None:
         if not checkpoint.held_out:
             raise CorpusError(
@@ -248,8 +252,12 @@ def _texts(
             cache_dir=cache_dir,
             advice="the baselines are trained on it: put it back, or leave out --baselines",
         )
-    train = None if own_text is None else checkpoint.sides(own_text).learned
-    notices = [*corpus.notices, *provenance.notices]
+    train, notices = None, [*corpus.notices, *provenance.notices]
+    if own_text is not None:
+        sides = checkpoint.sides(own_text)
+        train = sides.both if checkpoint.settings.refit else sides.learned
+    if provenance.learned and len(checkpoint.mixture) > 1 and checkpoint.settings.refit:
+        notices.append("the n-grams that the model is mixed with were trained on all of this text")
     divided = task.text(corpus)
     return divided.codes, train, "the whole text", [*notices, *divided.notices]
 
@@ -263,10 +271,14 @@ def _is_held_out(checkpoint: Checkpoint, corpus: Corpus) -> bool:
 
 def _fitted_words(checkpoint: Checkpoint) -> str:
     """Return what was fitted on the held-out part, and what a fair test would be."""
-    what = "weights of the mixture were" if len(checkpoint.mixture) > 1 else "temperature was"
+    mixes = len(checkpoint.mixture) > 1
+    what = "weights of the mixture were" if mixes else "temperature was"
+    left_out = ""
+    if mixes and checkpoint.settings.refit:
+        left_out = " (n-grams of it, which predict uses, are left out)"
     return (
-        f", on which the best state was chosen and the {what} fitted: for a fair test, run "
-        "charrnn eval FILE with texts that are not in the corpus"
+        f"{left_out}, on which the best state was chosen and the {what} fitted: for a fair test, "
+        "run charrnn eval FILE with texts that are not in the corpus"
     )
 
 

@@ -15,6 +15,8 @@ IMPOSSIBLE = -1e4
 STEPS = 50
 """Limit on Newton steps, of which fewer than ten are needed."""
 HALVINGS = 30
+LEAST = 1e-3
+"""The least weight of a model alone, if it is no better than chance: its labels stay the same."""
 
 
 def mix(parts: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
@@ -38,9 +40,10 @@ def mix(parts: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
 def fit_mixture(parts: Sequence[Floats], gold: NDArray[np.integer]) -> Floats:
     """Fit the weights of ``mix`` by maximum likelihood of the correct labels, with Newton's method.
 
-    No part may have been trained on the texts. The loss is convex in the weights, which may be
-    negative. Initially all parts have equal weights, and a prior as strong as one text pulls
-    towards them, so that the weights are defined for few texts or identical parts.
+    No part may have been trained on the texts. The loss is convex in the weights. Initially all
+    parts have equal weights, and a prior as strong as one text pulls towards them, so that the
+    weights are defined for few texts or identical parts. Some may be negative, which corrects for
+    what several parts have in common. The weight of a single part is positive.
 
     Parameters
     ----------
@@ -78,7 +81,7 @@ def fit_mixture(parts: Sequence[Floats], gold: NDArray[np.integer]) -> Floats:
         else:
             break
         weights, least = ahead, found
-    return weights
+    return weights if P > 1 else np.maximum(weights, LEAST)
 
 
 def _stack(parts: Sequence[Floats]) -> Floats:

@@ -1,7 +1,7 @@
 """The opponents of a model that labels, on the same text.
 
 A recurrent network is worth training only if it beats a few seconds of counting. All opponents are
-trained on the training part of the model's text.
+trained on the texts that the model was trained on.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -85,6 +85,9 @@ class Recurrent(ABC):
         Multiply the N columns of a step by ``Wh``, by its transpose and by ``[Wx b]``.
     reads_symbols : bool
         Whether the layer can read symbols. If not, it reads features only.
+    has_step : bool
+        Whether the layer has ``step``: it can read symbols, and ``_forward`` depends only on its
+        arguments, ``z`` and the states.
     is_frozen : bool
         Whether the layer has copies of the weights that are fast for one stream.
     """
@@ -92,6 +95,7 @@ class Recurrent(ABC):
     gates: ClassVar[int]
     states: ClassVar[tuple[str, ...]] = ("h",)
     reads_symbols: ClassVar[bool] = True
+    has_step: ClassVar[bool] = True
     z: Array
     dz: Array
     product: Product
@@ -269,7 +273,7 @@ class Recurrent(ABC):
     def step(self, x: Array | Symbols, state: Array, after: Array) -> Array:
         """Read one symbol of one stream, as ``forward`` does, without the overhead of a window.
 
-        It requires ``for_one_stream``.
+        It requires ``has_step`` and ``for_one_stream``. ``output`` stays that of the last window.
 
         Parameters
         ----------
@@ -286,7 +290,7 @@ class Recurrent(ABC):
         self._reserve(1, 1)
         z = self.z[0]
         if isinstance(x, Symbols):
-            z[:, 0] = self._rows_of(Columns(x))[x.ids[0, 0]]
+            z[:, 0] = self._rows_of(x)[x.ids[0, 0]]
         else:
             self._x1[:-1] = x
             self.product_x(self._W1, self._x1, out=z)
@@ -325,12 +329,12 @@ class Recurrent(ABC):
             return partial(self.input.project, W1, self.product_x)
         if not self.is_frozen:
             return partial(self.input.project, self.input.table(W1))
-        return partial(self.input.project_rows, self._rows_of(self.input))
+        return partial(self.input.project_rows, self._rows_of(self.input.symbols))
 
-    def _rows_of(self, columns: Columns) -> Array:
+    def _rows_of(self, symbols: Symbols) -> Array:
         """Return the input projection of each symbol (V, G*H) for frozen weights."""
         if not self._rows.size:
-            self._rows = np.ascontiguousarray(columns.table(self._W1).T)
+            self._rows = np.ascontiguousarray(Columns(symbols).table(self._W1).T)
         return self._rows
 
     def _reserve(self, T: int, N: int) -> None:

@@ -39,7 +39,7 @@ class TimeWindow(Recurrent):
 
     gates = 1
     states = ("past",)
-    reads_symbols = False
+    reads_symbols = has_step = False
 
     def __init__(
         self, input_size: int, architecture: Architecture, workspace: Workspace | None = None
