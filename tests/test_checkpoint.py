@@ -242,7 +242,7 @@ def test_a_model_of_the_eighth_format_has_n_grams_of_its_training_part(tmp_path,
     lines = (f"{'tea' if n % 3 else 'milk'}\t{n} cups for {n * n % 7}\n" for n in range(90))
     Path("cups.tsv").write_text("".join(lines), encoding="utf-8")
     model = charrnn.load(DATA / "format-8.npz")
-    assert not model.checkpoint.settings.refit
+    assert not model.checkpoint.refitted
     found = model.evaluate(["cups.tsv"], baselines=True)
     assert not any("n-grams" in notice for notice in found.notices)
     found = model.predict(["12 cups for 4"], top=2)[0].labels

@@ -73,31 +73,45 @@ def test_the_end_is_set_apart_where_the_middle_is_not_counted(monkeypatch):
         assert begun(TEXT, minutes=minutes).train.apart_at_end == at_end
 
 
-def begun(text, start=None, **length):
+def begun(text, start=None, **settings):
     """The setup of a run with counts."""
-    settings = TrainConfig(counts=True, **(length or {"steps": 1}))
-    run = prepare([], content=text, train=settings, init_from=start and start.checkpoint)
-    return run._setup
+    train = TrainConfig(counts=True, **(settings or {"steps": 1}))
+    return prepare([], content=text, train=train, init_from=start and start.checkpoint)._setup
 
 
-def test_a_run_from_a_model_with_counts_sets_apart_the_same(run):
-    first, second = begun(TEXT), begun(TEXT, run.model)
+LEARNED = "the --init-from model was trained on the text that is set apart"
+
+
+@pytest.mark.parametrize("text", [TEXT, TEXT.replace("sea", "see", 1)], ids=["same", "corrected"])
+def test_a_run_from_a_model_with_counts_sets_apart_the_same(run, text):
+    first, second = begun(text), begun(text, run.model)
     assert first.apart.tolist() == second.apart.tolist()
     assert not second.train.apart_at_end
-    assert not any("set apart, so" in notice for notice in second.notices)
+    assert not any(LEARNED in notice for notice in second.notices)
 
 
 def test_a_run_on_a_grown_text_sets_apart_its_new_end(run):
     setup = begun(TEXT + TEXT[::-1][:8_000], run.model)
     assert setup.train.apart_at_end
     assert to_text(setup.apart) not in TEXT
-    assert not any("set apart, so" in notice for notice in setup.notices)
+    assert not any(LEARNED in notice for notice in setup.notices)
+
+
+def test_a_run_on_another_text_sets_apart_its_middle(run):
+    setup = begun(TEXT[::-1], run.model)
+    assert not setup.train.apart_at_end
+    assert not any(LEARNED in notice for notice in setup.notices)
 
 
 def test_a_model_that_has_learned_what_is_set_apart_is_told():
     plain = trained(text=TEXT, **{**SHORT, "steps": 2})[0]
-    setup = begun(TEXT, plain.model)
-    assert any("set apart, so the counts get too little weight" in n for n in setup.notices)
+    for more in ({}, {"steps": 1, "val_fraction": 0.2}):
+        assert any(LEARNED in notice for notice in begun(TEXT, plain.model, **more).notices)
+    lines = "\n".join(sorted({TEXT[n : n + 9] for n in range(0, 9000, 7)}))
+    plain = trained(text=lines, items="line", **{**SHORT, "steps": 2})[0]
+    setup = begun(lines, plain.model, items="line", steps=1)
+    assert any(LEARNED in notice for notice in setup.notices)
+    assert not setup.train.apart_at_end
 
 
 def test_items_are_set_apart_whole_from_all_over_a_list():

@@ -21,11 +21,13 @@ from charrnn.data.labels.task import OFTEN
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.evaluation.labels.evaluate import evaluate_labels
 from charrnn.evaluation.labels.labeller import Labeller
+from charrnn.evaluation.labels.labelling import spread
 from charrnn.evaluation.labels.mixture import learned_ngrams
+from charrnn.evaluation.labels.refitting import as_fitted, refitted
 from charrnn.sampling.items import sample_items
 from charrnn.storage.checkpoint import load, save
 from charrnn.text import read_corpus
-from charrnn.text.codes import to_codes
+from charrnn.text.codes import to_codes, to_text
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
 
@@ -333,15 +335,15 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
     ):
         plan = run(*words, *more, "--plan").stdout
         assert ("mixed with" in plan) == mixed
-        assert ("will hold the training texts" in plan) == kept
+        assert ("will hold all texts" in plan) == kept
         assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
     counted = run(*words, *small, "--counts", "--out", "a").stderr
-    assert "notice: the checkpoint contains the training texts" in counted
+    assert "notice: the checkpoint contains all texts" in counted
     assert "best validation loss of the network: " in counted
     text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
     assert "reveal much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
-    assert "contains the training texts" not in alone
+    assert "contains all texts" not in alone
     assert "of the labels right\n" in alone
     assert "best validation loss: " in alone
 
@@ -572,23 +574,67 @@ def noisy(tmp_path_factory):
 
 def test_n_grams_are_trained_on_the_held_out_part_too_but_not_judged_by_it(noisy):
     best = load(noisy / "run" / "best.npz")
-    assert best.settings.refit
+    assert best.refitted
     sides = best.sides(read_corpus([noisy / "names.tsv"]))
-    before, knows = (
-        learned_ngrams(best.task, best.task.parse(codes), best.settings.random_seed)
-        for codes in (sides.learned, sides.both)
-    )
+    learned, held = map(best.task.parse, (sides.learned, sides.held))
+    before = learned_ngrams(best.task, learned, best.settings.random_seed)
+    knows = learned_ngrams(best.task, learned, best.settings.random_seed, more=held)
     assert np.array_equal(best.ngrams.weights, knows.weights)
     assert best.ngrams.weights.shape != before.weights.shape
     assert best.kept.tolist() == sides.both.tolist()
     # As the weights were fitted: by n-grams that had not seen the held-out part.
     found = evaluate_labels(best)
     assert found.labels.accuracy == best.history.mixed_accuracy
-    settings = replace(best.settings, refit=False)
-    as_fitted = replace(best, settings=settings, ngrams=before, kept=sides.learned)
-    assert found.nats == pytest.approx(evaluate_labels(as_fitted).nats, rel=1e-6)
-    assert found.nats > evaluate_labels(replace(best, settings=settings)).nats + 0.01
-    assert "n-grams of it, which predict uses, are left out" in found.protocol
+    at_fitting = replace(best, ngrams=before, kept=sides.learned, refitted=False)
+    assert found.nats == pytest.approx(evaluate_labels(at_fitting).nats, rel=1e-6)
+    assert found.nats > evaluate_labels(replace(best, refitted=False)).nats + 0.01
+    assert "with n-grams of the training part alone, on which the best" in found.protocol
+
+
+def test_n_grams_are_only_trained_once_more_at_the_end_of_a_run(noisy, tmp_path):
+    run_ = new(tmp_path / "run", noisy / "names.tsv", predict="label", counts=True, steps=4000)
+    run_.stop()
+    list(run_.train())
+    best = load(tmp_path / "run" / "best.npz")
+    assert not best.refitted
+    assert best.kept is not None
+    found = evaluate_labels(best)
+    assert found.labels.accuracy == best.history.mixed_accuracy
+    assert "training part alone" not in found.protocol
+    list(resume(tmp_path / "run", length=TrainConfig(steps=9)).train())
+    assert load(tmp_path / "run" / "best.npz").refitted
+
+
+def test_a_model_without_n_grams_does_not_know_the_held_out_part(noisy, tmp_path):
+    run_ = new(tmp_path / "run", noisy / "names.tsv", predict="label", ngrams=False, steps=3)
+    list(run_.train())
+    model = charrnn.load(tmp_path / "run")
+    assert not model.checkpoint.refitted
+    held = model.checkpoint.sides(read_corpus([noisy / "names.tsv"])).held
+    (tmp_path / "held.tsv").write_text(to_text(held), encoding="utf-8")
+    assert model.evaluate([tmp_path / "held.tsv"]).overlap == 0
+
+
+@pytest.mark.parametrize("size", [90, 99, 101, 120, 199, 201, 1000])
+def test_texts_beyond_the_limit_are_spread_evenly(size):
+    kept = spread([1] * size, 100)
+    assert len(kept) == min(size, 100)
+    assert max(np.diff(kept)) - min(np.diff(kept)) <= 1
+    assert sum(spread([3, 1] * size, 4 * size)) == sum(range(2 * size))
+    assert list(spread([500], 100)) == [0]
+
+
+def test_no_text_is_added_to_n_grams_beyond_their_limit(noisy, monkeypatch):
+    best = load(noisy / "run" / "best.npz")
+    sides = best.sides(read_corpus([noisy / "names.tsv"]))
+    learned = sum(map(len, best.task.parse(sides.learned).texts))
+    for limit, is_same in ((learned - 1, True), (learned, False)):
+        monkeypatch.setattr("charrnn.evaluation.labels.mixture.LEARNED", limit)
+        fitted = as_fitted(best, sides.learned)
+        again = refitted(fitted, sides)
+        assert (again.ngrams is fitted.ngrams) == is_same
+        assert again.refitted
+        assert again.kept.tolist() == sides.both.tolist()
 
 
 def test_a_text_whose_n_grams_are_known_is_told_to_be(noisy, tmp_path):
@@ -597,11 +643,8 @@ def test_a_text_whose_n_grams_are_known_is_told_to_be(noisy, tmp_path):
     told = "the n-grams that the model is mixed with were trained on all of this text"
     assert told in found.notices
     assert found.overlap == 1
-    held = model.checkpoint.task.parse(
-        model.checkpoint.sides(read_corpus([noisy / "names.tsv"])).held
-    )
-    pairs = zip(held.labels, held.texts, strict=True)
-    (tmp_path / "held.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs), encoding="utf-8")
+    held = model.checkpoint.sides(read_corpus([noisy / "names.tsv"])).held
+    (tmp_path / "held.tsv").write_text(to_text(held), encoding="utf-8")
     assert model.evaluate([tmp_path / "held.tsv"]).overlap == 1
     (tmp_path / "new.tsv").write_text(names(60, 99), encoding="utf-8")
     assert told not in model.evaluate([tmp_path / "new.tsv"]).notices
@@ -618,7 +661,7 @@ def test_files_that_are_held_out_are_never_trained_on(folder, tmp_path):
     )
     list(run_.train())
     best = load(tmp_path / "run" / "best.npz")
-    assert not best.settings.refit
+    assert not best.refitted
     sides = best.sides(read_corpus([folder / "label.txt", tmp_path / "val.tsv"]))
     assert best.kept.tolist() == sides.learned.tolist()
     keys = learned_ngrams(best.task, best.task.parse(sides.learned), 0).keys
@@ -654,8 +697,8 @@ def test_counts_are_mixed_with_the_network(folder, counted):
     assert found.nats < alone.nats
     assert found.labels.right >= alone.labels.right
     shown = run("info", counted).stdout
-    assert "contains the training texts" in " ".join(shown.split())
-    assert "contains the training texts" not in run("info", folder / "label").stdout
+    assert "contains all texts" in " ".join(shown.split())
+    assert "contains all texts" not in run("info", folder / "label").stdout
     assert run("predict", "--text", "bada", "--model", counted).stdout == "open\tbada\n"
 
 

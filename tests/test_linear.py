@@ -220,7 +220,7 @@ def test_of_letters_fewer_are_read(monkeypatch):
     for text in ("ab" * 5, "".join(map(chr, range(0xAC00, 0xAC00 + 100)))):
         texts = [text] * (2000 // len(text))
         mixture.learned_ngrams(task, Parsed(texts, [[""] * len(text)] * len(texts)), 0)
-    assert sizes == [500, 1000]  # every fourth of 2,000 letters, every second of 2,000 syllables
+    assert sizes == [550, 1100]  # of 2,000 letters, and of 2,000 syllables
 
 
 def test_unknown_ngrams_of_letters_change_no_score():

@@ -202,7 +202,6 @@ def test_every_choice_has_its_reason():
     silent = {"steps", "embedding_size", "nonlinearity", "split_key", "shards"}
     silent |= {"items", "item_end", "val_files", "context"}
     silent |= {"directions", "head", "num_labels", "predict", "columns", "spaced", "apart_at_end"}
-    silent |= {"refit"}
     left_open = {name for name in after if given.get(name) is None} - silent
     assert left_open == set(done.reasons)
     assert all(done.reasons.values())

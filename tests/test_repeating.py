@@ -101,7 +101,6 @@ def test_every_setting_of_training_is_written_or_has_no_effect():
         *("minutes", "items", "predict", "prompted", "columns", "column", "ngrams", "counts"),
         *("nonlinearity", "context", "embedding_size", "split_key"),
         *("shards", "item_end", "val_files", "spaced", "head", "num_labels", "apart_at_end"),
-        "refit",
     }
 
 

@@ -251,9 +251,7 @@ class TrainingSettings(Decided, of=TrainConfig):
     ``items`` is empty for running text; ``item_end`` is the code that ends an item, and the last
     ``val_files`` files of the corpus are held out. ``predict`` is empty where the next character
     is predicted, and ``spaced`` says that the tokens of a tagged text are words. ``apart_at_end``
-    says that the end of a training part is set apart for ``counts``, and not its middle. ``refit``
-    says that the n-grams mixed with a model of labels are trained on the held-out part too, once
-    the weights of the mixture are fitted there.
+    says that the end of a training part is set apart for ``counts``, and not its middle.
     """
 
     steps: int = decided(0, low=0)
@@ -273,7 +271,6 @@ class TrainingSettings(Decided, of=TrainConfig):
     ngrams: bool = False
     counts: bool = False
     apart_at_end: bool = False
-    refit: bool = False
     optimizer: OptimizerName
     learning_rate: float
     weight_decay: float

@@ -27,8 +27,8 @@ def size_apart(n: int) -> int:
 def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides, Codes]:
     """Split a training part into what is trained on and what is set apart.
 
-    Of running text it is the middle: the end is most like the held-out part that follows, so it is
-    better learned. Items are taken from all over the text, as they may be sorted.
+    Of running text it is the middle: the end is most like the held-out part that follows, so
+    training should keep it. Items are taken from all over the text, as they may be sorted.
 
     Parameters
     ----------

@@ -104,6 +104,8 @@ class Checkpoint:
         The texts with their labels, if n-grams are counted on them.
     ngrams : NgramModel, optional
         A linear n-gram model that is mixed with the network.
+    refitted : bool
+        Whether ``kept`` and ``ngrams`` include the held-out part; the weights were fitted before.
     table : CountTable, optional
         The n-gram counts of the training part, for a language model.
     counting : Mixture, optional
@@ -136,6 +138,7 @@ class Checkpoint:
     mixture: tuple[float, ...] = ()
     kept: Codes | None = None
     ngrams: NgramModel | None = None
+    refitted: bool = False
     table: CountTable | None = None
     counting: Mixture | None = None
     format: int = FORMAT
@@ -219,6 +222,7 @@ def save(path: Path, checkpoint: Checkpoint, *, verify: bool = False) -> None:
         "mixture": list(checkpoint.mixture),
         "kept": None if checkpoint.kept is None else [len(checkpoint.kept)],
         "ngrams": None if checkpoint.ngrams is None else len(checkpoint.ngrams.keys),
+        "refitted": checkpoint.refitted,
         "table": table_to_json(checkpoint.table, checkpoint.counting),
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
@@ -330,6 +334,8 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
     mixed = COUNTED * (kept is not None) + bool(ngrams)
     mixture = mixture_from(meta["mixture"], settings, mixed)
     sizes = sizes_from(meta["table"], settings)
+    if type(meta["refitted"]) is not bool or (meta["refitted"] and not mixed):
+        raise CheckpointError("its n-grams do not match its settings")
     if vocabulary.has_unknown != bool(labels):
         raise CheckpointError("its vocabulary does not match its task")
     others = {"meta.npy", *(f"ngrams.{name}.npy" for name in ngrams)}
@@ -364,6 +370,7 @@ def _read(archive: zipfile.ZipFile, file_size: int, with_arrays: bool) -> Checkp
         counts=counts_from(meta["counts"], len(labels) or len(vocabulary)),
         labels=labels,
         mixture=mixture,
+        refitted=meta["refitted"],
         counting=mixture_of_counts(meta["table"]) if sizes else None,
         format=meta["read"],
     )

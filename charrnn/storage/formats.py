@@ -45,7 +45,6 @@ _LATER = {
     "spaced": False,
     "counts": False,
     "apart_at_end": False,
-    "refit": False,
 }
 """Values for settings of formats 4 to 9."""
 
@@ -68,11 +67,10 @@ def upgraded(meta: dict[str, Any]) -> dict[str, Any]:
     if meta["format"] == 7:
         meta = {**meta, "format": 8, "train": {"apart_at_end": True, **meta["train"]}}
     if meta["format"] == 8:
-        meta = {**meta, "format": 9, "train": {"refit": False, **meta["train"]}}
         long = meta["characters"] - meta["held_out"] > LONG
-        meta["train"]["apart_at_end"] = _counts_text(meta) and (
-            long or meta["train"]["apart_at_end"]
-        )
+        at_end = _counts_text(meta) and (long or meta["train"]["apart_at_end"])
+        train = {**meta["train"], "apart_at_end": at_end}
+        meta = {**meta, "format": 9, "train": train, "refitted": False}
     return meta
 
 

@@ -39,7 +39,7 @@ class RunSummary:
         The share of the held-out labels that the network predicts correctly, if labels are
         predicted.
     mixed_accuracy : float or None
-        That share for the network mixed with n-grams, as ``predict`` uses them, if they are mixed.
+        That share for the network mixed with n-grams of the training part, if they are mixed.
     has_ngrams : bool
         Whether n-grams are mixed with a network that predicts labels at the end of the run.
     step : int

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from charrnn.config import TrainingSettings
+from charrnn.data.apart import set_apart
 from charrnn.data.labels.tasks import LabelTask, RestoringTask, TagTask
 from charrnn.data.likeness import end_is_unlike
 from charrnn.data.sides import Sides
@@ -17,6 +18,9 @@ from charrnn.views.numbers import percent
 
 NOTABLE_SEEN = 0.01
 """Share of the held-out text known to the initial model from which a notice is given."""
+MOSTLY = 0.5
+"""Share of a text that must be known to a model for all of it to count as known; some of any text
+is like another."""
 
 
 def shared_of(task: Task, sides: Sides, train: TrainingSettings) -> float:
@@ -69,6 +73,49 @@ def compare_sides(
     if start is not None:
         notices += _seen_by(start, task, sides, cache_dir)
     return shared, unlike, notices
+
+
+def place_apart(
+    start: Checkpoint, task: Task, sides: Sides, *, at_end: bool, cache_dir: Path | None
+) -> tuple[bool, list[str]]:
+    """Choose what to set apart for counts where a network starts from another.
+
+    Its predictions are weighed there, so it should be text that the other was not trained on: the
+    same piece as in that run, or what a text has grown by.
+
+    Parameters
+    ----------
+    start : Checkpoint
+        The other model.
+    task, sides
+        The task, and its text.
+    at_end : bool
+        Whether to set apart the end, if the model knows neither place.
+    cache_dir : Path, optional
+        Where a corpus too large for memory is cached.
+
+    Returns
+    -------
+    at_end : bool
+        Whether to set apart the end.
+    notices : list of str
+        What the user should know about it.
+    """
+    try:
+        own, _ = find_own_text(start, cache_dir=cache_dir)
+    except CharrnnError:
+        return at_end, []  # ``compare_sides`` says so
+    known = start.sides(own)
+    if start.settings.counts and not start.labels:  # its network has not seen this
+        known, _ = set_apart(known, start.task, at_end=start.settings.apart_at_end)
+    for place in (at_end,) if task.separate or at_end else (False, True):
+        _, apart = set_apart(sides, task, at_end=place)
+        if _known_share(start.task, known.learned, task, apart) < MOSTLY:
+            return place, []
+    return at_end, [
+        "the --init-from model was trained on the text that is set apart, so the counts get too "
+        "little weight: train that model with --counts too"
+    ]
 
 
 def _seen_by(start: Checkpoint, task: Task, sides: Sides, cache_dir: Path | None) -> list[str]:

@@ -67,7 +67,7 @@ def _mixture_bytes(learned: int, held: int, model: Architecture, train: Training
         Settings, which include what is mixed.
     """
     ngrams, counts, num_labels = 0, 0, model.num_labels
-    learned += held * train.refit
+    learned += 0 if train.val_files else held
     if train.ngrams and num_labels <= LABELS_OF_NGRAMS:
         most = min(LEARNED, WORK // num_labels)
         ngrams = NGRAM_BYTES * min(learned, most)

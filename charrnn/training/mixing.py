@@ -5,7 +5,6 @@ from dataclasses import replace
 from charrnn.data.labels.task import LabelledTask
 from charrnn.evaluation.labels.labeller import Labeller
 from charrnn.evaluation.labels.mixture import fitted, fitted_chain, learned_ngrams
-from charrnn.evaluation.labels.refitting import refitted
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.training.setup import Setup
 from charrnn.views.numbers import percent
@@ -14,8 +13,8 @@ from charrnn.views.numbers import percent
 def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoint, str] | None:
     """Return a checkpoint with fitted weights and, if it helps, a linear n-gram model.
 
-    It includes the texts if n-grams are counted on them. Its history has the accuracy of the
-    mixture on the held-out part, before the n-grams are trained on that part too.
+    It includes the training texts if n-grams are counted on them. Its history has the accuracy of
+    the mixture.
 
     Parameters
     ----------
@@ -38,7 +37,7 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
     if task.head == "step" and not train.ngrams:
         return None
     held = task.parse(setup.sides.held)
-    plain = replace(best, mixture=(), kept=None, ngrams=None)
+    plain = replace(best, mixture=(), kept=None, ngrams=None, refitted=False)
     found, labels = Labeller(plain, threads=threads).predictions(held)
     ngrams = None
     if train.ngrams:
@@ -58,12 +57,9 @@ def with_mixture(setup: Setup, best: Checkpoint, threads: int) -> tuple[Checkpoi
         ngrams=mixture.ngrams,
         history=replace(best.history, mixed_accuracy=mixture.accuracy if is_mixed else None),
     )
-    if train.refit:
-        state = refitted(state, setup.sides.both)
     name, value, alone = mixture.figure, mixture.value, mixture.alone
     message = (
         f"mixed with n-grams of the training texts, {name} on the held-out part is "
         f"{percent(value)}, by the network alone {percent(alone)}; the weights are fitted there"
-        f"{', and the n-grams then trained on it too' if train.refit else ''}"
     )
     return state, message if is_mixed else ""

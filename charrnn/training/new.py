@@ -34,11 +34,10 @@ from charrnn.text.choosing import for_characters
 from charrnn.training.assembly import assemble, choose_validations
 from charrnn.training.counting import takes_end
 from charrnn.training.devices import decide
-from charrnn.training.fairness import compare_sides
+from charrnn.training.fairness import compare_sides, place_apart
 from charrnn.training.items import facts_of, recipe_of_items, with_labels
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
-    apart_like,
     check_start,
     labelling_vocabulary,
     same_shape,
@@ -248,7 +247,7 @@ def ready(
     if train.counts and not labels:
         at_end = takes_end(len(sides.learned), recipe.train.minutes)
         if start is not None:
-            at_end, found = apart_like(start, corpus.sources, recipe.held_out)
+            at_end, found = place_apart(start, task, sides, at_end=at_end, cache_dir=cache_dir)
             notices += found
         settings = dataclasses.replace(recipe.train, apart_at_end=at_end and not task.separate)
         recipe = dataclasses.replace(recipe, train=settings)

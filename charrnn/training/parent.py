@@ -1,7 +1,6 @@
 """Initializing a run from another model: its text form, its shape and its split."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from charrnn.errors import CheckpointError
 from charrnn.nn.growing import fill_body, fill_grown
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
-from charrnn.text import Source, Vocabulary
+from charrnn.text import Vocabulary
 from charrnn.text.codes import Codes
-from charrnn.text.sources import fingerprint
 from charrnn.training.recipe import Recipe
 
 SHAPE = (
@@ -103,25 +101,6 @@ def same_shape(old: Architecture, new: ModelConfig) -> ModelConfig:
         weight_dropout=new.weight_dropout,
         directions=new.directions if old.num_labels == 0 else old.directions,
     )
-
-
-def apart_like(
-    start: Checkpoint, sources: Sequence[Source], held_out: int
-) -> tuple[bool, list[str]]:
-    """Return whether to set apart the end of a text for ``--counts``, with a notice.
-
-    What is set apart should be new to the network. A model with counts was not trained on what its
-    own run set apart, nor any model on the new end of a text that has grown.
-    """
-    text, own = fingerprint(sources), fingerprint(start.sources)
-    if (text, held_out) != (own, start.held_out):
-        return True, []
-    if start.settings.counts:
-        return start.settings.apart_at_end, []
-    return True, [
-        "the --init-from model was trained on the text that is set apart, so the counts get too "
-        "little weight: train that model with --counts too"
-    ]
 
 
 def with_input_of(start: Checkpoint, recipe: Recipe) -> Recipe:

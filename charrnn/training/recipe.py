@@ -213,7 +213,6 @@ def complete(
         ngrams=train.ngrams and labels is not None,
         columns=train.columns or "",
         spaced=labels.spaced if labels else False,
-        refit=labels is not None and not val_files,
     )
     if mode == "strided":  # every stream gives as many
         held_out = _enough(held_out - held_out % settings.split_parts, characters, choices)

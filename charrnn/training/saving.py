@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CheckpointError
+from charrnn.evaluation.labels.refitting import refitted
 from charrnn.storage.checkpoint import Checkpoint, save
 from charrnn.storage.folder import BEST, LAST
 from charrnn.storage.log import LOG
@@ -147,6 +148,9 @@ class Saving:
         self._keep_best(mixed)
         if message:
             yield self.log(Notice(message))
+        train = self._setup.train
+        if train.predict and history.finished and not train.val_files:
+            self._keep_best(refitted(mixed, self._setup.sides))
 
     def close(self) -> None:
         """Release the run."""

@@ -183,8 +183,8 @@ def _mixed_words(plan: "Plan") -> str:
         words.append("n-grams that are learned when the network is (--no-ngrams: without)")
     if train.counts:
         words.append(
-            "Kneser-Ney n-grams per label and naive Bayes; the checkpoint will hold the training "
-            "texts, which these count on"
+            "Kneser-Ney n-grams per label and naive Bayes; the checkpoint will hold all texts, "
+            "which these count on"
         )
     return ", ".join(words) if train.predict else ""
 

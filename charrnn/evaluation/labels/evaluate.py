@@ -17,7 +17,7 @@ from charrnn.evaluation.labels.comparing import Figures, figures
 from charrnn.evaluation.labels.entities import EntityFigures
 from charrnn.evaluation.labels.figures import LabelFigures
 from charrnn.evaluation.labels.labeller import Labeller
-from charrnn.evaluation.labels.refitting import refitted
+from charrnn.evaluation.labels.refitting import as_fitted
 from charrnn.evaluation.labels.restoration import RestorationFigures
 from charrnn.evaluation.labels.rivals import Rival, rivals
 from charrnn.evaluation.provenance import provenance_of
@@ -176,9 +176,8 @@ def evaluate_labels(
     parsed = task.parse(codes)
     if not parsed.texts:
         raise CorpusError("there is nothing to score: the text has no item with a label")
-    if corpus is None and checkpoint.settings.refit:  # its n-grams know these texts
-        assert train is not None
-        checkpoint = refitted(checkpoint, train)
+    if corpus is None and train is not None:
+        checkpoint = as_fitted(checkpoint, train)
     start = time.perf_counter()
     labeller = Labeller(checkpoint, model, threads=threads)
     found, predicted = labeller.predictions(parsed)
@@ -255,8 +254,8 @@ def _texts(
     train, notices = None, [*corpus.notices, *provenance.notices]
     if own_text is not None:
         sides = checkpoint.sides(own_text)
-        train = sides.both if checkpoint.settings.refit else sides.learned
-    if provenance.learned and len(checkpoint.mixture) > 1 and checkpoint.settings.refit:
+        train = sides.both if checkpoint.refitted else sides.learned
+    if provenance.learned and checkpoint.refitted:
         notices.append("the n-grams that the model is mixed with were trained on all of this text")
     divided = task.text(corpus)
     return divided.codes, train, "the whole text", [*notices, *divided.notices]
@@ -271,14 +270,11 @@ def _is_held_out(checkpoint: Checkpoint, corpus: Corpus) -> bool:
 
 def _fitted_words(checkpoint: Checkpoint) -> str:
     """Return what was fitted on the held-out part, and what a fair test would be."""
-    mixes = len(checkpoint.mixture) > 1
-    what = "weights of the mixture were" if mixes else "temperature was"
-    left_out = ""
-    if mixes and checkpoint.settings.refit:
-        left_out = " (n-grams of it, which predict uses, are left out)"
+    what = "weights of the mixture were" if len(checkpoint.mixture) > 1 else "temperature was"
+    ngrams = ", with n-grams of the training part alone" if checkpoint.refitted else ""
     return (
-        f"{left_out}, on which the best state was chosen and the {what} fitted: for a fair test, "
-        "run charrnn eval FILE with texts that are not in the corpus"
+        f"{ngrams}, on which the best state was chosen and the {what} fitted: for a fair test, run "
+        "charrnn eval FILE with texts that are not in the corpus"
     )
 
 

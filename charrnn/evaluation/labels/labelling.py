@@ -79,8 +79,25 @@ def frequencies(train: Train) -> tuple[tuple[str, ...], Floats]:
 
 def learned(train: Train) -> Train:
     """Return the texts to train on: all, or evenly spread ones if there are too many."""
-    size = sum(len(text) + 1 for _, text in train)
-    return train[:: -(-size // LEARNED)] if size > LEARNED else train
+    kept = spread([len(text) + 1 for _, text in train], LEARNED)
+    return train if len(kept) == len(train) else [train[number] for number in kept]
+
+
+def spread(sizes: Sequence[int], most: int) -> Sequence[int]:
+    """Return the indices of all texts or, if they are too long, of evenly spread ones.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The size of each text.
+    most : int
+        About the size that the chosen texts have in total, if all have more.
+    """
+    total = sum(sizes)
+    if total <= most:
+        return range(len(sizes))
+    before = np.arange(len(sizes) + 1) * most // total
+    return np.flatnonzero(np.diff(before)).tolist() or [0]
 
 
 def divide(train: Train, num_labels: int) -> tuple[Train, Train]:

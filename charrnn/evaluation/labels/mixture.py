@@ -25,6 +25,7 @@ from charrnn.evaluation.labels.labelling import (
     Labelling,
     log_normalized,
     portions,
+    spread,
 )
 from charrnn.evaluation.labels.mixing import IMPOSSIBLE, fit_mixture, mix
 from charrnn.evaluation.labels.naive_bayes import naive_bayes
@@ -36,7 +37,7 @@ from charrnn.text.codes import Codes
 
 LEARNED, WORK = 1_000_000, 10_000_000
 """Limits of training a linear model: characters (see ``memory.NGRAM_BYTES``), and characters times
-labels, about 20 seconds in total."""
+labels, about 20 seconds. At the end of a run it is trained twice."""
 FEWER_LETTERS = 2
 """Of letters so many times fewer are read: each takes three times the memory."""
 LOOKED_UP, LOOKED_UP_AROUND = 16, 64
@@ -116,18 +117,23 @@ def places_around(task: LabelledTask, parsed: Parsed, *, letters: bool = True) -
     return windows(tokens, words=True)
 
 
-def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> NgramModel | None:
-    """Train a linear model on the n-grams of texts; return None if there are too many labels."""
+def learned_ngrams(
+    task: LabelledTask, learned: Parsed, random_seed: int, *, more: Parsed | None = None
+) -> NgramModel | None:
+    """Train a linear model on the n-grams of texts; return None if there are too many labels.
+
+    ``more`` are further texts to train on, which do not decide how long the n-grams are.
+    """
     if len(task.labels) > LABELS_OF_NGRAMS:
         return None
-    most = min(LEARNED, WORK // len(task.labels))
-    some, forbidden = _spread(learned, most), None
+    letters, forbidden = _has_letters(task, learned), None
+    longest = longest_of(learned.texts)
+    if more is not None:
+        learned = Parsed(learned.texts + more.texts, learned.labels + more.labels)  # type: ignore[operator]
+    some = _spread(learned, _most_read(task, letters=letters))
     if task.head == "item":
-        places = bags(some.texts, longest_of(some.texts))
+        places = bags(some.texts, longest)
     else:
-        letters = are_letters(some.texts)
-        if letters:
-            some = _spread(some, -(-most // FEWER_LETTERS))
         places = places_around(task, some, letters=letters)
         forbidden = forbidden_transitions(task.labels)
     return learn(
@@ -139,10 +145,29 @@ def learned_ngrams(task: LabelledTask, learned: Parsed, random_seed: int) -> Ngr
     )
 
 
+def reads_all(task: LabelledTask, learned: Parsed) -> bool:
+    """Return whether a linear model reads all of these texts, which are not too many for it."""
+    most = _most_read(task, letters=_has_letters(task, learned))
+    return sum(map(len, learned.texts)) <= most
+
+
+def _has_letters(task: LabelledTask, parsed: Parsed) -> bool:
+    return task.head == "step" and are_letters(parsed.texts)
+
+
+def _most_read(task: LabelledTask, *, letters: bool) -> int:
+    """Return the approximate number of characters that a linear model reads at most."""
+    most = min(LEARNED, WORK // len(task.labels))
+    return -(-most // FEWER_LETTERS) if letters else most
+
+
 def _spread(parsed: Parsed, most: int) -> Parsed:
     """Return evenly spread texts of at most about so many characters."""
-    every = max(1, -(-sum(map(len, parsed.texts)) // most))
-    return Parsed(parsed.texts[::every], parsed.labels[::every])
+    texts, labels = parsed
+    kept = spread([len(text) for text in texts], most)
+    if len(kept) == len(texts):
+        return parsed
+    return Parsed([texts[n] for n in kept], [labels[n] for n in kept])  # type: ignore[arg-type]
 
 
 def gold_of(task: LabelledTask, parsed: Parsed) -> NDArray[np.int64]:
