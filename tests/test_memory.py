@@ -56,7 +56,7 @@ def labels_memory(learned, held, *, C=4, head="item", **train):
 def test_what_is_mixed_with_a_network_of_labels_takes_memory():
     n, held = 500_000, 50_000
     alone = labels_memory(n, held)
-    assert labels_memory(n, held, ngrams=True) - alone == 110 * n + 8 * 4 * held
+    assert labels_memory(n, held, ngrams=True) - alone == 110 * (n + held) + 8 * 4 * held
     assert labels_memory(n, held, counts=True) - alone == 260 * n + 24 * 4 * held
     # One after the other.
     assert labels_memory(n, held, counts=True, ngrams=True) == labels_memory(n, held, counts=True)

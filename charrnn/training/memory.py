@@ -67,12 +67,12 @@ def _mixture_bytes(learned: int, held: int, model: Architecture, train: Training
         Settings, which include what is mixed.
     """
     ngrams, counts, num_labels = 0, 0, model.num_labels
-    learned += 0 if train.val_files else held
     if train.ngrams and num_labels <= LABELS_OF_NGRAMS:
         most = min(LEARNED, WORK // num_labels)
-        ngrams = NGRAM_BYTES * min(learned, most)
+        read = learned if train.val_files else learned + held
+        ngrams = NGRAM_BYTES * min(read, most)
         if model.head == "step":  # if its characters are letters
-            ngrams = max(ngrams, LETTER_BYTES * min(learned, -(-most // FEWER_LETTERS)))
+            ngrams = max(ngrams, LETTER_BYTES * min(read, -(-most // FEWER_LETTERS)))
         ngrams += SCORED_BYTES * held * num_labels
     if train.counts:
         counts = COUNTED_BYTES * min(learned, COUNTED)
