@@ -561,7 +561,7 @@ def test_a_file_that_was_held_out_is_one_that_the_weights_were_fitted_on(folder,
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory):
-    """A run with counts whose labels are partly wrong, so that whoever saw a text knows more."""
+    """A run with counts on labels that are partly random, which only training on a text tells."""
     folder = tmp_path_factory.mktemp("noisy")
     rng = random.Random(5)
     other = {"open": "closed", "closed": "open"}
