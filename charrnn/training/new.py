@@ -236,8 +236,8 @@ def ready(
     recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
     if labels and train.counts and not recipe.held_out:
         raise ConfigError(
-            "--counts is fitted on the held-out part, and nothing is held out: hold more out, "
-            "or leave --counts out"
+            "--counts is fitted on the held-out part, and nothing is held out: hold more out, name "
+            "a file with --val, or leave --counts out"
         )
     sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
     if isinstance(task, LabelledTask):

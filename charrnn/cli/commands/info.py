@@ -160,7 +160,8 @@ def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     if checkpoint.settings.counts:
         parts += ["Kneser-Ney n-grams", "naive Bayes"]
     shown = ", ".join(f"{part} {weight:.2f}" for part, weight in zip(parts, weights, strict=False))
-    holds = "; the file contains all texts, which these count"
+    texts = "all texts" if checkpoint.refitted else "the training texts"
+    holds = f"; the file contains {texts}, which these count"
     return "mixture", f"weights: {shown}{holds if checkpoint.settings.counts else ''}"
 
 

@@ -332,7 +332,8 @@ def _say_of_kept_texts(run: "Run") -> None:
     """Say that the checkpoint contains the training text, or reveals much of it."""
     train = run.plan.train
     if train.counts:
-        what = "contains all texts, which --counts needs"
+        texts = "the training texts" if train.val_files else "all texts"
+        what = f"contains {texts}, which --counts needs"
         if not train.predict:
             what = "contains the n-grams of --counts, which reveal much of the training text"
         say(f"notice: the checkpoint {what}: do not share it if the text is private")

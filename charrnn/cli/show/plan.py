@@ -182,8 +182,9 @@ def _mixed_words(plan: "Plan") -> str:
     if train.ngrams and plan.model.num_labels <= LABELS_OF_NGRAMS:
         words.append("n-grams that are learned when the network is (--no-ngrams: without)")
     if train.counts:
+        texts = "the training texts" if train.val_files else "all texts"
         words.append(
-            "Kneser-Ney n-grams per label and naive Bayes; the checkpoint will hold all texts, "
+            f"Kneser-Ney n-grams per label and naive Bayes; the checkpoint will hold {texts}, "
             "which these count on"
         )
     return ", ".join(words) if train.predict else ""
