@@ -152,7 +152,10 @@ def reads_all(task: LabelledTask, learned: Parsed) -> bool:
 
 
 def _has_letters(task: LabelledTask, parsed: Parsed) -> bool:
-    return task.head == "step" and are_letters(parsed.texts)
+    """Return whether characters are read as letters, judged by as many as are read at most."""
+    if task.head == "item":
+        return False
+    return are_letters(_spread(parsed, _most_read(task, letters=False)).texts)
 
 
 def _most_read(task: LabelledTask, *, letters: bool) -> int:
