@@ -4,6 +4,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from charrnn.backend import memory
 from charrnn.backend.arrays import shared_zeros
 from charrnn.cli import alike, app
 from charrnn.cli.signals import stop_signals
+from charrnn.parallel import ranks
 from charrnn.parallel.crew import Crew
 from charrnn.parallel.exchange import MachineSums
 from charrnn.parallel.launcher import Announced, announced
@@ -258,6 +261,29 @@ def test_an_interrupted_rank_0_does_not_wait_for_those_that_wait_for_it(machines
 
 
 FACTS = alike.Facts("one", {"charrnn": "1", "NumPy": "2.4.6"}, ("train", "a.txt"), "Xeon (Zen)")
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_an_error_is_left_to_the_launcher_to_read(is_read, monkeypatch):
+    """What a launcher has not read when a rank aborts, it discards."""
+    monkeypatch.setattr(ranks, "TO_READ", 60 if is_read else 0.05)
+    out, into = os.pipe()
+    read = []
+
+    def reader():
+        time.sleep(0.1)
+        read.append(os.read(out, 100))
+
+    thread = threading.Thread(target=reader if is_read else int)
+    try:
+        os.write(into, b"error: rank 1")
+        thread.start()
+        ranks.let_it_be_read(into)
+        assert read == [b"error: rank 1"] * is_read
+    finally:
+        thread.join()
+        os.close(out)
+        os.close(into)
 
 
 def test_ranks_must_have_the_same():

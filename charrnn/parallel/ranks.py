@@ -31,6 +31,8 @@ PATIENCE = 0.02
 NAP = 0.001
 LOOK_UP = 0.5
 """Seconds between two checks of the launcher."""
+TO_READ = 5.0
+"""Seconds that the launcher has to read an error before all ranks are aborted."""
 LONG = 3
 """Tag of messages that do not fit in a slot."""
 
@@ -170,6 +172,7 @@ class Ranks:
             with suppress(OSError, AttributeError):
                 sys.stderr.write(" ".join(text.split()) + "\n")
                 sys.stderr.flush()
+                let_it_be_read(sys.stderr.fileno())
         with suppress(OSError, AttributeError):
             sys.stdout.flush()
         self.ended = True
@@ -252,6 +255,24 @@ def _sharing_memory(comm: Any) -> Any:
     if local.allreduce(seen, MPI.LAND):
         return local
     return comm.Split(comm.Get_rank(), 0)
+
+
+def let_it_be_read(file: int) -> None:
+    """Wait until the launcher has read all that was written to a pipe.
+
+    It would discard what it has not yet read when a rank aborts.
+    """
+    try:
+        from fcntl import ioctl
+        from termios import FIONREAD
+
+        end = time.monotonic() + TO_READ
+        while int.from_bytes(ioctl(file, FIONREAD, bytes(4)), sys.byteorder):
+            if time.monotonic() > end:
+                break
+            time.sleep(NAP)
+    except (ImportError, OSError):  # not a pipe, or a system that cannot count what is in it
+        time.sleep(PATIENCE)
 
 
 def _fill(slot: Any, message: bytes) -> None:
