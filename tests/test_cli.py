@@ -169,6 +169,7 @@ def test_numbers_out_of_range_end_with_2_and_name_the_range(
         (["train", "x", "--frobnicate"], "--frobnicate"),
         (["train", "--init-from", "x", "--resume", "y"], "--resume"),
         (["train", "--resume", "y", "--hidden-size", "8"], "--hidden-size"),
+        (["train", "--resume", "y", "--no-ngrams"], "--no-ngrams cannot change when a run is"),
         (["train", "--resume", "y", "--steps", "0"], "at least 1"),
         (["sample", "--unknown", "perhaps"], "skip"),
         (["sample", "--seed"], "--seed"),

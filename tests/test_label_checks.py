@@ -54,9 +54,19 @@ def test_every_finding_is_counted():
 def test_labels_of_one_text_are_not_tested():
     items = many("ham", 9) + many("spam", 9) + many("eggs", 1) * 3
     notices = check_labelled(items)
-    assert notices[0] == "1 label has only one text: it is trained on, not held out"
+    assert notices[0] == "1 label has only one distinct text: it is trained on, not held out"
     notices = check_labelled(items + many("oil", 1))
-    assert notices[0] == "2 labels have only one text: they are trained on, not held out"
+    assert notices[0] == "2 labels have only one distinct text: they are trained on, not held out"
+
+
+def test_files_that_are_held_out_are_no_split():
+    items = many("ham", 9) + many("spam", 9) * 2 + many("eggs", 1)
+    assert check_labelled(items, divided=False) == [
+        "1 label has only one distinct text",
+        "9 items repeat another",
+    ]
+    sentences = tagged("a/X b/Y", "a/X b/Y", "c/Y d/X")
+    assert "1 sentence repeats another" in check_tagged(sentences, divided=False)
 
 
 def test_the_bound_of_texts_with_several_labels_is_never_too_low():
@@ -149,14 +159,14 @@ def test_few_tokens_may_have_more_tags():
 def test_labels_of_any_language_pass():
     labels = ["a" * 100, "\u0645\u06cc\u200c\u062e", "e\u0301", "👩\u200d👧", "New York"]
     assert check_labelled([*map(Labelled, labels, "abcde")]) == [
-        "5 labels have only one text: they are trained on, not held out"
+        "5 labels have only one distinct text: they are trained on, not held out"
     ]
 
 
 def test_many_labels_of_which_some_are_common_pass():
     items = [Labelled(f"{n % 15}", f"text {n}") for n in range(20)]
     assert check_labelled(items) == [
-        "10 labels have only one text: they are trained on, not held out"
+        "10 labels have only one distinct text: they are trained on, not held out"
     ]
 
 

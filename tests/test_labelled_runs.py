@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -30,6 +31,7 @@ from charrnn.text import read_corpus
 from charrnn.text.codes import to_codes, to_text
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
+from charrnn.training.verdict import verdict
 
 EACH = pytest.mark.parametrize("predict", TEXTS)
 
@@ -645,9 +647,14 @@ def test_a_text_whose_n_grams_are_known_is_told_to_be(noisy, tmp_path):
     assert found.overlap == 1
     held = model.checkpoint.sides(read_corpus([noisy / "names.tsv"])).held
     (tmp_path / "held.tsv").write_text(to_text(held), encoding="utf-8")
-    assert model.evaluate([tmp_path / "held.tsv"]).overlap == 1
+    found = model.evaluate([tmp_path / "held.tsv"])
+    assert found.overlap == 1
+    memorized = "100 % of these texts are also in training, so the metrics partly measure how well"
+    assert any(notice.startswith(memorized) for notice in found.notices)
     (tmp_path / "new.tsv").write_text(names(60, 99), encoding="utf-8")
-    assert told not in model.evaluate([tmp_path / "new.tsv"]).notices
+    found = model.evaluate([tmp_path / "new.tsv"])
+    assert told not in found.notices
+    assert not any("memorized" in notice for notice in found.notices)
 
 
 def test_files_that_are_held_out_are_never_trained_on(folder, tmp_path):
@@ -799,9 +806,13 @@ def test_what_leaves_labels_to_the_network_needs_labels():
 def test_too_many_labels_for_n_grams(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("charrnn.evaluation.labels.mixture.LABELS_OF_NGRAMS", 1)
     for predict in ("label", "tags"):
-        run = new(tmp_path / predict, folder / f"{predict}.txt", predict=predict, steps=5)
-        list(run.train())
+        new_run = new(tmp_path / predict, folder / f"{predict}.txt", predict=predict, steps=5)
+        list(new_run.train())
         assert load(tmp_path / predict / "best.npz").ngrams is None
+    out = tmp_path / "counted"
+    list(new(out, folder / "label.txt", predict="label", steps=5, counts=True).train())
+    shown = " ".join(run("info", out).stdout.split())
+    assert re.search(r"weights: network [-.\d]+, Kneser-Ney n-grams [-.\d]+, naive", shown)
 
 
 @pytest.mark.parametrize(
@@ -1010,6 +1021,55 @@ def test_a_label_that_is_only_held_out_leaves_the_counts_their_weights(tmp_path)
     assert max(load(tmp_path / "run" / "best.npz").mixture[1:]) > 0.1
 
 
+def test_no_opponent_is_charged_for_fewer_labels_than_the_model(tmp_path):
+    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(names(80, 7) + "other\tzzzz\n", encoding="utf-8")
+    run = prepare(
+        [tmp_path / "a.txt"],
+        val=[tmp_path / "b.txt"],
+        model=ModelConfig(hidden_size=8, members=1),
+        train=TrainConfig(predict="label", steps=5),
+        out=tmp_path / "run",
+    )
+    assert not any("same side" in notice or "not held out" in notice for notice in run.notices)
+    list(run.train())
+    best = load(tmp_path / "run" / "best.npz")
+    found = evaluate_labels(best, baselines=True)
+    assert {rival.nats for rival in found.rivals} == {None}
+    fair = read_corpus([tmp_path / "a.txt"])
+    found = evaluate_labels(best, corpus=fair, baselines=True)
+    assert None not in {rival.nats for rival in found.rivals}
+
+
+def test_a_run_is_useless_if_no_better_than_the_label_that_training_has_most_often(tmp_path):
+    lines = names(200, 7).splitlines(keepends=True)
+    of_open, of_closed = (
+        [line for line in lines if line.startswith(label)] for label in ("open", "closed")
+    )
+    (tmp_path / "a.txt").write_text("".join(of_open[:60] + of_closed[:40]), encoding="utf-8")
+    (tmp_path / "b.txt").write_text("".join(of_open[60:65] + of_closed[40:60]), encoding="utf-8")
+    setup = prepare(
+        [tmp_path / "a.txt"],
+        val=[tmp_path / "b.txt"],
+        model=ModelConfig(hidden_size=8, members=1),
+        train=TrainConfig(predict="label", steps=5),
+        out=tmp_path / "run",
+    )._setup
+    setup.history.best_accuracy = 0.5
+    assert "useless" not in verdict(setup, 9.0, "")
+    setup.history.best_accuracy = 0.2
+    assert "the 20.0 % of always predicting the most frequent one" in verdict(setup, 9.0, "")
+
+
+def test_a_verdict_names_a_run_that_can_be_resumed_but_no_folder_in_its_log(noisy, tmp_path):
+    out = tmp_path / "my run"
+    events = list(new(out, noisy / "names.tsv", predict="label", steps=4, validations=1).train())
+    assert any(f"--resume '{out}'" in getattr(event, "message", "") for event in events)
+    log = (out / "log.jsonl").read_text(encoding="utf-8")
+    assert "--resume RUN" in log
+    assert "my run" not in log
+
+
 def test_few_different_answers_do_not_hold_out_half_of_the_text(tmp_path):
     text = "".join(f"question {n}\t{('yes', 'no', 'maybe')[n % 3]}\n" for n in range(300))
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
@@ -1101,7 +1161,7 @@ def test_empty_texts_are_counted(tmp_path):
 
 def test_counts_need_something_to_be_fitted_on(tmp_path):
     (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
-    with pytest.raises(ConfigError, match="held out"):
+    with pytest.raises(ConfigError, match="nothing is held out: hold some out, name a file"):
         new(
             tmp_path / "run",
             tmp_path / "a.txt",

@@ -34,7 +34,7 @@ def test_the_verdict_on_a_run_of_epochs_advises_epochs(here):
         setup, start = run._setup, by_frequency()
         losses = [start * (1 - n / 20) for n in range(1, 11)]
         setup.history.rows = [(100 * n, loss, loss) for n, loss in enumerate(losses, 1)]
-        return verdict(setup, setup.steps_per_epoch, None)
+        return verdict(setup, setup.steps_per_epoch, "")
 
     assert advice(new(None, train=train_config(epochs=2.0))).endswith("Try --epochs 4")
     assert advice(new(None, train=train_config(steps=20))).endswith("Try --steps 40")

@@ -20,7 +20,7 @@ from typer.core import TyperCommand
 from charrnn.cli import completing
 from charrnn.cli.exits import UsageError
 from charrnn.cli.show.console import muted
-from charrnn.config import Settings, option_name, range_text, setting
+from charrnn.config import Settings, option_name, option_of, range_text, setting
 from charrnn.config import takes as takes_settings
 from charrnn.config.fields import NO_RANGE, checked
 from charrnn.errors import ConfigError
@@ -231,7 +231,7 @@ def _parameter(
     notes = [note for note in notes if note]
     short = [item.metadata["short"]] if item.metadata["short"] else []
     option = typer.Option(
-        f" /--no-{name[2:]}" if item.default is True else name,  # as it is without is no option
+        f" /{option_of(item)}" if item.default is True else name,  # as it is without is no option
         *short,
         help=item.metadata["help"] + (f"  [{'; '.join(notes)}]" if notes else ""),
         metavar=None if kind is bool else form or _metavar(kind),

@@ -7,7 +7,7 @@ from charrnn.config.commands import (
     Precision,
     SampleConfig,
 )
-from charrnn.config.fields import Settings, option_name, range_text, setting
+from charrnn.config.fields import Settings, option_name, option_of, range_text, setting
 from charrnn.config.keywords import check_names, given, pick, takes
 from charrnn.config.model import (
     CONTEXT,
@@ -74,6 +74,7 @@ __all__ = [
     "codec_name",
     "given",
     "option_name",
+    "option_of",
     "pick",
     "range_text",
     "setting",

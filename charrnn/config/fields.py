@@ -61,6 +61,12 @@ def option_name(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def option_of(item: Any) -> str:
+    """Return the option that sets a field: ``--no-ngrams`` where the field is true by default."""
+    name = option_name(item.name)
+    return f"--no-{name[2:]}" if item.default is True else name
+
+
 def range_text(metadata: Mapping[str, Any]) -> str:
     """Return a field's range in words: ``at least 1``, ``above 0 and below 1``."""
     words = {"low": "at least", "above": "above", "high": "at most", "below": "below"}

@@ -8,7 +8,7 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from charrnn.config.fields import NO_RANGE, Settings, checked, option_name
+from charrnn.config.fields import NO_RANGE, Settings, checked, option_of
 from charrnn.config.keywords import pick
 from charrnn.config.other_names import ARGUMENTS, ours
 from charrnn.config.similar import similar
@@ -49,7 +49,7 @@ class Key:
 
 def option_key(item: Any) -> str:
     """Return the key of a field: the long name of its option."""
-    return ("no-" if item.default is True else "") + option_name(item.name)[2:]
+    return option_of(item)[2:]
 
 
 def keys_of(groups: Sequence[type[Settings]]) -> dict[str, Key]:

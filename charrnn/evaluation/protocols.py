@@ -16,7 +16,7 @@ ITEMS_PROTOCOL = (
 
 COUNTS = (
     "the network is mixed with counts of its training part, with weights fitted on a piece of that "
-    "part on which neither was trained"
+    "part that was set apart from training"
 )
 PROMPTED = "the prompt of each item is read and not scored"
 

@@ -207,7 +207,7 @@ def of_labels(
     accuracy : float or None
         The best share of correct held-out labels; None if nothing is held out.
     most_frequent : float
-        The accuracy of always predicting the most frequent label.
+        The accuracy of always predicting the label that is most frequent in training.
     at_end : bool
         Whether the last state is the best.
     steps, minutes, epochs : number, optional

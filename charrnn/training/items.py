@@ -49,15 +49,26 @@ def facts_of(codes: Codes, held_apart: int, task: Task) -> ItemFacts | None:
     return ItemFacts(task.items, task.end, float(lengths.mean()), longest)
 
 
-def with_labels(task: LabelledTask, codes: Codes) -> tuple[LabelledTask, LabelFacts, list[str]]:
+def with_labels(
+    task: LabelledTask, codes: Codes, *, divided: bool
+) -> tuple[LabelledTask, LabelFacts, list[str]]:
     """Return a task with the labels of a text, the facts that the recipe needs, and notices.
+
+    Parameters
+    ----------
+    task : LabelledTask
+        The task.
+    codes : (n,) int array
+        The text.
+    divided : bool
+        Whether its texts are divided into two parts, not by their files.
 
     Raises
     ------
     ConfigError
         If nothing can be learned from the labels.
     """
-    notices = task.checked(codes)
+    notices = task.checked(codes, divided=divided)
     task = task.fitted(codes)
     spaced = isinstance(task, TagTask) and task.spaced
     share = float(task.lengths(codes).sum()) / len(codes)
@@ -91,9 +102,9 @@ def _labels_apart(task: LabelledTask, learned: Codes, held: Codes) -> list[str]:
     notices = []
     several = task.labels_of_several_texts(learned)
     if untested := sorted((sides[0] - sides[1]) & several):
-        are = "label is" if len(untested) == 1 else "labels are"
+        are, it = ("label is", "it") if len(untested) == 1 else ("labels are", "them")
         notices.append(
-            f"{len(untested):,} {are} trained on but not tested, having too few texts: "
+            f"{len(untested):,} {are} trained on but not tested, as no held-out text has {it}: "
             f"{_listed(untested)}"
         )
     if unlearned := sorted(sides[1] - sides[0]):

@@ -191,7 +191,7 @@ def ready(
     codes, held_apart, found = task.text(corpus, val_files)
     labels = None
     if isinstance(task, LabelledTask):
-        task, labels, more = with_labels(task, codes)
+        task, labels, more = with_labels(task, codes, divided=not val_files)
         found = [*found, *more]
     items = facts_of(codes, held_apart, task)
     notices: list[str] = []
@@ -235,9 +235,10 @@ def ready(
     asked = device or DeviceConfig()
     recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
     if labels and train.counts and not recipe.held_out:
+        remedy = "there are too few distinct texts: add some" if fraction else "hold some out"
         raise ConfigError(
-            "--counts is fitted on the held-out part, and nothing is held out: hold more out, name "
-            "a file with --val, or leave --counts out"
+            f"--counts is fitted on the held-out part, and nothing is held out: {remedy}, name a "
+            "file with --val, or leave --counts out"
         )
     sides = task.sides(codes, recipe.train, recipe.held_out, text.unit)
     if isinstance(task, LabelledTask):

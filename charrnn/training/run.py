@@ -14,6 +14,7 @@ import numpy as np
 
 from charrnn.errors import CheckpointError, RunError
 from charrnn.storage.checkpoint import Checkpoint
+from charrnn.storage.folder import RUNS
 from charrnn.storage.history import as_loss
 from charrnn.storage.store import MemoryStore, RunStore
 from charrnn.trainer import StepResult, Trainer
@@ -379,5 +380,12 @@ class Run:
 
     def _verdict(self) -> Iterator[Event]:
         """Report the verdict on the run."""
-        if message := verdict(self._setup, self._timetable.steps_per_epoch, self.directory):
-            yield self._saving.log(Notice(message))
+        place, epoch = self.directory, self._timetable.steps_per_epoch
+        run, logged = "", ""
+        if place is not None:
+            run, logged = str(place), "RUN"  # the log does not reveal folders
+            if place.parent == RUNS:
+                run = logged = place.name
+        if message := verdict(self._setup, epoch, run):
+            self._saving.log(Notice(verdict(self._setup, epoch, logged)))
+            yield Notice(message)

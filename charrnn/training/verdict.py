@@ -1,16 +1,13 @@
 """The verdict on a run, from its measurements."""
 
-from pathlib import Path
-
 from charrnn.config.words import with_noun
 from charrnn.evaluation.ngrams import entropy_of, unigram_of_counts
 from charrnn.evaluation.verdict import MAX_EPOCHS
-from charrnn.storage.folder import RUNS
 from charrnn.training.advice import of_labels, of_run
 from charrnn.training.setup import Setup
 
 
-def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str:
+def verdict(setup: Setup, steps_per_epoch: float, run: str) -> str:
     """Return the verdict on a run; empty if there is nothing to say.
 
     Parameters
@@ -19,18 +16,18 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
         The parts of the run, with its history.
     steps_per_epoch : float
         Steps per epoch.
-    directory : Path or None
-        The folder of the run; None if it is in memory.
+    run : str
+        The name with which the run can be resumed; empty if it is in memory.
     """
     history, train, task = setup.history, setup.train, setup.task
-    model, run = setup.architecture, _named(directory)
+    model = setup.architecture
     held = task.counts(setup.sides.held, setup.vocabulary)
     enough = train.max_epochs if setup.held_out else 0.0
     ended = 0 < enough <= history.step / steps_per_epoch
     if task.labels:
         return of_labels(
             history.accuracy,
-            most_frequent=float(held.max()) / max(1, int(held.sum())),
+            most_frequent=float(held[setup.counts.argmax()]) / max(1, int(held.sum())),
             at_end=history.best_step == history.step,
             minutes=train.minutes or None,
             steps=train.steps or None,
@@ -57,10 +54,3 @@ def verdict(setup: Setup, steps_per_epoch: float, directory: Path | None) -> str
         unlike=setup.unlike,
     )
     return with_noun(words, setup.vocabulary.noun)
-
-
-def _named(directory: Path | None) -> str:
-    """Return the name with which a run can be resumed, without revealing folders in the log."""
-    if directory is None:
-        return ""
-    return directory.name if directory.parent == RUNS else "RUN"

@@ -153,7 +153,7 @@ def _mixture_row(checkpoint: "Checkpoint") -> tuple[str, str]:
     if len(weights) == 1:
         return "temperature", f"{1 / weights[0]:.2f}, of the probabilities of labels"
     parts = ["network"]
-    if checkpoint.settings.ngrams:
+    if checkpoint.ngrams is not None:
         parts += ["n-grams"]
     if checkpoint.settings.predict != "label":
         parts += ["transitions"]

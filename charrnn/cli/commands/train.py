@@ -1,5 +1,6 @@
 """``charrnn train``: from a text to a trained model."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ from charrnn.config import (
     TextConfig,
     TrainConfig,
     given,
-    option_name,
+    option_of,
     pick,
 )
 from charrnn.config.words import plural
@@ -186,14 +187,14 @@ def _resume(name: str, threads: int, device: DeviceConfig, options: dict[str, An
             "--resume continues a run as it is: leave out --out, --init-from and --val"
         )
     asked = [
-        setting
+        option_of(item)
         for group in (TextConfig, ModelConfig, TrainConfig)
-        for setting in given(group, options)
-        if setting not in (*LENGTHS, *CHANGEABLE)
+        for item in dataclasses.fields(group)
+        if item.name in given(group, options) and item.name not in (*LENGTHS, *CHANGEABLE)
     ]
     if asked:
         raise ConfigError(
-            f"{option_name(asked[0])} cannot change when a run is resumed: leave it out, or start "
+            f"{asked[0]} cannot change when a run is resumed: leave it out, or start "
             f"a new run, with --init-from {name} if the model keeps its shape"
         )
     length, train = pick(TrainConfig, options), given(TrainConfig, options)
@@ -287,7 +288,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         )
     if finished.reason == "interrupted":
         say(f"stopped after {steps} ({time}) and saved")
-        _say_of_kept_texts(run)
+        _say_of_kept_texts(run, refitted=False)
         _say_resume(run)
         return
     unit = scored_unit(train.predict, run.plan.noun)
@@ -312,7 +313,7 @@ def _say_end(run: "Run", finished: "Finished") -> None:
             say(f"held-out part: {right}")
         by = " of the network" if finished.mixed_accuracy is not None else ""
         say(f"best validation loss{by}: {loss(finished.best_nats)} per {unit}{sample}")
-    _say_of_kept_texts(run)
+    _say_of_kept_texts(run, refitted=not train.val_files)
     say(f"run: {run.directory}")
     model = _model_words(run.directory)
     held_out = run.plan.held_out
@@ -328,11 +329,11 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
 
 
-def _say_of_kept_texts(run: "Run") -> None:
+def _say_of_kept_texts(run: "Run", *, refitted: bool) -> None:
     """Say that the checkpoint contains the training text, or reveals much of it."""
     train = run.plan.train
     if train.counts:
-        texts = "the training texts" if train.val_files else "all texts"
+        texts = "all texts" if refitted else "the training texts"
         what = f"contains {texts}, which --counts needs"
         if not train.predict:
             what = "contains the n-grams of --counts, which reveal much of the training text"

@@ -26,10 +26,17 @@ def drop_empty(items: Sequence[Labelled]) -> list[Labelled]:
     return [item for item in items if item.text.strip()]
 
 
-def check_labelled(items: Sequence[Labelled]) -> list[str]:
+def check_labelled(items: Sequence[Labelled], *, divided: bool = True) -> list[str]:
     """Check texts and labels before training.
 
     Empty texts are counted, and excluded from all other counts.
+
+    Parameters
+    ----------
+    items : sequence of Labelled
+        Texts and their labels.
+    divided : bool
+        Whether they are divided into a training and a held-out part, not by their files.
 
     Returns
     -------
@@ -60,18 +67,24 @@ def check_labelled(items: Sequence[Labelled]) -> list[str]:
         notices.append(f"{counted(empty, 'empty text')} left out")
     if rare := sum(number == 1 for number in Counter(label for label, _ in pairs).values()):
         verb, pronoun = ("has", "it is") if rare == 1 else ("have", "they are")
-        notices.append(
-            f"{counted(rare, 'label')} {verb} only one text: {pronoun} trained on, not held out"
-        )
-    notices += _copies(len(kept) - len(pairs), "item")
+        side = f": {pronoun} trained on, not held out" if divided else ""
+        notices.append(f"{counted(rare, 'label')} {verb} only one distinct text{side}")
+    notices += _copies(len(kept) - len(pairs), "item", divided=divided)
     if several := sum(len(numbers) > 1 for numbers in of_text.values()):
         hits = sum(map(max, of_text.values()))
         notices.append(_ambiguous(several, "text", "label", hits, len(kept)))
     return notices + _dominating(counts, "label", "text")
 
 
-def check_tagged(items: Sequence[Tagged]) -> list[str]:
+def check_tagged(items: Sequence[Tagged], *, divided: bool = True) -> list[str]:
     """Check sentences and tags before training.
+
+    Parameters
+    ----------
+    items : sequence of Tagged
+        Sentences and their tags.
+    divided : bool
+        As in ``check_labelled``.
 
     Returns
     -------
@@ -96,7 +109,7 @@ def check_tagged(items: Sequence[Tagged]) -> list[str]:
     notices = []
     if rare := sum(number == 1 for number in counts.values()):
         notices.append(f"{counted(rare, 'tag')} {'occurs' if rare == 1 else 'occur'} only once")
-    notices += _copies(len(items) - len(pairs), "sentence")
+    notices += _copies(len(items) - len(pairs), "sentence", divided=divided)
     several = [taggings for taggings in of_sentence.values() if len(taggings) > 1]
     if several:
         hits = counts.total() - sum(map(_misses, several))
@@ -194,11 +207,12 @@ def _is_hostile(character: str) -> bool:
     return unicodedata.category(character) in _HOSTILE or character in _REORDERING
 
 
-def _copies(number: int, item: str) -> list[str]:
+def _copies(number: int, item: str, *, divided: bool) -> list[str]:
     if not number:
         return []
     verb = "repeats" if number == 1 else "repeat"
-    return [f"{counted(number, item)} {verb} another: copies are on the same side of the split"]
+    side = ": copies are on the same side of the split" if divided else ""
+    return [f"{counted(number, item)} {verb} another{side}"]
 
 
 def _ambiguous(number: int, text: str, label: str, hits: int, total: int) -> str:

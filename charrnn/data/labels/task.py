@@ -83,8 +83,15 @@ class LabelledTask(HeldByText):
         """Return the texts and labels in the output of ``read``."""
 
     @abstractmethod
-    def checked(self, codes: Codes) -> list[str]:
+    def checked(self, codes: Codes, *, divided: bool = True) -> list[str]:
         """Return notices about the labels, one line each.
+
+        Parameters
+        ----------
+        codes : (n,) int array
+            A divided text.
+        divided : bool
+            Whether its texts are divided into two parts, not by their files.
 
         Raises
         ------

@@ -78,9 +78,9 @@ class LabelTask(LabelledTask):
         """Return the text after its label."""
         return f"{labels[0]}: {text}"
 
-    def checked(self, codes: Codes) -> list[str]:
+    def checked(self, codes: Codes, *, divided: bool = True) -> list[str]:
         """Return notices about the labels."""
-        return check_labelled(from_lines(to_text(codes)))
+        return check_labelled(from_lines(to_text(codes)), divided=divided)
 
 
 class TagTask(LabelledTask):
@@ -156,9 +156,9 @@ class TagTask(LabelledTask):
             for place, (symbol, label) in enumerate(zip(text, labels, strict=True))
         )
 
-    def checked(self, codes: Codes) -> list[str]:
+    def checked(self, codes: Codes, *, divided: bool = True) -> list[str]:
         """Return notices about the tags."""
-        return check_tagged(from_sentences(to_text(codes), chr(self.end)))
+        return check_tagged(from_sentences(to_text(codes), chr(self.end)), divided=divided)
 
 
 class RestoringTask(LabelledTask):
@@ -204,7 +204,7 @@ class RestoringTask(LabelledTask):
         """Return the restored text."""
         return self.restorer.restore(text, labels)
 
-    def checked(self, codes: Codes) -> list[str]:
+    def checked(self, codes: Codes, *, divided: bool = True) -> list[str]:
         """Return no notices; raise ConfigError if there is nothing to restore."""
         restorer = self.restorer
         if restorer.nothing_to_restore(to_text(codes).split(chr(self.end))[:-1]):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from charrnn.evaluation.labels.refitting import as_fitted
 from charrnn.evaluation.labels.restoration import RestorationFigures
 from charrnn.evaluation.labels.rivals import Rival, rivals
 from charrnn.evaluation.provenance import provenance_of
+from charrnn.evaluation.verdict import NOTABLE_OVERLAP
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
 from charrnn.text.codes import Codes
+from charrnn.views.numbers import percent
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,8 @@ def evaluate_labels(
         task = task.with_columns(columns)
     fitted_here = bool(checkpoint.mixture) and (corpus is None or _is_held_out(checkpoint, corpus))
     fitted = _fitted_words(checkpoint) if fitted_here else ""
-    codes, train, what, notices = _texts(checkpoint, task, corpus, paths, cache_dir, baselines)
-    parsed = task.parse(codes)
+    texts = _texts(checkpoint, task, corpus, paths, cache_dir, baselines)
+    parsed, train = task.parse(texts.codes), texts.train
     if not parsed.texts:
         raise CorpusError("there is nothing to score: the text has no item with a label")
     if corpus is None and train is not None:
@@ -198,13 +200,23 @@ def evaluate_labels(
         entities=judged.entities,
         restored=judged.restored,
         unknown_labels=unknown,
-        protocol=f"{what}{fitted}; {_way(task, judged.entities is not None)}",
+        protocol=f"{texts.what}{fitted}; {_way(task, judged.entities is not None)}",
         fitted_here=fitted_here,
         seconds=seconds,
-        overlap=None if train is None else task.overlap(train, codes),
+        overlap=texts.overlap,
         rivals=tuple(shown),
-        notices=tuple(notices),
+        notices=texts.notices,
     )
+
+
+class _Texts(NamedTuple):
+    """The text to label, its name, what was trained on, what of it is in there, and notices."""
+
+    codes: Codes
+    what: str
+    train: Codes | None
+    overlap: float | None
+    notices: tuple[str, ...]
 
 
 def _costs(task: LabelledTask, parsed: Parsed, found: Array) -> tuple[Array, dict[str, int]]:
@@ -232,8 +244,7 @@ def _texts(
     paths: Sequence[str | Path],
     cache_dir: Path | None,
     baselines: bool,
-) -> tuple[Codes, Codes | None, str, list[str]]:
-    """Return the text to label, what was trained on, a description of the first, and notices."""
+) -> _Texts:
     if corpus is None:
         if not checkpoint.held_out:
             raise CorpusError(
@@ -242,7 +253,9 @@ def _texts(
             )
         own, notices = find_own_text(checkpoint, cache_dir=cache_dir)
         sides = checkpoint.sides(own)
-        return sides.held, sides.learned, "the part held out of training", notices
+        shared = task.overlap(sides.learned, sides.held)
+        what = "the part held out of training"
+        return _Texts(sides.held, what, sides.learned, shared, tuple(notices))
     provenance = provenance_of(checkpoint, corpus, paths, cache_dir)
     own_text = provenance.own
     if own_text is None and baselines:
@@ -251,14 +264,22 @@ def _texts(
             cache_dir=cache_dir,
             advice="the baselines are trained on it: put it back, or leave out --baselines",
         )
-    train, notices = None, [*corpus.notices, *provenance.notices]
+    divided, learned, shared = task.text(corpus), None, 0.0
+    notices = [*corpus.notices, *provenance.notices]
     if own_text is not None:
         sides = checkpoint.sides(own_text)
-        train = sides.both if checkpoint.refitted else sides.learned
+        learned = sides.both if checkpoint.refitted else sides.learned
+        shared = task.overlap(learned, divided.codes)
     if provenance.learned and checkpoint.refitted:
         notices.append("the n-grams that the model is mixed with were trained on all of this text")
-    divided = task.text(corpus)
-    return divided.codes, train, "the whole text", [*notices, *divided.notices]
+    elif shared >= NOTABLE_OVERLAP and not provenance.learned:
+        notices.append(
+            f"{percent(shared, 0)} of these texts are also in training, so the metrics partly "
+            "measure how well the model memorized them"
+        )
+    notices += divided.notices
+    overlap = None if learned is None else shared
+    return _Texts(divided.codes, "the whole text", learned, overlap, tuple(notices))
 
 
 def _is_held_out(checkpoint: Checkpoint, corpus: Corpus) -> bool:

@@ -36,7 +36,8 @@ class Rival:
         The metric by which it is compared; see ``Figures.main``.
     accuracy, macro_f1 : float
     nats : float, optional
-        Mean nats of the correct label, if it gives probabilities.
+        Mean nats of the correct label, over labels that the model knows. None if the opponent gives
+        no probabilities, or rules out a correct label, as none of its training texts has it.
     """
 
     name: str
@@ -78,7 +79,9 @@ def _of_texts(task: LabelledTask, train: Parsed, scored: Parsed) -> Iterator[Riv
     }
     found = at_once([partial(opponent, pairs, scored.texts) for opponent in opponents.values()])
     for name, labelling in zip(opponents, found, strict=True):
-        nats = _nats(labelling, cast(list[str], scored.labels))
+        known = set(task.labels)
+        gold = cast(list[str], scored.labels)
+        nats = _nats(labelling, [each for each in enumerate(gold) if each[1] in known])
         yield _rival(name, task, scored, labelling.likeliest, nats)
 
 
@@ -120,11 +123,10 @@ def _rival(
     return Rival(name, found.main[1], found.labels.accuracy, found.labels.macro_f1, nats)
 
 
-def _nats(labelling: Labelling, gold: Sequence[str]) -> float | None:
-    """Return the mean nats of the correct labels that an opponent knows."""
+def _nats(labelling: Labelling, gold: Sequence[tuple[int, str]]) -> float | None:
+    """Return the mean nats of the correct labels of rows; None if they are not finite."""
     numbers = {label: number for number, label in enumerate(labelling.labels)}
-    rows = [row for row, label in enumerate(gold) if label in numbers]
-    if not rows:
+    if not gold or any(label not in numbers for _, label in gold):
         return None
-    right = [numbers[gold[row]] for row in rows]
+    rows, right = zip(*((row, numbers[label]) for row, label in gold), strict=True)
     return float(-labelling.log_probabilities[rows, right].mean())
