@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from charrnn.evaluation.labels.mixing import fit_mixture, mix
+from charrnn.evaluation.labels.labelling import log_normalized
+from charrnn.evaluation.labels.mixing import PRIOR, fit_mixture, mix
 from charrnn.evaluation.labels.tagging import (
     WINDOWS,
     backoff_tagger,
@@ -104,11 +105,32 @@ def test_a_fitted_mixture_is_where_the_loss_is_least():
     assert nats(mix(parts, weights), gold) < min(nats(part, gold) for part in parts)
     assert weights[0] > weights[1] > 0
 
+    alone = np.array([fit_mixture([part], gold)[0] for part in parts])
+
     def loss(weights):
-        return 300 * nats(mix(parts, weights), gold) + ((weights - 0.5) ** 2).sum() / 2
+        apart = weights / alone - 0.5
+        return 300 * nats(mix(parts, weights), gold) + PRIOR * (apart**2).sum() / 2
 
     for step in 0.01 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]]):
         assert loss(weights + step) > loss(weights)
+
+
+def test_a_mixture_fitted_on_few_texts_is_better_than_its_parts():
+    """They have most errors in common, and half are much too sure, as naive Bayes is."""
+    rng, k, few = np.random.default_rng(5), 1000, 20
+    right = []
+    for _ in range(30):
+        gold = rng.integers(0, 2, k)
+        common = np.eye(2)[gold] + 0.9 * rng.normal(0, 1, (k, 2))
+        parts = [
+            log_normalized(scale * (common + 0.44 * rng.normal(0, 1, (k, 2))))
+            for scale in (1.0, 1.0, 60.0, 60.0)
+        ]
+        weights = fit_mixture([part[:few] for part in parts], gold[:few])
+        each = [mix(parts, weights), *parts]
+        right.append([(one.argmax(axis=1) == gold)[few:].mean() for one in each])
+    mixed, *alone = np.mean(right, axis=0)
+    assert mixed > max(alone)
 
 
 def test_a_useless_model_has_no_weight():

@@ -209,19 +209,7 @@ def fitted(
     if kept is not None:  # counts give labels that never occur a probability of 0
         counted = set(cast(list[str], task.parse(kept).labels))
         fair = np.array([label in counted for label in held.labels], np.bool_)
-    # All parts, unless one alone is clearly better: weights fitted on few texts may be bad.
-    tried = [np.ones(len(parts), np.bool_), *np.eye(len(parts), dtype=np.bool_)]
-    best: tuple[Judged, Floats] | None = None
-    fair_parts = [part[fair] for part in parts]
-    for chosen in tried:
-        weights = np.zeros(len(parts))
-        some = [part for part, taken in zip(fair_parts, chosen, strict=True) if taken]
-        weights[chosen] = fit_mixture(some, gold[fair])
-        judged = Judged.of(mix(fair_parts, weights), gold[fair])
-        if best is None or judged.is_better(best[0], len(gold)):
-            best = judged, weights
-    assert best is not None
-    weights = best[1]
+    weights = fit_mixture([part[fair] for part in parts], gold[fair])
     mixed, alone = (
         float((each.argmax(axis=1) == gold).mean()) for each in (mix(parts, weights), parts[0])
     )
