@@ -60,10 +60,11 @@ def test_labels_of_one_text_are_not_tested():
 
 
 def test_files_that_are_held_out_are_no_split():
-    items = many("ham", 9) + many("spam", 9) * 2 + many("eggs", 1)
+    items = many("ham", 9) + many("spam", 9) * 2 + [Labelled("eggs", "ham text 1")]
     assert check_labelled(items, divided=False) == [
         "1 label has only one distinct text",
         "9 items repeat another",
+        "1 text has several labels",
     ]
     sentences = tagged("a/X b/Y", "a/X b/Y", "c/Y d/X")
     assert "1 sentence repeats another" in check_tagged(sentences, divided=False)

@@ -1037,6 +1037,7 @@ def test_no_opponent_is_charged_for_fewer_labels_than_the_model(tmp_path):
     best = load(tmp_path / "run" / "best.npz")
     found = evaluate_labels(best, baselines=True)
     assert {rival.nats for rival in found.rivals} == {None}
+    assert found.nats is not None
     fair = read_corpus([tmp_path / "a.txt"])
     found = evaluate_labels(best, corpus=fair, baselines=True)
     assert None not in {rival.nats for rival in found.rivals}
@@ -1059,7 +1060,9 @@ def test_a_run_is_useless_if_no_better_than_the_label_that_training_has_most_oft
     setup.history.best_accuracy = 0.5
     assert "useless" not in verdict(setup, 9.0, "")
     setup.history.best_accuracy = 0.2
-    assert "the 20.0 % of always predicting the most frequent one" in verdict(setup, 9.0, "")
+    assert "the 20.0 % of always predicting the one most frequent in training" in verdict(
+        setup, 9.0, ""
+    )
 
 
 def test_a_verdict_names_a_run_that_can_be_resumed_but_no_folder_in_its_log(noisy, tmp_path):
@@ -1171,6 +1174,20 @@ def test_counts_need_something_to_be_fitted_on(tmp_path):
             val_fraction=0.0,
             validations=None,
         )
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 text is"), (4, "4 texts are")])
+def test_few_held_out_texts_are_refused_not_trained_on(tmp_path, number, said):
+    lines = names().splitlines(keepends=True)
+    (tmp_path / "a.txt").write_text("".join(lines[10:]), encoding="utf-8")
+    (tmp_path / "b.txt").write_text("".join(lines[:number]), encoding="utf-8")
+    wanted = {"train": TrainConfig(predict="label", steps=1), "out": tmp_path / "run"}
+    with pytest.raises(CharrnnError, match=rf"--val: {said}"):
+        prepare([tmp_path / "a.txt"], val=[tmp_path / "b.txt"], **wanted)
+    (tmp_path / "b.txt").write_text("".join(lines[:5]), encoding="utf-8")
+    run = prepare([tmp_path / "a.txt"], val=[tmp_path / "b.txt"], **wanted)
+    assert run.plan.held_out
+    run.close()
 
 
 def test_a_deep_language_model_begins_a_network_of_both_directions(tmp_path):

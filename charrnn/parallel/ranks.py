@@ -7,6 +7,7 @@ whose launcher is gone ends. mpi4py is imported only here, when the ranks start.
 
 import os
 import socket
+import stat
 import sys
 import time
 import warnings
@@ -172,9 +173,10 @@ class Ranks:
             with suppress(OSError, AttributeError):
                 sys.stderr.write(" ".join(text.split()) + "\n")
                 sys.stderr.flush()
-                let_it_be_read(sys.stderr.fileno())
         with suppress(OSError, AttributeError):
             sys.stdout.flush()
+        with suppress(OSError, AttributeError):
+            let_it_be_read(sys.stderr.fileno())  # this error, or one that was reported before
         self.ended = True
         self.comm.Abort(code)
         os._exit(code)
@@ -262,17 +264,16 @@ def let_it_be_read(file: int) -> None:
 
     It would discard what it has not yet read when a rank aborts.
     """
-    try:
+    time.sleep(PATIENCE)  # for what is no pipe, and for systems that cannot count what is in it
+    with suppress(ImportError, OSError):
         from fcntl import ioctl
         from termios import FIONREAD
 
         end = time.monotonic() + TO_READ
-        while int.from_bytes(ioctl(file, FIONREAD, bytes(4)), sys.byteorder):
-            if time.monotonic() > end:
+        while stat.S_ISFIFO(os.fstat(file).st_mode) and time.monotonic() < end:
+            if not int.from_bytes(ioctl(file, FIONREAD, bytes(4)), sys.byteorder):
                 break
             time.sleep(NAP)
-    except (ImportError, OSError):  # not a pipe, or a system that cannot count what is in it
-        time.sleep(PATIENCE)
 
 
 def _fill(slot: Any, message: bytes) -> None:

@@ -229,8 +229,8 @@ def of_labels(
     if accuracy <= most_frequent:
         return (
             f"useless: {percent(accuracy)} of the held-out labels are correct, no more than the "
-            f"{percent(most_frequent)} of always predicting the most frequent one. Try {attempt}"
-            "more text"
+            f"{percent(most_frequent)} of always predicting the one most frequent in training. Try "
+            f"{attempt}more text"
         )
     if at_end and accuracy < 1 and not capped:
         return f"not finished: the last state is the best one. Try {longer}"

@@ -61,7 +61,7 @@ def with_labels(
     codes : (n,) int array
         The text.
     divided : bool
-        Whether its texts are divided into two parts, not by their files.
+        Whether its texts will be divided into two parts, not by their files.
 
     Raises
     ------

@@ -36,6 +36,7 @@ from charrnn.training.counting import takes_end
 from charrnn.training.devices import decide
 from charrnn.training.fairness import compare_sides, place_apart
 from charrnn.training.items import facts_of, recipe_of_items, with_labels
+from charrnn.training.labelling import LEAST_TEXTS
 from charrnn.training.memory import check_memory, text_bytes
 from charrnn.training.parent import (
     check_start,
@@ -189,10 +190,13 @@ def ready(
     if start is not None and not val_files:
         train = split_like(start, train, task)
     codes, held_apart, found = task.text(corpus, val_files)
+    mode, fraction = split_settings(train, val_files)
     labels = None
     if isinstance(task, LabelledTask):
-        task, labels, more = with_labels(task, codes, divided=not val_files)
+        task, labels, more = with_labels(task, codes, divided=fraction > 0)
         found = [*found, *more]
+        if val_files:
+            _check_val_texts(len(task.parse(codes[len(codes) - held_apart :]).texts))
     items = facts_of(codes, held_apart, task)
     notices: list[str] = []
     if isinstance(task, LabelledTask):
@@ -202,7 +206,6 @@ def ready(
     notices = [*found, *notices]
     if start is not None:
         model = same_shape(start.architecture, model)
-    mode, fraction = split_settings(train, val_files)
     held_out: int | None = held_apart
     if val_files and held_apart < HELD_OUT_LEAST and labels is None:
         raise ConfigError(
@@ -235,7 +238,7 @@ def ready(
     asked = device or DeviceConfig()
     recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
     if labels and train.counts and not recipe.held_out:
-        remedy = "there are too few distinct texts: add some" if fraction else "hold some out"
+        remedy = "hold more out, add texts" if fraction else "hold some out"
         raise ConfigError(
             f"--counts is fitted on the held-out part, and nothing is held out: {remedy}, name a "
             "file with --val, or leave --counts out"
@@ -357,6 +360,15 @@ def _read(
         return read(text), text
     given = [] if text.normalize == "none" else ["normalize"]
     return fitting_corpus(read, text, given, start.vocabulary)
+
+
+def _check_val_texts(texts: int) -> None:
+    """Reject files of --val with too few texts, which must not be trained on instead."""
+    if texts < LEAST_TEXTS:
+        raise ConfigError(
+            f"--val: {texts} {'text is' if texts == 1 else 'texts are'} too few for validation, "
+            f"and at least {LEAST_TEXTS} are needed: name more text, or leave --val out"
+        )
 
 
 def _learned_files(corpus: Corpus) -> int:

@@ -144,7 +144,9 @@ def complete(
     choices = Choices()
     mode, fraction = split_settings(train, val_files, choices)
     wanted = int(characters * fraction) if held_out is None else held_out
-    if labels and items:  # some texts are enough, however short they are
+    if val_files:  # as they are
+        held_out = wanted
+    elif labels and items:  # some texts are enough, however short they are
         held_out = enough_texts(wanted, characters, items.mean / labels.share, choices)
     else:
         held_out = _enough(wanted, characters, choices)

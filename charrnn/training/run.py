@@ -5,6 +5,7 @@
 course of a run is in ``History`` and the trainer's arrays, and all of it is saved.
 """
 
+import shlex
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from math import isfinite, log
@@ -380,12 +381,12 @@ class Run:
 
     def _verdict(self) -> Iterator[Event]:
         """Report the verdict on the run."""
-        place, epoch = self.directory, self._timetable.steps_per_epoch
-        run, logged = "", ""
-        if place is not None:
-            run, logged = str(place), "RUN"  # the log does not reveal folders
-            if place.parent == RUNS:
-                run = logged = place.name
-        if message := verdict(self._setup, epoch, run):
-            self._saving.log(Notice(verdict(self._setup, epoch, logged)))
+        place = self.directory
+        is_usual = place is not None and place.parent == RUNS
+        run = "" if place is None else place.name if is_usual else str(place)
+        if message := verdict(self._setup, self._timetable.steps_per_epoch, run):
+            logged = message  # without the folders of the user
+            if run and not is_usual:
+                logged = message.replace(f"--resume {shlex.quote(run)}", "--resume RUN")
+            self._saving.log(Notice(logged))
             yield Notice(message)

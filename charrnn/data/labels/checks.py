@@ -36,7 +36,7 @@ def check_labelled(items: Sequence[Labelled], *, divided: bool = True) -> list[s
     items : sequence of Labelled
         Texts and their labels.
     divided : bool
-        Whether they are divided into a training and a held-out part, not by their files.
+        Whether they will be divided into a training and a held-out part, not by their files.
 
     Returns
     -------
@@ -72,7 +72,8 @@ def check_labelled(items: Sequence[Labelled], *, divided: bool = True) -> list[s
     notices += _copies(len(kept) - len(pairs), "item", divided=divided)
     if several := sum(len(numbers) > 1 for numbers in of_text.values()):
         hits = sum(map(max, of_text.values()))
-        notices.append(_ambiguous(several, "text", "label", hits, len(kept)))
+        bound = (hits, len(kept)) if divided else (1, 1)
+        notices.append(_ambiguous(several, "text", "label", *bound))
     return notices + _dominating(counts, "label", "text")
 
 
@@ -113,7 +114,8 @@ def check_tagged(items: Sequence[Tagged], *, divided: bool = True) -> list[str]:
     several = [taggings for taggings in of_sentence.values() if len(taggings) > 1]
     if several:
         hits = counts.total() - sum(map(_misses, several))
-        notices.append(_ambiguous(len(several), "sentence", "tagging", hits, counts.total()))
+        bound = (hits, counts.total()) if divided else (1, 1)
+        notices.append(_ambiguous(len(several), "sentence", "tagging", *bound))
     return notices + _dominating(counts, "tag", "token")
 
 

@@ -91,7 +91,7 @@ class LabelledTask(HeldByText):
         codes : (n,) int array
             A divided text.
         divided : bool
-            Whether its texts are divided into two parts, not by their files.
+            Whether its texts will be divided into two parts, not by their files.
 
         Raises
         ------

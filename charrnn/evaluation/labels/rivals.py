@@ -78,10 +78,10 @@ def _of_texts(task: LabelledTask, train: Parsed, scored: Parsed) -> Iterator[Riv
         "Kneser-Ney n-grams per label": kneser_ney_per_label,
     }
     found = at_once([partial(opponent, pairs, scored.texts) for opponent in opponents.values()])
+    known, labels = set(task.labels), cast(list[str], scored.labels)
+    gold = [(row, label) for row, label in enumerate(labels) if label in known]
     for name, labelling in zip(opponents, found, strict=True):
-        known = set(task.labels)
-        gold = cast(list[str], scored.labels)
-        nats = _nats(labelling, [each for each in enumerate(gold) if each[1] in known])
+        nats = _nats(labelling, gold)
         yield _rival(name, task, scored, labelling.likeliest, nats)
 
 
@@ -124,7 +124,7 @@ def _rival(
 
 
 def _nats(labelling: Labelling, gold: Sequence[tuple[int, str]]) -> float | None:
-    """Return the mean nats of the correct labels of rows; None if they are not finite."""
+    """Return the mean nats of the correct labels of rows; None if one is unknown, or none given."""
     numbers = {label: number for number, label in enumerate(labelling.labels)}
     if not gold or any(label not in numbers for _, label in gold):
         return None
