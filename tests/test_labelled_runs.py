@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import charrnn
 from charrnn.cli.app import app
+from charrnn.cli.signals import StopSignals
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.data.labels.examples import Examples, Pieces
 from charrnn.data.labels.task import OFTEN
@@ -349,6 +350,20 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
     assert "contains all texts" not in alone
     assert "of the labels right\n" in alone
     assert "best validation loss: " in alone
+
+
+def test_a_run_that_is_stopped_says_which_texts_its_checkpoint_contains(
+    folder, tmp_path, monkeypatch
+):
+    class Stopping(StopSignals):
+        def __enter__(self):
+            self._stop()
+            return super().__enter__()
+
+    monkeypatch.setattr("charrnn.cli.commands.train.StopSignals", Stopping)
+    words = ("train", folder / "label.txt", "--predict", "label", "--counts", "--hidden-size", 8)
+    said = run(*words, "--steps", 4000, "--out", tmp_path / "run").stderr
+    assert "notice: the checkpoint contains the training texts, which" in said
 
 
 def test_the_next_step_that_train_names_works(tmp_path, monkeypatch):
