@@ -72,10 +72,14 @@ def test_a_run_goes_on_rather_than_begin_again():
     assert words.endswith("Try charrnn train --resume 'my book' --minutes 5")
     words = says(FALLING, FALLING, run="book", minutes=None, steps=1000)
     assert words.endswith("Try charrnn train --resume book --steps 2000")
-    assert not of_labels(0.8, most_frequent=0.5, at_end=True, capped=True, steps=10, run="book")
-    words = of_labels(0.5, most_frequent=0.5, at_end=True, capped=True, steps=10, run="book")
+    assert not of_labels(
+        0.8, most_frequent=0.5, tested=2, at_end=True, capped=True, steps=10, run="book"
+    )
+    words = of_labels(
+        0.5, most_frequent=0.5, tested=2, at_end=True, capped=True, steps=10, run="book"
+    )
     assert words.endswith("Try more text")  # for --resume is refused after all useful epochs
-    words = of_labels(0.8, most_frequent=0.5, at_end=True, steps=10, run="book")
+    words = of_labels(0.8, most_frequent=0.5, tested=2, at_end=True, steps=10, run="book")
     assert words.startswith("not finished: ")
     assert words.endswith("Try charrnn train --resume book --steps 20")
 

@@ -38,6 +38,8 @@ def test_labels_by_hand():
     found = label_figures(list("aaaabbbc"), list("aabbbbbd"))
     assert (found.count, found.right, found.accuracy) == (8, 5, 0.625)
     assert found.interval == wilson(5, 8)
+    assert found.bounds == wilson_bounds(5, 8)
+    assert found.accuracy_words == "62.5 % (95 % interval: 30.6 to 86.3 %)"
     a, b, c, d = found.rows
     assert a == LabelRow("a", 4, 2, 1.0, 0.5, 2 / 3, (("b", 0.5),))
     assert b == LabelRow("b", 3, 5, 0.6, 1.0, 0.75, ())

@@ -30,6 +30,7 @@ from charrnn.sampling.items import sample_items
 from charrnn.storage.checkpoint import load, save
 from charrnn.text import read_corpus
 from charrnn.text.codes import to_codes, to_text
+from charrnn.training.events import Notice
 from charrnn.training.new import prepare
 from charrnn.training.resume import resume
 from charrnn.training.verdict import verdict
@@ -343,13 +344,13 @@ def test_the_plan_and_the_end_name_what_the_network_is_mixed_with(folder, tmp_pa
         assert ("learned when the network is" in plan) == (mixed and "--no-ngrams" not in more)
     counted = run(*words, *small, "--counts", "--out", "a").stderr
     assert "notice: the checkpoint contains all texts" in counted
-    assert "best validation loss of the network: " in counted
+    assert "validation loss of the best state by the network alone: " in counted
     text = ("train", folder / "case.txt", "--steps", 5, "--counts", "--out", "c")
     assert "reveal much of the training text" in run(*text, *small).stderr
     alone = run(*words, *small, "--no-ngrams", "--out", "b").stderr
     assert "contains all texts" not in alone
     assert "of the labels right\n" in alone
-    assert "best validation loss: " in alone
+    assert "validation loss of the best state: " in alone
 
 
 def test_a_run_that_is_stopped_says_which_texts_its_checkpoint_contains(
@@ -1078,6 +1079,30 @@ def test_a_run_is_useless_if_no_better_than_the_label_that_training_has_most_oft
     assert "the 20.0 % of always predicting the one most frequent in training" in verdict(
         setup, 9.0, ""
     )
+
+
+@pytest.mark.parametrize(("held", "known"), [("open", "one"), ("alien", "none")])
+def test_a_held_out_part_of_one_label_judges_nothing(tmp_path, held, known):
+    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
+    lines = [line.split("\t")[1] for line in names(60, 7).splitlines() if "open" in line]
+    (tmp_path / "b.txt").write_text("".join(f"{held}\t{text}\n" for text in lines), "utf-8")
+    run_ = prepare(
+        [tmp_path / "a.txt"],
+        val=[tmp_path / "b.txt"],
+        model=ModelConfig(hidden_size=8, members=1),
+        train=TrainConfig(predict="label", steps=5),
+        out=tmp_path / "run",
+    )
+    said = [event.message for event in run_.train() if isinstance(event, Notice)]
+    assert f"not judged: the held-out part has {known} of the labels that were" in said[-1]
+
+
+def test_without_a_held_out_part_nothing_is_calibrated(tmp_path):
+    (tmp_path / "a.txt").write_text("".join(names().splitlines(keepends=True)[:9]), "utf-8")
+    for more in ({}, {"val_fraction": 0.0, "validations": None}):
+        run_ = new(tmp_path / f"{len(more)}", tmp_path / "a.txt", predict="label", **more)
+        run_.close()
+        assert "without a held-out part, no n-grams are mixed in and" in " ".join(run_.notices)
 
 
 def test_a_verdict_names_a_run_that_can_be_resumed_but_no_folder_in_its_log(noisy, tmp_path):

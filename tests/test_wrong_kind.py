@@ -150,7 +150,7 @@ def test_the_end_of_training_says_and_keeps_the_accuracy_of_the_mixture(here, ki
         result.stderr
     )
     assert f"{mixed:.1f} % right (network alone {alone:.1f} %)\n" in run("info", "new").stdout
-    assert "best validation loss of the network: " in result.stderr
+    assert "validation loss of the best state by the network alone: " in result.stderr
     assert load("new/last.npz").history.mixed_accuracy == finished["mixed_accuracy"]
     found = json.loads(run("eval", "new", "--json").stdout)
     assert found["labels"]["accuracy"] == pytest.approx(finished["mixed_accuracy"])

@@ -61,7 +61,8 @@ def facts_of(
             best += f", {percent(history.best_accuracy)} correct"
         both = len(checkpoint.mixture) > 1 or checkpoint.table is not None
         alone = " of the network alone" if both else ""
-        facts.append((f"best validation{alone}", best))
+        which = "best state" if checkpoint.labels else "best validation"
+        facts.append((f"{which}{alone}", best))
     sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
     facts += [
         ("text", listing(sources, 3)),

@@ -76,8 +76,7 @@ def named(label: str) -> str:
 
 def _figures(evaluation: LabelEvaluation) -> Table:
     labels, restored = evaluation.labels, evaluation.restored
-    within = f"within {100 * labels.interval:.1f} points (95 %)"
-    rows = [("accuracy", f"{percent(labels.accuracy)}, {within}")]
+    rows = [("accuracy", labels.accuracy_words)]
     if restored is None:
         rows.append(("macro-F1", percent(labels.macro_f1)))
     else:

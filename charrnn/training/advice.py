@@ -192,6 +192,7 @@ def _half_way(scored: Sequence[Scored]) -> Scored:
 def of_labels(
     accuracy: float | None,
     *,
+    tested: int,
     most_frequent: float,
     at_end: bool,
     minutes: float | None = None,
@@ -206,6 +207,8 @@ def of_labels(
     ----------
     accuracy : float or None
         The best share of correct held-out labels; None if nothing is held out.
+    tested : int
+        How many of the labels that were trained on occur among the held-out labels.
     most_frequent : float
         The accuracy of always predicting the label that is most frequent in training.
     at_end : bool
@@ -224,6 +227,11 @@ def of_labels(
     """
     if accuracy is None:
         return ""
+    if tested < 2:
+        return (
+            f"not judged: the held-out part has {'one' if tested else 'none'} of the labels that "
+            "were trained on, so it does not show what was learned: hold out other texts"
+        )
     longer = longer_run(run, minutes, steps or 1, epochs)
     attempt = "" if capped else f"{longer}, or "
     if accuracy <= most_frequent:

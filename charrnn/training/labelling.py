@@ -77,8 +77,12 @@ def enough_texts(held_out: int, characters: int, mean: float, choices: Choices) 
     if held_out:
         choices.notices.append(
             f"nothing is held out: it would be about {held} texts, and at least {LEAST_TEXTS} are "
-            f"needed; all {texts:,} are trained on"
+            f"needed; all {texts:,} are trained on: raise --val-fraction, or try another "
+            "--split-key"
         )
+    choices.notices.append(
+        "without a held-out part, no n-grams are mixed in and probabilities are not calibrated"
+    )
     return 0
 
 

@@ -238,7 +238,7 @@ def ready(
     asked = device or DeviceConfig()
     recipe, chosen, why = decide(asked, train, recipe_for, len(vocabulary))
     if labels and train.counts and not recipe.held_out:
-        remedy = "hold more out, add texts" if fraction else "hold some out"
+        remedy = "hold more out (--val-fraction), add texts" if fraction else "hold some out"
         raise ConfigError(
             f"--counts is fitted on the held-out part, and nothing is held out: {remedy}, name a "
             "file with --val, or leave --counts out"

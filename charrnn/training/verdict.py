@@ -1,5 +1,7 @@
 """The verdict on a run, from its measurements."""
 
+import numpy as np
+
 from charrnn.config.words import with_noun
 from charrnn.evaluation.ngrams import entropy_of, unigram_of_counts
 from charrnn.evaluation.verdict import MAX_EPOCHS
@@ -27,6 +29,7 @@ def verdict(setup: Setup, steps_per_epoch: float, run: str) -> str:
     if task.labels:
         return of_labels(
             history.accuracy,
+            tested=int(np.count_nonzero(held[setup.counts > 0])),
             most_frequent=float(held[setup.counts.argmax()]) / max(1, int(held.sum())),
             at_end=history.best_step == history.step,
             minutes=train.minutes or None,

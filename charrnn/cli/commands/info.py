@@ -96,7 +96,7 @@ def _write(path: "Path", checkpoint: "Checkpoint") -> None:
             ("parameters", f"{checkpoint.num_parameters:,}"),
             ("trained", f"{count(history.step, 'step')}, {clock(history.seconds)}"),
             *([("trained on", _place_words(history.places))] if history.places else []),
-            ("best validation", _loss_words(checkpoint)),
+            ("best state" if checkpoint.labels else "best validation", _loss_words(checkpoint)),
             ("corpus", f"{count(checkpoint.characters, noun)}, {held_out} held out"),
             *(("source", f"{src.path}, sha256 {src.sha256}") for src in checkpoint.sources),
             ("vocabulary", _vocabulary_words(checkpoint)),

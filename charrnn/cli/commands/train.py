@@ -311,8 +311,9 @@ def _say_end(run: "Run", finished: "Finished") -> None:
                 what=f"of the {plural(unit)} right",
             )
             say(f"held-out part: {right}")
-        by = " of the network" if finished.mixed_accuracy is not None else ""
-        say(f"best validation loss{by}: {loss(finished.best_nats)} per {unit}{sample}")
+        by = " by the network alone" if finished.mixed_accuracy is not None else ""
+        which = "validation loss of the best state" if train.predict else "best validation loss"
+        say(f"{which}{by}: {loss(finished.best_nats)} per {unit}{sample}")
     _say_of_kept_texts(run, refitted=not train.val_files)
     say(f"run: {run.directory}")
     model = _model_words(run.directory)

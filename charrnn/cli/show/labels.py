@@ -42,7 +42,6 @@ def write_evaluation(evaluation: "LabelEvaluation", name: str) -> None:
 
 def _figures(evaluation: "LabelEvaluation") -> list[tuple[str, str]]:
     labels, restored = evaluation.labels, evaluation.restored
-    interval = f", within {100 * labels.interval:.1f} points (95 %)"
     rows = []
     if restored is not None:
         rows = [
@@ -59,7 +58,7 @@ def _figures(evaluation: "LabelEvaluation") -> list[tuple[str, str]]:
             rows.insert(2, ("word F1", percent(restored.found_words.f1)))
     else:
         rows = [
-            ("accuracy", percent(labels.accuracy) + interval),
+            ("accuracy", labels.accuracy_words),
             ("macro-F1", percent(labels.macro_f1)),
         ]
     if evaluation.entities is not None:

@@ -99,6 +99,8 @@ class LabelEvaluation:
         within = ""
         if name == "accuracy" and points < 100 * self.labels.interval:
             within = ", which may be chance: the confidence interval on this text is wider"
+        if own == best.main == 0:
+            return "no label is predicted correctly, by the model or its opponents"
         if own == best.main:
             return f"the model ties with {best.name}"
         if own > best.main:

@@ -12,6 +12,7 @@ import numpy as np
 from charrnn.evaluation.labels.entities import EntityFigures, entity_figures, has_entities
 from charrnn.evaluation.labels.matches import Matches, Numbers, number, wilson, wilson_bounds
 from charrnn.evaluation.labels.restoration import RestorationFigures, restoration_figures
+from charrnn.views.numbers import percent
 
 __all__ = [
     "EntityFigures",
@@ -89,6 +90,17 @@ class LabelFigures:
     labels: tuple[str, ...]
     confusion: Numbers
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The ends of that interval, whose middle is not the accuracy."""
+        return wilson_bounds(self.right, self.count)
+
+    @property
+    def accuracy_words(self) -> str:
+        """The accuracy with its interval, for people."""
+        low, high = self.bounds
+        return f"{percent(self.accuracy)} (95 % interval: {100 * low:.1f} to {percent(high)})"
+
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON types."""
         return {
@@ -96,6 +108,7 @@ class LabelFigures:
             "right": self.right,
             "accuracy": self.accuracy,
             "interval": self.interval,
+            "bounds": list(self.bounds),
             "macro_f1": self.macro_f1,
             "rows": [asdict(row) for row in self.rows],
             "labels": list(self.labels),

@@ -129,4 +129,4 @@ def _nats(labelling: Labelling, gold: Sequence[tuple[int, str]]) -> float | None
     if not gold or any(label not in numbers for _, label in gold):
         return None
     rows, right = zip(*((row, numbers[label]) for row, label in gold), strict=True)
-    return float(-labelling.log_probabilities[rows, right].mean())
+    return abs(float(labelling.log_probabilities[rows, right].mean()))  # never -0
