@@ -1024,30 +1024,27 @@ def test_validation_reads_what_training_reads(tmp_path):
     assert finished.best_accuracy == found.labels.accuracy == 1
 
 
-def test_a_label_that_is_only_held_out_leaves_the_counts_their_weights(tmp_path):
-    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
-    (tmp_path / "b.txt").write_text(names(80, 7) + "other\tzzzz\n", encoding="utf-8")
-    run = prepare(
-        [tmp_path / "a.txt"],
-        val=[tmp_path / "b.txt"],
+def with_val(folder, learned, held, **train):
+    """A run on labelled texts, and the texts of --val."""
+    (folder / "a.txt").write_text(learned, encoding="utf-8")
+    (folder / "b.txt").write_text(held, encoding="utf-8")
+    return prepare(
+        [folder / "a.txt"],
+        val=[folder / "b.txt"],
         model=ModelConfig(hidden_size=8, members=1),
-        train=TrainConfig(predict="label", counts=True, steps=5),
-        out=tmp_path / "run",
+        train=TrainConfig(predict="label", **{"steps": 5, **train}),
+        out=folder / "run",
     )
+
+
+def test_a_label_that_is_only_held_out_leaves_the_counts_their_weights(tmp_path):
+    run = with_val(tmp_path, names(), names(80, 7) + "other\tzzzz\n", counts=True)
     list(run.train())
     assert max(load(tmp_path / "run" / "best.npz").mixture[1:]) > 0.1
 
 
 def test_no_opponent_is_charged_for_fewer_labels_than_the_model(tmp_path):
-    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
-    (tmp_path / "b.txt").write_text(names(80, 7) + "other\tzzzz\n", encoding="utf-8")
-    run = prepare(
-        [tmp_path / "a.txt"],
-        val=[tmp_path / "b.txt"],
-        model=ModelConfig(hidden_size=8, members=1),
-        train=TrainConfig(predict="label", steps=5),
-        out=tmp_path / "run",
-    )
+    run = with_val(tmp_path, names(), names(80, 7) + "other\tzzzz\n")
     assert not any("same side" in notice or "not held out" in notice for notice in run.notices)
     list(run.train())
     best = load(tmp_path / "run" / "best.npz")
@@ -1064,15 +1061,8 @@ def test_a_run_is_useless_if_no_better_than_the_label_that_training_has_most_oft
     of_open, of_closed = (
         [line for line in lines if line.startswith(label)] for label in ("open", "closed")
     )
-    (tmp_path / "a.txt").write_text("".join(of_open[:60] + of_closed[:40]), encoding="utf-8")
-    (tmp_path / "b.txt").write_text("".join(of_open[60:65] + of_closed[40:60]), encoding="utf-8")
-    setup = prepare(
-        [tmp_path / "a.txt"],
-        val=[tmp_path / "b.txt"],
-        model=ModelConfig(hidden_size=8, members=1),
-        train=TrainConfig(predict="label", steps=5),
-        out=tmp_path / "run",
-    )._setup
+    learned, held = of_open[:60] + of_closed[:40], of_open[60:65] + of_closed[40:60]
+    setup = with_val(tmp_path, "".join(learned), "".join(held))._setup
     setup.history.best_accuracy = 0.5
     assert "useless" not in verdict(setup, 9.0, "")
     setup.history.best_accuracy = 0.2
@@ -1083,17 +1073,9 @@ def test_a_run_is_useless_if_no_better_than_the_label_that_training_has_most_oft
 
 @pytest.mark.parametrize(("held", "known"), [("open", "one"), ("alien", "none")])
 def test_a_held_out_part_of_one_label_judges_nothing(tmp_path, held, known):
-    (tmp_path / "a.txt").write_text(names(), encoding="utf-8")
-    lines = [line.split("\t")[1] for line in names(60, 7).splitlines() if "open" in line]
-    (tmp_path / "b.txt").write_text("".join(f"{held}\t{text}\n" for text in lines), "utf-8")
-    run_ = prepare(
-        [tmp_path / "a.txt"],
-        val=[tmp_path / "b.txt"],
-        model=ModelConfig(hidden_size=8, members=1),
-        train=TrainConfig(predict="label", steps=5),
-        out=tmp_path / "run",
-    )
-    said = [event.message for event in run_.train() if isinstance(event, Notice)]
+    texts = [line.split("\t")[1] for line in names(60, 7).splitlines() if "open" in line]
+    run = with_val(tmp_path, names(), "".join(f"{held}\t{text}\n" for text in texts))
+    said = [event.message for event in run.train() if isinstance(event, Notice)]
     assert f"not judged: the held-out part has {known} of the labels that were" in said[-1]
 
 
