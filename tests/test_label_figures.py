@@ -31,7 +31,11 @@ def test_wilson_is_newcombes_example():
     assert wilson(81, 263) == pytest.approx((0.3662 - 0.2553) / 2, abs=1e-4)
     assert wilson_bounds(0, 0) == (0.0, 1.0)
     assert wilson(0, 0) == 0.5
-    assert wilson_bounds(7, 7)[1] == 1.0
+    for count in range(1, 200):
+        assert wilson_bounds(0, count)[0] == 0.0
+        assert wilson_bounds(count, count)[1] == 1.0
+        low, high = wilson_bounds(1, count + 1)
+        assert 0 < low < high < 1
 
 
 def test_labels_by_hand():

@@ -89,7 +89,8 @@ def wilson_bounds(right: int, count: int) -> tuple[float, float]:
     share, z2 = right / count, QUANTILE**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = wilson(right, count)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # The ends at 0 and 1 are exact; rounding would leave 99.9 % where all are right.
+    return (middle - half if right else 0.0), (middle + half if right < count else 1.0)
 
 
 def wilson(right: int, count: int) -> float:
