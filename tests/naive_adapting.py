@@ -125,18 +125,41 @@ def dot(a, b):
     return sum(x * y for x, y in zip(a, b, strict=True))
 
 
-class Mixer:
-    """Sets of weights, and weights of the sets."""
+class Linear:
+    """A linear layer that learns by normalized least mean squares."""
 
-    def __init__(self, start, sets, V):
+    def __init__(self, inputs, outputs, rate):
+        self.A, self.rate = [[0.0] * (inputs + 1) for _ in range(outputs)], rate
+
+    def value(self, y):
+        self.x = [1.0, *y]
+        return [dot(row, self.x) for row in self.A]
+
+    def learn(self, errors):
+        step = self.rate / dot(self.x, self.x)
+        self.A = [
+            [a + step * error * x for a, x in zip(row, self.x, strict=True)]
+            for row, error in zip(self.A, errors, strict=True)
+        ]
+
+
+class Mixer:
+    """Sets of weights, weights that depend on the state, and weights of the sets."""
+
+    def __init__(self, start, sets, V, features):
         self.w = [defaultdict(lambda: list(start)) for _ in range(sets)]
         self.f = defaultdict(lambda: [1 / sets] * sets)
+        self.gate = Linear(features, len(start), 0.001)
         self.V = V
 
-    def predict(self, logs, chosen, final):
+    def predict(self, logs, chosen, final, state):
         columns = list(zip(*logs, strict=True))
         self.now = logs, chosen, final, columns
-        z = [[dot(w[c], x) for x in columns] for w, c in zip(self.w, chosen, strict=True)]
+        v = self.gate.value(state)
+        z = [
+            [dot([a + b for a, b in zip(w[c], v, strict=True)], x) for x in columns]
+            for w, c in zip(self.w, chosen, strict=True)
+        ]
         self.z = z
         self.p = softmax([dot(self.f[final], x) for x in zip(*z, strict=True)])
         return self.p
@@ -145,18 +168,22 @@ class Mixer:
         logs, chosen, final, _ = self.now
         rate = 0.002 + 0.013 / (1 + t / 1500)
         gradient = [z[y] - dot(z, self.p) for z in self.z]
+        slopes = []
         for w, c, z in zip(self.w, chosen, self.z, strict=True):
             p = softmax(z)
-            w[c] = [
-                each + rate * (log[y] - dot(log, p)) for each, log in zip(w[c], logs, strict=True)
-            ]
+            slope = [log[y] - dot(log, p) for log in logs]
+            raised = rate * dot(slope, slope)
+            slope = [x * min(1, 2 / raised) if raised else x for x in slope]
+            w[c] = [each + rate * x for each, x in zip(w[c], slope, strict=True)]
+            slopes.append(slope)
+        self.gate.learn([sum(x) / len(slopes) for x in zip(*slopes, strict=True)])
         self.f[final] = [f + 0.0005 * g for f, g in zip(self.f[final], gradient, strict=True)]
 
 
 def naive_predictions(train, scored, V, letters, networks=()):
     """Return the probabilities (m - 1, V) of all symbols but the first.
 
-    ``networks`` are log-probabilities (V, m - 1).
+    ``networks`` are pairs of log-probabilities (V, m - 1) and states (D, m - 1).
     """
     counts, cache = Chain(V, 12), Chain(V, 8)
     words = [defaultdict(Counter) for _ in range(3)]
@@ -171,9 +198,11 @@ def naive_predictions(train, scored, V, letters, networks=()):
         for tables in (counts.occurrences, counts.predecessors)
     ]
     cached = [[CACHE_DISCOUNTS] * 9] * 2
-    first = {0: [], 1: [0.6], 2: [0.5, 0.15]}[len(networks)]
-    shares = [0.05, 0.05, 0.3, 0.2, 0.05, 0, 0, 0, 0.05, 0.05, 0.05, 0.05, 0.05]
-    mixer = Mixer(first + [x * (1 - sum(first)) for x in shares], 4, V)
+    first = {0: [], 1: [0.6, 0.05], 2: [0.5, 0.15, 0.05]}[len(networks)]
+    shares = [1, 1, 6, 4, 1, 0, 0, 0, 1, 1, 1, 1, 1]
+    features = len(networks[0][1]) if networks else 0
+    mixer = Mixer(first + [x / 18 * (1 - sum(first)) for x in shares], 4, V, features)
+    head = Linear(features, V, 2.0)
     matches = [Match([*train, *scored], len(train), shortest) for shortest in (10, 20)]
     found = []
     for t, (symbol, word, *contexts) in enumerate(
@@ -193,7 +222,13 @@ def naive_predictions(train, scored, V, letters, networks=()):
         ]
         said += [match.predict(t, V) for match in matches]
         if t:
-            logs = [[max(x, log(1e-9)) for x in net[:, t - 1].tolist()] for net in networks]
+            nets = [net[:, t - 1].tolist() for net, _ in networks]
+            state = networks[0][1][:, t - 1].tolist() if networks else []
+            if networks:
+                learned = softmax([x + z for x, z in zip(nets[0], head.value(state), strict=True)])
+                head.learn([(x == symbol) - p for x, p in enumerate(learned)])
+                nets.append([log(max(p, 1e-9)) for p in learned])
+            logs = [[max(x, log(1e-9)) for x in net] for net in nets]
             logs += [[log(max(x, 1e-9)) for x in p] for p in said]
             guide = logs[0 if networks else ORDERS.index(WORD_ORDER)]
             entropy = -sum(exp(x) * x for x in guide)
@@ -201,7 +236,7 @@ def naive_predictions(train, scored, V, letters, networks=()):
             final = (length >= 1) + (length >= 16) + (length >= 24)
             likeliest = max(range(V), key=guide.__getitem__)
             sets = ((known, final), scored[t - 1], min(int(entropy * 4), 15), likeliest)
-            found.append(mixer.predict(logs, sets, final))
+            found.append(mixer.predict(logs, sets, final, state))
             mixer.learn(symbol, t - 1)
         for match in matches:
             match.learn(t)

@@ -13,7 +13,7 @@ from charrnn.config import Architecture
 from charrnn.evaluation.adapting import counting, model
 from charrnn.evaluation.adapting.match import doubled, find_matches
 from charrnn.evaluation.adapting.model import adapting_nats, adapting_predictions
-from charrnn.evaluation.adapting.networks import learning_windows, static_windows
+from charrnn.evaluation.adapting.networks import Window, learning_windows, static_windows
 from charrnn.evaluation.adapting.numbering import Kind, orders
 from charrnn.evaluation.adapting.words import letters_of
 from charrnn.evaluation.dynamic import dynamic_nats
@@ -41,25 +41,26 @@ def predictions(scored=IDS, train=CODES, vocabulary=VOCABULARY, networks=()):
     return np.concatenate(blocks, axis=1)
 
 
-def random_network(seed):
-    """Return log-probabilities (V, m - 1) that know a little of the text."""
+def random_network(seed, inputs=3):
+    """Return log-probabilities (V, m - 1) that know a little of the text, and states."""
     rng = np.random.default_rng(seed)
     logits = rng.standard_normal((len(VOCABULARY), len(IDS) - 1)).astype(np.float32)
     logits[IDS[1:], np.arange(len(IDS) - 1)] += 2
-    return logits - np.log(np.exp(logits).sum(axis=0))
+    state = rng.standard_normal((inputs, len(IDS) - 1)).astype(np.float32)
+    return Window(logits - np.log(np.exp(logits).sum(axis=0)), state)
 
 
 def windows(network, sizes=(7, 20, 1)):
-    first = 0
-    while first < network.shape[1]:
-        size = sizes[first % len(sizes)]
-        yield network[:, first : first + size]
-        first += size
+    first, end = 0, len(IDS) - 1
+    while first < end:
+        some = slice(first, first + sizes[first % len(sizes)])
+        yield Window(*(array[:, some] for array in network))
+        first = some.stop
 
 
 @pytest.mark.parametrize("networks", [0, 1, 2])
 def test_it_is_what_a_naive_program_computes(networks):
-    nets = [random_network(seed) for seed in range(networks)]
+    nets = [random_network(seed, 3 + seed) for seed in range(networks)]
     train, letters = VOCABULARY.encode(CODES).tolist(), letters_of(VOCABULARY).tolist()
     wanted = naive_predictions(train, IDS.tolist(), len(VOCABULARY), letters, nets)
     found = predictions(networks=[windows(net) for net in nets])
@@ -102,11 +103,19 @@ def test_every_predictor_says_a_whole_distribution():
         assert said.min() > 0
 
 
+@pytest.mark.parametrize("networks", [0, 1, 2])
 @pytest.mark.parametrize("place", [1, 2, 63, 64, 65, 66, 130, len(IDS) - 1])
-def test_what_comes_changes_nothing_before_it(place):
+def test_what_comes_changes_nothing_before_it(place, networks):
     changed = IDS.copy()
     changed[place:] = (changed[place:] + 1 + np.arange(len(IDS) - place) % 3) % len(VOCABULARY)
-    before, after = predictions(), predictions(changed)
+    nets = [random_network(seed) for seed in range(networks)]
+    # a network that has read a symbol predicts the next one: column t has read symbol t
+    others = [
+        Window(*(np.where(np.arange(len(IDS) - 1) < place, now, then) for now, then in pair))
+        for pair in (zip(net, random_network(9), strict=True) for net in nets)
+    ]
+    before = predictions(networks=[windows(net) for net in nets])
+    after = predictions(changed, networks=[windows(net) for net in others])
     assert (before[:, :place] == after[:, :place]).all()  # column t predicts symbol t + 1
     assert place == len(IDS) - 1 or (before[:, place] != after[:, place]).any()
 
@@ -211,7 +220,8 @@ def make(cell="gru", members=1):
 
 
 def nats_of(found, ids=IDS):
-    logs = np.concatenate(list(found), axis=1)
+    logs, states = (np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
+    assert states.shape[1] == logs.shape[1]
     assert logs.shape == (len(VOCABULARY), len(ids) - 1)
     np.testing.assert_allclose(np.exp(logs).sum(axis=0), 1, rtol=1e-5)
     return -logs[ids[1:], np.arange(len(ids) - 1)]

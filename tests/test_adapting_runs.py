@@ -113,9 +113,9 @@ def test_the_command(evaluated):
         (("--adapt", "both", "--cold-windows", "9"), "--cold-windows and --adapt both say"),
         (
             ("--adapt", "both", "--counts"),
-            "--counts stay as they are and --adapt learns from the text",
+            "--counts does not change while it scores, and --adapt learns from the text",
         ),
-        (("--adapt", "counts", "--dynamic-rate", "0.1"), "--dynamic-rate says how --dynamic"),
+        (("--adapt", "counts", "--dynamic-rate", "0.1"), "--dynamic-rate needs --adapt network"),
         (("--adapt", "all"), "--adapt"),
     ],
 )
@@ -126,7 +126,7 @@ def test_what_does_not_go_together(evaluated, words, message):
 
 
 def test_a_rate_that_is_too_high_is_an_error(folder, monkeypatch):
-    lost = np.full(20, np.nan), np.full((16, 20), np.nan)
+    lost = np.full(20, np.nan), np.full((16, 20), np.nan), np.zeros((3, 20))
     monkeypatch.setattr(networks, "dynamic_windows", lambda *_, **__: iter([lost]))
     with pytest.raises(ConfigError, match=r"--dynamic-rate 0\.5 is too high"):
         charrnn.load(folder / "run").evaluate(adapt="both", dynamic_rate=0.5)
@@ -145,6 +145,7 @@ def test_the_training_part_is_needed(folder, tmp_path):
 
 def test_a_text_too_long_is_refused(folder, monkeypatch):
     monkeypatch.setattr("charrnn.evaluation.model_cost.MAX_SCORED", 400)
+    monkeypatch.delattr("charrnn.evaluation.model_cost.score")  # before anything is scored
     with pytest.raises(ConfigError, match="440 characters, and --adapt counts handles at most 400"):
         charrnn.load(folder / "run").evaluate(text=NEW, adapt="counts")
 

@@ -217,4 +217,4 @@ def test_the_command(folder, monkeypatch):
     assert run("--dynamic", "--cold-windows", "9").exit_code == 2
     result = run("--dynamic-rate", "0.1")
     assert result.exit_code == 2
-    assert "give both" in result.stderr
+    assert "--dynamic-rate needs --adapt network or --adapt both" in result.stderr

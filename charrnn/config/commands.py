@@ -185,13 +185,12 @@ class EvalConfig(Settings):
         if self.counts and self.adapts:
             option = "--dynamic" if self.dynamic else "--adapt"
             raise ConfigError(
-                f"--counts stay as they are and {option} learns from the text: give one of them"
+                f"--counts does not change while it scores, and {option} learns from the text: "
+                "give one of them"
             )
         for name in ("dynamic_window", "dynamic_rate"):
             if getattr(self, name) is not None and not self.adapts_network:
-                raise ConfigError(
-                    f"{option_name(name)} says how --dynamic learns: give both, or --adapt both"
-                )
+                raise ConfigError(f"{option_name(name)} needs --adapt network or --adapt both")
 
     @property
     def adapts(self) -> bool:

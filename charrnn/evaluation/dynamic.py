@@ -11,7 +11,8 @@ Each window is first predicted with the weights as adapted to earlier windows, a
 step. So no character is scored after the model was trained on it.
 
 Dimensions
-    T steps of a window, one stream, m characters, P parameters.
+    T steps of a window, one stream, m characters, P parameters, D inputs of the heads of all
+    members.
 """
 
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def dynamic_nats(
     place = 1
     # One stream is too little work to split. A team of one makes sums independent of BLAS threads.
     with Team([model]):
-        for costs, _ in windows:
+        for costs, *_ in windows:
             nats[place : place + len(costs)] = costs
             place += len(costs)
     return nats
@@ -105,10 +106,17 @@ def dynamic_nats(
 
 def dynamic_windows(
     model: CharModel, ids: Ids, usual: Array, *, window: int, rate: float, decay: float = DECAY
-) -> Iterator[tuple[Array, Array]]:
-    """Yield the nats (T,) and the logits (V, T) of each window before the model trains on it.
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Yield the predictions of each window, made before the model trains on it.
 
     The parameters are those of ``dynamic_nats``; the first character is not predicted.
+
+    Yields
+    ------
+    nats : (T,) array
+    logits : (V, T) array
+    head_inputs : (D, T) array
+        See ``CharModel.head_inputs``.
     """
     theta, grad = model.parameters.vector, model.grads.vector
     trained = theta.copy()
@@ -119,22 +127,24 @@ def dynamic_windows(
     for first in range(0, len(ids) - 1, window):
         piece = ids[first : first + window + 1, np.newaxis]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            nats, logits, state = _read(model, piece, state)
+            nats, logits, inputs, state = _read(model, piece, state)
             for block in blocks(slice(0, len(theta))):
                 grad[block] *= steps[block]
                 theta[block] -= grad[block]
                 theta[block] += pull[block] * (trained[block] - theta[block])
-        yield nats, logits
+        yield nats, logits, inputs
 
 
-def _read(model: CharModel, ids: Ids, state: Array) -> tuple[Array, Array, Array]:
+def _read(model: CharModel, ids: Ids, state: Array) -> tuple[Array, Array, Array, Array]:
     """Predict each of ids (T + 1, 1) except the first; compute the gradients of the mean loss.
 
-    Returns the nats (T,), the logits (V, T) and the state after. For several members, this is the
-    loss of their joint prediction, which differs from the training loss.
+    Returns the nats (T,), the logits (V, T), the inputs of the heads (D, T) and the state after.
+    For several members, this is the loss of their joint prediction, which differs from the
+    training loss.
     """
     logits, state = model.forward(ids[:-1], state)
+    inputs = model.head_inputs()
     nats, dlogits = cross_entropy_(logits.copy(), ids[1:].reshape(-1))
     dlogits *= 1 / len(nats)
     model.backward(dlogits)
-    return nats, logits, state
+    return nats, logits, inputs, state

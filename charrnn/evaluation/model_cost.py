@@ -132,6 +132,11 @@ def model_cost(
     ConfigError
         If the rate of dynamic evaluation is too high, or the text too long for adapting counts.
     """
+    if config.adapts_counts and len(text.known) > MAX_SCORED:
+        raise ConfigError(
+            f"the text has {count(len(text.known), checkpoint.vocabulary.noun)}, and --adapt "
+            f"{config.adapt} handles at most {MAX_SCORED:,}: score a part of it"
+        )
     static = score(model, scorer, threads=threads)
     if not isfinite(static.nats):
         raise CheckpointError(
@@ -142,11 +147,6 @@ def model_cost(
         return ModelCost(static.nats, static.marked_nats)
     assert train is not None
     ids, b = checkpoint.vocabulary.encode(text.known), len(text.before)
-    if config.adapts_counts and len(ids) > MAX_SCORED:
-        raise ConfigError(
-            f"the text has {count(len(ids), checkpoint.vocabulary.noun)}, and --adapt "
-            f"{config.adapt} handles at most {MAX_SCORED:,}: score a part of it"
-        )
     each = _adapted(checkpoint, model, np.concatenate([text.before, ids]), config, train)[b:]
     unseen = 0.0 if scorer.marked is None else float(each[scorer.marked[ids]].sum())
     return ModelCost(float(each.sum()), unseen, static.nats)

@@ -15,8 +15,8 @@ ITEMS_PROTOCOL = (
 )
 
 COUNTS = (
-    "the network is mixed with counts of its training part, with weights fitted on a piece of that "
-    "part that was set apart from training"
+    "the network is mixed with counts of its training part (of the end of it, if it is long), with "
+    "weights fitted on a piece of that part that was set apart from training"
 )
 PROMPTED = "the prompt of each item is read and not scored"
 
@@ -88,9 +88,9 @@ def _mixed(config: EvalConfig, noun: str) -> str:
     return (
         f"adapting evaluation: {networks} mixed with counts of the training part (of its last "
         f"{count(MAX_SYMBOLS, noun)}, if it has more) and of the text so far, words and matches "
-        f"among them; each {noun} is predicted by a whole distribution over all symbols, and "
-        f"once it is scored it is counted and the weights of the mixture take a step: {noun} by "
-        f"{noun}, in one pass"
+        f"among them, and with an output layer that learns; each {noun} is predicted by a whole "
+        f"distribution over all symbols, and once it is scored it is counted, and that layer and "
+        f"the weights of the mixture take a step: {noun} by {noun}, in one pass"
     )
 
 

@@ -246,6 +246,13 @@ class CharModel:
             states.append(after)
         return total / len(members), np.concatenate(states)
 
+    def head_inputs(self) -> Array:
+        """Return what the heads of all members read in the last ``forward``: (features, M).
+
+        ``backward`` overwrites it, so this is for use before.
+        """
+        return np.concatenate([member.head.columns[1:] for member in self.members.values()])
+
     def nats(self, ids: Ids, targets: Ids, state: Array) -> tuple[Array, Array]:
         """Return the loss of each target (T, N) in nats and the new state; see ``forward``."""
         logits, after = self.forward(ids, state)

@@ -141,7 +141,8 @@ def command(
             write_evaluation(evaluation, shape(trained.checkpoint.architecture) + more)
         return
     _say_of_its_text(evaluation)
-    _say_if_useless(evaluation, bool(files))
+    by_gradients = config.adapts_network
+    _say_if_useless(evaluation, named=bool(files), by_gradients=by_gradients)
     if files and model is None:
         say_if_foreign(evaluation, trained)
     if as_json:
@@ -173,8 +174,11 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
         )
 
 
-def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
-    """Say so if the model is worse on this text than no model at all, and what to try."""
+def _say_if_useless(evaluation: "Evaluation", *, named: bool, by_gradients: bool) -> None:
+    """Say so if the model is worse on this text than no model at all, and what to try.
+
+    ``named`` says whether the text was named, ``by_gradients`` whether the network adapted to it.
+    """
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     noun = evaluation.per
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)
@@ -182,7 +186,7 @@ def _say_if_useless(evaluation: "Evaluation", named: bool) -> None:
         return
     static = evaluation.static
     if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
-        advice = "try a lower --dynamic-rate"
+        advice = "try a lower --dynamic-rate" if by_gradients else "leave out --adapt"
     elif named and not evaluation.learned:
         advice = "the text is unlike the training text"
     else:

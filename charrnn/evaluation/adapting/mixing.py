@@ -3,16 +3,19 @@
 Each of several sets of weights w makes a prediction of all V symbols, and these are mixed again
 with weights f::
 
-    log p_s(x) = sum over e of w[s, e] log p_e(x) + constant
+    log p_s(x) = sum over e of (w[s, e] + v[e]) log p_e(x) + constant
     log p(x) = sum over s of f[s] log p_s(x) + constant
 
 In each set the weights are selected by something that is known before the symbol, such as the
-previous symbol, and so is f. After the symbol y is scored, w takes a gradient step that raises
-log p_s(y), and f one that raises log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated
-sets and a final mixer; a sum of weights other than 1 acts as a temperature.
+previous symbol, and so is f. v is a linear function of the network's state, as in a mixture of
+experts with a gate (Jacobs et al. 1991), and shared by all sets. After the symbol y is scored, w
+takes a gradient step that raises log p_s(y), v one that raises their mean, and f one that raises
+log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated sets and a final mixer; a sum of
+weights other than 1 acts as a temperature.
 
 Dimensions
-    E predictors, S sets, B symbols in a block, V vocabulary size, R weights in all sets.
+    E predictors, S sets, B symbols in a block, V vocabulary size, D features of the network's
+    state.
 """
 
 from collections.abc import Sequence
@@ -21,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.backend.arrays import Ids
+from charrnn.evaluation.adapting.online import OnlineLinear
 from charrnn.nn.loss import log_softmax_
 
 Floats = npt.NDArray[np.float32]
@@ -29,6 +33,11 @@ RATE, LAST_RATE, HALF = 0.015, 0.002, 1500
 """The rate of w at the t-th symbol is LAST_RATE + (RATE - LAST_RATE) / (1 + t / HALF)."""
 FINAL_RATE = 0.0005
 """The rate of f."""
+GATE_RATE = 0.001
+"""The rate of v."""
+MOST = 2.0
+"""A step of w raises log p_s(y) by about this many nats at most: one symbol that all predictors
+rule out must not turn the weights around."""
 
 
 class Mixer:
@@ -42,15 +51,20 @@ class Mixer:
         The number of weight vectors in each set.
     final_size : int
         The number of choices for f.
+    features : int
+        D.
     """
 
-    def __init__(self, start: Floats, sizes: Sequence[int], final_size: int) -> None:
+    def __init__(
+        self, start: Floats, sizes: Sequence[int], final_size: int, features: int = 0
+    ) -> None:
         self._first = np.cumsum([0, *sizes[:-1]])
         self._w = np.tile(start.astype(np.float32), (sum(sizes), 1))
         self._f = np.full((final_size, len(sizes)), 1 / len(sizes), np.float32)
+        self._gate = OnlineLinear(features, len(start), GATE_RATE)
         self._read = 0
 
-    def read(self, logs: Floats, chosen: Ids, final: Ids, symbols: Ids) -> Floats:
+    def read(self, logs: Floats, chosen: Ids, final: Ids, symbols: Ids, state: Floats) -> Floats:
         """Predict the symbols of a block, each before the weights are updated with it.
 
         Parameters
@@ -63,6 +77,8 @@ class Mixer:
             The choice of f.
         symbols : (B,) int array
             The symbols to predict.
+        state : (D, B) float32 array
+            The features of the network's state.
 
         Returns
         -------
@@ -75,14 +91,21 @@ class Mixer:
         t = self._read + np.arange(B)
         rates = (LAST_RATE + (RATE - LAST_RATE) / (1 + t / HALF)).tolist()
         mixed = np.empty((B, S + 1, V), np.float32)
+        mean = np.full(S, 1 / S, np.float32)
+        self._gate.begin(state)
         for place, (y, last) in enumerate(zip(symbols.tolist(), final.tolist(), strict=True)):
             x, z, row = logs[:, place], mixed[place], rows[place]
             w, f = self._w[row], self._f[last]
-            np.matmul(w, x, out=z[:S])
+            np.matmul(w + self._gate.value(place), x, out=z[:S])
             np.matmul(f, z[:S], out=z[S])
             p = np.exp(z - z.max(axis=1, keepdims=True))
             p /= p.sum(axis=1, keepdims=True)
-            self._w[row] = w + rates[place] * (x[:, y] - p[:S] @ x.T)
+            gradient = x[:, y] - p[:S] @ x.T
+            raised = rates[place] * np.einsum("se,se->s", gradient, gradient)
+            gradient *= (MOST / np.maximum(raised, MOST))[:, np.newaxis]
+            self._w[row] = w + rates[place] * gradient
+            self._gate.learn(place, mean @ gradient)
             f += FINAL_RATE * (z[:S, y] - z[:S] @ p[S])
+        self._gate.end()
         self._read += B
         return log_softmax_(mixed[:, S].T)

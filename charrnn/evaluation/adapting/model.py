@@ -3,7 +3,8 @@
 In one pass, a full distribution over each symbol is predicted before anything is learned from it.
 
 Dimensions
-    n training symbols, m scored symbols, V vocabulary size, B symbols in a block, N networks.
+    n training symbols, m scored symbols, V vocabulary size, B symbols in a block, N networks, D
+    inputs of a network's output layers, E predictors.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.backend.arrays import Array, Ids
+from charrnn.backend.arrays import Ids
 from charrnn.evaluation.adapting.counting import (
     CACHE_ORDERS,
     MATCHES,
@@ -22,6 +23,7 @@ from charrnn.evaluation.adapting.counting import (
     GrowingCounts,
 )
 from charrnn.evaluation.adapting.mixing import Mixer
+from charrnn.evaluation.adapting.networks import Networks, Windows
 from charrnn.evaluation.adapting.words import KINDS, letters_of
 from charrnn.parallel.team import Team
 from charrnn.text import Vocabulary
@@ -39,8 +41,6 @@ ENTROPIES, PER_NAT = 16, 4
 """Number of entropy classes that select weights, and classes per nat."""
 
 Floats = npt.NDArray[np.float32]
-Windows = Iterator[Array]
-"""Log-probabilities (V, T) of successive windows of a text, starting with its second symbol."""
 
 
 def adapting_nats(
@@ -73,24 +73,27 @@ def adapting_predictions(
     networks : sequence of N iterators
         The networks' predictions, the best network first.
     """
+    if len(scored) < 2:
+        return
     V = len(vocabulary)
     counted = vocabulary.encode(train[-MAX_SYMBOLS:])
     counts = GrowingCounts(counted, scored, V, letters_of(vocabulary))
-    readers = [_Reader(windows) for windows in networks]
-    sizes = ((max(ORDERS) + 2) * (len(MATCH_LENGTHS) + 1), V, ENTROPIES, V)
-    mixer = Mixer(_first_weights(len(readers)), sizes, len(MATCH_LENGTHS) + 1)
     counts.read(0, 1)
+    read = Networks(networks, V)
+    start = _first_weights(len(networks))
+    sizes = ((max(ORDERS) + 2) * (len(MATCH_LENGTHS) + 1), V, ENTROPIES, V)
+    mixer = Mixer(start, sizes, len(MATCH_LENGTHS) + 1, read.state_size)
     B = max(1, min(BLOCK, NUMBERS // V))
     for first in range(1, len(scored), B):
         stop = min(first + B, len(scored))
-        logs = np.empty((len(readers) + NUM_PREDICTORS, stop - first, V), np.float32)
+        symbols = scored[first:stop]
+        logs = np.empty((len(start), stop - first, V), np.float32)
         said = counts.read(first, stop)
-        logs[len(readers) :] = said.probabilities
-        np.maximum(logs, LEAST, out=logs)
-        np.log(logs[len(readers) :], out=logs[len(readers) :])
-        for number, reader in enumerate(readers):
-            logs[number] = np.maximum(reader.read(stop - first), log(LEAST)).T
-        guide = logs[0 if readers else ORDERS.index(WORD_ORDER)]
+        of_networks, of_counts = np.split(logs, [-NUM_PREDICTORS])
+        np.log(np.maximum(said.probabilities, LEAST, out=of_counts), out=of_counts)
+        state = read.block(symbols, of_networks)
+        np.maximum(of_networks, log(LEAST), out=of_networks)
+        guide = logs[0 if networks else ORDERS.index(WORD_ORDER)]
         entropy = -(np.exp(guide) * guide).sum(axis=1)
         lengths = np.digitize(said.matched, MATCH_LENGTHS)
         chosen = np.stack(
@@ -101,29 +104,17 @@ def adapting_predictions(
                 guide.argmax(axis=1),
             ]
         )
-        yield mixer.read(logs, chosen, lengths, scored[first:stop])
+        yield mixer.read(logs, chosen, lengths, symbols, state)
 
 
 def _first_weights(networks: int) -> Floats:
-    """Return the initial weights (N + E,), higher for networks than for counts."""
-    counts = dict.fromkeys(ORDERS, 0.05) | {5: 0.3, 8: 0.2}
-    shares = [*counts.values(), *[0.0] * len(CACHE_ORDERS), *[0.05] * (KINDS + len(MATCHES))]
-    of_networks = {0: [], 1: [0.6], 2: [0.5, 0.15]}[networks]
-    return np.array([*of_networks, *(np.array(shares) * (1 - sum(of_networks)))], np.float32)
+    """Return the initial weights (E,), higher for networks than for counts; they sum to 1.
 
-
-class _Reader:
-    """Reads columns of windows in requested numbers."""
-
-    def __init__(self, windows: Windows) -> None:
-        self._windows = windows
-        self._rest: list[Array] = []
-
-    def read(self, count: int) -> Array:
-        """Return the next log-probabilities (V, count)."""
-        parts = self._rest
-        while sum(part.shape[1] for part in parts) < count:
-            parts.append(next(self._windows))
-        whole = np.concatenate(parts, axis=1)
-        self._rest = [whole[:, count:]]
-        return whole[:, :count]
+    The predictors are N networks, the output layer that learns if there is one, and the counts.
+    """
+    counts = dict.fromkeys(ORDERS, 1.0) | {5: 6.0, 8: 4.0}
+    shares = np.array(
+        [*counts.values(), *[0.0] * len(CACHE_ORDERS), *[1.0] * (KINDS + len(MATCHES))]
+    )
+    others = {0: [], 1: [0.6, 0.05], 2: [0.5, 0.15, 0.05]}[networks]
+    return np.array([*others, *(shares / shares.sum() * (1 - sum(others)))], np.float32)
