@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from charrnn.config import Architecture
 from charrnn.counts.counting import grams_of, longest_of
 from charrnn.counts.estimating import ONCE, counted
-from charrnn.counts.mixing import EVEN, FEATURES, Mixture, features, fitted, log_probabilities
+from charrnn.counts.mixing import (
+    EVEN,
+    FEATURES,
+    TEMPERATURES,
+    Mixture,
+    features,
+    fitted,
+    log_probabilities,
+)
 from charrnn.counts.model import CountingModel
 from charrnn.counts.table import NONE
 from charrnn.evaluation.ngrams import kneser_ney_probabilities
@@ -166,6 +174,21 @@ def test_a_fitted_mixture_finds_what_made_the_data():
     found = fitted([(-np.log(p), entropy)] * 5, q, left)
     assert found.temperature == 1.0
     np.testing.assert_allclose(found.share(entropy, left), true.share(entropy, left), atol=0.05)
+
+
+@pytest.mark.parametrize("true", TEMPERATURES)
+def test_a_fitted_mixture_finds_the_temperature(true):
+    rng = np.random.default_rng(3)
+    M, V = 20_000, 12
+    logits = rng.standard_normal((V, M)) * 2
+    p = np.exp(log_probabilities(logits, true)[0])
+    targets = (p.cumsum(axis=0) < rng.random(M)).sum(axis=0)
+    network = []
+    for temperature in TEMPERATURES:
+        logs, entropy = log_probabilities(logits, temperature)
+        network.append((-logs[targets, np.arange(M)], entropy))
+    found = fitted(network, np.full(M, 1e-3), rng.uniform(0.1, 1, M))
+    assert found.temperature == true
 
 
 def test_no_step_from_fitted_weights_is_better():

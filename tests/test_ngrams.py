@@ -178,3 +178,15 @@ def test_the_ngram_of_a_long_text_trains_on_its_end_and_says_so(monkeypatch):
     assert name == f"Kneser-Ney {context + 1}-gram of the last 1,000 symbols"
     expected = kneser_ney(text[1_000:2_000], text[2_000:], 2, max_context=context)[-1]
     assert nats == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("part", [150, 170, 400])
+def test_a_long_text_is_scored_in_parts_that_change_nothing(monkeypatch, part):
+    rng = np.random.default_rng(0)
+    train, held_out = (rng.integers(0, 4, size).cumsum() % VOCAB_SIZE for size in (150, 400))
+    skipped = rng.random(400) < 0.3
+    usual = [best_ngram(train, held_out, VOCAB_SIZE, only_read=read) for read in (None, skipped)]
+    monkeypatch.setattr(ngrams, "MAX_SYMBOLS", part)
+    for (name, nats), read in zip(usual, (None, skipped), strict=True):
+        found = best_ngram(train, held_out, VOCAB_SIZE, only_read=read)
+        assert found == (name, pytest.approx(nats, rel=1e-12))

@@ -17,7 +17,7 @@ LONGEST = 9
 of code 9 gain 0.005 nats over 8."""
 ONCE = 6
 """Symbols in the longest n-grams that are kept even if they occur once. Longer ones would take
-space without lowering the loss (tiny Shakespeare, Python code: see docs/counts.md)."""
+space without lowering the loss of tiny Shakespeare or of Python code."""
 BYTES_PER_SYMBOL, MOST_BYTES = 4, 2**26
 """Largest size of a table, per symbol of its text and in total."""
 SHORT = 300_000

@@ -36,6 +36,7 @@ class CountingModel:
         self.network, self.table, self.mixture = network, table, mixture
         self.config, self.vocab_size, self.dtype = network.config, network.vocab_size, network.dtype
         self._shape = network.zero_state(0).shape[:-1]
+        table.prepare()
 
     def replica(self) -> "CountingModel":
         """Return a model with the same weights and counts, and buffers of its own."""

@@ -88,6 +88,10 @@ class CountTable:
             at += size
         return levels
 
+    def prepare(self) -> None:
+        """Build the lookup indexes, so that processes forked from now on share them."""
+        _ = self._levels
+
     @property
     def context(self) -> int:
         """K - 1, the length of the longest context."""

@@ -6,6 +6,7 @@ Dimensions: n characters of a training part.
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.data.sides import Sides
 from charrnn.data.task import Task
@@ -17,6 +18,8 @@ SHARE = 20
 """One character in this many is set apart, if that is fewer; for a short text up to four times as
 many, as a thousand are still enough."""
 LEAST, LEAST_SHARE = 1_000, 5
+MOST_TIMES = 3
+"""Items that have copies are set apart with them, up to this multiple of the size in total."""
 
 
 def size_apart(n: int) -> int:
@@ -28,7 +31,8 @@ def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides,
     """Split a training part into what is trained on and what is set apart.
 
     Of running text it is the middle: the end is most like the held-out part that follows, so
-    training should keep it. Items are taken from all over the text, as they may be sorted.
+    training should keep it. Items are taken from all over the text, as they may be sorted. An item
+    is taken with all its copies, or it would be learned all the same.
 
     Parameters
     ----------
@@ -53,8 +57,25 @@ def _cut(learned: Codes, task: Task, *, at_end: bool) -> tuple[Codes, Codes]:
         return np.concatenate([learned[:start], learned[start + size :]]), learned[middle]
     ends = np.flatnonzero(learned == task.end)
     lengths = np.diff(ends, prepend=-1)
-    taken = np.zeros(len(ends), bool)
-    count = round(len(ends) * size / max(1, len(learned)))
-    taken[np.linspace(0, len(ends) - 1, count + 2, dtype=np.int64)[1:-1]] = True
-    inside = np.repeat(taken, lengths)
+    inside = np.zeros(len(learned), np.bool_)
+    for groups in task.copies(learned):
+        inside = np.repeat(_taken(groups, lengths, size), lengths)
+        if inside.any():
+            break
     return learned[~inside], learned[inside]
+
+
+def _taken(groups: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+    """Return which items to take: evenly spaced groups, of about ``size`` characters in total.
+
+    ``groups`` numbers the items in the order of the text, with one number for all copies of an
+    item.
+    """
+    totals = np.bincount(groups, weights=lengths)
+    small = np.flatnonzero(totals <= MOST_TIMES * size)
+    count = round(len(small) * size / max(1, lengths.sum()))
+    chosen = np.zeros(len(totals), np.bool_)
+    if count:
+        chosen[small[np.linspace(0, len(small) - 1, count + 2, dtype=np.int64)[1:-1]]] = True
+    taken: NDArray[np.bool_] = chosen[groups]
+    return taken

@@ -5,13 +5,14 @@ Dimensions
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import Head, Predicted, SplitMode, TrainingSettings, Unit
+from charrnn.data.dividing import chunks_of_items, texts_of
 from charrnn.data.sides import Sides
 from charrnn.data.splits import Split
 from charrnn.data.windows import Batches
@@ -132,6 +133,16 @@ class Task(ABC):
         """Return the id of the symbol that begins and ends an item; None for running text."""
         return None
 
+    def copies(self, codes: Codes) -> Iterator[NDArray[np.int64]]:
+        """Yield a number for each item of a divided text, the same for copies of one item.
+
+        The numbers count the different items from 0, in the order of the text. What counts as a
+        copy may be defined in several ways, which are yielded from wide to narrow.
+        """
+        yield numbered(
+            text for items in chunks_of_items(codes, self.end) for text in texts_of(items, self.end)
+        )
+
     def prompts(self, codes: Codes) -> NDArray[np.int64] | None:
         """Return the number of symbols of each item that are read and not predicted, or None."""
         return None
@@ -143,6 +154,16 @@ class Task(ABC):
             return codes
         kept: Codes = codes[~in_prompts(codes, self.end, prompts)]
         return kept
+
+
+def numbered(texts: Iterable[str]) -> NDArray[np.int64]:
+    """Number texts from 0 in their order, with one number for equal texts."""
+    hashes = np.fromiter(map(hash, texts), np.int64)  # the texts themselves may not fit in memory
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    ranks = np.empty(len(first), np.int64)
+    ranks[np.argsort(first)] = np.arange(len(first))
+    numbers: NDArray[np.int64] = ranks[inverse]
+    return numbers
 
 
 def in_prompts(codes: Codes, end: int, prompts: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -7,13 +7,21 @@ Dimensions
     T steps per window, N streams or items per batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import SplitMode, TrainConfig, TrainingSettings, Unit
-from charrnn.data.dividing import as_items, divide, division_of, end_of, last_items, texts_of
+from charrnn.data.dividing import (
+    as_items,
+    chunks_of_items,
+    divide,
+    division_of,
+    end_of,
+    last_items,
+    texts_of,
+)
 from charrnn.data.items import Items, id_of, lengths_of, prompts_of, steps_per_epoch
 from charrnn.data.labels.fitting import check_layout
 from charrnn.data.labels.splitting import held_out
@@ -24,7 +32,7 @@ from charrnn.data.overlap import overlap, overlap_of_items
 from charrnn.data.sides import Sides
 from charrnn.data.splits import HashedSplit, Split
 from charrnn.data.streams import Streams
-from charrnn.data.task import Divided, HeldByText, Task
+from charrnn.data.task import Divided, HeldByText, Task, numbered
 from charrnn.errors import CorpusError
 from charrnn.text import Corpus, Vocabulary
 from charrnn.text.codes import LINE_END, Codes
@@ -195,6 +203,15 @@ class PromptedItems(HeldByText, SeparateItems):
     def prompts(self, codes: Codes) -> NDArray[np.int64]:
         """Return the length of the prompt of each item, including its border."""
         return prompts_of(codes, self.end, self.border)
+
+    def copies(self, codes: Codes) -> Iterator[NDArray[np.int64]]:
+        """Yield the number of the text after each prompt, and then of each whole item."""
+        yield numbered(
+            item.partition(chr(self.border))[2]
+            for items in chunks_of_items(codes, self.end)
+            for item in texts_of(items, self.end)
+        )
+        yield from super().copies(codes)
 
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:
         """Split by the text after the prompt; return the training part and the held-out part."""

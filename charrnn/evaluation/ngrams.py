@@ -23,7 +23,8 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 MAX_CONTEXT = 16
 """The longest context tried; for most texts the search ends before 10."""
 MAX_SYMBOLS = 5_000_000
-"""Most symbols that the n-gram model trains on, the last ones: it takes about 80 bytes for each."""
+"""Most symbols that the n-gram model trains on, the last ones, and that it scores at a time: each
+takes about 80 bytes."""
 
 
 def uniform(vocab_size: int, m: int) -> float:
@@ -97,8 +98,16 @@ def best_ngram(
     name = f"Kneser-Ney {context + 1}-gram"
     if len(fitted) < len(train):
         name += f" of the last {len(fitted):,} symbols"
-    *_, last = kneser_ney_probabilities(fitted, held_out, vocab_size, max_context=context)
-    return name, float(-np.log(last if only_read is None else last[~only_read]).sum())
+    nats = 0.0
+    for start in range(0, len(held_out), MAX_SYMBOLS):  # in parts, to limit the memory
+        before = max(0, start - context)
+        part = held_out[before : start + MAX_SYMBOLS]
+        *_, last = kneser_ney_probabilities(fitted, part, vocab_size, max_context=context)
+        scored = last[start - before :]
+        if only_read is not None:
+            scored = scored[~only_read[start : start + MAX_SYMBOLS]]
+        nats -= float(np.log(scored).sum())
+    return name, nats
 
 
 def kneser_ney(

@@ -82,6 +82,8 @@ def read_table(
     kinds["shares"] = np.dtype(np.uint16)
     lengths = {name: sum(sizes) for name in ("symbols", "shares")}
     lengths["children"] = sum(sizes[:-1])
+    if sum(lengths[name] * kinds[name].itemsize for name in ARRAYS) > MOST_BYTES:
+        raise CheckpointError("its counts are malformed")
     arrays = {}
     for name in ARRAYS:
         kind = kinds[name].newbyteorder("<")

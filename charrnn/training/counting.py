@@ -1,6 +1,8 @@
 """N-gram counts for a language model, mixed with the network at the end of a run."""
 
 from dataclasses import replace
+from math import isfinite
+from time import perf_counter
 
 import numpy as np
 
@@ -39,6 +41,11 @@ class Counting:
     ----------
     setup : Setup
         The run's; it trains a language model.
+
+    Attributes
+    ----------
+    seconds : float
+        What counting took; the end of the run counts once more.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -48,7 +55,9 @@ class Counting:
         ids, apart = self._encoded(setup.sides.learned), self._encoded(setup.apart)
         V = len(setup.vocabulary)
         self._longest = best_longest(ids, apart, V, first=self._first)
+        begun = perf_counter()
         self._table = counted(ids, V, first=self._first, longest=self._longest)
+        self.seconds = perf_counter() - begun
 
     def _encoded(self, codes: Codes) -> Ids:
         """Return the ids of the end of a text that is counted; the text may be a memory map."""
@@ -73,6 +82,8 @@ class Counting:
         alone = best.model()
         nats = score(alone, scorer, threads=threads).mean
         mixed = score(state.with_counts(alone), scorer, threads=threads).mean
+        if not isfinite(mixed):
+            return state, ""
         return state, (
             f"mixed with counts of the training part, the validation loss is {mixed:.3f} nats, by "
             f"the network alone {nats:.3f}; eval, score and sample mix them with --counts"
@@ -89,12 +100,16 @@ class Counting:
         def read(ids: Ids, targets: Ids, state: Array) -> tuple[Array, Array]:
             return model.parts(ids, targets, state, TEMPERATURES)
 
-        found = [
-            values[..., here]
-            for shard in range(scorer.num_shards)
-            for values, _, here in scorer.windows(model, shard, read)  # type: ignore[arg-type]
-        ]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found = [
+                values[..., here]
+                for shard in range(scorer.num_shards)
+                for values, _, here in scorer.windows(model, shard, read)  # type: ignore[arg-type]
+            ]
         if not found:
             return EVEN
-        *network, counts, left = np.concatenate(found, axis=-1)
+        parts = np.concatenate(found, axis=-1)
+        if not np.isfinite(parts).all():
+            return EVEN  # the network has diverged: no weights fit it
+        *network, counts, left = parts
         return fitted(list(zip(network[::2], network[1::2], strict=True)), counts, left)

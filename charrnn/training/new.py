@@ -259,6 +259,9 @@ def ready(
         notices.append(
             f"{count(len(apart), vocabulary.noun)} of the training part are set apart to fit how "
             "network and counts are mixed"
+            if len(apart)
+            else "the training part is too short to set anything apart, so network and counts are "
+            "mixed with equal weights"
         )
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)

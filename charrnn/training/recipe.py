@@ -1,10 +1,9 @@
 """The rule for settings that were left out: from the corpus and the time allowed.
 
-The time decides the size, and how often the text will be read, by how many weights for each of its
-characters, decides what is held back (dropout, weight dropout): in the first passes
-nothing, later only what keeps a model from memorizing its text pays, unless it is too
-small to learn so. Each choice comes with its reason, which ``--plan`` prints.
-docs/defaults.md has the runs behind the numbers.
+The time allowed decides the size of the model. Regularization (dropout, weight dropout) depends on
+the number of epochs and of weights per character: in the first epochs it only slows learning, later
+it keeps all but the smallest models from memorizing the text. Each choice comes with its reason,
+which ``--plan`` prints. docs/defaults.md has the runs behind the numbers.
 """
 
 from dataclasses import dataclass
@@ -43,24 +42,25 @@ from charrnn.training.shaping import regularized, shaped
 
 DEFAULT_MINUTES = 8.0
 MEMORIZED = 600.0
-"""And of one that is too short to hold anything out, where it can only be memorized."""
+"""Epochs after which a run ends if nothing is held out: a text that short can only be memorized."""
 MOST_TIMES = 4
-"""How many times the usual streams learn as well for each character, at the root of that as rate:
-256 streams 1.439 and 64 streams 1.435 nats after 8 M characters of tiny Shakespeare."""
+"""Up to this many times the default number of streams learn as much from each character, at a rate
+that grows with the square root: 256 streams 1.439 and 64 streams 1.435 nats after 8 million
+characters of tiny Shakespeare."""
 STEPS_OF_PASS = 100
-"""Steps that a pass through the text has at least, however many cores there are."""
+"""Fewest steps per epoch, however many cores there are."""
 DECAY_PER_SHARE, MOST_DECAY = 0.04, 2.0
-"""Weight decay for each weight that there is for a character of the text, and the most: the fewer
-characters tell what a weight is to be, the nearer to zero it belongs."""
+"""Weight decay per weight and character of the text, and its maximum: the fewer characters
+determine a weight, the closer to zero it should stay."""
 DECAY_READINGS, DECAY_LENGTH = 30, 20_000
-"""Fewer readings than so many get less of it in proportion, and so do more characters: a longer
-text has more steps in which to decay."""
+"""Weight decay is reduced in proportion with fewer epochs than this, and with a longer text, which
+has more steps in which to decay."""
 FASTER, FASTER_LENGTH = 1.5, 20_000
-"""Times the rate of the optimizer for running text of so many characters that is read one-hot, in
-proportion less for a shorter one. At equal steps, once and 1.5 times the rate: docs/defaults.md."""
+"""Multiple of the optimizer's rate for running text of at least this length with one-hot input, and
+less in proportion for a shorter text. docs/defaults.md compares both rates at equal steps."""
 LSTM_STREAMS_ON_GPU = 2
-"""How many streams each counts as in the learning rate of an LSTM on a GPU that predicts the next
-symbol: docs/defaults.md has the runs."""
+"""For the learning rate of an LSTM that predicts the next symbol on a GPU, each stream counts this
+many times: docs/defaults.md has the runs."""
 SEQ_LEN = 24
 ITEM_WINDOW = 64
 """Steps of the longest window of items: longer ones take several. In a minute of one core, windows
@@ -68,12 +68,12 @@ of 64, 128 and 256 steps reach 1.415, 1.452 and 1.659 nats on held-out speeches 
 and 1.044, 1.118 and 1.284 on paragraphs of Python's documentation (GRU 1 x 256, one seed)."""
 VAL_FRACTION = 0.1
 HELD_OUT_LEAST = 100
-"""Characters below which a held-out part says nothing."""
+"""Fewer held-out characters would not be informative."""
 
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """Of the items of a text.
+    """What the rule needs to know about the items of a text.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class ItemFacts:
     end : int
         The code that ends an item.
     mean : float
-        Symbols of an item on average, its end counted in.
+        Mean number of symbols in an item, including its end.
     longest : int
-        Characters of the longest one.
+        Number of characters in the longest item.
     """
 
     division: str
@@ -117,26 +117,32 @@ def complete(
     cores: int = USUAL_CORES,
     gpu: bool = False,
 ) -> Recipe:
-    """Choose what was left out.
+    """Return a recipe with all settings that were left out.
 
     Parameters
     ----------
     model, train : ModelConfig, TrainConfig
-        As the user gave them.
+        The settings as the user gave them.
     characters, distinct : int
-        The corpus: its length, and its number of different characters.
+        The length of the corpus, and its number of different characters.
     held_out : int, optional
-        How much of it is held out, where that is not simply a share of it.
+        Number of held-out characters, if that is not simply a share of the corpus.
     val_files : int
-        How many files at its end are held out.
+        Number of files at its end that are held out.
     items : ItemFacts, optional
-        Its items, where it has some.
+        Its items, if it is divided.
     labels : LabelFacts, optional
-        What is predicted, where that is not the next symbol.
+        What is predicted, if not the next symbol.
     cores : int
-        What a run of minutes may use. Nothing in one of steps or epochs follows from it.
+        Number of cores that a run of minutes may use. A run of steps or epochs does not depend on
+        it.
     gpu : bool
-        Whether a GPU trains a run of minutes, as one of an H100's speed.
+        Whether a GPU trains a run of minutes; its speed is assumed to be that of an H100.
+
+    Raises
+    ------
+    ConfigError
+        If two settings contradict each other.
     """
     timed = train.steps is None and train.epochs is None
     gpu = gpu and timed
@@ -226,7 +232,7 @@ def complete(
 
 
 def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
-    """Return after how many epochs a run ends."""
+    """Return the number of epochs after which a run ends."""
     if not held_out:
         return choices.of(
             "max_epochs",
@@ -240,7 +246,7 @@ def _max_epochs(train: TrainConfig, held_out: int, choices: Choices) -> float:
 
 
 def _enough(held_out: int, characters: int, choices: Choices) -> int:
-    """Return how much is held out: nothing, with a notice, where it would be too little."""
+    """Return the number of held-out characters: 0, with a notice, if they would be too few."""
     if held_out >= HELD_OUT_LEAST:
         return held_out
     if held_out:
@@ -253,7 +259,7 @@ def _enough(held_out: int, characters: int, choices: Choices) -> int:
 def split_settings(
     train: TrainConfig, val_files: int, choices: "Choices | None" = None
 ) -> tuple[SplitMode, float]:
-    """Return how the held-out part is chosen, and which share of the text it is.
+    """Return how the held-out part is chosen, and its share of the text.
 
     Raises
     ------
@@ -285,7 +291,7 @@ def split_settings(
 def _batched(
     train: TrainConfig, length: int, cores: int, gpu: bool, choices: Choices
 ) -> tuple[int, int]:
-    """Choose the streams of a batch and the steps of a window."""
+    """Choose the number of streams in a batch, and of steps in a window."""
     seq_len = choices.of("seq_len", train.seq_len, SEQ_LEN, "short windows learn faster")
     streams, why = OPTIMIZERS[train.optimizer].default_streams, "small batches learn faster"
     useful = MOST_TIMES if gpu else min(cores // USUAL_CORES, MOST_TIMES)
@@ -310,7 +316,7 @@ def _batched(
 
 
 def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choices) -> int:
-    """Choose the longest window: that of the longest item, where that is not very long."""
+    """Choose the longest window: the longest item in one piece, unless it is very long."""
     longest = steps_of(items.longest + 1)
     why = f"the longest item has {items.longest:,} characters"
     if longest > most:
@@ -323,23 +329,24 @@ def _item_window(train: TrainConfig, items: ItemFacts, most: int, choices: Choic
 def _optimised(
     train: TrainConfig, model: Architecture, budget: Budget, choices: Choices, *, one_hot: bool
 ) -> tuple[float, float, float]:
-    """Choose learning rate, weight decay and how often a stream's state is reset.
+    """Choose the learning rate, the weight decay and how often a stream's state is reset.
 
-    ``one_hot`` is whether running text is read as one-hot columns.
+    ``one_hot`` says whether running text is read as one-hot columns.
     """
     optimizer = OPTIMIZERS[train.optimizer]
     rate, decay = optimizer.default_learning_rate, optimizer.default_weight_decay
     why = "the default of this optimizer"
     if train.optimizer == "muon":
-        # What a unit reads: of a window, all of its inputs. An LSTM takes larger steps: on 256
-        # streams of a GPU 512 units learn 30 M characters to 1.404, 1.394 and 1.390 nats with 1,
-        # 1.4 and 2 times this rate.
+        # The rate falls with the number of inputs of a unit, which are a whole window in a fixed
+        # window model. An LSTM on a GPU takes larger steps: with 512 units and 256 streams, it
+        # reaches 1.404, 1.394 and 1.390 nats after 30 million characters at 1, 1.4 and 2 times
+        # this rate.
         lstm_on_gpu = budget.gpu and model.cell == "lstm"
         if not lstm_on_gpu:
             rate *= 256 / max(model.hidden_size, model.context * model.embedding_size)
         if one_hot and not budget.gpu:
             rate *= 1 + (FASTER - 1) * min(1, budget.length / FASTER_LENGTH)
-        # Fewer characters a step tell the direction less well, and more tell it better.
+        # With more characters per step, the gradient is less noisy.
         batches = budget.per_step / (optimizer.default_streams * SEQ_LEN)
         if lstm_on_gpu and not model.num_labels:
             batches *= LSTM_STREAMS_ON_GPU
@@ -375,7 +382,7 @@ def _timed(
     usual_minutes: float,
     choices: Choices,
 ) -> tuple[int, float]:
-    """Choose what ends the run: steps or minutes; the other is 0."""
+    """Choose the steps or the minutes after which the run ends; the other is 0."""
     steps, minutes = train.steps or 0, train.minutes or 0.0
     if train.epochs is not None:
         steps = max(1, ceil(train.epochs * budget.length / budget.per_step))

@@ -181,7 +181,8 @@ class Run:
         clock.restart()
         if train.counts and not self._setup.task.labels:
             self._counting = Counting(self._setup)
-            self._timetable.reserved = self._count_overhead("counting")
+            clock.lap("counting")
+            self._timetable.reserve_for_mixing(self._counting.seconds, len(self._setup.apart))
         next_sample, seen = clock.seconds, 0  # the first shows an untrained model
         next_save = clock.seconds + 60 * train.save_every
         meter = Meter(clock.seconds)

@@ -18,6 +18,10 @@ FIRST = 0.02
 
 MOST_RESERVED = 0.5
 """Largest share of a timed run that is reserved for work after the last step."""
+MIXING, FITTING = 3.0, 9.0
+"""Mixing with counts takes as long as ``MIXING`` validations: it scores their text without and with
+counts. Fitting the mixture takes ``FITTING`` times as long per character as a validation: it tries
+several temperatures, in one process."""
 
 
 class Timetable:
@@ -35,7 +39,7 @@ class Timetable:
     Attributes
     ----------
     reserved : float
-        Seconds of a timed run reserved for work after its last step.
+        Seconds of a timed run that are reserved for work after its last step.
     """
 
     def __init__(self, setup: Setup, scorer: Scorer | None, validation_seconds: float) -> None:
@@ -46,6 +50,12 @@ class Timetable:
         self.symbols_per_step = setup.train_symbols / self.steps_per_epoch
         self.validation_seconds = validation_seconds
         self.reserved = 0.0
+
+    def reserve_for_mixing(self, counting_seconds: float, apart: int) -> None:
+        """Reserve time to count once more, and to fit a mixture on ``apart`` characters."""
+        scored = self._scorer.characters if self._scorer else apart
+        validations = MIXING + FITTING * apart / max(1, scored)
+        self.reserved = counting_seconds + validations * self.validation_seconds
 
     def place(self) -> dict[str, float]:
         """Return the run's progress in steps, seconds and characters read."""

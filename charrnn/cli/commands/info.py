@@ -62,6 +62,8 @@ def command(
 
 
 def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
+    from charrnn.storage.counts import table_to_json
+
     return {
         "path": str(path),
         "format": checkpoint.format,
@@ -73,6 +75,7 @@ def _to_json(path: "Path", checkpoint: "Checkpoint") -> dict[str, Any]:
         "text": checkpoint.text.to_json(),
         "vocabulary": checkpoint.vocabulary.to_json(),
         "labels": list(checkpoint.labels),
+        "counts": table_to_json(checkpoint.table, checkpoint.counting),
         "sources": [asdict(source) for source in checkpoint.sources],
         "characters": checkpoint.characters,
         "held_out": checkpoint.held_out,
