@@ -17,6 +17,7 @@ from charrnn.evaluation.adapting.networks import Window, learning_windows, stati
 from charrnn.evaluation.adapting.numbering import Kind, orders
 from charrnn.evaluation.adapting.words import letters_of
 from charrnn.evaluation.dynamic import dynamic_nats
+from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
 from charrnn.text import Vocabulary
 from charrnn.text.codes import to_codes
@@ -235,6 +236,37 @@ def test_a_static_network_predicts_as_in_one_stream(cell, members, monkeypatch):
     nats = nats_of(static_windows(network, IDS))
     exact = score_ids(network, IDS, exact=True)
     assert nats.sum() + log(len(VOCABULARY)) == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("learning", [False, True])
+def test_the_inputs_of_the_heads_are_those_of_the_prediction(members, learning):
+    network = make(members=members)
+    heads = [member.head.W.copy() for member in network.members.values()]
+    usual = np.ones(network.num_parameters, np.float32)
+    first = next(
+        learning_windows(network, IDS, usual, window=7, rate=0.01)
+        if learning
+        else static_windows(network, IDS)
+    )
+    parts = np.split(first.head_inputs, members)
+    logits = [W[:, :1] + W[:, 1:] @ part for W, part in zip(heads, parts, strict=True)]
+    found = log_softmax_(np.mean(logits, axis=0))
+    np.testing.assert_allclose(found, first.log_probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", [1, 20, 21, 64, 65, 100])
+def test_what_comes_changes_nothing_before_it_with_real_networks(place):
+    def found(ids):
+        usual = np.ones(make().num_parameters, np.float32)
+        learning = learning_windows(make(), ids, usual, window=20, rate=0.01)
+        return predictions(ids, networks=[learning, static_windows(make(), ids)])
+
+    changed = IDS.copy()
+    changed[place:] = (changed[place:] + 1) % len(VOCABULARY)
+    before, after = found(IDS), found(changed)
+    assert (before[:, :place] == after[:, :place]).all()
+    assert (before[:, place] != after[:, place]).any()
 
 
 def test_a_network_that_learns_predicts_as_dynamic_evaluation():

@@ -5,6 +5,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -323,6 +324,12 @@ def test_a_model_that_knows_nothing_is_not_used_in_silence(tmp_path, monkeypatch
     for command in (("sample",), ("eval",)):
         assert "this model needs" not in run(*command).stderr
     assert "a lower --dynamic-rate" in run("eval", "--dynamic", "--dynamic-rate", "1000").stderr
+    monkeypatch.setattr("charrnn.evaluation.model_cost.adapting_nats", far_too_many_nats)
+    assert "leave out --adapt" in run("eval", "--adapt", "counts").stderr
+
+
+def far_too_many_nats(train, scored, *_):
+    return np.full(len(scored), 99.0)
 
 
 def test_runs_are_never_overwritten(tmp_path, monkeypatch):
@@ -494,6 +501,7 @@ def test_info(here):
     assert run("info", "corpus").stdout == text
     assert run("info", "runs/corpus").stdout == text
     data = json.loads(run("info", "runs/corpus/last.npz", "--json").stdout)
+    assert data["counts"] is None
     assert data["model"]["hidden_size"] == 16
     assert len(data["vocabulary"]["symbols"]) == 11
     assert data["history"]["step"] == 20

@@ -78,4 +78,5 @@ def test_one_symbol_that_all_rule_out_does_not_turn_the_weights_around(rare):
 
 def test_a_usual_step_is_not_bounded():
     before, after = raised(0.2)
-    assert before < after < before + MOST / 2
+    slope = 0.8 * np.log(0.2 / 0.8)  # of log p, by each of 13 weights
+    assert after - before == pytest.approx((0.015 + 0.001) * 13 * slope**2, rel=0.05)

@@ -159,8 +159,8 @@ class EvalConfig(Settings):
     )
     adapt: Literal["counts", "network", "both"] | None = setting(
         None,
-        "Adapt to the text as it is scored: n-gram counts that grow with it, a copy of the "
-        "network as with --dynamic, or both.",
+        "Adapt to the text as it is scored: n-gram counts and an output layer that learn beside "
+        "the network, a copy of the network as with --dynamic, or both.",
         auto="the model does not change",
     )
     dynamic: bool = setting(

@@ -18,8 +18,6 @@ SHARE = 20
 """One character in this many is set apart, if that is fewer; for a short text up to four times as
 many, as a thousand are still enough."""
 LEAST, LEAST_SHARE = 1_000, 5
-MOST_TIMES = 3
-"""Items that have copies are set apart with them, up to this multiple of the size in total."""
 
 
 def size_apart(n: int) -> int:
@@ -32,7 +30,8 @@ def set_apart(sides: Sides, task: Task, *, at_end: bool = False) -> tuple[Sides,
 
     Of running text it is the middle: the end is most like the held-out part that follows, so
     training should keep it. Items are taken from all over the text, as they may be sorted. An item
-    is taken with all its copies, or it would be learned all the same.
+    is taken with all its copies, or it would be learned all the same. One whose copies are more
+    than all that is to be set apart is not taken.
 
     Parameters
     ----------
@@ -66,13 +65,13 @@ def _cut(learned: Codes, task: Task, *, at_end: bool) -> tuple[Codes, Codes]:
 
 
 def _taken(groups: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
-    """Return which items to take: evenly spaced groups, of about ``size`` characters in total.
+    """Return which items to take: evenly spaced ones, of about ``size`` characters in total.
 
     ``groups`` numbers the items in the order of the text, with one number for all copies of an
     item.
     """
-    totals = np.bincount(groups, weights=lengths)
-    small = np.flatnonzero(totals <= MOST_TIMES * size)
+    totals, copies = np.bincount(groups, weights=lengths), np.bincount(groups)
+    small = np.flatnonzero((copies == 1) | (totals <= size))
     count = round(len(small) * size / max(1, lengths.sum()))
     chosen = np.zeros(len(totals), np.bool_)
     if count:

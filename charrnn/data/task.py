@@ -134,14 +134,20 @@ class Task(ABC):
         return None
 
     def copies(self, codes: Codes) -> Iterator[NDArray[np.int64]]:
-        """Yield a number for each item of a divided text, the same for copies of one item.
+        """Number the items of a divided text, with one number for all copies of an item.
 
-        The numbers count the different items from 0, in the order of the text. What counts as a
-        copy may be defined in several ways, which are yielded from wide to narrow.
+        Yields
+        ------
+        (items,) int array
+            Different items are numbered from 0 in the order of the text. If several things may
+            count as copies, there is an array for each, from wide to narrow.
         """
-        yield numbered(
-            text for items in chunks_of_items(codes, self.end) for text in texts_of(items, self.end)
-        )
+        yield numbered(self.items_of(codes))
+
+    def items_of(self, codes: Codes) -> Iterator[str]:
+        """Yield the items of a divided text, without their ends."""
+        for chunk in chunks_of_items(codes, self.end):
+            yield from texts_of(chunk, self.end)
 
     def prompts(self, codes: Codes) -> NDArray[np.int64] | None:
         """Return the number of symbols of each item that are read and not predicted, or None."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from charrnn.config import SplitMode, TrainConfig, TrainingSettings, Unit
 from charrnn.data.dividing import (
     as_items,
-    chunks_of_items,
     divide,
     division_of,
     end_of,
@@ -205,12 +204,8 @@ class PromptedItems(HeldByText, SeparateItems):
         return prompts_of(codes, self.end, self.border)
 
     def copies(self, codes: Codes) -> Iterator[NDArray[np.int64]]:
-        """Yield the number of the text after each prompt, and then of each whole item."""
-        yield numbered(
-            item.partition(chr(self.border))[2]
-            for items in chunks_of_items(codes, self.end)
-            for item in texts_of(items, self.end)
-        )
+        """Number the items by the text after the prompt, and then by the whole item."""
+        yield numbered(item.partition(chr(self.border))[2] for item in self.items_of(codes))
         yield from super().copies(codes)
 
     def _both(self, codes: Codes, fraction: float, key: int) -> tuple[Codes, Codes]:

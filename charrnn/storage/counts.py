@@ -20,8 +20,6 @@ from charrnn.errors import CheckpointError
 from charrnn.storage.history import is_count
 from charrnn.storage.npz import read_member
 
-MOST_GRAMS = MOST_BYTES // 3
-"""Most grams of a table from charrnn, as each takes at least three bytes."""
 ARRAYS = ("symbols", "shares", "children")
 
 
@@ -51,7 +49,7 @@ def sizes_from(data: Any, settings: TrainingSettings) -> tuple[int, ...]:
     sizes = data["sizes"] if isinstance(data, dict) else None
     if not (settings.counts and not settings.predict and isinstance(sizes, list)):
         raise CheckpointError("its counts do not match its settings")
-    if not (1 <= len(sizes) <= WORD and all(map(is_count, sizes)) and sum(sizes) <= MOST_GRAMS):
+    if not (1 <= len(sizes) <= WORD and all(map(is_count, sizes))):
         raise CheckpointError("its counts are malformed")
     return tuple(sizes)
 
@@ -83,7 +81,7 @@ def read_table(
     lengths = {name: sum(sizes) for name in ("symbols", "shares")}
     lengths["children"] = sum(sizes[:-1])
     if sum(lengths[name] * kinds[name].itemsize for name in ARRAYS) > MOST_BYTES:
-        raise CheckpointError("its counts are malformed")
+        raise CheckpointError("its counts are larger than any that charrnn writes")
     arrays = {}
     for name in ARRAYS:
         kind = kinds[name].newbyteorder("<")

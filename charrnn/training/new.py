@@ -260,8 +260,8 @@ def ready(
             f"{count(len(apart), vocabulary.noun)} of the training part are set apart to fit how "
             "network and counts are mixed"
             if len(apart)
-            else "the training part is too short to set anything apart, so network and counts are "
-            "mixed with equal weights"
+            else "nothing is set apart, as the training part is too short or has too few different "
+            "items, so network and counts are mixed with equal weights"
         )
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)

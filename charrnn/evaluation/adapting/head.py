@@ -20,6 +20,9 @@ from charrnn.evaluation.adapting.online import OnlineLinear
 from charrnn.nn.loss import log_softmax_
 
 RATE = 2.0
+"""Twice the rate at which the error of a linear output would vanish; a softmax moves at most half
+as far, so this is stable. It is the best of 0.5, 1, 2 and 4 on tiny Shakespeare and garden.txt; on
+three other texts 4 gains up to 0.004 nats."""
 
 Floats = npt.NDArray[np.float32]
 

@@ -7,15 +7,15 @@ with weights f::
     log p(x) = sum over s of f[s] log p_s(x) + constant
 
 In each set the weights are selected by something that is known before the symbol, such as the
-previous symbol, and so is f. v is a linear function of the network's state, as in a mixture of
-experts with a gate (Jacobs et al. 1991), and shared by all sets. After the symbol y is scored, w
-takes a gradient step that raises log p_s(y), v one that raises their mean, and f one that raises
-log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated sets and a final mixer; a sum of
-weights other than 1 acts as a temperature.
+previous symbol, and so is f. v, shared by all sets, is a linear function of what the network's
+output layer reads, as in a mixture of experts with a gate (Jacobs et al. 1991). After the symbol y
+is scored, w takes a gradient step that raises log p_s(y), v one that raises their mean, and f one
+that raises log p(y). PAQ (Mahoney 2005) mixes bits in this way, with gated sets and a final mixer;
+a sum of weights other than 1 acts as a temperature.
 
 Dimensions
-    E predictors, S sets, B symbols in a block, V vocabulary size, D features of the network's
-    state.
+    E predictors, S sets, B symbols in a block, V vocabulary size, D inputs of the network's
+    output layer.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ FINAL_RATE = 0.0005
 GATE_RATE = 0.001
 """The rate of v."""
 MOST = 2.0
-"""A step of w raises log p_s(y) by about this many nats at most: one symbol that all predictors
+"""A step of w raises log p_s(y) by at most this many nats: one symbol that all predictors
 rule out must not turn the weights around."""
 
 
@@ -51,20 +51,20 @@ class Mixer:
         The number of weight vectors in each set.
     final_size : int
         The number of choices for f.
-    features : int
+    input_size : int
         D.
     """
 
     def __init__(
-        self, start: Floats, sizes: Sequence[int], final_size: int, features: int = 0
+        self, start: Floats, sizes: Sequence[int], final_size: int, input_size: int = 0
     ) -> None:
         self._first = np.cumsum([0, *sizes[:-1]])
         self._w = np.tile(start.astype(np.float32), (sum(sizes), 1))
         self._f = np.full((final_size, len(sizes)), 1 / len(sizes), np.float32)
-        self._gate = OnlineLinear(features, len(start), GATE_RATE)
+        self._gate = OnlineLinear(input_size, len(start), GATE_RATE)
         self._read = 0
 
-    def read(self, logs: Floats, chosen: Ids, final: Ids, symbols: Ids, state: Floats) -> Floats:
+    def read(self, logs: Floats, chosen: Ids, final: Ids, symbols: Ids, inputs: Floats) -> Floats:
         """Predict the symbols of a block, each before the weights are updated with it.
 
         Parameters
@@ -77,8 +77,8 @@ class Mixer:
             The choice of f.
         symbols : (B,) int array
             The symbols to predict.
-        state : (D, B) float32 array
-            The features of the network's state.
+        inputs : (D, B) float32 array
+            What the network's output layer reads.
 
         Returns
         -------
@@ -92,7 +92,7 @@ class Mixer:
         rates = (LAST_RATE + (RATE - LAST_RATE) / (1 + t / HALF)).tolist()
         mixed = np.empty((B, S + 1, V), np.float32)
         mean = np.full(S, 1 / S, np.float32)
-        self._gate.begin(state)
+        self._gate.begin(inputs)
         for place, (y, last) in enumerate(zip(symbols.tolist(), final.tolist(), strict=True)):
             x, z, row = logs[:, place], mixed[place], rows[place]
             w, f = self._w[row], self._f[last]

@@ -79,10 +79,10 @@ def adapting_predictions(
     counted = vocabulary.encode(train[-MAX_SYMBOLS:])
     counts = GrowingCounts(counted, scored, V, letters_of(vocabulary))
     counts.read(0, 1)
-    read = Networks(networks, V)
+    reader = Networks(networks, V)
     start = _first_weights(len(networks))
     sizes = ((max(ORDERS) + 2) * (len(MATCH_LENGTHS) + 1), V, ENTROPIES, V)
-    mixer = Mixer(start, sizes, len(MATCH_LENGTHS) + 1, read.state_size)
+    mixer = Mixer(start, sizes, len(MATCH_LENGTHS) + 1, reader.input_size)
     B = max(1, min(BLOCK, NUMBERS // V))
     for first in range(1, len(scored), B):
         stop = min(first + B, len(scored))
@@ -91,7 +91,7 @@ def adapting_predictions(
         said = counts.read(first, stop)
         of_networks, of_counts = np.split(logs, [-NUM_PREDICTORS])
         np.log(np.maximum(said.probabilities, LEAST, out=of_counts), out=of_counts)
-        state = read.block(symbols, of_networks)
+        inputs = reader.read(symbols, of_networks)
         np.maximum(of_networks, log(LEAST), out=of_networks)
         guide = logs[0 if networks else ORDERS.index(WORD_ORDER)]
         entropy = -(np.exp(guide) * guide).sum(axis=1)
@@ -104,7 +104,7 @@ def adapting_predictions(
                 guide.argmax(axis=1),
             ]
         )
-        yield mixer.read(logs, chosen, lengths, symbols, state)
+        yield mixer.read(logs, chosen, lengths, symbols, inputs)
 
 
 def _first_weights(networks: int) -> Floats:

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from charrnn.backend.arrays import Array, Ids
 from charrnn.errors import ConfigError
-from charrnn.evaluation.adapting.head import LearningHead
+from charrnn.evaluation.adapting.head import Floats, LearningHead
 from charrnn.evaluation.dynamic import dynamic_windows
 from charrnn.nn.loss import log_softmax_
 from charrnn.nn.model import CharModel
@@ -21,21 +20,18 @@ WINDOW, LOGITS = 256, 2**20
 """Largest T, and most logits in a window."""
 
 
-Floats = npt.NDArray[np.float32]
-
-
 class Window(NamedTuple):
     """A network's prediction of successive characters.
 
     Attributes
     ----------
     log_probabilities : (V, T) array
-    state : (D, T) array
-        What the output layer reads.
+    head_inputs : (D, T) array
+        What the output layers read; see ``CharModel.head_inputs``.
     """
 
     log_probabilities: Array
-    state: Array
+    head_inputs: Array
 
 
 Windows = Iterator[Window]
@@ -63,10 +59,10 @@ def learning_windows(
     ConfigError
         If the rate is too high.
     """
-    for nats, logits, state in dynamic_windows(model, ids, usual, window=window, rate=rate):
+    for nats, logits, inputs in dynamic_windows(model, ids, usual, window=window, rate=rate):
         if not np.isfinite(nats).all():
             raise lost(rate)
-        yield Window(log_softmax_(logits), state)
+        yield Window(log_softmax_(logits), inputs)
 
 
 def lost(rate: float) -> ConfigError:
@@ -86,16 +82,16 @@ class Networks:
 
     Attributes
     ----------
-    state_size : int
+    input_size : int
         D of the first network; 0 without networks.
     """
 
     def __init__(self, networks: Sequence[Windows], vocab_size: int) -> None:
         self._readers = [_Reader(windows) for windows in networks]
-        self.state_size = self._readers[0].state_size if networks else 0
-        self._head = LearningHead(self.state_size, vocab_size)
+        self.input_size = self._readers[0].input_size if networks else 0
+        self._head = LearningHead(self.input_size, vocab_size)
 
-    def block(self, symbols: Ids, logs: Floats) -> Floats:
+    def read(self, symbols: Ids, logs: Floats) -> Floats:
         """Read the predictions of the next block.
 
         Parameters
@@ -109,15 +105,15 @@ class Networks:
         Returns
         -------
         (D, B) float32 array
-            The state of the first network.
+            What the output layers of the first network read.
         """
         if not self._readers:
             return np.empty((0, len(symbols)), np.float32)
         windows = [reader.read(len(symbols)) for reader in self._readers]
         for row, window in zip(logs[:-1], windows, strict=True):
             row[...] = window.log_probabilities.T
-        logs[-1] = self._head.read(logs[0], windows[0].state, symbols)
-        return windows[0].state
+        logs[-1] = self._head.read(logs[0], windows[0].head_inputs, symbols)
+        return windows[0].head_inputs
 
 
 class _Reader:
@@ -126,12 +122,12 @@ class _Reader:
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
         self._rest = [next(windows)]
-        self.state_size = len(self._rest[0].state)
+        self.input_size = len(self._rest[0].head_inputs)
 
     def read(self, count: int) -> Window:
         """Return the next ``count`` columns."""
         parts = self._rest
-        while sum(part.state.shape[1] for part in parts) < count:
+        while sum(part.head_inputs.shape[1] for part in parts) < count:
             parts.append(next(self._windows))
         whole = [np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True)]
         self._rest = [Window(*(array[:, count:] for array in whole))]

@@ -1,7 +1,8 @@
 """A linear layer that learns from each symbol as soon as that symbol has been scored.
 
-It learns by normalized least mean squares (Nagumo & Noda 1967): a step is divided by the squared
-length of the input, so that one rate suits networks of any size::
+Its steps are normalized as in NLMS (Nagumo & Noda 1967), with the gradient of the log-probability
+in place of the error: they are divided by the squared length of the input, so that one rate suits
+networks of any size::
 
     z = A x        A += rate * error x^T / (x . x)        x = [1; y]
 
