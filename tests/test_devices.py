@@ -339,6 +339,13 @@ def test_the_interface_takes_a_device(here, fake):
     assert charrnn.load("run/last.npz").checkpoint.history.places == [TF32, CPU]
 
 
+def test_counts_are_mixed_on_the_gpu_that_trained(here, fake):
+    options = {"steps": 5, "hidden_size": 8, "counts": True}
+    checkpoint = charrnn.train(text=TEXT, device="cuda", **options).model.checkpoint
+    assert len(fake.models) == 1  # fitted and scored there
+    assert any(checkpoint.counting.weights)
+
+
 def test_labels_are_scored_on_a_gpu(here, fake):
     text = "".join(f"{'odd' if n % 2 else 'even'}\t{n}\n" for n in range(100, 500))
     model = charrnn.train(text=text, predict="label", steps=5, hidden_size=8, device="cuda").model

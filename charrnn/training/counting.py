@@ -12,6 +12,7 @@ from charrnn.counts.mixing import EVEN, TEMPERATURES, Mixture, fitted
 from charrnn.counts.model import CountingModel
 from charrnn.evaluation.scorers import score
 from charrnn.evaluation.usual import usual_scorer
+from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 from charrnn.training.setup import Setup
@@ -69,7 +70,8 @@ class Counting:
         The mixture is fitted on the text that was set apart, with counts of the rest.
         """
         setup = self._setup
-        mixture = self._fitted(best)
+        alone = setup.device.model(best.model())
+        mixture = self._fitted(alone)
         table = self._table
         if len(setup.apart):
             whole = [self._encoded(setup.sides.learned), self._encoded(setup.apart)]
@@ -79,7 +81,6 @@ class Counting:
         scorer = setup.scorer(setup.validation.val_characters)
         if scorer is None:
             return state, ""
-        alone = best.model()
         nats = score(alone, scorer, threads=threads).mean
         mixed = score(state.with_counts(alone), scorer, threads=threads).mean
         if not isfinite(mixed):
@@ -89,10 +90,10 @@ class Counting:
             f"the network alone {nats:.3f}; eval, score and sample mix them with --counts"
         )
 
-    def _fitted(self, best: Checkpoint) -> Mixture:
+    def _fitted(self, alone: CharModel) -> Mixture:
         """Return the mixture fitted on the text that was set apart."""
         setup = self._setup
-        model = CountingModel(best.model(), self._table, EVEN)
+        model = CountingModel(alone, self._table, EVEN)
         scorer = usual_scorer(setup.apart, setup.vocabulary, task=setup.task)
         if scorer is None:
             return EVEN

@@ -77,6 +77,16 @@ def test_a_run_moves_in_both_directions_and_computes_the_same(here):
             np.testing.assert_allclose(other[name], array, atol=2e-4, err_msg=name)
 
 
+def test_counts_are_mixed_on_the_gpu(here):
+    for device in ("cpu", "cuda"):
+        exact = ["--precision", "float32"] if device == "cuda" else []
+        train(device, "--steps", "4", "--counts", *exact, device=device)
+    one, other = (load(f"{device}/best.npz").counting for device in ("cpu", "cuda"))
+    assert one.temperature == other.temperature
+    np.testing.assert_allclose(one.weights, other.weights, atol=1e-3)
+    assert any(one.weights)
+
+
 def test_a_checkpoint_of_the_gpu_scores_the_same_on_the_cpu(here):
     train("run", "--steps", "6")
     cpu, gpu = (
