@@ -12,10 +12,11 @@ import charrnn
 from charrnn.cli.app import app
 from charrnn.config import TrainConfig
 from charrnn.counts.mixing import EVEN
-from charrnn.data.apart import LEAST, MOST, set_apart, size_apart
+from charrnn.data.apart import LEAST, MOST, set_apart, size_apart, without_copies
 from charrnn.data.sides import Sides
 from charrnn.data.tasks import PromptedItems, RunningText, SeparateItems
 from charrnn.errors import CheckpointError, ConfigError
+from charrnn.evaluation.scorers import Score
 from charrnn.evaluation.usual import usual_scorer
 from charrnn.storage.checkpoint import load, save
 from charrnn.text.codes import to_codes, to_text
@@ -165,6 +166,31 @@ def test_prompted_items_are_set_apart_by_what_follows_the_prompt(answers):
     assert bool(learned & taken) == (answers == 2)  # with few answers, whole items
 
 
+def test_a_mixture_is_fitted_on_one_copy_of_each_item():
+    lines = b"one\ttwo\nx\none\ttwo\nthree\ttwo\nx\n"
+    codes = np.frombuffer(lines, np.uint8)
+    for task in (SeparateItems("line", 10), PromptedItems("line", 10)):
+        assert without_copies(codes, task).tobytes() == b"one\ttwo\nx\nthree\ttwo\n"
+    assert without_copies(codes, RunningText()) is codes
+    assert not len(without_copies(codes[:0], SeparateItems("line", 10)))
+
+
+def test_counts_that_do_not_help_are_not_recommended(monkeypatch):
+    for mixed, words in ((1.0, "score and sample mix them"), (3.0, "leave --counts out of eval")):
+        values = iter([Score(2.0, 1), Score(mixed, 1)])
+        monkeypatch.setattr(counting, "score", lambda *_, values=values, **__: next(values))
+        setup = begun(TEXT)
+        _, message = Counting(setup).mixed(setup.checkpoint(None), 1)
+        assert words in message
+
+
+def test_the_protocol_says_how_the_weights_were_found(run):
+    fitted = run.model.evaluate(counts=True).protocol
+    assert "with weights fitted on a piece of that part" in fitted
+    even = trained(text="ab", counts=True, **{**SHORT, "steps": 1})[0].model
+    assert "with equal weights" in even.evaluate(text="ab", counts=True).protocol
+
+
 def test_many_copies_leave_most_of_a_short_list_to_learn_from():
     lines = [f"{n:04}" for n in range(100)]
     lines[4:4] = ["aaaa"] * 150
@@ -189,7 +215,7 @@ def test_a_long_item_without_copies_changes_nothing():
 def test_where_nothing_can_be_set_apart_it_is_said(text, more):
     setup = begun(text, steps=1, **more)
     assert not len(setup.apart)
-    assert any("so network and counts are mixed with equal" in said for said in setup.notices)
+    assert any("both get equal weights" in said for said in setup.notices)
 
 
 def test_counting_is_no_overhead(monkeypatch):

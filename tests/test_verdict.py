@@ -40,6 +40,16 @@ def test_against_the_opponents():
     assert "guessing" in against(4.3, others)  # and not what repeats itself
 
 
+def test_a_tie_and_guessing_on_the_training_text():
+    assert against(1.50001, [NGRAM, UNIFORM]) == (
+        "the model predicts this text as well as the Kneser-Ney 7-gram"
+    )
+    assert against(0.0, [opponent("uniform", 0.0)]).endswith("as well as guessing")
+    assert against(4.3, [UNIFORM], shared=1.0) == (
+        "guessing predicts this text better, by 0.1000 nats: train longer"
+    )
+
+
 def test_what_adapts_is_told_apart():
     others = [opponent("adapting", 1.3, "counts that adapt"), NGRAM, XZ]
     assert against(1.2, others).endswith("0.1000 nats ahead of the counts that adapt")
@@ -68,7 +78,7 @@ def test_a_text_that_has_nothing_to_do_with_that_of_the_model():
 
 def test_against_character_frequencies():
     others = [opponent("unigram", 3.0), UNIFORM]
-    assert "ahead of the unigram" in against(2.9, others)
+    assert "ahead of character frequencies" in against(2.9, others)
     assert against(3.1, others).startswith("character frequencies predict this text")
     assert against(3.1, [NGRAM, *others]).startswith("character frequencies")
 

@@ -64,6 +64,20 @@ def _cut(learned: Codes, task: Task, *, at_end: bool) -> tuple[Codes, Codes]:
     return learned[~inside], learned[inside]
 
 
+def without_copies(apart: Codes, task: Task) -> Codes:
+    """Return a text that was set apart with one copy of each item, to fit on.
+
+    Otherwise a few items with many copies would count as much evidence.
+    """
+    if not task.separate or not len(apart):
+        return apart
+    *_, numbers = task.copies(apart)
+    first = np.zeros(len(numbers), np.bool_)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    lengths = np.diff(np.flatnonzero(apart == task.end), prepend=-1)
+    return apart[np.repeat(first, lengths)]
+
+
 def _taken(groups: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     """Return which items to take: evenly spaced ones, of about ``size`` characters in total.
 

@@ -2,6 +2,7 @@
 
 from charrnn.config import EvalConfig
 from charrnn.config.words import count, plural
+from charrnn.counts.mixing import EVEN
 from charrnn.evaluation.adapting.model import MAX_SYMBOLS
 from charrnn.evaluation.dynamic import DECAY, RATE, WINDOW
 from charrnn.evaluation.novelty import Novelty
@@ -14,10 +15,8 @@ ITEMS_PROTOCOL = (
     "empty items are left out"
 )
 
-COUNTS = (
-    "the network is mixed with counts of its training part (of the end of it, if it is long), with "
-    "weights fitted on a piece of that part that was set apart from training"
-)
+COUNTS = "the network is mixed with counts of its training part, or of the end of a long one"
+FITTED = "with weights fitted on a piece of that part that was set apart from training"
 PROMPTED = "the prompt of each item is read and not scored"
 
 
@@ -45,7 +44,8 @@ def protocol_of(
     else:
         how = _way(text, pieces, config, noun)
     if config.counts:
-        how = f"{how}; {COUNTS}"
+        weights = "with equal weights" if checkpoint.counting == EVEN else FITTED
+        how = f"{how}; {COUNTS}, {weights}"
     if text.prompted:
         how = f"{how}; {PROMPTED}"
     return f"{text.what}; {how}; {_symbols(checkpoint, novelty if text.charged else None)}"
@@ -96,7 +96,7 @@ def _mixed(config: EvalConfig, noun: str) -> str:
 
 def _symbols(checkpoint: Checkpoint, novelty: Novelty | None) -> str:
     """Return the size of the vocabulary, and what an unknown symbol is charged."""
-    symbols = f"{len(checkpoint.vocabulary):,} symbols"
+    symbols = count(len(checkpoint.vocabulary), "symbol")
     whose = "of the training part" if checkpoint.counts is None else "of the whole corpus"
     if checkpoint.vocabulary.unit == "byte" and len(checkpoint.vocabulary) == 256:
         whose = "of bytes"

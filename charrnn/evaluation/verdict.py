@@ -12,6 +12,8 @@ NOTABLE_OVERLAP = 0.2
 memorization."""
 MOSTLY_UNKNOWN, NEAR_UNIFORM = 0.5, 0.9
 """Share of unknown characters, and of the loss of guessing, beyond which a text is unrelated."""
+TIE = 0.00005
+"""Nats per character that are shown as 0.0000."""
 
 
 def of_model(
@@ -101,12 +103,17 @@ def against(
             f"{words}; but {best.name}, which learn from this text as they score it, need "
             f"{margin:.4f} nats less{see}"
         )
-    name = best.name if best.kind == "compressor" else f"the {best.name}"
+    special = {"compressor": best.name, "uniform": "guessing", "unigram": f"{noun} frequencies"}
+    name = special.get(best.kind, f"the {best.name}")
     margin = abs(best.nats_per_char - nats)
+    if margin < TIE:
+        return f"the model predicts this text as well as {name}"
     if nats < best.nats_per_char:
         return f"the model predicts this text best, {margin:.4f} nats ahead of {name}"
     by_kind = {opponent.kind: opponent.nats_per_char for opponent in opponents}
     if nats > by_kind.get("uniform", nats):
+        if shared >= NOTABLE_OVERLAP:
+            return f"guessing predicts this text better, by {margin:.4f} nats: train longer"
         return "guessing predicts this text better: the model was trained on something else"
     if nats > by_kind.get("unigram", nats):
         return (

@@ -164,8 +164,9 @@ class Checkpoint:
                 )
             if self.settings.counts:
                 raise ConfigError(
-                    "this checkpoint has no counts, which are written to best.npz at the end of "
-                    "the run: name that file, or leave --counts out"
+                    "this checkpoint has no counts: a run writes them to best.npz when it ends, so "
+                    "name that file, resume a run that was cut off (charrnn train --resume RUN), "
+                    "or leave --counts out"
                 )
             raise ConfigError("this model has no counts: train one with --counts, or leave it out")
         return CountingModel(network, self.table, self.counting)  # type: ignore[return-value]

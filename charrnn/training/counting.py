@@ -10,6 +10,7 @@ from charrnn.backend.arrays import Array, Ids
 from charrnn.counts.estimating import MOST_SYMBOLS, best_longest, counted
 from charrnn.counts.mixing import EVEN, TEMPERATURES, Mixture, fitted
 from charrnn.counts.model import CountingModel
+from charrnn.data.apart import without_copies
 from charrnn.evaluation.scorers import score
 from charrnn.evaluation.usual import usual_scorer
 from charrnn.nn.model import CharModel
@@ -85,16 +86,22 @@ class Counting:
         mixed = score(state.with_counts(alone), scorer, threads=threads).mean
         if not isfinite(mixed):
             return state, ""
+        advice = (
+            "eval, score and sample mix them with --counts"
+            if mixed < nats
+            else "counts do not help here, so leave --counts out of eval, score and sample"
+        )
         return state, (
             f"mixed with counts of the training part, the validation loss is {mixed:.3f} nats, by "
-            f"the network alone {nats:.3f}; eval, score and sample mix them with --counts"
+            f"the network alone {nats:.3f}; {advice}"
         )
 
     def _fitted(self, alone: CharModel) -> Mixture:
         """Return the mixture fitted on the text that was set apart."""
         setup = self._setup
         model = CountingModel(alone, self._table, EVEN)
-        scorer = usual_scorer(setup.apart, setup.vocabulary, task=setup.task)
+        apart = without_copies(setup.apart, setup.task)
+        scorer = usual_scorer(apart, setup.vocabulary, task=setup.task)
         if scorer is None:
             return EVEN
 

@@ -257,11 +257,11 @@ def ready(
         recipe = dataclasses.replace(recipe, train=settings)
         sides, apart = set_apart(sides, task, at_end=at_end)
         notices.append(
-            f"{count(len(apart), vocabulary.noun)} of the training part are set apart to fit how "
-            "network and counts are mixed"
+            f"to fit how network and counts are mixed, {count(len(apart), vocabulary.noun)} of the "
+            "training part will not be trained on"
             if len(apart)
-            else "nothing is set apart, as the training part is too short or has too few different "
-            "items, so network and counts are mixed with equal weights"
+            else "the training part is too short, or has too few different items, to fit how "
+            "network and counts are mixed: both get equal weights"
         )
     if items is not None:
         recipe = recipe_of_items(recipe, sides.learned, sides.held, task, train.epochs)

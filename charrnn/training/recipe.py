@@ -18,6 +18,7 @@ from charrnn.config import (
     TrainingSettings,
     option_name,
 )
+from charrnn.config.words import count
 from charrnn.data.apart import size_apart
 from charrnn.data.items import steps_of
 from charrnn.errors import ConfigError
@@ -251,7 +252,7 @@ def _enough(held_out: int, characters: int, choices: Choices) -> int:
         return held_out
     if held_out:
         choices.notices.append(
-            f"{held_out} characters are too few to hold out: all {characters:,} are trained on"
+            f"{count(held_out, 'character')} would be too few to hold out, so nothing is held out"
         )
     return 0
 

@@ -184,8 +184,10 @@ def _say_if_useless(evaluation: "Evaluation", *, named: bool, by_gradients: bool
     useless = of_model(evaluation.nats_per_char, uniform=uniform, unigram=unigram, noun=noun)
     if not useless:
         return
-    static = evaluation.static
-    if static is not None and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
+    static, network = evaluation.static, evaluation.network
+    if network and not of_model(network.nats_per_char, uniform=uniform, unigram=unigram):
+        advice = "leave out --counts"
+    elif static and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
         advice = "try a lower --dynamic-rate" if by_gradients else "leave out --adapt"
     elif named and not evaluation.learned:
         advice = "the text is unlike the training text"
