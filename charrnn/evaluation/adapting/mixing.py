@@ -98,8 +98,8 @@ class Mixer:
             w, f = self._w[row], self._f[last]
             np.matmul(w + self._gate.value(place), x, out=z[:S])
             np.matmul(f, z[:S], out=z[S])
-            p = np.exp(z - z.max(axis=1, keepdims=True))
-            p /= p.sum(axis=1, keepdims=True)
+            p = np.exp(z - np.maximum.reduce(z, axis=1, keepdims=True))  # quicker than z.max
+            p /= np.add.reduce(p, axis=1, keepdims=True)
             gradient = x[:, y] - p[:S] @ x.T
             raised = rates[place] * np.einsum("se,se->s", gradient, gradient)
             gradient *= (MOST / np.maximum(raised, MOST))[:, np.newaxis]
