@@ -506,3 +506,14 @@ def test_a_table_needs_the_setting(run, tmp_path):
     save(path, dataclasses.replace(checkpoint, settings=settings))
     with pytest.raises(CheckpointError, match="do not match its settings"):
         load(path)
+
+
+def test_a_mixture_that_is_worse_than_guessing_is_not_blamed_on_the_network(
+    run, tmp_path, monkeypatch
+):
+    run.model.save(tmp_path / "model.npz")
+    found = run.model.evaluate(text=TEXT[:500], counts=True)
+    worse = dataclasses.replace(found, total_nats=99.0 * found.characters)
+    monkeypatch.setattr("charrnn.api.model.Model.evaluate", lambda *_, **__: worse)
+    shown = CliRunner().invoke(app, ["eval", "--model", str(tmp_path / "model.npz"), "--counts"])
+    assert ": leave out --counts" in " ".join(shown.stderr.split())
