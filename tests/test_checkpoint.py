@@ -29,7 +29,7 @@ from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
 from charrnn.storage.formats import upgraded
-from charrnn.storage.history import ACCURACIES
+from charrnn.storage.history import ACCURACIES, MIXED
 from charrnn.text import read_corpus
 from charrnn.training.resume import resume
 from tests.launching import PATIENCE
@@ -270,7 +270,7 @@ AMOUNTS = ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "s
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), float("-inf")], ids=repr)
-@pytest.mark.parametrize("name", [*AMOUNTS, "best_nats", "next_pass", *ACCURACIES])
+@pytest.mark.parametrize("name", [*AMOUNTS, "best_nats", "next_pass", "mixed_nats", *ACCURACIES])
 def test_no_number_of_a_history_is_negative_or_none_at_all(last, name, value):
     data = with_meta(last.read_bytes(), lambda meta: meta["history"].update({name: value}))
     last.write_bytes(data)
@@ -613,7 +613,7 @@ def test_a_missing_field_of_the_description(last):
     meta = json.loads(fuzz.body(members_of(data)["meta.npy"]))
     for group in (None, "vocabulary", "history", "training"):
         for name in meta if group is None else meta[group]:
-            if name in ("places", "mixed_accuracy"):  # older files of this format have none
+            if name in ("places", *MIXED):  # older files of this format have none
                 continue
 
             def change(meta, group=group, name=name):

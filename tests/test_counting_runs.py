@@ -180,8 +180,9 @@ def test_counts_that_do_not_help_are_not_recommended(monkeypatch):
         values = iter([Score(2.0, 1), Score(mixed, 1)])
         monkeypatch.setattr(counting, "score", lambda *_, values=values, **__: next(values))
         setup = begun(TEXT)
-        _, message = Counting(setup).mixed(setup.checkpoint(None), 1)
+        found, message = Counting(setup).mixed(setup.checkpoint(None), 1)
         assert words in message
+        assert found.history.mixed_nats == mixed
 
 
 def test_the_protocol_says_how_the_weights_were_found(run):
@@ -255,6 +256,7 @@ def test_a_network_that_has_diverged_is_mixed_with_equal_weights(tmp_path):
     mixed, message = Counting(setup).mixed(dataclasses.replace(best, weights=broken), 1)
     assert mixed.counting == EVEN
     assert message == ""
+    assert mixed.history.mixed_nats is None
     save(tmp_path / "model.npz", mixed)
     assert load(tmp_path / "model.npz").table is not None
 
@@ -296,6 +298,24 @@ def test_counts_lower_the_loss_of_a_short_run(run):
 def test_the_end_says_what_counts_gain():
     _, notices = trained(text=TEXT, counts=True, **SHORT)
     assert any("mixed with counts of the training part" in message for message in notices)
+
+
+def test_the_loss_with_counts_is_kept(run):
+    finished, history = run.finished, run.model.checkpoint.history
+    assert finished.val_characters == finished.held_out
+    assert finished.mixed_nats == history.mixed_nats < finished.best_nats
+    assert finished.mixed_nats == pytest.approx(run.model.evaluate(counts=True).nats_per_char)
+    assert trained(text=TEXT, **SHORT)[0].finished.mixed_nats is None
+
+
+def test_a_better_state_is_not_yet_mixed_with_counts():
+    run = prepare([], content=TEXT, train=TrainConfig(counts=True, steps=3))
+    run.history.mixed_nats = 0.5  # of the end of this run before it was resumed
+    for event in run.train():
+        if event.kind == "validated" and event.best:
+            assert run.history.mixed_nats is None
+            return
+    raise AssertionError("no validation was the best")
 
 
 def test_counts_are_never_worse_than_the_opponent(run):
@@ -416,6 +436,22 @@ def test_info_shows_the_counts(run, tmp_path):
     counts, checkpoint = json.loads(shown)["counts"], run.model.checkpoint
     assert counts["sizes"] == list(checkpoint.table.sizes)
     assert counts["temperature"] == checkpoint.counting.temperature
+    rows = CliRunner().invoke(app, ["info", str(tmp_path / "model.npz")]).stdout
+    assert f", with counts {checkpoint.history.mixed_nats:.3f} nats" in rows
+
+
+def test_a_run_prints_the_loss_with_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(TEXT)
+    small = ["--counts", "--steps", "30", "--hidden-size", "12", "--seq-len", "16", "--json"]
+    result = CliRunner().invoke(app, ["train", "text.txt", *small])
+    assert result.exit_code == 0, result.output
+    finished = json.loads(result.stdout)
+    assert finished["mixed_nats"] < finished["best_nats"]
+    assert f"the validation loss is {finished['mixed_nats']:.3f} nats" in result.stderr
+    assert (
+        f"best validation loss by the network alone: {finished['best_nats']:.3f}" in result.stderr
+    )
 
 
 def changed(path, member, change):

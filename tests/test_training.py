@@ -730,10 +730,12 @@ def test_a_best_state_that_is_lost_is_told_and_replaced(here, damage):
     last = load(here / "run" / "last.npz")
     rng = np.random.default_rng(0)
     worse = {n: a + rng.standard_normal(a.shape).astype(a.dtype) for n, a in last.weights.items()}
-    save(here / "run" / "last.npz", replace(last, weights=worse))
+    mixed = replace(last.history, mixed_nats=0.5)  # of the state that is lost
+    save(here / "run" / "last.npz", replace(last, weights=worse, history=mixed))
     damage(here / "run" / "best.npz")
     run = resume(here / "run")
     assert "the best state is lost" in run.notices[0]
+    assert run.history.mixed_nats is None
     go(run)
     best = load(here / "run" / "best.npz")
     assert best.history.best_nats == load(here / "run" / "last.npz").history.best_nats > lost

@@ -14,6 +14,8 @@ LONGEST_NAME = 100
 COUNT_LIMIT = 2**46
 """More steps than any run makes; products with the length of a window still fit in 64 bits."""
 ACCURACIES = "best_accuracy", "mixed_accuracy"
+MIXED = "mixed_accuracy", "mixed_nats"
+"""Fields that older files of the same format do not have."""
 ROUNDING = 1e-4
 """A loss of zero may be computed as slightly negative."""
 
@@ -26,12 +28,12 @@ class History:
     has (step, training nats, validation nats) of every validation; the latter is infinite if the
     loss is NaN. ``best_interval`` is the half-width of the 95 % confidence interval of
     ``best_nats``, 0 if the whole held-out part was scored; ``best_accuracy`` is the accuracy at
-    that step, if labels are predicted, and ``mixed_accuracy`` that of the best state mixed with
-    n-grams, if it is. ``overhead`` is the time of validations, samples and saves
-    in seconds, ``scored`` the number of characters scored by validations, and ``next_pass`` the
-    number of passes after which the next early validation is due, if there is one. Time during
-    which the process was stopped counts as ``stopped`` and not as ``seconds``. ``places`` are the
-    devices that trained it, in order.
+    that step, if labels are predicted. ``mixed_accuracy`` is that of the best state mixed with
+    n-grams, if it is, and ``mixed_nats`` the loss of the best state mixed with counts.
+    ``overhead`` is the time of validations, samples and saves in seconds, ``scored`` the number of
+    characters scored by validations, and ``next_pass`` the number of passes after which the next
+    early validation is due, if there is one. Time during which the process was stopped counts as
+    ``stopped`` and not as ``seconds``. ``places`` are the devices that trained it, in order.
     """
 
     step: int = 0
@@ -54,6 +56,7 @@ class History:
     best_accuracy: float | None = None
     places: list[Place] = field(default_factory=list)
     mixed_accuracy: float | None = None
+    mixed_nats: float | None = None
 
     def is_best(self, nats: float, accuracy: float | None) -> bool:
         """Return whether a validation is better than all before it.
@@ -83,14 +86,14 @@ class History:
         """
         # Files without places date from when only the CPU was supported.
         places = data.get("places") or ([CPU] if data["step"] else [])
-        data = {"mixed_accuracy": None, **data, "places": places}
+        data = {**dict.fromkeys(MIXED), **data, "places": places}
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
         counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
         for name in counts:
             _check(is_count(getattr(new, name)), name)
         for name in ("seconds", "nats_sum", "rate_factor", "best_interval", "overhead", "stopped"):
             _check(_is_amount(getattr(new, name)), name)
-        for name in ("best_nats", "next_pass", *ACCURACIES):
+        for name in ("best_nats", "next_pass", "mixed_nats", *ACCURACIES):
             value = getattr(new, name)
             _check(value is None or _is_amount(value), name)
             _check(value is None or name not in ACCURACIES or value <= 1, name)

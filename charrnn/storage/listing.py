@@ -50,6 +50,8 @@ class RunSummary:
         Training loss before the last validation, in nats per symbol.
     best_nats : float or None
         Loss of the best validation, in nats per symbol.
+    mixed_nats : float or None
+        That loss for the network mixed with counts of the training part, if they are mixed.
     best_interval : float
         Half-width of the 95 % confidence interval of ``best_nats``; 0 if the whole held-out part
         was scored.
@@ -80,6 +82,7 @@ class RunSummary:
     seconds: float = 0.0
     train_nats: float | None = None
     best_nats: float | None = None
+    mixed_nats: float | None = None
     per: str = "character"
     best_interval: float = 0.0
     best_bits_per_byte: float | None = None
@@ -133,6 +136,7 @@ def summary_of(directory: Path, checkpoint: Checkpoint, modified: float) -> RunS
         seconds=history.seconds,
         train_nats=history.rows[-1][1] if history.rows else None,
         best_nats=history.best_nats,
+        mixed_nats=history.mixed_nats,
         per=checkpoint.vocabulary.noun,
         best_interval=history.best_interval,
         best_bits_per_byte=_bits_per_byte(checkpoint),

@@ -44,6 +44,7 @@ def of_run(
     run: str = "",
     other_split: str = "",
     unlike: bool = False,
+    counted: bool = False,
 ) -> str:
     """Return what the losses of a run mean, and the one option to try next.
 
@@ -76,6 +77,8 @@ def of_run(
         The split mode that holds out parts from all over the text, if its end was held out.
     unlike : bool, optional
         Whether that end is known to differ from the rest.
+    counted : bool, optional
+        Whether counts are mixed with the network, whose losses alone these are.
 
     Returns
     -------
@@ -121,8 +124,8 @@ def of_run(
     if scored and best >= unigram:
         learned = rows[-1][1] < entropy - LEARNED
         return (
-            f"useless: the best validation loss, {best:.3f} nats, is not below the {unigram:.3f} "
-            "of predicting by character frequencies. "
+            f"useless{' without counts' if counted else ''}: the best validation loss, {best:.3f} "
+            f"nats, is not below the {unigram:.3f} of predicting by character frequencies. "
             + (
                 f"The training loss fell to {rows[-1][1]:.3f}, so it memorized its training part. "
                 f"{firmer}{elsewhere if other_split and not unlike else ''}"

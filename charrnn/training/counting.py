@@ -68,7 +68,8 @@ class Counting:
     def mixed(self, best: Checkpoint, threads: int) -> tuple[Checkpoint, str]:
         """Return a checkpoint with counts of the whole training part, and a sentence on their gain.
 
-        The mixture is fitted on the text that was set apart, with counts of the rest.
+        The mixture is fitted on the text that was set apart, with counts of the rest. The history
+        of the checkpoint has the validation loss of the mixture.
         """
         setup = self._setup
         alone = setup.device.model(best.model())
@@ -78,7 +79,8 @@ class Counting:
             whole = [self._encoded(setup.sides.learned), self._encoded(setup.apart)]
             ids, V = np.concatenate(whole), len(setup.vocabulary)
             table = counted(ids, V, first=self._first, longest=self._longest, most=self._most)
-        state = replace(best, table=table, counting=mixture)
+        history = replace(best.history, mixed_nats=None)
+        state = replace(best, table=table, counting=mixture, history=history)
         scorer = setup.scorer(setup.validation.val_characters)
         if scorer is None:
             return state, ""
@@ -86,6 +88,7 @@ class Counting:
         mixed = score(state.with_counts(alone), scorer, threads=threads).mean
         if not isfinite(mixed):
             return state, ""
+        history.mixed_nats = mixed
         advice = (
             "eval, score and sample mix them with --counts"
             if mixed < nats

@@ -90,7 +90,8 @@ class Finished(Event):
     ``best_nats`` was measured on ``val_characters`` of the ``held_out`` ones. If these are not all,
     the loss on all of them is within ``best_interval`` of it with 95 % confidence.
     ``best_accuracy`` is the share of correct labels in the best state, if labels are predicted, and
-    ``mixed_accuracy`` that of its mixture with n-grams, if there is one.
+    ``mixed_accuracy`` that of its mixture with n-grams, if there is one; ``mixed_nats`` is the loss
+    of its mixture with counts, on the same characters as ``best_nats``.
     """
 
     kind: ClassVar[str] = "finished"
@@ -106,3 +107,4 @@ class Finished(Event):
     overhead: float = 0.0
     best_accuracy: float | None = None
     mixed_accuracy: float | None = None
+    mixed_nats: float | None = None

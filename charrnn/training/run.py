@@ -321,6 +321,7 @@ class Run:
             overhead=history.overhead / max(history.seconds, 1e-9),
             best_accuracy=history.best_accuracy,
             mixed_accuracy=history.mixed_accuracy,
+            mixed_nats=history.mixed_nats,
         )
         # Logged before it is saved: if killed in between, the run ends a second time.
         self._saving.log(finished)
@@ -363,7 +364,8 @@ class Run:
         if best:
             history.best_nats, history.best_step = nats, history.step
             history.best_interval = score.interval
-            history.best_accuracy, history.mixed_accuracy = score.accuracy, None
+            history.best_accuracy = score.accuracy
+            history.mixed_accuracy = history.mixed_nats = None
             history.without_improvement = 0
             self._saving.save_best()
         else:

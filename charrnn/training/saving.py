@@ -145,6 +145,7 @@ class Saving:
             found = of_labels
         mixed, message = found
         history.mixed_accuracy = mixed.history.mixed_accuracy
+        history.mixed_nats = mixed.history.mixed_nats
         self._keep_best(mixed)
         if message:
             yield self.log(Notice(message))

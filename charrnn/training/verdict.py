@@ -55,5 +55,6 @@ def verdict(setup: Setup, steps_per_epoch: float, run: str) -> str:
         run=run,
         other_split=task.other_split if train.split_mode == "contiguous" else "",
         unlike=setup.unlike,
+        counted=history.mixed_nats is not None,
     )
     return with_noun(words, setup.vocabulary.noun)

@@ -130,12 +130,12 @@ def _loss_words(checkpoint: "Checkpoint") -> str:
     if history.best_nats is None:
         return loss(None)
     unit = scored_unit(checkpoint.settings.predict, checkpoint.vocabulary.noun)
-    right = ""
+    more = "" if history.mixed_nats is None else f", with counts {loss(history.mixed_nats)}"
     if history.accuracy is not None:
         mixes = len(checkpoint.mixture) > 1
         shares = history.mixed_accuracy, history.best_accuracy
-        right = f", {share_right(*shares, has_ngrams=mixes)}"
-    return f"{loss(history.best_nats)} per {unit}{right}"
+        more = f", {share_right(*shares, has_ngrams=mixes)}"
+    return f"{loss(history.best_nats)} per {unit}{more}"
 
 
 def _place_words(places: list["Place"]) -> str:

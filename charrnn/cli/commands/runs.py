@@ -183,7 +183,10 @@ def _best(run: "RunSummary") -> str:
     """Return the best validation: the share of labels that are right, or nats per character."""
     if run.accuracy is not None:
         return share_right(run.mixed_accuracy, run.best_accuracy, has_ngrams=run.has_ngrams)
-    return "-" if run.best_nats is None else f"{short(run.best_nats)} nats"
+    if run.best_nats is None:
+        return "-"
+    counts = "" if run.mixed_nats is None else f" (with counts {short(run.mixed_nats)})"
+    return f"{short(run.best_nats)} nats{counts}"
 
 
 def _per_byte(run: "RunSummary") -> str:
@@ -243,6 +246,8 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
     rows.append([f"training loss per {unit}", *(loss(run.train_nats) for run in runs)])
     if any(run.best_nats is not None for run in runs):
         rows.append([f"best validation loss per {unit}", *map(_scored, runs)])
+    if any(run.mixed_nats is not None for run in runs):
+        rows.append(["with counts", *(loss(run.mixed_nats) for run in runs)])
     if any(run.accuracy is not None for run in runs):
         rows.append(["labels", *("-" if run.accuracy is None else _best(run) for run in runs)])
     return rows

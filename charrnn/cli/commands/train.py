@@ -311,7 +311,8 @@ def _say_end(run: "Run", finished: "Finished") -> None:
                 what=f"of the {plural(unit)} right",
             )
             say(f"held-out part: {right}")
-        by = " by the network alone" if finished.mixed_accuracy is not None else ""
+        is_mixed = finished.mixed_accuracy is not None or finished.mixed_nats is not None
+        by = " by the network alone" if is_mixed else ""
         which = "validation loss of the best state" if train.predict else "best validation loss"
         say(f"{which}{by}: {loss(finished.best_nats)} per {unit}{sample}")
     _say_of_kept_texts(run, refitted=not train.val_files)
