@@ -52,4 +52,4 @@ class FakeEngine:
 
     def _model(self, model, gpu, precision):
         self.models.append((gpu, precision))
-        return model
+        return model.replica()

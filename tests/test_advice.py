@@ -120,7 +120,7 @@ def test_no_better_than_frequencies():
         in words
     )
     assert words.endswith("--split-mode strided")
-    alone = says(FALLING, [3.31] * 10, unigram=3.3, counted=True)
+    alone = says(FALLING, [3.31] * 10, unigram=3.3, counts_help=True)
     assert alone.startswith("useless without counts: the best validation loss, 3.310 nats")
     assert "--split-mode" not in says(FALLING, [3.31] * 10, unigram=3.3)  # by hash: all over it
     words = says(FALLING, [3.31] * 10, unigram=3.3, dropout=0.5)

@@ -29,7 +29,7 @@ from charrnn.storage import npz
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.counts import ARRAYS
 from charrnn.storage.formats import upgraded
-from charrnn.storage.history import ACCURACIES, MIXED
+from charrnn.storage.history import ACCURACIES, LATER
 from charrnn.text import read_corpus
 from charrnn.training.resume import resume
 from tests.launching import PATIENCE
@@ -613,7 +613,7 @@ def test_a_missing_field_of_the_description(last):
     meta = json.loads(fuzz.body(members_of(data)["meta.npy"]))
     for group in (None, "vocabulary", "history", "training"):
         for name in meta if group is None else meta[group]:
-            if name in ("places", *MIXED):  # older files of this format have none
+            if name in ("places", *LATER):  # older files of this format have none
                 continue
 
             def change(meta, group=group, name=name):

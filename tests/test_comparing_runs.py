@@ -223,7 +223,7 @@ def test_the_loss_with_counts_is_shown_beside_that_of_the_network():
     make_run("a", history={"best_nats": 1.5, "mixed_nats": 1.25})
     make_run("b", history={"best_nats": 1.5})
     assert "1.500 nats (with counts 1.250)" in run().stdout
-    assert rows_of(run("a", "b"))["with counts"] == ["1.250 nats 1.803 bits", "-"]
+    assert rows_of(run("a", "b"))["with counts, per character"] == ["1.250 nats 1.803 bits", "-"]
     data = json.loads(run("a", "b", "--json").stdout)
     assert [entry["mixed_nats"] for entry in data["runs"]] == [1.25, None]
 

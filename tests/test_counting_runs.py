@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import charrnn
+from charrnn.api.report_facts import facts_of
 from charrnn.cli.app import app
 from charrnn.config import TrainConfig
 from charrnn.counts.mixing import EVEN
@@ -180,6 +181,7 @@ def test_counts_that_do_not_help_are_not_recommended(monkeypatch):
         values = iter([Score(2.0, 1), Score(mixed, 1)])
         monkeypatch.setattr(counting, "score", lambda *_, values=values, **__: next(values))
         setup = begun(TEXT)
+        setup.history.best_nats = 2.0
         found, message = Counting(setup).mixed(setup.checkpoint(None), 1)
         assert words in message
         assert found.history.mixed_nats == mixed
@@ -306,6 +308,15 @@ def test_the_loss_with_counts_is_kept(run):
     assert finished.mixed_nats == history.mixed_nats < finished.best_nats
     assert finished.mixed_nats == pytest.approx(run.model.evaluate(counts=True).nats_per_char)
     assert trained(text=TEXT, **SHORT)[0].finished.mixed_nats is None
+
+
+def test_a_report_without_the_text_has_the_loss_with_counts(run):
+    checkpoint = run.model.checkpoint
+    facts = dict(facts_of(checkpoint, "its text is gone", checkpoint.history))
+    assert facts["the same, with counts"].startswith(f"{checkpoint.history.mixed_nats:.3f} nats")
+    facts = dict(facts_of(checkpoint, run.model.evaluate(counts=True), checkpoint.history))
+    assert "the same, with counts" not in facts  # the figures of the whole text stand there
+    assert "with counts" in repr(run)
 
 
 def test_a_better_state_is_not_yet_mixed_with_counts():
@@ -449,9 +460,10 @@ def test_a_run_prints_the_loss_with_counts(tmp_path, monkeypatch):
     finished = json.loads(result.stdout)
     assert finished["mixed_nats"] < finished["best_nats"]
     assert f"the validation loss is {finished['mixed_nats']:.3f} nats" in result.stderr
-    assert (
-        f"best validation loss by the network alone: {finished['best_nats']:.3f}" in result.stderr
-    )
+    alone, mixed = finished["best_nats"], finished["mixed_nats"]
+    assert f"best validation loss: {alone:.3f} nats" in result.stderr
+    assert f" per character, with counts {mixed:.3f} nats" in result.stderr
+    assert "next: charrnn sample --counts\n      charrnn eval --counts\n" in result.stderr
 
 
 def changed(path, member, change):
@@ -553,3 +565,32 @@ def test_a_mixture_that_is_worse_than_guessing_is_not_blamed_on_the_network(
     monkeypatch.setattr("charrnn.api.model.Model.evaluate", lambda *_, **__: worse)
     shown = CliRunner().invoke(app, ["eval", "--model", str(tmp_path / "model.npz"), "--counts"])
     assert ": leave out --counts" in " ".join(shown.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("alone", "mixed", "words", "advice"),
+    [
+        (99.0, 1.0, [], "add --counts"),
+        (1.0, 99.0, ["--counts"], "leave out --counts"),
+        (99.0, 98.0, ["--counts"], "train again, "),
+        (99.0, 1.0, ["--counts"], ""),
+        (1.0, 99.0, [], ""),
+    ],
+)
+def test_a_sample_is_judged_by_what_it_is_drawn_from(run, tmp_path, alone, mixed, words, advice):
+    checkpoint = run.model.checkpoint
+    history = dataclasses.replace(checkpoint.history, best_nats=alone, mixed_nats=mixed)
+    save(tmp_path / "model.npz", dataclasses.replace(checkpoint, history=history))
+    asked = ["sample", "--model", str(tmp_path / "model.npz"), "--length", "1", *words]
+    shown = CliRunner().invoke(app, asked)
+    assert shown.exit_code == 0, shown.output
+    assert ("notice: " in shown.stderr) == bool(advice)
+    assert advice in shown.stderr
+
+
+def test_a_useless_network_is_advised_to_use_its_counts(run, tmp_path, monkeypatch):
+    run.model.save(tmp_path / "model.npz")
+    worse = dataclasses.replace(run.model.evaluate(), total_nats=99.0 * len(TEXT))
+    monkeypatch.setattr("charrnn.api.model.Model.evaluate", lambda *_, **__: worse)
+    shown = CliRunner().invoke(app, ["eval", "--model", str(tmp_path / "model.npz")])
+    assert ": add --counts" in " ".join(shown.stderr.split())

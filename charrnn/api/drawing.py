@@ -13,7 +13,7 @@ from charrnn.sampling.items import check_seed, full_prompt, known_items, sample_
 from charrnn.sampling.stopping import check_rules
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import fitting_text
-from charrnn.training.devices import drawing_predictor
+from charrnn.training.devices import drawing_on_device
 
 
 def drawn(
@@ -36,7 +36,7 @@ def drawn(
         If the seed, the prompt or a setting does not apply to this model.
     """
     vocabulary, task = checkpoint.vocabulary, checkpoint.task
-    model, count = drawing_predictor(device.beside(threads), network, config, threads)
+    model, count = drawing_on_device(device.beside(threads), network, config, threads)
     together = model is not network
     if config.counts:
         model = checkpoint.with_counts(model)

@@ -14,10 +14,11 @@ from charrnn.evaluation.result import Evaluation
 from charrnn.evaluation.scored_text import read_for
 from charrnn.evaluation.scorers import PIECES_PER_SHARD
 from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.system.machine import available_cores
 from charrnn.text import Corpus
-from charrnn.training.devices import predictor
+from charrnn.training.devices import on_device
 
 
 def evaluation(
@@ -64,9 +65,10 @@ def evaluation(
             f"{next(iter(reading))} applies to files that you name: the model's own text is read "
             "as it was in training; leave it out or name a file"
         )
+    model: Predictor = network
     if not adapts:
         cores = threads or available_cores()
-        network, threads = predictor(device, network, PIECES_PER_SHARD, cores)
+        model, threads = on_device(device, network, PIECES_PER_SHARD, cores)
     predict = checkpoint.settings.predict
     if predict and context:
         raise ConfigError(
@@ -80,7 +82,7 @@ def evaluation(
     if checkpoint.labels:
         return evaluation_of_labels(
             checkpoint,
-            network,
+            model,
             paths,
             corpus,
             reading=reading,
@@ -93,7 +95,7 @@ def evaluation(
     return evaluate_checkpoint(
         checkpoint,
         paths,
-        model=network,
+        model=model,
         corpus=corpus,
         text=reading if corpus is None else None,
         config=config,

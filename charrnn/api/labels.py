@@ -9,7 +9,7 @@ from charrnn.errors import ConfigError
 from charrnn.evaluation.labels.evaluate import LabelEvaluation, evaluate_labels
 from charrnn.evaluation.labels.labeller import LabelledText, Labeller, TaggedText
 from charrnn.evaluation.scored_text import read_named
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import Corpus
 
@@ -54,7 +54,7 @@ def predictions(
 
 def evaluation_of_labels(
     checkpoint: Checkpoint,
-    network: CharModel,
+    network: Predictor,
     paths: Sequence[str | Path],
     corpus: Corpus | None,
     *,

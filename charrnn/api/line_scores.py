@@ -20,7 +20,7 @@ from charrnn.evaluation.cost import mean_of, perplexity_of
 from charrnn.evaluation.lines.parts import text_of
 from charrnn.evaluation.lines.rows import BLOCK
 from charrnn.evaluation.lines.scoring import RowScorer, sums_of
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import fitting_text
 from charrnn.text.codes import Codes
@@ -157,7 +157,7 @@ class LineScores(Sequence[Scores]):
 
 def score_texts(
     checkpoint: Checkpoint,
-    network: CharModel,
+    network: Predictor,
     texts: Sequence[str],
     *,
     context: str = "",
@@ -170,7 +170,7 @@ def score_texts(
     ----------
     checkpoint : Checkpoint
         Holds the vocabulary and the task.
-    network : CharModel
+    network : Predictor
         Holds the weights.
     texts, context, unknown, threads
         As in `Model.score`.

@@ -63,6 +63,8 @@ def facts_of(
         alone = " of the network alone" if both else ""
         which = "best state" if checkpoint.labels else "best validation"
         facts.append((f"{which}{alone}", best))
+    if history.mixed_nats is not None and not isinstance(evaluation, Evaluation):
+        facts.append(("the same, with counts", f"{history.mixed_nats:.3f} nats per {per}"))
     sources = [source.path.replace("\\", "/").rsplit("/", 1)[-1] for source in checkpoint.sources]
     facts += [
         ("text", listing(sources, 3)),

@@ -202,6 +202,8 @@ class TrainingRun(Iterator[Event]):
             parts.append(f"training {_loss(self._training[-1][1])}")
         if self._best is not None:
             parts.append(f"best validation {_loss(self._best[1])} at step {self._best[0]:,.0f}")
+        if self.finished is not None and self.finished.mixed_nats is not None:
+            parts.append(f"with counts {_loss(self.finished.mixed_nats)}")
         return "; ".join(parts)
 
 

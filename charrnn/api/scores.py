@@ -21,7 +21,7 @@ from charrnn.evaluation.novelty import Novelty
 from charrnn.evaluation.scorers import LOGITS
 from charrnn.evaluation.written import written_length
 from charrnn.nn.loss import cross_entropy_
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.parallel.team import Team
 from charrnn.sampling.drawing import encode_seed
 from charrnn.storage.checkpoint import Checkpoint
@@ -197,7 +197,7 @@ class PerChar(Sequence[tuple[str, float]]):
 
 def score_text(
     checkpoint: Checkpoint,
-    network: CharModel,
+    network: Predictor,
     text: str,
     *,
     context: str = "",
@@ -209,7 +209,7 @@ def score_text(
     ----------
     checkpoint : Checkpoint
         Holds the vocabulary and the task.
-    network : CharModel
+    network : Predictor
         Holds the weights.
     text, context, unknown
         As in `Model.score`.
@@ -319,7 +319,7 @@ def _after_prompts(
 
 
 def _nats(
-    network: CharModel, vocabulary: Vocabulary, begin: Ids, codes: Codes
+    network: Predictor, vocabulary: Vocabulary, begin: Ids, codes: Codes
 ) -> NDArray[np.float64]:
     """Return the nats of each known symbol of codes (n,), given the preceding ids (b,)."""
     ids = np.concatenate([begin, vocabulary.encode_known(codes)[0]])

@@ -1,4 +1,4 @@
-"""A network mixed with n-gram counts, with the interface of a model for scorers and samplers.
+"""A network mixed with n-gram counts, for scorers and samplers.
 
 Dimensions
     T steps of a window, N parallel streams, V vocabulary size, F features of the network's flat
@@ -9,19 +9,20 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids
 from charrnn.counts.mixing import Floats, Mixture, log_probabilities
 from charrnn.counts.table import CountTable, Nodes
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 
 
 class CountingModel:
-    """Predicts the next symbol with a network and n-gram counts.
+    """Predicts the next symbol with a network and n-gram counts; it is a ``Predictor``.
 
     Parameters
     ----------
-    network : CharModel
+    network : Predictor
         It may be on a GPU.
     table : CountTable
     mixture : Mixture
@@ -32,7 +33,7 @@ class CountingModel:
     plus one; 0 means none.
     """
 
-    def __init__(self, network: CharModel, table: CountTable, mixture: Mixture) -> None:
+    def __init__(self, network: Predictor, table: CountTable, mixture: Mixture) -> None:
         self.network, self.table, self.mixture = network, table, mixture
         self.config, self.vocab_size, self.dtype = network.config, network.vocab_size, network.dtype
         self._shape = network.zero_state(0).shape[:-1]
@@ -43,15 +44,18 @@ class CountingModel:
         return CountingModel(self.network.replica(), self.table, self.mixture)
 
     def for_one_stream(self) -> "CountingModel":
-        """Return a replica that is faster on one stream; see ``CharModel.for_one_stream``."""
+        """Return a replica that is faster on one stream; see ``Predictor.for_one_stream``."""
         return CountingModel(self.network.for_one_stream(), self.table, self.mixture)
 
     def zero_state(self, N: int) -> Array:
         """Return the state (F + C, N) before any text."""
         return np.zeros((prod(self._shape) + self.table.context, N), self.dtype)
 
-    def forward(self, ids: Ids, state: Array) -> tuple[Array, Array]:
+    def forward(
+        self, ids: Ids, state: Array, *, lengths: NDArray[np.integer] | None = None
+    ) -> tuple[Array, Array]:
         """Return the logarithms of the probabilities (V, T * N), and the state after."""
+        assert lengths is None  # they belong to labels, which have no counts
         logits, contexts, after = self._read(ids, state)
         network, entropy = log_probabilities(logits, self.mixture.temperature)
         counts, left = self.table.rows([nodes.reshape(-1) for nodes in contexts])

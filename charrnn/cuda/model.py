@@ -1,4 +1,4 @@
-"""A model on the GPU for scoring and sampling, with the ``forward`` of ``CharModel``.
+"""A model on the GPU for scoring and sampling.
 
 Dimensions
     T steps, N streams, L layers of all members, S state arrays, H hidden units, C classes.
@@ -113,7 +113,7 @@ class Reading:
 class CudaModel:
     """Reads windows on the GPU with the weights of a model.
 
-    It replaces a ``CharModel`` in scorers and samplers, and has the methods that they use.
+    It is a ``Predictor``, for scorers and samplers.
 
     Parameters
     ----------
@@ -146,11 +146,7 @@ class CudaModel:
         return self._model.zero_state(N)
 
     def forward(
-        self,
-        ids: Ids,
-        state: Array,
-        rng: None = None,
-        lengths: NDArray[np.integer] | None = None,
+        self, ids: Ids, state: Array, *, lengths: NDArray[np.integer] | None = None
     ) -> tuple[Array, Array]:
         """Return logits (C, M) and the state after; see ``CharModel.forward``."""
         return self._reading(*ids.shape).logits(ids, state, lengths)
@@ -193,5 +189,5 @@ class Scoring:
         """Return the score of a scorer's text."""
         sums: ScoreSums = np.zeros(4)
         for shard in range(scorer.num_shards):
-            sums = np.add(sums, scorer.score(self._model, shard))  # type: ignore[arg-type]
-        return scorer.result(self._model, sums)  # type: ignore[arg-type]
+            sums = np.add(sums, scorer.score(self._model, shard))
+        return scorer.result(self._model, sums)

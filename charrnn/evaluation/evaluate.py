@@ -29,7 +29,7 @@ from charrnn.evaluation.scored_text import (
 )
 from charrnn.evaluation.scorers import score
 from charrnn.evaluation.verdict import MAX_EPOCHS
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
@@ -46,7 +46,7 @@ def evaluate_checkpoint(
     checkpoint: Checkpoint,
     paths: Sequence[str | Path] = (),
     *,
-    model: CharModel | None = None,
+    model: Predictor | None = None,
     corpus: Corpus | None = None,
     text: Mapping[str, Any] | None = None,
     config: EvalConfig | None = None,
@@ -65,7 +65,7 @@ def evaluate_checkpoint(
     paths : sequence of str
         Files to score. The default is the held-out part of the checkpoint's own corpus, which is
         searched for in its original place, beside the checkpoint and in the working folder.
-    model : CharModel, optional
+    model : Predictor, optional
         Used in place of a new copy of the checkpoint's network, for example a copy on a GPU.
     corpus : Corpus, optional
         A text to score instead of files, already read or in memory. ``read_like`` gives the
@@ -95,10 +95,9 @@ def evaluate_checkpoint(
     VocabularyError
         If there are unknown characters and ``config.unknown`` is "error".
     """
-    config, model = config or EvalConfig(), model or checkpoint.model()
-    network = model
-    if config.counts:
-        model = checkpoint.with_counts(network)
+    config = config or EvalConfig()
+    network = model or checkpoint.model()
+    model = checkpoint.with_counts(network) if config.counts else network
     _check(checkpoint, config, paths, corpus, text)
     if context and corpus is None and not paths:
         raise ConfigError(
@@ -209,7 +208,7 @@ def _need_of_training_part(config: EvalConfig) -> tuple[str, str]:
 
 
 def _held_out_alone(
-    checkpoint: Checkpoint, model: CharModel, text: ScoredText, config: EvalConfig, threads: int
+    checkpoint: Checkpoint, model: Predictor, text: ScoredText, config: EvalConfig, threads: int
 ) -> float | None:
     """Return nats per character of the held-out part, if the scored text was trained on."""
     if not text.learned or text.own is None or not checkpoint.held_out or config.adapts:

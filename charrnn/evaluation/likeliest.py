@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Ids
 from charrnn.evaluation.scorers import LOGITS
 from charrnn.nn.loss import log_softmax_
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 
 GUESSES = 5
 WINDOW = 512
@@ -35,12 +35,12 @@ class Guesses(NamedTuple):
     nats: NDArray[np.float64]
 
 
-def likeliest(model: CharModel, ids: Ids, *, count: int = GUESSES) -> Guesses:
+def likeliest(model: Predictor, ids: Ids, *, count: int = GUESSES) -> Guesses:
     """Read a text from a zero state, and return the model's predictions after each symbol.
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         A language model.
     ids : (n,) int array
         At least one symbol.

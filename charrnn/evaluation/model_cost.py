@@ -17,7 +17,7 @@ from charrnn.evaluation.pieces import STREAMS, Pieces
 from charrnn.evaluation.scored_text import ScoredText
 from charrnn.evaluation.scorers import TextScorer, score
 from charrnn.evaluation.usual import EncodedText, usual_scorer
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 
@@ -98,7 +98,7 @@ def scorer_of(
 
 def model_cost(
     checkpoint: Checkpoint,
-    model: CharModel,
+    model: Predictor,
     text: ScoredText,
     scorer: TextScorer,
     config: EvalConfig,
@@ -112,8 +112,9 @@ def model_cost(
     ----------
     checkpoint : Checkpoint
         The checkpoint of the model.
-    model : CharModel
-        Its network; it may be on a GPU, except for dynamic evaluation.
+    model : Predictor
+        Its network, which may be on a GPU or mixed with counts. If the model adapts, this gives the
+        loss without learning only.
     text : ScoredText
         The text.
     scorer : TextScorer
@@ -147,13 +148,13 @@ def model_cost(
         return ModelCost(static.nats, static.marked_nats)
     assert train is not None
     ids, b = checkpoint.vocabulary.encode(text.known), len(text.before)
-    each = _adapted(checkpoint, model, np.concatenate([text.before, ids]), config, train)[b:]
+    each = _adapted(checkpoint, np.concatenate([text.before, ids]), config, train)[b:]
     unseen = 0.0 if scorer.marked is None else float(each[scorer.marked[ids]].sum())
     return ModelCost(float(each.sum()), unseen, static.nats)
 
 
 def _adapted(
-    checkpoint: Checkpoint, model: CharModel, ids: Ids, config: EvalConfig, train: Codes
+    checkpoint: Checkpoint, ids: Ids, config: EvalConfig, train: Codes
 ) -> NDArray[np.float64]:
     """Return the nats (m,) of each character of a text that the model adapts to."""
     vocabulary, networks = checkpoint.vocabulary, []
@@ -167,5 +168,5 @@ def _adapted(
                 raise lost(rate)
             return each
         networks.append(learning_windows(learning, ids, usual, window=window, rate=rate))
-    networks.append(static_windows(model, ids))
+    networks.append(static_windows(checkpoint.model(), ids))
     return adapting_nats(train, ids, vocabulary, networks)

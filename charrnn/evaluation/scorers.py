@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from charrnn.backend.arrays import Array, Ids
 from charrnn.evaluation.pieces import Pieces, Places
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.parallel.sharding import collect, deal
 from charrnn.parallel.team import Team
 
@@ -84,10 +84,10 @@ class Scorer(Protocol):
     whole: int
     num_shards: int
 
-    def score(self, model: CharModel, shard: int) -> ScoreSums:
+    def score(self, model: Predictor, shard: int) -> ScoreSums:
         """Return the sums over one shard."""
 
-    def result(self, model: CharModel, sums: ScoreSums) -> Score:
+    def result(self, model: Predictor, sums: ScoreSums) -> Score:
         """Return the score from the sums over all shards."""
 
 
@@ -119,7 +119,7 @@ class TextScorer:
             self._per_shard = max(PIECES_PER_SHARD, COLD_CHARACTERS // longest)
         self.num_shards = max(1, -(-len(pieces.starts) // self._per_shard))
 
-    def score(self, model: CharModel, shard: int) -> ScoreSums:
+    def score(self, model: Predictor, shard: int) -> ScoreSums:
         """Return the sums over one shard of the pieces."""
         counts = self.pieces.counts[self._some(shard)]
         nats = np.zeros((2, len(counts)))
@@ -132,18 +132,18 @@ class TextScorer:
         return np.array([x.sum(), nats[1].sum(), x @ x, x @ counts])
 
     def windows(
-        self, model: CharModel, shard: int, read: Read
+        self, model: Predictor, shard: int, read: Read
     ) -> Iterator[tuple[Array, Ids, NDArray[np.bool_]]]:
         """Read one shard of the pieces, window by window.
 
         Parameters
         ----------
-        model : CharModel
+        model : Predictor
             Gives the zero state.
         shard : int
             The index of the shard.
         read : callable
-            Reads a window like ``CharModel.nats``, with values (..., T, N).
+            Reads a window like ``Predictor.nats``, with values (..., T, N).
 
         Yields
         ------
@@ -178,7 +178,7 @@ class TextScorer:
         most = max(1, min(STEPS, LOGITS // (N * V)))
         return -(-longest // -(-longest // most))  # equal windows keep the buffers' shapes
 
-    def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
+    def _warmed(self, model: Predictor, starts: Places, T: int, read: Read) -> Array:
         """Return the state after the warm-up of some pieces."""
         state = model.zero_state(len(starts))
         if not starts.any():
@@ -190,7 +190,7 @@ class TextScorer:
         state[..., starts == 0] = 0  # no warm-up at the start of the text
         return state
 
-    def result(self, model: CharModel, sums: ScoreSums) -> Score:
+    def result(self, model: Predictor, sums: ScoreSums) -> Score:
         """Return the score from the sums over all pieces."""
         first = self.pieces.uniform * log(model.vocab_size)
         marked = float(sums[1])
@@ -234,7 +234,7 @@ def window_of(vocab_size: int) -> int:
 class ScoringWorker:
     """A worker with its share of the shards of a text."""
 
-    def __init__(self, model: CharModel, scorer: Scorer, shards: Sequence[int]) -> None:
+    def __init__(self, model: Predictor, scorer: Scorer, shards: Sequence[int]) -> None:
         self.model, self.scorer, self.shards = model, scorer, shards
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -243,12 +243,12 @@ class ScoringWorker:
         return [self.scorer.score(self.model, shard) for shard in self.shards]
 
 
-def score(model: CharModel, scorer: Scorer, *, threads: int = 1) -> Score:
+def score(model: Predictor, scorer: Scorer, *, threads: int = 1) -> Score:
     """Score a text.
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         The model to evaluate.
     scorer : Scorer
         The text, split into shards.

@@ -17,7 +17,7 @@ from charrnn.config import SampleConfig
 from charrnn.errors import CheckpointError, VocabularyError
 from charrnn.evaluation.scorers import LOGITS
 from charrnn.nn.loss import cross_entropy_
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.parallel.sharding import deal, shard_columns, shard_count
 from charrnn.parallel.team import Team
 from charrnn.sampling.allowing import Allowed, allow_
@@ -106,7 +106,7 @@ def draw(logits: Array, uniform: NDArray[np.float64], config: SampleConfig) -> N
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def begin(model: CharModel, seed: Ids) -> tuple[Array, Array]:
+def begin(model: Predictor, seed: Ids) -> tuple[Array, Array]:
     """Read the seed, which all samples share, and return logits (V, 1) and state."""
     state = model.zero_state(1)
     T = max(1, min(WINDOW, LOGITS // model.vocab_size))
@@ -134,7 +134,7 @@ class Drawer:
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
     config : SampleConfig
     begun : (V, 1) array and state
         From ``begin``.
@@ -149,7 +149,7 @@ class Drawer:
 
     def __init__(
         self,
-        model: CharModel,
+        model: Predictor,
         config: SampleConfig,
         begun: tuple[Array, Array],
         numbers: range,
@@ -240,7 +240,7 @@ def encode_seed(
 
 
 def generate(
-    model: CharModel,
+    model: Predictor,
     vocabulary: Vocabulary,
     config: SampleConfig,
     *,
@@ -257,7 +257,7 @@ def generate(
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         Trained or not.
     vocabulary : Vocabulary
         The model's.

@@ -17,7 +17,7 @@ from charrnn.data.items import id_of
 from charrnn.data.tasks import PromptedItems
 from charrnn.errors import CharrnnError, ConfigError
 from charrnn.evaluation.written import text_bytes
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.sampling.drawing import generate
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
@@ -191,7 +191,7 @@ def sample_items(
     *,
     known: Sequence[str] | None,
     novel: bool = False,
-    model: CharModel | None = None,
+    model: Predictor | None = None,
     prompt: str = "",
     seed: str = "",
     unknown: Literal["error", "skip"] = "error",
@@ -211,7 +211,7 @@ def sample_items(
         From ``known_items``; without it, ``new`` stays None.
     novel : bool
         Whether to skip known items and repeats.
-    model : CharModel, optional
+    model : Predictor, optional
         Used in place of the checkpoint's network, for example a copy on a GPU.
     prompt : str
         Text that a prompted model reads before each item; see ``full_prompt``.
@@ -270,7 +270,7 @@ def sample_items(
 
 
 def draw_items(
-    model: CharModel,
+    model: Predictor,
     vocabulary: Vocabulary,
     config: SampleConfig,
     *,
@@ -286,7 +286,7 @@ def draw_items(
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         Trained on items.
     vocabulary : Vocabulary
         The model's.

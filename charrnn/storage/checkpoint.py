@@ -30,6 +30,7 @@ from charrnn.data.tasks import task_of
 from charrnn.errors import CharrnnError, CheckpointError, ConfigError
 from charrnn.linear.model import NgramModel
 from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.counts import (
     ARRAYS,
     mixture_of_counts,
@@ -149,7 +150,7 @@ class Checkpoint:
         model.parameters.fill(self.weights)
         return model
 
-    def with_counts(self, network: CharModel) -> CharModel:
+    def with_counts(self, network: Predictor) -> Predictor:
         """Return a model that mixes a network with these weights, on any device, with the counts.
 
         Raises
@@ -169,7 +170,7 @@ class Checkpoint:
                     "or leave --counts out"
                 )
             raise ConfigError("this model has no counts: train one with --counts, or leave it out")
-        return CountingModel(network, self.table, self.counting)  # type: ignore[return-value]
+        return CountingModel(network, self.table, self.counting)
 
     @property
     def task(self) -> Task:

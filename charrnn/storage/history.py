@@ -14,7 +14,7 @@ LONGEST_NAME = 100
 COUNT_LIMIT = 2**46
 """More steps than any run makes; products with the length of a window still fit in 64 bits."""
 ACCURACIES = "best_accuracy", "mixed_accuracy"
-MIXED = "mixed_accuracy", "mixed_nats"
+LATER = "mixed_accuracy", "mixed_nats"
 """Fields that older files of the same format do not have."""
 ROUNDING = 1e-4
 """A loss of zero may be computed as slightly negative."""
@@ -29,7 +29,7 @@ class History:
     loss is NaN. ``best_interval`` is the half-width of the 95 % confidence interval of
     ``best_nats``, 0 if the whole held-out part was scored; ``best_accuracy`` is the accuracy at
     that step, if labels are predicted. ``mixed_accuracy`` is that of the best state mixed with
-    n-grams, if it is, and ``mixed_nats`` the loss of the best state mixed with counts.
+    n-grams, and ``mixed_nats`` its loss mixed with counts; None without them and until a run ends.
     ``overhead`` is the time of validations, samples and saves in seconds, ``scored`` the number of
     characters scored by validations, and ``next_pass`` the number of passes after which the next
     early validation is due, if there is one. Time during which the process was stopped counts as
@@ -70,6 +70,12 @@ class History:
             return nats < self.best_nats
         return (accuracy, -nats) > (self.best_accuracy, -self.best_nats)
 
+    def forget_best(self) -> None:
+        """Discard the best validation, whose state is lost."""
+        self.best_nats = self.best_step = self.best_accuracy = None
+        self.mixed_nats = self.mixed_accuracy = None
+        self.best_interval = 0.0
+
     @property
     def accuracy(self) -> float | None:
         """The accuracy of what ``predict`` uses: of the mixture, or else of the network."""
@@ -86,7 +92,7 @@ class History:
         """
         # Files without places date from when only the CPU was supported.
         places = data.get("places") or ([CPU] if data["step"] else [])
-        data = {**dict.fromkeys(MIXED), **data, "places": places}
+        data = {**dict.fromkeys(LATER), **data, "places": places}
         new = cls(**{item.name: data[item.name] for item in fields(cls)})
         counts = ("step", "nats_steps", "without_improvement", "validations", "failures", "scored")
         for name in counts:

@@ -51,15 +51,15 @@ class RunSummary:
     best_nats : float or None
         Loss of the best validation, in nats per symbol.
     mixed_nats : float or None
-        That loss for the network mixed with counts of the training part, if they are mixed.
+        That loss with counts mixed in; None without them, or until the run has ended.
     best_interval : float
         Half-width of the 95 % confidence interval of ``best_nats``; 0 if the whole held-out part
         was scored.
     per : str
         What the model reads as one symbol, for example "byte" or "jamo".
     best_bits_per_byte : float or None
-        ``best_nats`` in bits per UTF-8 byte, from the average length of a symbol in the training
-        part; comparable across different symbols. None if that is not known.
+        ``best_nats``, of the network alone, in bits per UTF-8 byte, from the average length of a
+        symbol in the training part; comparable across different symbols. None if that is not known.
     num_parameters : int
         Number of weights.
     size_bytes : int

@@ -44,7 +44,7 @@ def of_run(
     run: str = "",
     other_split: str = "",
     unlike: bool = False,
-    counted: bool = False,
+    counts_help: bool = False,
 ) -> str:
     """Return what the losses of a run mean, and the one option to try next.
 
@@ -77,8 +77,9 @@ def of_run(
         The split mode that holds out parts from all over the text, if its end was held out.
     unlike : bool, optional
         Whether that end is known to differ from the rest.
-    counted : bool, optional
-        Whether counts are mixed with the network, whose losses alone these are.
+    counts_help : bool, optional
+        Whether the network mixed with counts has a lower loss than ``unigram``. All losses here are
+        those of the network alone.
 
     Returns
     -------
@@ -124,8 +125,9 @@ def of_run(
     if scored and best >= unigram:
         learned = rows[-1][1] < entropy - LEARNED
         return (
-            f"useless{' without counts' if counted else ''}: the best validation loss, {best:.3f} "
-            f"nats, is not below the {unigram:.3f} of predicting by character frequencies. "
+            f"useless{' without counts' if counts_help else ''}: the best validation loss, "
+            f"{best:.3f} nats, is not below the {unigram:.3f} of predicting by character "
+            "frequencies. "
             + (
                 f"The training loss fell to {rows[-1][1]:.3f}, so it memorized its training part. "
                 f"{firmer}{elsewhere if other_split and not unlike else ''}"

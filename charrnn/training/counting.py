@@ -13,7 +13,7 @@ from charrnn.counts.model import CountingModel
 from charrnn.data.apart import without_copies
 from charrnn.evaluation.scorers import score
 from charrnn.evaluation.usual import usual_scorer
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.codes import Codes
 from charrnn.training.setup import Setup
@@ -68,8 +68,8 @@ class Counting:
     def mixed(self, best: Checkpoint, threads: int) -> tuple[Checkpoint, str]:
         """Return a checkpoint with counts of the whole training part, and a sentence on their gain.
 
-        The mixture is fitted on the text that was set apart, with counts of the rest. The history
-        of the checkpoint has the validation loss of the mixture.
+        The mixture is fitted on the text that was set apart, with counts of the rest. If there was
+        a validation, the history of the checkpoint has the loss of the mixture too.
         """
         setup = self._setup
         alone = setup.device.model(best.model())
@@ -79,8 +79,12 @@ class Counting:
             whole = [self._encoded(setup.sides.learned), self._encoded(setup.apart)]
             ids, V = np.concatenate(whole), len(setup.vocabulary)
             table = counted(ids, V, first=self._first, longest=self._longest, most=self._most)
-        history = replace(best.history, mixed_nats=None)
-        state = replace(best, table=table, counting=mixture, history=history)
+        state = replace(
+            best,
+            table=table,
+            counting=mixture,
+            history=replace(best.history, mixed_nats=None),
+        )
         scorer = setup.scorer(setup.validation.val_characters)
         if scorer is None:
             return state, ""
@@ -88,7 +92,8 @@ class Counting:
         mixed = score(state.with_counts(alone), scorer, threads=threads).mean
         if not isfinite(mixed):
             return state, ""
-        history.mixed_nats = mixed
+        if best.history.best_nats is not None:
+            state.history.mixed_nats = mixed
         advice = (
             "eval, score and sample mix them with --counts"
             if mixed < nats
@@ -99,7 +104,7 @@ class Counting:
             f"the network alone {nats:.3f}; {advice}"
         )
 
-    def _fitted(self, alone: CharModel) -> Mixture:
+    def _fitted(self, alone: Predictor) -> Mixture:
         """Return the mixture fitted on the text that was set apart."""
         setup = self._setup
         model = CountingModel(alone, self._table, EVEN)
@@ -115,7 +120,7 @@ class Counting:
             found = [
                 values[..., here]
                 for shard in range(scorer.num_shards)
-                for values, _, here in scorer.windows(model, shard, read)  # type: ignore[arg-type]
+                for values, _, here in scorer.windows(model, shard, read)
             ]
         if not found:
             return EVEN

@@ -15,6 +15,7 @@ from charrnn.config import (
 )
 from charrnn.errors import ConfigError, DeviceError
 from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.history import CPU, Place
 from charrnn.system.machine import available_cores
 from charrnn.training import engine
@@ -57,8 +58,8 @@ class Device:
         """Its name and precision, as stored in the history of a run."""
         return CPU if self.gpu is None else (self.gpu.name, self.precision)
 
-    def model(self, model: CharModel) -> CharModel:
-        """Return a copy of a model that computes on this device."""
+    def model(self, model: CharModel) -> Predictor:
+        """Return a model that computes on this device: itself on the CPU, a copy on a GPU."""
         if self.gpu is None:
             return model
         return engine.gpu_model(model, self.gpu, self.precision)
@@ -260,12 +261,13 @@ def shown(place: Place) -> str:
     return "the CPU" if place == CPU else f"{name} ({precision})"
 
 
-def predictor(
+def on_device(
     asked: DeviceConfig, model: CharModel, streams: int, threads: int
-) -> tuple[CharModel, int]:
-    """Return a copy of a model on the requested device, and the number of workers.
+) -> tuple[Predictor, int]:
+    """Return a model on the requested device, and the number of workers.
 
-    A GPU has one worker and computes in float32, since figures are reported.
+    On the CPU, it is the model itself. A GPU has one worker and computes in float32, since figures
+    are reported.
 
     Parameters
     ----------
@@ -295,10 +297,10 @@ def predictor(
     return model, threads
 
 
-def drawing_predictor(
+def drawing_on_device(
     asked: DeviceConfig, model: CharModel, config: SampleConfig, threads: int | None
-) -> tuple[CharModel, int]:
-    """Return a model for sampling, and the number of workers; see ``predictor``.
+) -> tuple[Predictor, int]:
+    """Return a model for sampling, and the number of workers; see ``on_device``.
 
     Raises
     ------
@@ -317,4 +319,4 @@ def drawing_predictor(
                 "parallel, and this generates one: give -n 1000, or leave --device out"
             )
         return model, 1
-    return predictor(asked, model, config.num_samples, threads or available_cores())
+    return on_device(asked, model, config.num_samples, threads or available_cores())

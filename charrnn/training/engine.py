@@ -3,13 +3,14 @@
 import time
 import warnings
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from charrnn.config import Architecture, Precision, TrainingSettings
 from charrnn.data.windows import Batches
 from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def peak_gflops(gpu: "Gpu", precision: Precision, seconds: float) -> float:
     return best
 
 
-def gpu_model(model: CharModel, gpu: "Gpu", precision: Precision) -> CharModel:
-    """Return a copy of a model on a GPU, with the interface that scorers and samplers use.
+def gpu_model(model: CharModel, gpu: "Gpu", precision: Precision) -> Predictor:
+    """Return a copy of a model on a GPU, for scorers and samplers.
 
     Raises
     ------
@@ -96,4 +97,4 @@ def gpu_model(model: CharModel, gpu: "Gpu", precision: Precision) -> CharModel:
     from charrnn.cuda.model import CudaModel
 
     check_supported(model.config)
-    return cast(CharModel, CudaModel(model, backend(gpu, precision)))
+    return CudaModel(model, backend(gpu, precision))

@@ -90,8 +90,8 @@ class Finished(Event):
     ``best_nats`` was measured on ``val_characters`` of the ``held_out`` ones. If these are not all,
     the loss on all of them is within ``best_interval`` of it with 95 % confidence.
     ``best_accuracy`` is the share of correct labels in the best state, if labels are predicted, and
-    ``mixed_accuracy`` that of its mixture with n-grams, if there is one; ``mixed_nats`` is the loss
-    of its mixture with counts, on the same characters as ``best_nats``.
+    ``mixed_accuracy`` that of its mixture with n-grams. ``mixed_nats`` is the loss of its mixture
+    with counts, on the same characters as ``best_nats``. Both are None if nothing is mixed in.
     """
 
     kind: ClassVar[str] = "finished"
@@ -108,3 +108,9 @@ class Finished(Event):
     best_accuracy: float | None = None
     mixed_accuracy: float | None = None
     mixed_nats: float | None = None
+
+    @property
+    def counts_help(self) -> bool:
+        """Whether the mixture with counts has a lower loss than the network alone."""
+        best, mixed = self.best_nats, self.mixed_nats
+        return best is not None and mixed is not None and mixed < best

@@ -43,8 +43,7 @@ def _check_best(directory: Path, history: History) -> list[str]:
         passing = isinstance(cause, (OSError, MemoryError))
         if passing and not isinstance(cause, FileNotFoundError):
             raise
-        history.best_nats = history.best_step = history.best_accuracy = None
-        history.mixed_accuracy = history.mixed_nats = None
+        history.forget_best()
         if best.exists():
             best.replace(best.with_name(f"{best.name}.damaged"))
         return [

@@ -11,7 +11,7 @@ from math import frexp
 
 from charrnn.config import ValidationSettings
 from charrnn.evaluation.scorers import Scorer, score
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 
 MOST_CHARACTERS = 500_000
 """Most held-out characters that one validation scores: its confidence interval is small by then."""
@@ -82,12 +82,12 @@ def next_pass(passes: float) -> float:
     return after
 
 
-def scoring_cost(model: CharModel, sample: Callable[[int], Scorer | None], threads: int) -> float:
+def scoring_cost(model: Predictor, sample: Callable[[int], Scorer | None], threads: int) -> float:
     """Measure the seconds per held-out character of scoring on this machine.
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         Any weights will do.
     sample : callable
         ``sample(n)`` returns a scorer of about n characters.

@@ -38,6 +38,7 @@ def verdict(setup: Setup, steps_per_epoch: float, run: str) -> str:
             capped=ended,
             run=run,
         )
+    unigram = unigram_of_counts(setup.counts, held) / max(1, int(held.sum()))
     usual = not setup.reasons or "learning_rate" in setup.reasons
     words = of_run(
         history.rows,
@@ -48,13 +49,13 @@ def verdict(setup: Setup, steps_per_epoch: float, run: str) -> str:
         steps=train.steps or None,
         minutes=train.minutes or None,
         epochs=setup.epochs,
-        unigram=unigram_of_counts(setup.counts, held) / max(1, int(held.sum())),
+        unigram=unigram,
         shared=setup.overlap,
         capped=ended and enough >= MAX_EPOCHS,
         max_epochs=enough if ended else 0.0,
         run=run,
         other_split=task.other_split if train.split_mode == "contiguous" else "",
         unlike=setup.unlike,
-        counted=history.mixed_nats is not None,
+        counts_help=history.mixed_nats is not None and history.mixed_nats < unigram,
     )
     return with_noun(words, setup.vocabulary.noun)

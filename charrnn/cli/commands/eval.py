@@ -142,7 +142,9 @@ def command(
         return
     _say_of_its_text(evaluation)
     by_gradients = config.adapts_network
-    _say_if_useless(evaluation, named=bool(files), by_gradients=by_gradients)
+    unused = trained.checkpoint.table is not None and not config.counts
+    mixed = trained.checkpoint.history.mixed_nats if unused else None
+    _say_if_useless(evaluation, named=bool(files), by_gradients=by_gradients, mixed=mixed)
     if files and model is None:
         say_if_foreign(evaluation, trained)
     if as_json:
@@ -174,10 +176,13 @@ def _say_of_its_text(evaluation: "Evaluation") -> None:
         )
 
 
-def _say_if_useless(evaluation: "Evaluation", *, named: bool, by_gradients: bool) -> None:
+def _say_if_useless(
+    evaluation: "Evaluation", *, named: bool, by_gradients: bool, mixed: float | None
+) -> None:
     """Say so if the model is worse on this text than no model at all, and what to try.
 
     ``named`` says whether the text was named, ``by_gradients`` whether the network adapted to it.
+    ``mixed`` is the validation loss with the counts of the model, if they were not used.
     """
     uniform, unigram = evaluation.uniform_nats, evaluation.unigram_nats
     noun = evaluation.per
@@ -189,6 +194,8 @@ def _say_if_useless(evaluation: "Evaluation", *, named: bool, by_gradients: bool
         advice = "leave out --counts"
     elif static and not of_model(static.nats_per_char, uniform=uniform, unigram=unigram):
         advice = "try a lower --dynamic-rate" if by_gradients else "leave out --adapt"
+    elif mixed and not named and not of_model(mixed, uniform=uniform, unigram=unigram):
+        advice = "add --counts"
     elif named and not evaluation.learned:
         advice = "the text is unlike the training text"
     else:

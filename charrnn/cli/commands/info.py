@@ -130,7 +130,11 @@ def _loss_words(checkpoint: "Checkpoint") -> str:
     if history.best_nats is None:
         return loss(None)
     unit = scored_unit(checkpoint.settings.predict, checkpoint.vocabulary.noun)
-    more = "" if history.mixed_nats is None else f", with counts {loss(history.mixed_nats)}"
+    more = ""
+    if history.mixed_nats is not None:
+        more = f", with counts {loss(history.mixed_nats)}"
+    elif checkpoint.table is not None:
+        more = ", by the network alone"
     if history.accuracy is not None:
         mixes = len(checkpoint.mixture) > 1
         shares = history.mixed_accuracy, history.best_accuracy

@@ -247,7 +247,7 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
     if any(run.best_nats is not None for run in runs):
         rows.append([f"best validation loss per {unit}", *map(_scored, runs)])
     if any(run.mixed_nats is not None for run in runs):
-        rows.append(["with counts", *(loss(run.mixed_nats) for run in runs)])
+        rows.append([f"with counts, per {unit}", *(loss(run.mixed_nats) for run in runs)])
     if any(run.accuracy is not None for run in runs):
         rows.append(["labels", *("-" if run.accuracy is None else _best(run) for run in runs)])
     return rows

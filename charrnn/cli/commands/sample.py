@@ -153,7 +153,7 @@ def command(
     from charrnn.storage.folder import open_model
     from charrnn.text import fitting_text
     from charrnn.text.stream import as_text, raw_bytes
-    from charrnn.training.devices import drawing_predictor
+    from charrnn.training.devices import drawing_on_device
 
     path, checkpoint = open_model(model)
     vocabulary = checkpoint.vocabulary
@@ -177,13 +177,11 @@ def command(
         check_seed(checkpoint, seed)
     ids = encode_seed(vocabulary, seed, unknown)
     say(f"model: {path}", dim=True)
-    best, uniform = checkpoint.history.best_nats, log(len(vocabulary))
-    if useless := of_model(best, uniform=uniform, noun=vocabulary.noun):
-        say(f"notice: {useless}: train again, with a lower --learning-rate or on another text")
+    _say_if_useless(checkpoint, counts=config.counts)
     if unknown == "skip" and seed:
         seed = _known_part(vocabulary, seed, ids)
     plain = checkpoint.model()
-    network, count = drawing_predictor(device, plain, config, threads)
+    network, count = drawing_on_device(device, plain, config, threads)
     options: dict[str, Any] = {"seed": seed, "unknown": unknown, "threads": count}
     options["together"] = network is not plain
     if config.counts:
@@ -300,6 +298,22 @@ def _write_items(
             f"notice: {cut:,} of {config.num_samples:,} cut off after {config.length:,} "
             "characters: give a higher --length to draw them to their end"
         )
+
+
+def _say_if_useless(checkpoint: "Checkpoint", *, counts: bool) -> None:
+    """Say so if the model predicts no better than guessing, and what to try."""
+    history, noun = checkpoint.history, checkpoint.vocabulary.noun
+    uniform = log(len(checkpoint.vocabulary))
+    used, other = history.best_nats, history.mixed_nats
+    if counts:
+        used, other = other, used
+    useless = of_model(used, uniform=uniform, noun=noun)
+    if not useless:
+        return
+    advice = "train again, with a lower --learning-rate or on another text"
+    if checkpoint.table is not None and other and not of_model(other, uniform=uniform):
+        advice = "leave out --counts" if counts else "add --counts"
+    say(f"notice: {useless}: {advice}")
 
 
 def _check_prompt(checkpoint: "Checkpoint", prompt: str) -> None:

@@ -311,24 +311,26 @@ def _say_end(run: "Run", finished: "Finished") -> None:
                 what=f"of the {plural(unit)} right",
             )
             say(f"held-out part: {right}")
-        is_mixed = finished.mixed_accuracy is not None or finished.mixed_nats is not None
-        by = " by the network alone" if is_mixed else ""
+        by = " by the network alone" if finished.mixed_accuracy is not None else ""
         which = "validation loss of the best state" if train.predict else "best validation loss"
-        say(f"{which}{by}: {loss(finished.best_nats)} per {unit}{sample}")
+        mixed = finished.mixed_nats
+        counts = "" if mixed is None else f", with counts {loss(mixed)}"
+        say(f"{which}{by}: {loss(finished.best_nats)} per {unit}{counts}{sample}")
     _say_of_kept_texts(run, refitted=not train.val_files)
     say(f"run: {run.directory}")
-    model = _model_words(run.directory)
+    more = ["--counts"] if finished.counts_help else []
+    more += _model_words(run.directory)
     held_out = run.plan.held_out
     texts = [] if held_out else [show_path(path) for path in run.plan.sources]
     first = ["predict", "FILE"] if train.predict else ["sample"]
     if run.example_prompt is not None:
         first += ["--prompt", run.example_prompt]
-    say(f"next: {command_line('charrnn', *first, *model)}")
+    say(f"next: {command_line('charrnn', *first, *more)}")
     few = len(texts) <= MOST_NAMED
     if few and (
         held_out or "-" not in run.plan.sources
     ):  # without a held-out part, eval needs a file
-        say(f"      {command_line('charrnn', 'eval', *texts, *model)}")
+        say(f"      {command_line('charrnn', 'eval', *texts, *more)}")
 
 
 def _say_of_kept_texts(run: "Run", *, refitted: bool) -> None:

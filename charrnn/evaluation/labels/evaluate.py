@@ -22,7 +22,7 @@ from charrnn.evaluation.labels.restoration import RestorationFigures
 from charrnn.evaluation.labels.rivals import Rival, rivals
 from charrnn.evaluation.provenance import provenance_of
 from charrnn.evaluation.verdict import NOTABLE_OVERLAP
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.storage.own_text import find_own_text
 from charrnn.text import Corpus
@@ -136,7 +136,7 @@ def evaluate_labels(
     checkpoint: Checkpoint,
     paths: Sequence[str | Path] = (),
     *,
-    model: CharModel | None = None,
+    model: Predictor | None = None,
     corpus: Corpus | None = None,
     columns: str | None = None,
     baselines: bool = False,
@@ -152,7 +152,7 @@ def evaluate_labels(
         The checkpoint of a model that labels.
     paths : sequence of str
         The files that ``corpus`` was read from.
-    model : CharModel, optional
+    model : Predictor, optional
         Its network, if already loaded.
     corpus : Corpus, optional
         The text, in the form of the training text; by default the run's held-out part.

@@ -18,7 +18,7 @@ from charrnn.evaluation.labels.bio import decode
 from charrnn.evaluation.labels.chained import rows_with_labels
 from charrnn.evaluation.labels.mixture import chain_of, mixed
 from charrnn.evaluation.labels.predicting import log_probabilities
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text.normalizing import normalized
 
@@ -82,7 +82,7 @@ class Labeller:
     ----------
     checkpoint : Checkpoint
         The checkpoint of a model that predicts labels.
-    model : CharModel, optional
+    model : Predictor, optional
         Its network, if already loaded.
     threads : int
         Number of workers; no effect on the result.
@@ -94,7 +94,7 @@ class Labeller:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, model: CharModel | None = None, *, threads: int = 1
+        self, checkpoint: Checkpoint, model: Predictor | None = None, *, threads: int = 1
     ) -> None:
         task = checkpoint.task
         if not isinstance(task, LabelledTask):

@@ -13,7 +13,7 @@ from charrnn.backend.arrays import Array
 from charrnn.data.labels.examples import Examples, Pieces, window_of
 from charrnn.evaluation.labels.scorer import LONGEST
 from charrnn.nn.loss import log_softmax_
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.parallel.sharding import deal
 from charrnn.parallel.team import Team
 
@@ -26,7 +26,7 @@ class PredictingWorker:
 
     def __init__(
         self,
-        model: CharModel,
+        model: Predictor,
         examples: Examples,
         pieces: Pieces,
         batches: Sequence[NDArray[np.int64]],
@@ -46,13 +46,13 @@ class PredictingWorker:
 
 
 def log_probabilities(
-    model: CharModel, examples: Examples, *, seq_len: int = LONGEST, threads: int = 1
+    model: Predictor, examples: Examples, *, seq_len: int = LONGEST, threads: int = 1
 ) -> Array:
     """Return the log-probability of every label, for each text or each symbol.
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         A model that predicts labels.
     examples : Examples
         The texts; their targets are ignored.

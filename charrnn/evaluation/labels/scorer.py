@@ -9,7 +9,7 @@ import numpy as np
 from charrnn.data.labels.examples import Examples, Pieces, window_of
 from charrnn.evaluation.scorers import Score, ScoreSums, interval_of
 from charrnn.nn.loss import cross_entropy_
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 
 LONGEST = 1024
 """Most symbols of a text that are read at once."""
@@ -51,7 +51,7 @@ class LabelScorer:
         self._shard_of = (read - 1) // SYMBOLS_AT_ONCE
         self.num_shards = int(self._shard_of[-1]) + 1
 
-    def score(self, model: CharModel, shard: int) -> ScoreSums:
+    def score(self, model: Predictor, shard: int) -> ScoreSums:
         """Return the sums over one shard of the texts."""
         start, stop = np.searchsorted(self._shard_of, [shard, shard + 1])
         batch = self._order[start:stop]
@@ -69,7 +69,7 @@ class LabelScorer:
         x = costs.sum(axis=0, dtype=np.float64)
         return np.array([x.sum(), right, x @ x, x @ self.counts[start:stop]])
 
-    def result(self, model: CharModel, sums: ScoreSums) -> Score:
+    def result(self, model: Predictor, sums: ScoreSums) -> Score:
         """Return the score from the sums over all shards."""
         interval = interval_of(sums, self.counts, self.characters, self.whole)
         return Score(float(sums[0]), self.characters, 0.0, interval, right=int(sums[1]))

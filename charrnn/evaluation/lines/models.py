@@ -113,8 +113,8 @@ class Models:
         try:
             for name, checkpoint in checkpoints.items():
                 try:
-                    model = checkpoint.model()
-                    model = checkpoint.with_counts(model) if counts else model
+                    network = checkpoint.model()
+                    model = checkpoint.with_counts(network) if counts else network
                     scorer = RowScorer(
                         checkpoint, model, context=context, with_end=with_end, threads=threads
                     )

@@ -21,7 +21,7 @@ from charrnn.errors import CheckpointError, ConfigError, CorpusError
 from charrnn.evaluation.likeliest import likeliest
 from charrnn.evaluation.lines.symbols import SymbolReader
 from charrnn.evaluation.novelty import Novelty
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.storage.checkpoint import Checkpoint
 from charrnn.text import fitting_text
 from charrnn.text.codes import LINE_END, Codes
@@ -119,7 +119,7 @@ class RowScorer:
     ----------
     checkpoint : Checkpoint
         The model's, with vocabulary and task.
-    model : CharModel, optional
+    model : Predictor, optional
         Its network, if already loaded.
     context : str
         The text before every row; for a model of items, the beginning of each item. Without it,
@@ -145,7 +145,7 @@ class RowScorer:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        model: CharModel | None = None,
+        model: Predictor | None = None,
         *,
         context: str = "",
         with_end: bool | None = None,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from charrnn.backend.arrays import Array, Ids
 from charrnn.evaluation.pieces import WARM_UP, Pieces, Places
 from charrnn.evaluation.scorers import LOGITS, Read, TextScorer
-from charrnn.nn.model import CharModel
+from charrnn.nn.predictor import Predictor
 from charrnn.parallel.team import Team
 
 LONG = 2**14
@@ -45,11 +45,11 @@ class SymbolScorer(TextScorer):
         self._per_shard = SIDE_BY_SIDE
         self.num_shards = -(-len(pieces.starts) // SIDE_BY_SIDE)
 
-    def costs(self, model: CharModel, shard: int) -> Array:
+    def costs(self, model: Predictor, shard: int) -> Array:
         """Return the nats of a shard's symbols (T, N), undefined past the end of a piece."""
         return np.concatenate([costs for costs, *_ in self.windows(model, shard, model.nats)])
 
-    def _warmed(self, model: CharModel, starts: Places, T: int, read: Read) -> Array:
+    def _warmed(self, model: Predictor, starts: Places, T: int, read: Read) -> Array:
         if self.pieces.warm_up:
             return super()._warmed(model, starts, T, read)
         return np.repeat(self._begun, len(starts), axis=-1)
@@ -58,7 +58,7 @@ class SymbolScorer(TextScorer):
 class _Worker:
     """A worker that computes its share of the shards."""
 
-    def __init__(self, model: CharModel, begun: Array, number: int, count: int) -> None:
+    def __init__(self, model: Predictor, begun: Array, number: int, count: int) -> None:
         self.model, self.begun = model, begun
         self.number, self.count = number, count
 
@@ -77,7 +77,7 @@ class SymbolReader:
 
     Parameters
     ----------
-    model : CharModel
+    model : Predictor
         The model to score with.
     before : (b,) int array
         The symbols before every row, at least one; they are read from a zero state.
@@ -85,7 +85,7 @@ class SymbolReader:
         Number of workers; the result is bit-identical for any number.
     """
 
-    def __init__(self, model: CharModel, before: Ids, *, threads: int = 1) -> None:
+    def __init__(self, model: Predictor, before: Ids, *, threads: int = 1) -> None:
         self._last = before[-1:]
         begun = model.zero_state(1)
         with np.errstate(over="ignore", invalid="ignore"):
