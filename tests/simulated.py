@@ -19,12 +19,13 @@ HIDDEN = {
     "windows": {
         "modules": ("fcntl", "resource", "pty", "tty", "termios", "grp", "pwd"),
         "os": (
-            *("fork", "forkpty", "register_at_fork", "sched_getaffinity", "sysconf", "mkfifo"),
+            *("fork", "forkpty", "register_at_fork", "sysconf", "mkfifo"),
+            *("sched_getaffinity", "sched_setaffinity"),
             *("geteuid", "killpg", "O_NOFOLLOW", "O_CLOEXEC"),
         ),
         "signal": ("SIGHUP", "SIGALRM", "pthread_sigmask", "setitimer"),
     },
-    "macos": {"modules": (), "os": ("sched_getaffinity",), "signal": ()},
+    "macos": {"modules": (), "os": ("sched_getaffinity", "sched_setaffinity"), "signal": ()},
 }
 PLATFORM = {"windows": "win32", "macos": "darwin"}
 

@@ -28,6 +28,7 @@ from charrnn.parallel.present import current
 from charrnn.parallel.sharding import collect, deal, in_order, shard_columns
 from charrnn.parallel.summing import Sums
 from charrnn.parallel.team import Team
+from charrnn.system.cores import Core, core_of_each
 from charrnn.trainer import StepResult
 from charrnn.training.worker import FrozenWeights, Held, Shard, Worker, is_sound
 
@@ -116,6 +117,8 @@ class ShardTrainer:
             from charrnn.parallel.exchange import MachineSums
 
             self._sums = MachineSums(grads, layout, layout.machines_of(self._dealt), own)
+        # A launcher places its ranks itself.
+        cores: list[Core] = core_of_each(count) if ranks is None else [None] * count
         self.scorer = scorer
         scored = deal(range(scorer.num_shards if scorer else 0), count)
         scored += [range(0)] * (count - len(scored))
@@ -132,6 +135,7 @@ class ShardTrainer:
                 random_seed,
                 scorer,
                 scored[number],
+                cores[number],
             )
             for number, mine in enumerate(self._dealt)
         ]

@@ -13,6 +13,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.optimizers import Optimizer
 from charrnn.parallel.summing import Sums
+from charrnn.system.cores import Core, move_to
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """Silences NumPy's warnings: non-finite values are caught in the loss and the norm."""
@@ -98,16 +99,19 @@ class Worker:
         random_seed: int,
         scorer: Scorer | None,
         scored: range,
+        core: Core = None,
     ) -> None:
         self.model, self.shards = model, shards
         self.sums, self.parts, self.optimizer = sums, parts, optimizer
         self.kept = kept
         self.batches, self.reset, self.random_seed = batches, reset, random_seed
         self.scorer, self.scored = scorer, scored
+        self.core = core  # where it starts its longest work
 
     @QUIET
     def gradient(self, step: int) -> list[float]:
         """Compute the gradient of each shard, and return the summed losses."""
+        move_to(self.core)
         losses = []
         for shard in self.shards:
             # A counter made of step and shard leaves no generator state to save.
@@ -195,5 +199,6 @@ class Worker:
     @QUIET
     def score(self) -> list[ScoreSums]:
         """Return the score sums of this worker's shards of the held-out text."""
+        move_to(self.core)
         assert self.scorer is not None
         return [self.scorer.score(self.model, shard) for shard in self.scored]
