@@ -17,6 +17,7 @@ from charrnn.config import Architecture
 from charrnn.nn.model import CharModel
 from charrnn.storage.checkpoint import load, save
 from charrnn.storage.comparing import compare_runs
+from charrnn.storage.listing import list_runs
 from charrnn.text import Vocabulary
 
 FORMAT_2 = Path(__file__).parent / "data" / "format-2.npz"
@@ -224,6 +225,12 @@ def test_the_loss_with_counts_is_shown_beside_that_of_the_network():
     make_run("b", history={"best_nats": 1.5})
     assert "1.500 nats (with counts 1.250)" in run().stdout
     assert rows_of(run("a", "b"))["with counts, per character"] == ["1.250 nats 1.803 bits", "-"]
+    symbols = {**load(FORMAT_2).vocabulary.to_json(), "symbols": [97, 0xE9], "unit": "char"}
+    texts = {"vocabulary": Vocabulary.from_json(symbols), "counts": np.array([1, 1])}
+    make_run("c", history={"best_nats": 3 * log(2), "mixed_nats": 1.5 * log(2)}, **texts)
+    (c, *_) = [found for found in list_runs() if found.name == "c"]
+    assert c.best_bits_per_byte == pytest.approx(2)
+    assert c.mixed_bits_per_byte == pytest.approx(1)
     data = json.loads(run("a", "b", "--json").stdout)
     assert [entry["mixed_nats"] for entry in data["runs"]] == [1.25, None]
 

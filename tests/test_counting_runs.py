@@ -24,6 +24,7 @@ from charrnn.text.codes import to_codes, to_text
 from charrnn.training import counting
 from charrnn.training.clock import Clock
 from charrnn.training.counting import Counting, takes_end
+from charrnn.training.events import Finished
 from charrnn.training.new import prepare
 from charrnn.training.timetable import Timetable
 
@@ -464,6 +465,23 @@ def test_a_run_prints_the_loss_with_counts(tmp_path, monkeypatch):
     assert f"best validation loss: {alone:.3f} nats" in result.stderr
     assert f" per character, with counts {mixed:.3f} nats" in result.stderr
     assert "next: charrnn sample --counts\n      charrnn eval --counts\n" in result.stderr
+
+
+def test_the_next_steps_use_counts_unless_they_do_harm():
+    ended = Finished("done", 1, 1.0, 2.0, 2.0, 1)
+    for best, mixed, help_ in ((2.0, 1.0, True), (1.0, 2.0, False), (None, None, None)):
+        found = dataclasses.replace(ended, best_nats=best, mixed_nats=mixed)
+        assert found.counts_help is help_
+
+
+def test_the_next_steps_of_a_run_without_a_held_out_part_use_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(TEXT[:3_000])
+    small = ["--counts", "--steps", "3", "--hidden-size", "12", "--val-fraction", "0"]
+    result = CliRunner().invoke(app, ["train", "text.txt", *small])
+    assert "next: charrnn sample --counts\n      charrnn eval text.txt --counts\n" in result.stderr
+    for words in (["sample", "--counts", "--length", "1"], ["eval", "text.txt", "--counts"]):
+        assert CliRunner().invoke(app, words).exit_code == 0
 
 
 def changed(path, member, change):

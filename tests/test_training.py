@@ -723,6 +723,20 @@ def test_init_from_notices_a_default_that_was_asked_for(here):
             new(here / "new", model=ModelConfig(**wanted), init_from=here / "old")
 
 
+@pytest.mark.parametrize(
+    "settings", [{"val_fraction": 0.0, "validations": None}, {"validations": 1}], ids=["no", "one"]
+)
+def test_without_a_validation_the_newest_state_is_the_best(here, settings):
+    run = new(here / "run", train=train_config(steps=2_000, save_every=1e-9, **settings))
+    go(run, stop_after=3)
+    again = resume(here / "run")
+    go(again, stop_after=again.history.step + 4)
+    best, last = (load(here / "run" / name) for name in ("best.npz", "last.npz"))
+    assert best.history.step == last.history.step > 4
+    assert best.history.best_nats is None
+    assert all((best.weights[name] == last.weights[name]).all() for name in last.weights)
+
+
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PK")])
 def test_a_best_state_that_is_lost_is_told_and_replaced(here, damage):
     go(new(here / "run", train=train_config(steps=20)), stop_after=12)

@@ -256,7 +256,7 @@ def _text_of(checkpoint: Checkpoint, sources: _Sources) -> tuple[Checkpoint, _Te
     if own is None:
         return checkpoint, _Text(None, why=why), notices
     if not checkpoint.held_out:
-        why = "Nothing was held out, as the text is too small: name another one with --text FILE."
+        why = "Nothing was held out: name another text with --text FILE."
         return checkpoint, _Text(None, why=why), notices
     if checkpoint.labels:
         return checkpoint, _Text(checkpoint.sides(own).held, "the held-out texts"), notices

@@ -37,9 +37,9 @@ class Evaluation(Cost):
         Nats per character of the uniform distribution over known symbols, and of their frequencies
         in the training part; unknown symbols are charged as they are for the model.
     static_nats : float, optional
-        Loss of the unadapted model, if the evaluation adapted it.
+        Loss of the unadapted model on the whole text, if the evaluation adapted it.
     network_nats : float, optional
-        Loss of the network alone, if it is mixed with counts.
+        Loss of the network alone on the whole text, if it is mixed with counts.
     per : str
         The name of one symbol: "character", "byte", "jamo" or "code point".
     baselines : tuple of Opponent

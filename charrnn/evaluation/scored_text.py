@@ -288,8 +288,7 @@ def own_held_out_text(
     """
     if not checkpoint.held_out:
         raise CorpusError(
-            "the run has no held-out part (its corpus is too small): name a file to score, "
-            "as in: charrnn eval FILE"
+            "nothing was held out of training: name a file to score, as in: charrnn eval FILE"
         )
     own, notices = find_own_text(checkpoint, cache_dir=cache_dir)
     return replace(held_out_text(checkpoint, own, unknown), notices=tuple(notices))

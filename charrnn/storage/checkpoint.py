@@ -165,7 +165,7 @@ class Checkpoint:
                 )
             if self.settings.counts:
                 raise ConfigError(
-                    "this checkpoint has no counts: a run writes them to best.npz when it ends, so "
+                    "this checkpoint has no counts: a run adds them to its best.npz when it ends; "
                     "name that file, resume a run that was cut off (charrnn train --resume RUN), "
                     "or leave --counts out"
                 )

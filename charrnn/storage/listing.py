@@ -92,6 +92,12 @@ class RunSummary:
     state: str = "damaged"
 
     @property
+    def mixed_bits_per_byte(self) -> float | None:
+        """``mixed_nats`` in bits per UTF-8 byte, if both are known."""
+        bits, mixed, best = self.best_bits_per_byte, self.mixed_nats, self.best_nats
+        return bits * mixed / best if bits and mixed is not None and best else None
+
+    @property
     def accuracy(self) -> float | None:
         """The accuracy of what ``predict`` uses, or of the network where that is not known."""
         return self.best_accuracy if self.mixed_accuracy is None else self.mixed_accuracy

@@ -110,7 +110,7 @@ class Finished(Event):
     mixed_nats: float | None = None
 
     @property
-    def counts_help(self) -> bool:
-        """Whether the mixture with counts has a lower loss than the network alone."""
+    def counts_help(self) -> bool | None:
+        """Whether the mixture with counts has a lower loss than the network alone, if known."""
         best, mixed = self.best_nats, self.mixed_nats
-        return best is not None and mixed is not None and mixed < best
+        return None if best is None or mixed is None else mixed < best

@@ -214,7 +214,7 @@ def _new_length(
             )
         raise RunError(
             f"{path} is already at step {history.step:,}, after "
-            f"{history.seconds / 60:.1f} minutes: give a greater total length"
+            f"{history.seconds / 60:.3g} minutes: give a greater total length"
         )
     done = done_after(train, steps_per_epoch, history.step, history.seconds)
     history.validations = int(done * last.validation.validations)

@@ -129,10 +129,12 @@ class Saving:
     def mix(self, counting: Counting | None) -> Iterator[Event]:
         """Mix the best state with n-gram counts, or with a linear model of labels."""
         history = self._setup.history
-        if self._waiting is None and not self._store.has_best:
-            if not history.step:
-                return
-            self.save_best()  # stopped before the first validation
+        if not history.step:
+            return
+        has_best = self._waiting is not None or self._store.has_best
+        unscored = all(nats is None for *_, nats in history.rows)  # or nothing is held out
+        if not has_best or (unscored and history.finished != "diverged"):
+            self.save_best()
         if not history.finished:  # mixing takes seconds: a second signal loses nothing
             list(self.save_last())
         best, workers = self._waiting or self._store.load_best(), self._trainer.workers

@@ -207,8 +207,9 @@ def _compare(names: list[str], as_json: bool) -> None:
     write_table(("", *names), rows)
     if found.reads_otherwise:
         say(
-            "these runs read one text in other symbols, so bits per byte are compared, of held-out "
-            "parts that are nearly the same: charrnn eval FILE --model RUN scores each on one text"
+            "these runs read one text in different symbols, so bits per byte are compared, of "
+            "held-out parts that are nearly the same: charrnn eval FILE --model RUN scores each on "
+            "one text"
         )
     elif found.unlike:
         say(
@@ -237,9 +238,11 @@ def _what_came_of_them(found: "Comparison") -> list[list[str]]:
         ["time", *(clock(run.seconds) for run in runs)],
     ]
     if found.reads_otherwise:
-        shown = (run.best_bits_per_byte for run in runs)
-        bits = ("-" if value is None else short(value) for value in shown)
-        rows.append(["best validation, bits per byte", *bits])
+        rows.append(["best validation, bits per byte", *map(_per_byte, runs)])
+        mixed = [run.mixed_bits_per_byte for run in runs]
+        if any(value is not None for value in mixed):
+            shown = ("-" if value is None else short(value) for value in mixed)
+            rows.append(["with counts, bits per byte", *shown])
     if found.unlike:
         return rows
     unit = scored_unit(runs[0].predict, runs[0].per)

@@ -239,7 +239,7 @@ def _train(run: "Run", as_json: bool) -> None:
                     display.recall(read_log(run.directory))
                 finished, watched = _follow(events, run, display, signals)
         except KeyboardInterrupt:
-            say("stopped at once: all steps since the last save are lost")
+            say("stopped at once: what was not saved yet is lost")
             _say_resume(run)
             raise typer.Exit(128 + (signals.received or SIGINT)) from None
     if as_json:
@@ -315,10 +315,11 @@ def _say_end(run: "Run", finished: "Finished") -> None:
         which = "validation loss of the best state" if train.predict else "best validation loss"
         mixed = finished.mixed_nats
         counts = "" if mixed is None else f", with counts {loss(mixed)}"
-        say(f"{which}{by}: {loss(finished.best_nats)} per {unit}{counts}{sample}")
+        say(f"{which}{by}: {loss(finished.best_nats)} per {unit}{sample}{counts}")
     _say_of_kept_texts(run, refitted=not train.val_files)
     say(f"run: {run.directory}")
-    more = ["--counts"] if finished.counts_help else []
+    counted = train.counts and not train.predict
+    more = ["--counts"] if counted and finished.counts_help is not False else []
     more += _model_words(run.directory)
     held_out = run.plan.held_out
     texts = [] if held_out else [show_path(path) for path in run.plan.sources]

@@ -250,8 +250,7 @@ def _texts(
     if corpus is None:
         if not checkpoint.held_out:
             raise CorpusError(
-                "the run has no held-out part (its corpus is too small): name a file to score, as "
-                "in: charrnn eval FILE"
+                "nothing was held out of training: name a file to score, as in: charrnn eval FILE"
             )
         own, notices = find_own_text(checkpoint, cache_dir=cache_dir)
         sides = checkpoint.sides(own)
