@@ -325,16 +325,25 @@ from charrnn.parallel.team import Team
 class Worker:
     def where(self):
         return os.getpid()
+    def sleep(self):
+        time.sleep(600)
+    def compute(self):
+        while True:
+            pass
 crew = Team([Worker() for _ in range(3)])
 print(*crew.call("where")[1:], flush=True)
+if "WHAT" != "nothing":
+    crew.call("WHAT")
 time.sleep(600)
 """
 
 
 @needs_forks
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
-def test_worker_processes_end_when_the_caller_is_killed(name):
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+@pytest.mark.parametrize("what", ["nothing", "sleep", "compute"])
+def test_worker_processes_end_when_the_caller_is_killed(name, what):
+    words = [sys.executable, "-c", PARENT.replace("WHAT", what)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as parent:
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 2
         assert not any(is_gone(pid) for pid in pids)

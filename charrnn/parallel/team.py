@@ -10,6 +10,7 @@ has no such lock, they are threads. Under a launcher they are the ranks; see ``c
 
 import atexit
 import multiprocessing
+import os
 import signal
 import threading
 import traceback
@@ -18,7 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -201,6 +202,14 @@ def _close_teams() -> None:
         team.close()
 
 
+def _end_with_caller() -> None:
+    """End this process when the calling one has ended, also within a call, which may take hours."""
+    caller = multiprocessing.parent_process()
+    assert caller is not None
+    wait([caller.sentinel])
+    os._exit(1)
+
+
 def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> None:
     """Serve calls until the other end of the pipe is closed."""
     for other in inherited:
@@ -210,6 +219,7 @@ def _serve(worker: Any, pipe: Connection, inherited: Sequence[Connection]) -> No
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     threadpool_limits(1, user_api="blas")
+    threading.Thread(target=_end_with_caller, daemon=True).start()
     assert threading.current_thread() is threading.main_thread()
     while True:
         try:
