@@ -371,7 +371,7 @@ def test_a_file_is_read_as_the_corpus_was():
 
 def test_a_run_that_held_nothing_out(folder):
     checkpoint = replace(load(folder / "char" / "best.npz"), held_out=0)
-    with pytest.raises(CorpusError, match="the run has no held-out part"):
+    with pytest.raises(CorpusError, match="nothing was held out of training"):
         evaluate_checkpoint(checkpoint)
     found = evaluate_checkpoint(checkpoint, corpus=Corpus.from_text(TEXT))
     assert (found.learned, found.held_out_nats) == (1, None)

@@ -305,7 +305,7 @@ def places_of(
         own, notices = find_own_text(checkpoint, cache_dir=cache_dir, advice=advice)
         text = held_out_text(checkpoint, own, "skip")
     else:
-        raise CorpusError("the run has no held-out part: name a text with --text FILE")
+        raise CorpusError("nothing was held out of training: name a text with --text FILE")
     places = _spread(checkpoint, text.known)
     if len(places.ids) < DISTANCES[-1]:
         noun = checkpoint.vocabulary.noun
