@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
 import warnings
 import weakref
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from charrnn.parallel.crew import Crew
 
 STOPS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
+IDLE_END = 1.0
+"""Seconds in which an idle worker, whose pipe is closed, ends by itself."""
 
 
 class Team:
@@ -207,6 +211,7 @@ def _end_with_caller() -> None:
     caller = multiprocessing.parent_process()
     assert caller is not None
     wait([caller.sentinel])
+    time.sleep(IDLE_END)
     os._exit(1)
 
 
